@@ -1,0 +1,219 @@
+/*
+ * vma_index - the vma-ops interface: what every index of VMAs must do
+ *
+ * An index holds the mapped ranges (VMAs) of one address space: half-open
+ * ranges [vm_start, vm_end) of bytes, page-aligned, not empty, disjoint, all
+ * below VMA_INDEX_END.  This header is all that one needs to write an index.
+ *
+ * Every change is one edit: a window and the at most three VMAs that stand in
+ * it afterwards.
+ *
+ *         lo                                   hi
+ *   before |   AAAA..BBBBBBBB..CCCCCC....DDDD   |     insert, erase, resize, split,
+ *   after  |   AAAA..BBBBB.............DDDDDD   |     merge, munmap of many: all one
+ *
+ * Reserve may fail, commit cannot: a failed call leaves everything as it was.
+ *
+ * Adding an index is adding one file that ends in VMA_INDEX_REGISTER(ops).
+ * One thread at a time uses an index.
+ */
+#ifndef INDEXES_VMA_INDEX_H
+#define INDEXES_VMA_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/util.h"
+
+#define VMA_INDEX_ABI   1
+#define VMA_INDEX_END   (1UL << 57)     /* one past the last address there can be */
+#define VMA_EDIT_PUTS   3
+
+/*
+ * A VMA belongs to mm.  An index sees two things of it only: its bounds, which
+ * are the first two words, and node_size bytes right in front of them, which
+ * are the index's own.  While a VMA is in an index nobody but the index's
+ * commit writes its bounds.
+ */
+struct vm_area_struct;
+
+struct vma_bounds {
+	unsigned long vm_start, vm_end;
+};
+
+static inline struct vma_bounds *vma_bounds(const struct vm_area_struct *vma)
+{
+	return (struct vma_bounds *)vma;
+}
+
+static inline unsigned long vma_start(const struct vm_area_struct *vma)
+{
+	return vma_bounds(vma)->vm_start;
+}
+
+static inline unsigned long vma_end(const struct vm_area_struct *vma)
+{
+	return vma_bounds(vma)->vm_end;
+}
+
+static inline void vma_set_bounds(struct vm_area_struct *vma, unsigned long start,
+				  unsigned long end)
+{
+	vma_bounds(vma)->vm_start = start;
+	vma_bounds(vma)->vm_end = end;
+}
+
+/*
+ * One change.  lo < hi, and neither cuts a VMA: each VMA that overlaps
+ * [lo, hi) lies inside it.  Those VMAs leave the index, but for the ones that
+ * are put again; put[] is in address order, disjoint, within the window, each
+ * VMA once, and each either new to the index or from inside the window.
+ */
+struct vma_edit {
+	unsigned long lo, hi;
+	unsigned nput;                          /* 0 to VMA_EDIT_PUTS */
+	struct vma_put {
+		struct vm_area_struct *vma;
+		unsigned long start, end;       /* its bounds from now on */
+	} put[VMA_EDIT_PUTS];
+};
+
+/*
+ * A question for a hole and its answer.  A hole is a largest range without a
+ * VMA in [0, VMA_INDEX_END).  Wanted is the lowest (topdown: the highest) hole
+ * that has at least len bytes, len > 0, inside [lo, hi).  The answer is the
+ * whole hole, not clipped to lo and hi.
+ */
+struct vma_gap {
+	unsigned long len, lo, hi;
+	bool topdown;
+	unsigned long start, end;               /* out */
+};
+
+struct vma_footprint {
+	size_t vmas;
+	size_t nodes;           /* index nodes of its own (0 if it lives in the VMAs) */
+	size_t bytes;           /* all its memory: nodes, reserves, node_size of each VMA */
+	unsigned height;        /* levels from the root to a VMA; 0 where there is no tree */
+};
+
+struct vma_index_ops;
+
+/* The head of every index; an index's own struct starts with it. */
+struct vma_index {
+	const struct vma_index_ops *ops;
+	struct arena *arena;
+};
+
+/*
+ * A place in the index: on a VMA, before the first or after the last one.
+ * Every commit, build and destroy invalidates it.
+ */
+struct vma_cursor {
+	const struct vma_index *index;
+	struct vm_area_struct *vma;     /* where it stands, or NULL off either end */
+	void *node;                     /* the index's own */
+	unsigned long slot;             /* the index's own */
+};
+
+/* ops->caps: what the harness has to know */
+#define VMA_INDEX_NULL  1u      /* does nothing: measures the harness, fails every check */
+
+struct vma_index_ops {
+	const char *name;               /* lower case; also the file's name */
+	const char *summary;            /* one line */
+	unsigned abi;                   /* VMA_INDEX_ABI */
+	unsigned caps;
+	unsigned invariants;            /* verify knows the numbers 1 .. invariants */
+	size_t size;                    /* of the index's struct, struct vma_index first */
+	size_t node_size;               /* bytes in front of each VMA, a multiple of 8 */
+
+	/* Makes *index, zeroed but for ops and arena, empty. 0 or -ENOMEM. */
+	int (*init)(struct vma_index *index);
+	/* Frees all memory of the index; does not look at the VMAs, they may be gone. */
+	void (*destroy)(struct vma_index *index);
+
+	/* The first VMA that ends above addr, or NULL. Any addr. */
+	struct vm_area_struct *(*find)(const struct vma_index *index, unsigned long addr);
+	/*
+	 * seek: the same, and the cursor (whose index is set) stands on it, or after
+	 * the last VMA where there is none.  next and prev move by one VMA and return
+	 * where they stand; off either end they return NULL, stay there when called
+	 * again, and the opposite call comes back to the first or last VMA.
+	 */
+	struct vm_area_struct *(*seek)(struct vma_cursor *cursor, unsigned long addr);
+	struct vm_area_struct *(*next)(struct vma_cursor *cursor);
+	struct vm_area_struct *(*prev)(struct vma_cursor *cursor);
+	/* 0 and gap->start, gap->end; or -ENOMEM, both untouched, where there is no such hole. */
+	int (*find_gap)(const struct vma_index *index, struct vma_gap *gap);
+
+	/*
+	 * reserve: all the memory that n edits (1 or 2, their windows disjoint) can
+	 * need; 0, or -ENOMEM and nothing has changed.  Then follow either the
+	 * commits of exactly these edits, in their order, or unreserve.  Memory that
+	 * the commits did not need may be kept for the next reserve.
+	 */
+	int (*reserve)(struct vma_index *index, const struct vma_edit *edits, unsigned n);
+	void (*commit)(struct vma_index *index, const struct vma_edit *edit);
+	void (*unreserve)(struct vma_index *index);
+	/*
+	 * Fills an empty index with n VMAs, whose bounds are set, in address order.
+	 * 0, or -ENOMEM and the index is empty.
+	 */
+	int (*build)(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n);
+
+	/* 0, or the number of the first invariant that is broken, explained on report (may be NULL). */
+	unsigned (*verify)(const struct vma_index *index, FILE *report);
+	/*
+	 * For tests of verify: breaks invariant number n on purpose and nothing that
+	 * has a lower number.  0, or -ENOENT if the index is too small to break it.
+	 * Afterwards only verify, dump and destroy may be called.
+	 */
+	int (*corrupt)(struct vma_index *index, unsigned n);
+	/* The structure in a readable form, for a person who debugs it. */
+	void (*dump)(const struct vma_index *index, FILE *out);
+	void (*footprint)(const struct vma_index *index, struct vma_footprint *footprint);
+};
+
+/* The index's own bytes in front of a VMA. */
+static inline void *vma_node(const struct vma_index_ops *ops, const struct vm_area_struct *vma)
+{
+	return (char *)vma - ops->node_size;
+}
+
+/* ---- the registry (registry.c) ---- */
+
+#define VMA_INDEX_REGISTER(ops) \
+	__attribute__((constructor)) static void ops##_register(void) \
+	{ \
+		vma_index_register(&(ops)); \
+	} \
+	_Static_assert(1, "")
+
+/*
+ * Adds an index type.  Ends the program with a message if abi, an op or the
+ * name is missing, or the name is there already: an error of its programmer.
+ */
+void vma_index_register(const struct vma_index_ops *ops);
+
+/* The i-th index type by name, or NULL past the last. */
+const struct vma_index_ops *vma_index_type(unsigned i);
+
+/*
+ * The index type of that name, or NULL.  "check:NAME" is NAME beside the array
+ * oracle (check.c); it lives until the program ends.
+ */
+const struct vma_index_ops *vma_index_lookup(const char *name);
+
+/* A new empty index with its memory from arena; NULL when memory is out. */
+struct vma_index *vma_index_create(const struct vma_index_ops *ops, struct arena *arena);
+
+/* Ends an index, not its VMAs. NULL is allowed. */
+void vma_index_destroy(struct vma_index *index);
+
+/* Reserve and commit in one: 0, or -ENOMEM and nothing has changed. */
+must_check int vma_index_edit(struct vma_index *index, const struct vma_edit *edit);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * The test program: runs all suites, or those named on its command line.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/suite.h"
+
+#define MAX_SUITES 64
+
+static struct {
+	const char *name;
+	suite_fn make;
+} suites[MAX_SUITES];
+static unsigned nsuites;
+
+void suite_add(const char *name, suite_fn make)
+{
+	if (nsuites == MAX_SUITES) {
+		fprintf(stderr, "tests: more than %d suites\n", MAX_SUITES);
+		exit(EXIT_FAILURE);
+	}
+	suites[nsuites].name = name;
+	suites[nsuites++].make = make;
+}
+
+unsigned long test_seed(void)
+{
+	static unsigned long seed;
+
+	if (!seed) {
+		const char *given = getenv("TEST_SEED");
+
+		seed = given ? strtoul(given, NULL, 0) : (unsigned long)time(NULL);
+		printf("random tests: TEST_SEED=%lu\n", seed);
+		fflush(stdout);
+	}
+	return seed;
+}
+
+static int wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], name))
+			return 1;
+	}
+	return argc == 1;
+}
+
+int main(int argc, char **argv)
+{
+	SRunner *runner = srunner_create(NULL);
+
+	test_seed();    /* before check forks: one seed for all */
+	for (unsigned i = 0; i < nsuites; i++) {
+		if (wanted(suites[i].name, argc, argv))
+			srunner_add_suite(runner, suites[i].make());
+	}
+	srunner_run_all(runner, CK_NORMAL);
+
+	int failed = srunner_ntests_failed(runner), run = srunner_ntests_run(runner);
+	srunner_free(runner);
+	if (!run)
+		fprintf(stderr, "tests: no suite of that name\n");
+	return failed || !run ? EXIT_FAILURE : EXIT_SUCCESS;
+}
