@@ -1,7 +1,6 @@
 /*
  * arena - counted memory for index nodes and VMAs (see arena.h)
  */
-#define _GNU_SOURCE
 #include "base/arena.h"
 
 #include <stdbool.h>

@@ -1,0 +1,46 @@
+/*
+ * vmabench - the program: finds the verb and hands over to it
+ */
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "harness/verb.h"
+
+static const struct verb {
+	const char *name, *summary;
+	int (*run)(int argc, char **argv);
+} verbs[] = {
+	{ "list", "the indexes and workloads there are", cmd_list },
+};
+
+static int usage(FILE *out, int status)
+{
+	fprintf(out, "Usage: vmabench VERB [OPTION...]\n\n"
+		     "Which index should hold an address space's VMAs?\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
+	fprintf(out, "\n'vmabench VERB --help' tells more.\n");
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	char name[64];
+
+	argp_err_exit_status = STATUS_BAD_INPUT;
+	if (argc < 2)
+		return usage(stderr, STATUS_BAD_INPUT);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "help"))
+		return usage(stdout, STATUS_OK);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(argv[1], verbs[i].name))
+			continue;
+		snprintf(name, sizeof(name), "vmabench %s", verbs[i].name);
+		argv[1] = name;
+		return verbs[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "vmabench: no verb '%s'\n", argv[1]);
+	return usage(stderr, STATUS_BAD_INPUT);
+}

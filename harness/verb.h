@@ -1,0 +1,17 @@
+/*
+ * verb - the verbs of ./vmabench, one file each (cmd_VERB.c)
+ *
+ * A verb gets its own argv (argv[0] is "vmabench VERB"), parses it with argp
+ * and returns the exit status: 0 all is well, 1 a check or a replay found a
+ * difference, 2 bad input or usage, each with a message on stderr.
+ */
+#ifndef HARNESS_VERB_H
+#define HARNESS_VERB_H
+
+#include <argp.h>
+
+enum { STATUS_OK = 0, STATUS_DIFFERENCE = 1, STATUS_BAD_INPUT = 2 };
+
+int cmd_list(int argc, char **argv);
+
+#endif
