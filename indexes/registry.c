@@ -6,6 +6,7 @@
 #include "indexes/vma_index.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,4 +124,19 @@ int vma_index_edit(struct vma_index *index, const struct vma_edit *edit)
 	if (!err)
 		index->ops->commit(index, edit);
 	return err;
+}
+
+unsigned vma_index_broken(const struct vma_index *index, unsigned n, FILE *report,
+			  const char *format, ...)
+{
+	va_list args;
+
+	if (!report)
+		return n;
+	fprintf(report, "%s: invariant %u is broken: ", index->ops->name, n);
+	va_start(args, format);
+	vfprintf(report, format, args);
+	va_end(args);
+	fputc('\n', report);
+	return n;
 }

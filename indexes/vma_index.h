@@ -65,6 +65,14 @@ static inline void vma_set_bounds(struct vm_area_struct *vma, unsigned long star
 	vma_bounds(vma)->vm_end = end;
 }
 
+/* Page-aligned, not empty and below VMA_INDEX_END? */
+static inline bool vma_bounds_valid(const struct vm_area_struct *vma)
+{
+	unsigned long start = vma_start(vma), end = vma_end(vma);
+
+	return start < end && end <= VMA_INDEX_END && !((start | end) & ~PAGE_MASK);
+}
+
 /*
  * One change.  lo < hi, and neither cuts a VMA: each VMA that overlaps
  * [lo, hi) lies inside it.  Those VMAs leave the index, but for the ones that
@@ -95,7 +103,7 @@ struct vma_gap {
 struct vma_footprint {
 	size_t vmas;
 	size_t nodes;           /* index nodes of its own (0 if it lives in the VMAs) */
-	size_t bytes;           /* all its memory: nodes, reserves, node_size of each VMA */
+	size_t bytes;           /* all its memory: its struct, nodes, reserves, node_size of each VMA */
 	unsigned height;        /* levels from the root to a VMA; 0 where there is no tree */
 };
 
@@ -215,5 +223,9 @@ void vma_index_destroy(struct vma_index *index);
 
 /* Reserve and commit in one: 0, or -ENOMEM and nothing has changed. */
 must_check int vma_index_edit(struct vma_index *index, const struct vma_edit *edit);
+
+/* For verify: explains on report (NULL: nowhere) how invariant number n is broken; returns n. */
+unsigned vma_index_broken(const struct vma_index *index, unsigned n, FILE *report,
+			  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif
