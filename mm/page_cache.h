@@ -1,0 +1,40 @@
+/*
+ * page_cache - the pages of one file (inode) that are in memory
+ *
+ * A file's bytes are not emulated: a page that is read for the first time has
+ * a content made from the inode number and its offset.
+ */
+#ifndef MM_PAGE_CACHE_H
+#define MM_PAGE_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mm/frames.h"
+
+struct page_cache {
+	uint64_t ino;
+	size_t pages;           /* cached */
+	size_t capacity;        /* of slot[]: 0 or a power of two */
+	struct page_cache_slot {
+		uint64_t pgoff; /* offset in the file, in pages */
+		pfn_t pfn;      /* 0: the slot is free */
+	} *slot;
+};
+
+/* An empty cache; it needs no memory until its first page. */
+void page_cache_init(struct page_cache *cache, uint64_t ino);
+
+/* Drops all pages and the cache's own memory; the cache is empty then. */
+void page_cache_destroy(struct page_cache *cache, struct frames *frames);
+
+/*
+ * The page at pgoff, read in if it was not there; 0 when memory is out.  The
+ * reference stays the cache's: get_page() for one of your own.
+ */
+must_check pfn_t page_cache_get(struct page_cache *cache, struct frames *frames, uint64_t pgoff);
+
+/* Drops the cache's references to all pages at or above pgoff. */
+void page_cache_truncate(struct page_cache *cache, struct frames *frames, uint64_t pgoff);
+
+#endif

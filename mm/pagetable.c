@@ -1,0 +1,645 @@
+/*
+ * pagetable - the page tables of one mm (see pagetable.h)
+ *
+ *   root ---> [ . . e . . ]            level 3 (4 with 5 levels): 512 entries
+ *   (CR3)           |
+ *                   +--> [ e . . . ]   level 2, 1: each entry leads to a table
+ *                          |             and counts the entries in use there
+ *                          +--> ... --> [ pte . pte pte ]   level 0, the leaves
+ *                                          |
+ *                                          +--> pfn << 12 | bits
+ *
+ * Invariants
+ *  1. An entry that leads to a table counts the entries in use there.
+ *  2. No table but the top one is empty.
+ *  3. pt->tables and pt->rss are the numbers of tables and of leaf entries in use.
+ *  4. A leaf entry in use has either PRESENT or PROTNONE; EXCLUSIVE only with ANON.
+ *  5. A mapped page has at least as many references as mappings, and one at
+ *     least; if it is EXCLUSIVE, exactly one mapping.
+ *  6. pt->last is NULL, or is the level-1 entry for pt->last_addr.
+ *
+ * An operation either needs no memory or gets it all before it changes
+ * anything, pt_copy excepted.  The tree is Linux's (mm/memory.c, mm/mprotect.c,
+ * mm/mremap.c) without huge pages, swap and locks; Linux counts no entries and
+ * frees tables by the holes between VMAs (free_pgtables), here a table goes as
+ * soon as it is empty.
+ */
+#include "mm/pagetable.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define TABLE_SIZE      (PT_ENTRIES * sizeof(uint64_t))
+#define TABLE_BITS      (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
+#define LEAF_SPAN       (1UL << (PAGE_SHIFT + PT_SHIFT))        /* bytes that a leaf table maps */
+
+/* Bytes that an entry of this level stands for. */
+static inline unsigned long pt_span(unsigned level)
+{
+	return 1UL << (PAGE_SHIFT + PT_SHIFT * level);
+}
+
+static inline unsigned pt_slot(unsigned long addr, unsigned level)
+{
+	return addr >> (PAGE_SHIFT + PT_SHIFT * level) & (PT_ENTRIES - 1);
+}
+
+/* ---- tables and the way to them ---- */
+
+static uint64_t *pt_table_alloc(struct pagetable *pt, unsigned level)
+{
+	uint64_t *table = arena_alloc(pt->arena, TABLE_SIZE, PAGE_SIZE);
+
+	if (!table)
+		return NULL;
+	assert(!((uintptr_t)table & ~PTE_ADDRESS));
+	memset(table, 0, TABLE_SIZE);
+	pt->tables++;
+	pt->counters->tables_allocated[level]++;
+	return table;
+}
+
+static void pt_table_free(struct pagetable *pt, uint64_t *table, unsigned level)
+{
+	if (level == 1)
+		pt->last = NULL;
+	arena_free(pt->arena, table, TABLE_SIZE, PAGE_SIZE);
+	pt->tables--;
+	pt->counters->tables_freed[level]++;
+}
+
+/* The way from the root to an address: up[l] is the entry that leads to the table of level l. */
+struct path {
+	unsigned level;         /* of the deepest table on it */
+	uint64_t *up[PT_LEVELS_MAX];
+};
+
+/* The entry of addr in the table of this level. */
+static inline uint64_t *path_entry(const struct path *path, unsigned long addr, unsigned level)
+{
+	return pt_table(*path->up[level]) + pt_slot(addr, level);
+}
+
+/* Follows addr as deep as there are tables. */
+static void pt_descend(struct pagetable *pt, unsigned long addr, struct path *path)
+{
+	assert(addr < pt_end(pt));
+	path->level = pt->levels - 1;
+	path->up[path->level] = &pt->root;
+	while (path->level) {
+		uint64_t *entry = path_entry(path, addr, path->level);
+
+		if (!*entry)
+			break;
+		path->up[--path->level] = entry;
+	}
+}
+
+/* Frees the deepest table if it is empty, then the one above if that made it empty, ... */
+static void pt_prune(struct pagetable *pt, struct path *path)
+{
+	while (path->level < pt->levels - 1 && !pt_count(*path->up[path->level])) {
+		uint64_t *entry = path->up[path->level];
+
+		pt_table_free(pt, pt_table(*entry), path->level);
+		*entry = 0;
+		*path->up[++path->level] -= PT_COUNT_ONE;
+	}
+}
+
+/*
+ * Follows addr down to level and makes the tables that are missing.  These are
+ * empty: use them or pt_prune().  -ENOMEM: nothing has changed.
+ */
+static int pt_descend_make(struct pagetable *pt, unsigned long addr, unsigned level,
+			   struct path *path)
+{
+	pt_descend(pt, addr, path);
+	while (path->level > level) {
+		uint64_t *entry = path_entry(path, addr, path->level);
+		uint64_t *table = pt_table_alloc(pt, path->level - 1);
+
+		if (!table) {
+			pt_prune(pt, path);
+			return -ENOMEM;
+		}
+		*entry = (uintptr_t)table | TABLE_BITS;
+		*path->up[path->level] += PT_COUNT_ONE;
+		path->up[--path->level] = entry;
+	}
+	return 0;
+}
+
+/* ---- the range walker ---- */
+
+/* Visits, in address order, the leaf tables that overlap a range. */
+struct walk {
+	struct pagetable *pt;
+	unsigned long next, hi;         /* what is left of the range */
+	uint64_t seen;                  /* leaf entries visited */
+	/* where it stands: */
+	unsigned long addr;             /* of the first entry in the range */
+	uint64_t *pte;                  /* that entry; and how many follow in this table */
+	unsigned n;
+	struct path path;               /* down to the table; path.level is 0 */
+};
+
+static struct walk walk_start(const struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	assert(lo <= hi && hi <= pt_end(pt) && !((lo | hi) & (PAGE_SIZE - 1)));
+	return (struct walk){ .pt = (struct pagetable *)pt, .next = lo, .hi = hi };
+}
+
+/* Goes on past the missing table at w->next to the next entry in use of the table above. */
+static void walk_skip(struct walk *w)
+{
+	unsigned level = w->path.level;
+	const uint64_t *table = pt_table(*w->path.up[level]);
+
+	do {
+		w->next = (w->next | (pt_span(level) - 1)) + 1;
+	} while (w->next < w->hi && pt_slot(w->next, level) && !table[pt_slot(w->next, level)]);
+}
+
+/* The next leaf table; it descends anew, so the caller may free the one it is at. */
+static bool walk_next(struct walk *w)
+{
+	while (w->next < w->hi) {
+		pt_descend(w->pt, w->next, &w->path);
+		if (w->path.level) {
+			walk_skip(w);
+			continue;
+		}
+		w->addr = w->next;
+		w->pte = path_entry(&w->path, w->addr, 0);
+		w->n = min((unsigned long)PT_ENTRIES - pt_slot(w->addr, 0),
+			   (w->hi - w->addr) >> PAGE_SHIFT);
+		w->next += (unsigned long)w->n << PAGE_SHIFT;
+		w->seen += w->n;
+		return true;
+	}
+	return false;
+}
+
+/* Narrows what walk_next() found to its first entry in use; false if there is none. */
+static bool walk_entry(struct walk *w)
+{
+	for (unsigned i = 0; i < w->n; i++) {
+		if (!w->pte[i])
+			continue;
+		w->seen -= w->n - (i + 1);
+		w->pte += i;
+		w->n = 1;
+		w->addr += (unsigned long)i << PAGE_SHIFT;
+		w->next = w->addr + PAGE_SIZE;
+		return true;
+	}
+	return false;
+}
+
+/* ---- birth and death ---- */
+
+int pt_init(struct pagetable *pt, unsigned levels, struct arena *arena, struct frames *frames,
+	    struct pt_counters *counters)
+{
+	assert(levels == 4 || levels == PT_LEVELS_MAX);
+	*pt = (struct pagetable){
+		.levels = levels, .arena = arena, .frames = frames, .counters = counters,
+	};
+	uint64_t *table = pt_table_alloc(pt, levels - 1);
+	if (!table)
+		return -ENOMEM;
+	pt->root = (uintptr_t)table | TABLE_BITS;
+	return 0;
+}
+
+void pt_destroy(struct pagetable *pt)
+{
+	pt_zap(pt, 0, pt_end(pt));
+	pt_table_free(pt, pt_table(pt->root), pt->levels - 1);
+	pt->root = 0;
+}
+
+/* ---- one page ---- */
+
+/* The entry that leads to the leaf table of addr, if that is the one used last; or NULL. */
+static inline uint64_t *pt_last(const struct pagetable *pt, unsigned long addr)
+{
+	bool same = pt->last && (addr ^ pt->last_addr) < LEAF_SPAN;
+
+	return same && *pt->last ? pt->last : NULL;
+}
+
+/* The leaf entry of addr, or NULL where there is no table for it. */
+static uint64_t *pt_find(const struct pagetable *pt, unsigned long addr)
+{
+	const uint64_t *up = pt_last(pt, addr);
+	struct path path;
+
+	if (up)
+		return pt_table(*up) + pt_slot(addr, 0);
+	pt_descend((struct pagetable *)pt, addr, &path);
+	return path.level ? NULL : path_entry(&path, addr, 0);
+}
+
+/* Whether the TLB may hold a right of the old entry that the new one has not. */
+static inline bool pte_outdated(uint64_t old, uint64_t new)
+{
+	uint64_t lost = old & ~new & (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_DIRTY);
+
+	return (old & PTE_PRESENT) &&
+	       (lost || (new & ~old & PTE_NX) || PTE_PFN(old) != PTE_PFN(new));
+}
+
+static inline bool pte_valid(uint64_t entry)
+{
+	return !(entry & PTE_PRESENT) != !(entry & PTE_PROTNONE) && !(entry & PT_COUNT_MASK);
+}
+
+static void pt_page_unmap(struct pagetable *pt, pfn_t pfn)
+{
+	pfn_to_page(pt->frames, pfn)->_mapcount--;
+	put_page(pt->frames, pfn);
+}
+
+uint64_t pt_get(const struct pagetable *pt, unsigned long addr)
+{
+	const uint64_t *pte = pt_find(pt, addr);
+
+	return pte ? *pte : 0;
+}
+
+int pt_map(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits)
+{
+	uint64_t *up = pt_last(pt, addr), *pte;
+
+	assert(pte_valid(bits));
+	if (!up) {
+		struct path path;
+
+		if (pt_descend_make(pt, addr, 0, &path))
+			return -ENOMEM;
+		up = path.up[0];
+		pt->last = up;
+		pt->last_addr = addr;
+	}
+	pte = pt_table(*up) + pt_slot(addr, 0);
+	assert(!*pte);
+	*pte = pte_make(pfn, bits);
+	*up += PT_COUNT_ONE;
+	pt->rss++;
+	pfn_to_page(pt->frames, pfn)->_mapcount++;
+	pt->counters->entries_touched++;
+	return 0;
+}
+
+void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry)
+{
+	uint64_t *pte = pt_find(pt, addr), old;
+
+	assert(pte && *pte && pte_valid(entry));
+	old = *pte;
+	*pte = entry;
+	pt->counters->entries_touched++;
+	if (pte_outdated(old, entry)) {
+		pt->stale++;
+		pt_flush(pt);
+	}
+	if (PTE_PFN(old) != PTE_PFN(entry)) {
+		pfn_to_page(pt->frames, PTE_PFN(entry))->_mapcount++;
+		pt_page_unmap(pt, PTE_PFN(old));
+	}
+}
+
+/* ---- ranges ---- */
+
+void pt_flush(struct pagetable *pt)
+{
+	if (!pt->stale)
+		return;
+	pt->counters->tlb_flushes++;
+	pt->counters->tlb_pages += pt->stale;
+	pt->stale = 0;
+}
+
+void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	struct walk w = walk_start(pt, lo, hi);
+
+	while (walk_next(&w)) {
+		unsigned gone = 0;
+
+		for (unsigned i = 0; i < w.n; i++) {
+			if (!w.pte[i])
+				continue;
+			pt_page_unmap(pt, PTE_PFN(w.pte[i]));
+			w.pte[i] = 0;
+			gone++;
+		}
+		*w.path.up[0] -= gone * PT_COUNT_ONE;
+		pt->rss -= gone;
+		pt->stale += gone;
+		pt_prune(pt, &w.path);
+	}
+	pt->counters->entries_touched += w.seen;
+	pt_flush(pt);
+}
+
+void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64_t prot,
+		uint64_t write_if)
+{
+	struct walk w = walk_start(pt, lo, hi);
+
+	assert(pte_valid(prot) && !(prot & ~PTE_PROT));
+	while (walk_next(&w)) {
+		for (unsigned i = 0; i < w.n; i++) {
+			uint64_t old = w.pte[i], new = (old & ~PTE_PROT) | prot;
+
+			if (!old)
+				continue;
+			if (!(old & write_if))
+				new &= ~PTE_WRITE;
+			w.pte[i] = new;
+			pt->stale += pte_outdated(old, new);
+		}
+	}
+	pt->counters->entries_touched += w.seen;
+	pt_flush(pt);
+}
+
+/* Copies what one leaf table of src has in the range. */
+static int pt_copy_leaf(struct pagetable *dst, const struct walk *w, bool cow)
+{
+	uint64_t lose = cow ? PTE_WRITE | PTE_EXCLUSIVE : 0;
+	uint64_t lose_copy = PTE_ACCESSED | (cow ? lose : PTE_DIRTY);
+	struct pagetable *src = w->pt;
+	uint64_t *to = NULL;
+	struct path path;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		uint64_t old = w->pte[i];
+
+		if (!old)
+			continue;
+		if (!to) {
+			if (pt_descend_make(dst, w->addr, 0, &path))
+				return -ENOMEM;
+			to = path_entry(&path, w->addr, 0);
+		}
+		assert(!to[i]);
+		w->pte[i] = old & ~lose;
+		src->stale += pte_outdated(old, w->pte[i]);
+		to[i] = old & ~lose_copy;
+		*path.up[0] += PT_COUNT_ONE;
+		dst->rss++;
+		get_page(dst->frames, PTE_PFN(old));
+		pfn_to_page(dst->frames, PTE_PFN(old))->_mapcount++;
+		dst->counters->entries_copied++;
+	}
+	return 0;
+}
+
+int pt_copy(struct pagetable *dst, struct pagetable *src, unsigned long lo, unsigned long hi,
+	    bool cow)
+{
+	struct walk w = walk_start(src, lo, hi);
+	uint64_t copied = dst->counters->entries_copied;
+	int err = 0;
+
+	assert(dst->frames == src->frames && dst->levels == src->levels);
+	while (!err && walk_next(&w))
+		err = pt_copy_leaf(dst, &w, cow);
+	copied = dst->counters->entries_copied - copied;
+	dst->counters->entries_touched += w.seen + copied;
+	return err;
+}
+
+/* ---- moving ---- */
+
+/*
+ * What moves, piece by piece: a leaf entry (level 0) or a leaf table with all
+ * in it (level 1: that of the entry which leads to it).
+ */
+struct move {
+	struct walk walk;
+	unsigned long delta;            /* new - old, modulo 2^64 */
+	unsigned level;
+	uint64_t *from;
+	unsigned long to;               /* the piece's new address */
+};
+
+static struct move move_start(struct pagetable *pt, unsigned long old, unsigned long new,
+			      unsigned long len)
+{
+	return (struct move){ .walk = walk_start(pt, old, old + len), .delta = new - old };
+}
+
+static bool move_next(struct move *m)
+{
+	struct walk *w = &m->walk;
+
+	while (walk_next(w)) {
+		m->to = w->addr + m->delta;
+		if (w->n == PT_ENTRIES && !(m->to & (LEAF_SPAN - 1))) {
+			w->seen -= w->n;
+			m->level = 1;
+			m->from = w->path.up[0];
+			return true;
+		}
+		if (walk_entry(w)) {
+			m->to = w->addr + m->delta;
+			m->level = 0;
+			m->from = w->pte;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Makes the tables that the move needs, and counts there each piece that will
+ * come, so that no table that waits for its first piece looks empty.
+ */
+static int pt_move_reserve(struct pagetable *pt, unsigned long old, unsigned long new,
+			   unsigned long len)
+{
+	struct move m = move_start(pt, old, new, len);
+	struct path path;
+
+	while (move_next(&m)) {
+		if (pt_descend_make(pt, m.to, m.level, &path))
+			goto unreserve;
+		assert(path.level == m.level && !*path_entry(&path, m.to, m.level));
+		*path.up[m.level] += PT_COUNT_ONE;
+	}
+	return 0;
+
+unreserve:
+	len = m.walk.addr - old;
+	for (m = move_start(pt, old, new, len); move_next(&m);) {
+		pt_descend(pt, m.to, &path);
+		*path.up[m.level] -= PT_COUNT_ONE;
+		pt_prune(pt, &path);
+	}
+	return -ENOMEM;
+}
+
+int pt_move(struct pagetable *pt, unsigned long old, unsigned long new, unsigned long len)
+{
+	uint64_t moved = 0;
+	struct move m;
+
+	assert(old + len <= new || new + len <= old);
+	assert(new + len <= pt_end(pt) && !(new & (PAGE_SIZE - 1)));
+	if (pt_move_reserve(pt, old, new, len))
+		return -ENOMEM;
+	for (m = move_start(pt, old, new, len); move_next(&m);) {
+		struct path *source = &m.walk.path, path;
+
+		pt_descend(pt, m.to, &path);
+		*path_entry(&path, m.to, m.level) = *m.from;
+		pt->stale += m.level ? pt_count(*m.from) : 1;
+		pt->counters->tables_moved += m.level;
+		moved += !m.level;
+		*m.from = 0;
+		*source->up[m.level] -= PT_COUNT_ONE;
+		source->level = m.level;
+		pt_prune(pt, source);
+	}
+	pt->counters->entries_moved += moved;
+	pt->counters->entries_touched += m.walk.seen + moved;
+	pt_flush(pt);
+	return 0;
+}
+
+/* ---- reports and oracles ---- */
+
+size_t pt_populated(const struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	struct walk w = walk_start(pt, lo, hi);
+	size_t populated = 0;
+
+	while (walk_next(&w)) {
+		if (w.n == PT_ENTRIES) {
+			populated += pt_count(*w.path.up[0]);
+			continue;
+		}
+		for (unsigned i = 0; i < w.n; i++)
+			populated += w.pte[i] != 0;
+	}
+	return populated;
+}
+
+bool pt_next(const struct pagetable *pt, unsigned long *addr, unsigned long hi, uint64_t *entry)
+{
+	struct walk w = walk_start(pt, min(PAGE_ALIGN(*addr), hi), hi);
+
+	while (walk_next(&w)) {
+		if (!walk_entry(&w))
+			continue;
+		*addr = w.addr;
+		*entry = *w.pte;
+		return true;
+	}
+	return false;
+}
+
+uint64_t pt_hash(const struct pagetable *pt, uint64_t hash)
+{
+	unsigned long addr = 0;
+	uint64_t entry;
+
+	for (; pt_next(pt, &addr, pt_end(pt), &entry); addr += PAGE_SIZE) {
+		hash = hash_add(hash, addr);
+		hash = hash_add(hash, PTE_BITS(entry));
+		hash = hash_add(hash, pfn_to_page(pt->frames, PTE_PFN(entry))->content);
+	}
+	return hash;
+}
+
+/* What a walk over everything found. */
+struct tally {
+	const struct pagetable *pt;
+	FILE *report;
+	size_t tables, rss;
+};
+
+static unsigned tally_broken(const struct tally *tally, unsigned n, unsigned long addr,
+			     const char *what)
+{
+	if (tally->report)
+		fprintf(tally->report, "page tables: invariant %u at %#lx: %s\n", n, addr, what);
+	return n;
+}
+
+static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned long addr)
+{
+	const struct page *page;
+
+	if (!pte_valid(entry))
+		return tally_broken(tally, 4, addr, "neither or both of PRESENT and PROTNONE");
+	if ((entry & PTE_EXCLUSIVE) && !(entry & PTE_ANON))
+		return tally_broken(tally, 4, addr, "EXCLUSIVE, but not ANON");
+	page = pfn_to_page(tally->pt->frames, PTE_PFN(entry));
+	if (page->_mapcount < 1 || page->_refcount < page->_mapcount)
+		return tally_broken(tally, 5, addr, "the page's counts are too low");
+	if ((entry & PTE_EXCLUSIVE) && page->_mapcount != 1)
+		return tally_broken(tally, 5, addr, "EXCLUSIVE, but mapped more than once");
+	return 0;
+}
+
+/* The table that entry leads to; its first entry is for addr. */
+static unsigned verify_table(struct tally *tally, uint64_t entry, unsigned level,
+			     unsigned long addr)
+{
+	const uint64_t *table = pt_table(entry);
+	unsigned used = 0, broken = 0;
+
+	for (unsigned i = 0; i < PT_ENTRIES && !broken; i++, addr += pt_span(level)) {
+		if (!table[i])
+			continue;
+		used++;
+		if (level)
+			broken = verify_table(tally, table[i], level - 1, addr);
+		else
+			broken = verify_leaf(tally, table[i], addr);
+	}
+	if (broken)
+		return broken;
+	addr -= PT_ENTRIES * pt_span(level);
+	if (used != pt_count(entry))
+		return tally_broken(tally, 1, addr, "the count of a table is wrong");
+	if (!used && level < tally->pt->levels - 1)
+		return tally_broken(tally, 2, addr, "a table is empty");
+	tally->tables++;
+	tally->rss += level ? 0 : used;
+	return 0;
+}
+
+/* Invariant 6. */
+static bool verify_last(const struct pagetable *pt)
+{
+	struct path path;
+
+	if (!pt->last)
+		return true;
+	pt_descend((struct pagetable *)pt, pt->last_addr, &path);
+	return path.level <= 1 && pt->last == path_entry(&path, pt->last_addr, 1);
+}
+
+unsigned pt_verify(const struct pagetable *pt, FILE *report)
+{
+	struct tally tally = { .pt = pt, .report = report };
+	unsigned broken = verify_table(&tally, pt->root, pt->levels - 1, 0);
+
+	if (broken)
+		return broken;
+	if (tally.tables != pt->tables || tally.rss != pt->rss)
+		return tally_broken(&tally, 3, 0, "tables or rss is wrong");
+	if (!verify_last(pt))
+		return tally_broken(&tally, 6, pt->last_addr, "last is not the entry of that table");
+	return 0;
+}

@@ -1,0 +1,185 @@
+/*
+ * pagetable - the page tables of one mm: which page frame is at which address
+ *
+ * Page tables take ranges of addresses and know nothing of VMAs.  Entries have
+ * the bits of x86-64; a table's physical address is its address in the host.
+ * There are 4 levels (48 bits of address) or 5 (57 bits), and level 0 is that
+ * of the leaf entries, which map pages.
+ *
+ * Addresses and lengths are in bytes.  Ranges are half-open, lo <= hi, multiples of
+ * PAGE_SIZE and not above pt_end(); an address of one page need not be aligned.
+ * A range operation touches only what is populated: the time for a range
+ * without tables does not grow with its length.
+ *
+ * One thread at a time uses the page tables of a machine.
+ */
+#ifndef MM_PAGETABLE_H
+#define MM_PAGETABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/util.h"
+#include "mm/frames.h"
+
+#define PT_LEVELS_MAX   5
+#define PT_SHIFT        9                       /* 512 entries of 8 bytes in a table */
+#define PT_ENTRIES      (1u << PT_SHIFT)
+#define PT_END_MAX      (1UL << 57)
+
+/*
+ * An entry is 0 (empty), or has either PRESENT or PROTNONE.  PROTNONE keeps the
+ * page of a range that has no rights at all (PROT_NONE).
+ */
+#define PTE_PRESENT     ((uint64_t)1 << 0)
+#define PTE_WRITE       ((uint64_t)1 << 1)
+#define PTE_USER        ((uint64_t)1 << 2)
+#define PTE_ACCESSED    ((uint64_t)1 << 5)
+#define PTE_DIRTY       ((uint64_t)1 << 6)
+#define PTE_PROTNONE    ((uint64_t)1 << 8)
+#define PTE_ANON        ((uint64_t)1 << 9)      /* software: an anonymous page, not a file's or zero */
+#define PTE_EXCLUSIVE   ((uint64_t)1 << 10)     /* software: an anonymous page that is this mm's alone */
+#define PTE_NX          ((uint64_t)1 << 63)
+
+#define PTE_ADDRESS     ((((uint64_t)1 << 52) - 1) & ~(uint64_t)(PAGE_SIZE - 1))
+#define PTE_PFN(pte)    (((pte) & PTE_ADDRESS) >> PAGE_SHIFT)
+#define PTE_BITS(pte)   ((pte) & ~PTE_ADDRESS)
+#define PTE_PROT        (PTE_PRESENT | PTE_PROTNONE | PTE_WRITE | PTE_USER | PTE_NX)
+
+static inline uint64_t pte_make(pfn_t pfn, uint64_t bits)
+{
+	return pfn << PAGE_SHIFT | bits;
+}
+
+/*
+ * An entry that is not a leaf leads to a table, and says in the bits that x86
+ * leaves to software (52..61) how many entries of that table are in use.
+ */
+#define PT_COUNT_ONE    ((uint64_t)1 << 52)
+#define PT_COUNT_MASK   ((uint64_t)0x3ff << 52)
+
+static inline uint64_t *pt_table(uint64_t entry)
+{
+	return (uint64_t *)(uintptr_t)(entry & PTE_ADDRESS);
+}
+
+static inline unsigned pt_count(uint64_t entry)
+{
+	return (entry & PT_COUNT_MASK) / PT_COUNT_ONE;
+}
+
+/* What happened in all page tables of a machine; only ever growing. */
+struct pt_counters {
+	uint64_t tables_allocated[PT_LEVELS_MAX], tables_freed[PT_LEVELS_MAX];  /* [0]: leaf tables */
+	uint64_t entries_touched;       /* leaf entries looked at or written, empty ones too */
+	uint64_t entries_copied;        /* leaf entries that fork copied */
+	uint64_t entries_moved;         /* leaf entries that mremap moved one by one, */
+	uint64_t tables_moved;          /* and leaf tables it moved whole */
+	uint64_t tlb_flushes;           /* invalidations, however many pages each has */
+	uint64_t tlb_pages;             /* pages in them */
+};
+
+struct pagetable {
+	uint64_t root;                  /* the entry that leads to the top table (CR3) */
+	unsigned levels;                /* 4 or 5 */
+	struct arena *arena;            /* gives the tables */
+	struct frames *frames;
+	struct pt_counters *counters;
+	size_t tables;                  /* of all levels, the top one included */
+	size_t rss;                     /* leaf entries in use, PROTNONE and the zero page included */
+	size_t stale;                   /* pages that await pt_flush() */
+	uint64_t *last;                 /* the entry of the leaf table that pt_map() used last, */
+	unsigned long last_addr;        /* and an address in it; last may be NULL */
+};
+
+/* One past the last address that can be mapped. */
+static inline unsigned long pt_end(const struct pagetable *pt)
+{
+	return 1UL << (PAGE_SHIFT + PT_SHIFT * pt->levels);
+}
+
+/* Empty page tables, the top table allocated: 0, or -ENOMEM and nothing to destroy. */
+must_check int pt_init(struct pagetable *pt, unsigned levels, struct arena *arena,
+		       struct frames *frames, struct pt_counters *counters);
+
+/* Zaps everything and frees the top table too. */
+void pt_destroy(struct pagetable *pt);
+
+/* The leaf entry of addr, 0 if there is none. Counts nothing. */
+uint64_t pt_get(const struct pagetable *pt, unsigned long addr);
+
+/*
+ * The empty entry of addr gets a page. bits has either PRESENT or PROTNONE.  The
+ * entry takes over the caller's reference.  -ENOMEM: nothing has changed and
+ * the reference is the caller's still.
+ */
+must_check int pt_map(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits);
+
+/*
+ * Writes the entry of addr, which is in use and stays so.  A new pfn comes with
+ * the caller's reference, which the entry takes over; the old page loses one.
+ * Flushes one page if the TLB may hold what is no longer true: another pfn,
+ * fewer rights, DIRTY taken away.
+ */
+void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry);
+
+/* Unmaps a range: references dropped, empty tables freed, one flush if anything was there. */
+void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi);
+
+/*
+ * After mprotect: all entries of the range get prot instead of their PTE_PROT
+ * bits: PROTNONE alone, or PRESENT | USER and WRITE, NX.  WRITE reaches only
+ * entries that have a bit of write_if; the others fault first:
+ *	PTE_EXCLUSIVE   a private mapping
+ *	PTE_DIRTY       a shared one where the first write to a page is tracked
+ *	~0              any other shared one
+ * One flush if a right was taken away anywhere.
+ */
+void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64_t prot,
+		uint64_t write_if);
+
+/*
+ * mremap: the entries of [old, old + len) move to [new, new + len), which is
+ * empty and does not overlap.  A leaf table moves whole where all of it moves
+ * and both its places are aligned.  One flush if anything was there.
+ * -ENOMEM: nothing has changed.
+ */
+must_check int pt_move(struct pagetable *pt, unsigned long old, unsigned long new,
+		       unsigned long len);
+
+/*
+ * fork: the entries of a range are copied to dst, of the same machine and as
+ * many levels, where the range is empty; each page gets a reference and a mapping more.
+ * cow (a private mapping): WRITE and EXCLUSIVE go, here and there; else
+ * the rights stay, and the copy is not DIRTY.  A copy is not ACCESSED.
+ * Where a fault can fill in the pages again, don't call it at all.
+ * -ENOMEM: dst has a part of it, src may have lost WRITE and EXCLUSIVE.
+ * Does not flush: call pt_flush(src) once after the last range of a fork.
+ */
+must_check int pt_copy(struct pagetable *dst, struct pagetable *src, unsigned long lo,
+		       unsigned long hi, bool cow);
+
+/* Counts one flush of all pages that became stale since the last one, if there are any. */
+void pt_flush(struct pagetable *pt);
+
+/* The rest counts nothing and changes nothing: for reports, tests and oracles. */
+
+/* Entries in use in a range. */
+size_t pt_populated(const struct pagetable *pt, unsigned long lo, unsigned long hi);
+
+/* Finds the first entry in use at or above *addr and below hi; *addr becomes its address. */
+bool pt_next(const struct pagetable *pt, unsigned long *addr, unsigned long hi, uint64_t *entry);
+
+/* hash, and then address, bits and content of all entries in address order; not the pfns. */
+uint64_t pt_hash(const struct pagetable *pt, uint64_t hash);
+
+/*
+ * 0, or the number of the first invariant (see pagetable.c) that is broken,
+ * explained on report (may be NULL).
+ */
+unsigned pt_verify(const struct pagetable *pt, FILE *report);
+
+#endif
