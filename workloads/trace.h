@@ -100,6 +100,7 @@ struct trace_info {
 	char *arch;                     /* x86_64, aarch64 */
 	char *date;                     /* YYYY-MM-DD */
 	char *recorder;                 /* "ptrace", ... : how the order was found */
+	char *missing;                  /* what was seen and could not be recorded; "" if nothing */
 	bool faults;                    /* page faults are in the trace */
 	uint64_t lost;                  /* fault records that the kernel dropped */
 	bool aslr, legacy_layout;

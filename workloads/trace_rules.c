@@ -1,0 +1,187 @@
+/*
+ * trace_rules - what a sequence of events may be
+ *
+ *  1. Times never fall.
+ *  2. Task 1 is there from the start; the others are born by a FORK that gives
+ *     them the next number; after its EXIT a task does nothing.
+ *  3. Files, and inodes, get the next number at the FILE event that first names
+ *     them; no other event uses a number before that.
+ *  4. An EXEC is followed at once by its layout, and a LAYOUT by as many VMAs
+ *     as it says, of the same task, in order and without overlap.
+ *  5. Enumerations, flags and numbers of tasks and files are in range.
+ *
+ * Reader and writer keep the same rules, so that a replay may trust them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "workloads/trace_internal.h"
+
+void rules_init(struct trace_rules *rules)
+{
+	*rules = (struct trace_rules){ .tasks = 1, .files = TRACE_BAD_FILE };
+}
+
+void rules_free(struct trace_rules *rules)
+{
+	free(rules->dead);
+	rules->dead = NULL;
+}
+
+/* ---- which tasks have exited ---- */
+
+static bool rules_dead(const struct trace_rules *rules, uint32_t task)
+{
+	return task / 8 < rules->dead_bytes && rules->dead[task / 8] & 1 << task % 8;
+}
+
+static const char *rules_exit(struct trace_rules *rules, uint32_t task)
+{
+	if (task / 8 >= rules->dead_bytes) {
+		size_t bytes = max((size_t)task / 8 + 1, rules->dead_bytes * 2);
+		uint8_t *dead = realloc(rules->dead, bytes);
+
+		if (!dead)
+			return "no memory";
+		memset(dead + rules->dead_bytes, 0, bytes - rules->dead_bytes);
+		rules->dead = dead;
+		rules->dead_bytes = bytes;
+	}
+	rules->dead[task / 8] |= 1 << task % 8;
+	return NULL;
+}
+
+/* ---- the kinds with rules of their own ---- */
+
+static const char *rules_file(struct trace_rules *rules, const struct trace_event *event)
+{
+	if (event->arg[0] != rules->files + 1 || event->arg[0] > TRACE_MAX_FILES)
+		return "a file that is not the next one, or one too many";
+	if (!event->arg[1] || event->arg[1] > rules->inodes + 1)
+		return "an inode that is neither known nor the next one";
+	rules->files++;
+	rules->inodes = max(rules->inodes, event->arg[1]);
+	return NULL;
+}
+
+static const char *rules_fork(struct trace_rules *rules, const struct trace_event *event)
+{
+	if (event->result < 0)
+		return event->arg[0] ? "a fork that failed and has a child" : NULL;
+	if (event->arg[0] != rules->tasks + 1 || event->arg[0] > TRACE_MAX_TASKS)
+		return "a child that is not the next task, or one too many";
+	rules->tasks++;
+	return NULL;
+}
+
+static const char *rules_layout(struct trace_rules *rules, const struct trace_event *event)
+{
+	if (event->arg[0] > TRACE_AT_ATTACH)
+		return "an unknown kind of layout";
+	if (rules->exec && event->arg[0] != TRACE_AFTER_EXEC)
+		return "an exec without its layout";
+	rules->exec = false;
+	rules->vmas = event->arg[1];
+	rules->vma_end = 0;
+	rules->layout_task = event->task;
+	return NULL;
+}
+
+static const char *rules_vma(struct trace_rules *rules, const struct trace_event *event)
+{
+	if (!rules->vmas)
+		return "a VMA outside of a layout";
+	if (event->arg[0] >= event->arg[1] || event->arg[0] < rules->vma_end)
+		return "a VMA that is empty, or overlaps the one before";
+	if ((event->arg[0] | event->arg[1]) & ~PAGE_MASK)
+		return "a VMA that is not page-aligned";
+	if (event->arg[4] == TRACE_BAD_FILE || event->arg[5] > 1)
+		return "a VMA with a field out of range";
+	rules->vmas--;
+	rules->vma_end = event->arg[1];
+	return NULL;
+}
+
+static const char *rules_fault(const struct trace_event *event)
+{
+	if (event->arg[1] & ~(uint64_t)(TRACE_FAULT_PRESENT | TRACE_FAULT_WRITE |
+					TRACE_FAULT_USER | TRACE_FAULT_INSTR))
+		return "a fault with unknown bits";
+	return NULL;
+}
+
+static const char *rules_kind(struct trace_rules *rules, const struct trace_event *event)
+{
+	switch (event->kind) {
+	case TRACE_FILE:
+		return rules_file(rules, event);
+	case TRACE_FORK:
+		return rules_fork(rules, event);
+	case TRACE_EXEC:
+		rules->exec = true;
+		rules->layout_task = event->task;
+		return NULL;
+	case TRACE_EXIT:
+		return rules_exit(rules, event->task);
+	case TRACE_LAYOUT:
+		return rules_layout(rules, event);
+	case TRACE_VMA:
+		return rules_vma(rules, event);
+	case TRACE_FAULT:
+		return rules_fault(event);
+	default:
+		return NULL;
+	}
+}
+
+/* ---- the rules of all kinds ---- */
+
+static const char *rules_fields(const struct trace_rules *rules, const struct trace_event *event)
+{
+	const char *fields = trace_kind_fields(event->kind);
+
+	for (unsigned i = 0; fields[i] && fields[i] != 'r' && fields[i] != 'n'; i++) {
+		if (fields[i] == 'f' && event->kind != TRACE_FILE && event->arg[i] > rules->files)
+			return "a file that no event defined";
+	}
+	if (strnlen(event->name, TRACE_MAX_NAME + 1) > TRACE_MAX_NAME)
+		return "a name that is too long";
+	return NULL;
+}
+
+static const char *rules_expected(const struct trace_rules *rules, const struct trace_event *event)
+{
+	if (rules->exec && (event->kind != TRACE_LAYOUT || event->task != rules->layout_task))
+		return "an exec without its layout";
+	if (rules->vmas && (event->kind != TRACE_VMA || event->task != rules->layout_task))
+		return "a layout without all its VMAs";
+	return NULL;
+}
+
+const char *rules_check(struct trace_rules *rules, const struct trace_event *event)
+{
+	const char *reason;
+
+	if ((unsigned)event->kind >= TRACE_NKINDS)
+		return "an unknown kind of event";
+	if (!event->task || event->task > TRACE_MAX_TASKS)
+		return "a task's number out of range";
+	if (event->task > rules->tasks)
+		return "a task that was not born";
+	if (rules_dead(rules, event->task))
+		return "a task that has exited";
+	if (event->time < rules->time)
+		return "a time that falls";
+	reason = rules_expected(rules, event);
+	if (!reason)
+		reason = rules_fields(rules, event);
+	if (!reason)
+		reason = rules_kind(rules, event);
+	rules->time = event->time;
+	return reason;
+}
+
+const char *rules_end(const struct trace_rules *rules)
+{
+	return rules->exec || rules->vmas ? "the trace ends inside a layout" : NULL;
+}

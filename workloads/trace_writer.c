@@ -1,0 +1,219 @@
+/*
+ * trace_writer - writes a trace
+ *
+ * While the program runs, frames go to a spool, quickly packed: a file that
+ * has no name any more.  trace_finish packs them well, behind the header, into
+ * a temporary file beside the trace, and renames that.  So a recording that is
+ * killed leaves nothing behind but, at worst, a temporary file.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "workloads/trace_internal.h"
+
+enum { LEVEL_SPOOL = 3, LEVEL_FINAL = 19 };
+
+struct trace_writer {
+	char *path, *temporary;         /* temporary: "" while there is none */
+	struct frame_io spool, final;
+	struct trace_codec codec;
+	struct trace_rules rules;
+	struct bytes raw;
+	uint64_t events, frames;
+};
+
+/* A new file beside the trace, its name in writer->temporary; or -1 and *error. */
+static int writer_temporary(struct trace_writer *writer, struct trace_error *error)
+{
+	int fd;
+
+	sprintf(writer->temporary, "%s.XXXXXX", writer->path);
+	fd = mkostemp(writer->temporary, O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	writer->temporary[0] = 0;
+	return trace_fail(error, writer->path, 0, "cannot create a file beside it: %s",
+			  strerror(errno));
+}
+
+static int writer_open_spool(struct trace_writer *writer, struct trace_error *error)
+{
+	struct stat st;
+	int fd;
+
+	if (!stat(writer->path, &st) && !S_ISREG(st.st_mode))
+		return trace_fail(error, writer->path, 0, "exists and is not a regular file");
+	fd = writer_temporary(writer, error);
+	if (fd < 0)
+		return -1;
+	unlink(writer->temporary);
+	writer->temporary[0] = 0;
+	frame_io_init(&writer->spool, writer->path, fd);
+	return 0;
+}
+
+struct trace_writer *trace_create(const char *path, struct trace_error *error)
+{
+	struct trace_writer *writer = calloc(1, sizeof(*writer));
+
+	if (!writer || !(writer->path = strdup(path)) ||
+	    !(writer->temporary = calloc(1, strlen(path) + sizeof(".XXXXXX")))) {
+		trace_fail(error, path, 0, "no memory");
+		goto free_writer;
+	}
+	rules_init(&writer->rules);
+	if (!writer_open_spool(writer, error))
+		return writer;
+free_writer:
+	if (writer) {
+		free(writer->path);
+		free(writer->temporary);
+	}
+	free(writer);
+	return NULL;
+}
+
+static int writer_fail(struct trace_writer *writer, const char *reason, struct trace_error *error)
+{
+	return trace_fail(error, writer->path, writer->spool.offset, "%s", reason);
+}
+
+static int writer_flush(struct trace_writer *writer, struct trace_error *error)
+{
+	if (!writer->codec.events)
+		return 0;
+	if (codec_flush(&writer->codec, &writer->raw))
+		return writer_fail(writer, "no memory", error);
+	writer->frames++;
+	return frame_write(&writer->spool, FRAME_EVENTS, writer->raw.data, writer->raw.len,
+			   LEVEL_SPOOL, error);
+}
+
+int trace_write(struct trace_writer *writer, const struct trace_event *event,
+		struct trace_error *error)
+{
+	const char *reason = rules_check(&writer->rules, event);
+
+	if (reason)
+		return trace_fail(error, writer->path, writer->spool.offset,
+				  "the event to be written is against the rules: %s", reason);
+	if (codec_put(&writer->codec, event))
+		return writer_fail(writer, "no memory", error);
+	writer->events++;
+	if (writer->codec.events < FRAME_EVENTS_MAX &&
+	    codec_size(&writer->codec) < FRAME_EVENTS_RAW - 2 * TRACE_MAX_NAME)
+		return 0;
+	return writer_flush(writer, error);
+}
+
+/* Magic, version and the header frame. */
+static int writer_head(struct trace_writer *writer, const struct trace_info *info,
+		       struct trace_error *error)
+{
+	uint8_t start[TRACE_START] = TRACE_MAGIC;
+	char *json = info_to_json(info);
+	int status;
+
+	if (!json)
+		return writer_fail(writer, "no memory", error);
+	store_le(start + sizeof(TRACE_MAGIC), TRACE_VERSION, 4);
+	status = frame_write_bytes(&writer->final, start, sizeof(start), error);
+	if (!status)
+		status = frame_write(&writer->final, FRAME_INFO, json, strlen(json), LEVEL_FINAL,
+				     error);
+	free(json);
+	return status;
+}
+
+/* All frames of the spool, packed well. */
+static int writer_repack(struct trace_writer *writer, struct trace_error *error)
+{
+	enum frame_type type;
+
+	writer->spool.offset = 0;
+	for (uint64_t i = 0; i < writer->frames; i++) {
+		if (frame_read(&writer->spool, &type, &writer->raw, error) ||
+		    frame_write(&writer->final, type, writer->raw.data, writer->raw.len,
+				LEVEL_FINAL, error))
+			return -1;
+	}
+	return 0;
+}
+
+static int writer_tail(struct trace_writer *writer, struct trace_error *error)
+{
+	uint8_t end[24];
+
+	store_le(end, writer->events, 8);
+	store_le(end + 8, writer->frames, 8);
+	store_le(end + 16, writer->final.chain, 8);
+	return frame_write(&writer->final, FRAME_END, end, sizeof(end), LEVEL_FINAL, error);
+}
+
+/* The temporary file, now whole, becomes the trace and survives a crash. */
+static int writer_rename(struct trace_writer *writer, struct trace_error *error)
+{
+	mode_t mask = umask(0);
+	char *copy = strdup(writer->path);
+	int dir;
+
+	umask(mask);
+	if (!copy || fchmod(writer->final.fd, 0666 & ~mask) || fsync(writer->final.fd) ||
+	    rename(writer->temporary, writer->path)) {
+		free(copy);
+		return trace_fail(error, writer->path, 0, "cannot finish the file: %s",
+				  strerror(errno));
+	}
+	writer->temporary[0] = 0;
+	dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0) {
+		fsync(dir);
+		close(dir);
+	}
+	free(copy);
+	return 0;
+}
+
+int trace_finish(struct trace_writer *writer, const struct trace_info *info,
+		 struct trace_error *error)
+{
+	const char *reason = rules_end(&writer->rules);
+	int fd;
+
+	if (reason)
+		return writer_fail(writer, reason, error);
+	if (writer_flush(writer, error))
+		return -1;
+	fd = writer_temporary(writer, error);
+	if (fd < 0)
+		return -1;
+	frame_io_init(&writer->final, writer->path, fd);
+	if (writer_head(writer, info, error) || writer_repack(writer, error) ||
+	    writer_tail(writer, error) || writer_rename(writer, error))
+		return -1;
+	trace_abandon(writer);
+	return 0;
+}
+
+void trace_abandon(struct trace_writer *writer)
+{
+	if (writer->temporary[0])
+		unlink(writer->temporary);
+	if (writer->final.path)
+		close(writer->final.fd);
+	close(writer->spool.fd);
+	frame_io_end(&writer->spool);
+	frame_io_end(&writer->final);
+	codec_end(&writer->codec);
+	rules_free(&writer->rules);
+	free(writer->raw.data);
+	free(writer->temporary);
+	free(writer->path);
+	free(writer);
+}
