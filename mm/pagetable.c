@@ -373,8 +373,8 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 /* Copies what one leaf table of src has in the range. */
 static int pt_copy_leaf(struct pagetable *dst, const struct walk *w, bool cow)
 {
-	uint64_t lose = cow ? PTE_WRITE | PTE_EXCLUSIVE : 0;
-	uint64_t lose_copy = PTE_ACCESSED | (cow ? lose : PTE_DIRTY);
+	uint64_t lose = PTE_EXCLUSIVE | (cow ? PTE_WRITE : 0);
+	uint64_t lose_copy = lose | PTE_ACCESSED | (cow ? 0 : PTE_DIRTY);
 	struct pagetable *src = w->pt;
 	uint64_t *to = NULL;
 	struct path path;

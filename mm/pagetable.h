@@ -152,9 +152,9 @@ must_check int pt_move(struct pagetable *pt, unsigned long old, unsigned long ne
 
 /*
  * fork: the entries of a range are copied to dst, of the same machine and as
- * many levels, where the range is empty; each page gets a reference and a mapping more.
- * cow (a private mapping): WRITE and EXCLUSIVE go, here and there; else
- * the rights stay, and the copy is not DIRTY.  A copy is not ACCESSED.
+ * many levels, where the range is empty; each page gets a reference and a mapping
+ * more.  EXCLUSIVE goes, here and there; with cow (a private mapping) WRITE too,
+ * without it the rights stay and the copy is not DIRTY.  No copy is ACCESSED.
  * Where a fault can fill in the pages again, don't call it at all.
  * -ENOMEM: dst has a part of it, src may have lost WRITE and EXCLUSIVE.
  * Does not flush: call pt_flush(src) once after the last range of a fork.
