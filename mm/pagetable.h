@@ -28,7 +28,6 @@
 #define PT_LEVELS_MAX   5
 #define PT_SHIFT        9                       /* 512 entries of 8 bytes in a table */
 #define PT_ENTRIES      (1u << PT_SHIFT)
-#define PT_END_MAX      (1UL << 57)
 
 /*
  * An entry is 0 (empty), or has either PRESENT or PROTNONE.  PROTNONE keeps the
@@ -40,8 +39,8 @@
 #define PTE_ACCESSED    ((uint64_t)1 << 5)
 #define PTE_DIRTY       ((uint64_t)1 << 6)
 #define PTE_PROTNONE    ((uint64_t)1 << 8)
-#define PTE_ANON        ((uint64_t)1 << 9)      /* software: an anonymous page, not a file's or zero */
-#define PTE_EXCLUSIVE   ((uint64_t)1 << 10)     /* software: an anonymous page that is this mm's alone */
+#define PTE_ANON        ((uint64_t)1 << 9)      /* software: not a file's, not zero */
+#define PTE_EXCLUSIVE   ((uint64_t)1 << 10)     /* software: ANON, this mm's alone */
 #define PTE_NX          ((uint64_t)1 << 63)
 
 #define PTE_ADDRESS     ((((uint64_t)1 << 52) - 1) & ~(uint64_t)(PAGE_SIZE - 1))

@@ -316,7 +316,9 @@ START_TEST(test_move)
 
 	make(&pt, 4);
 	map_range(&pt, c->old, c->old + c->len, ANON);
+	ck_assert_uint_eq(counters.entries_touched, pages);
 	ck_assert_int_eq(pt_move(&pt, c->old, c->new, c->len), 0);
+	ck_assert_uint_eq(counters.entries_touched - pages, 2 * c->entries);
 	verify(&pt);
 	ck_assert_uint_eq(pt_populated(&pt, c->old, c->old + c->len), 0);
 	expect_range(&pt, c->new, c->new + c->len, c->new - c->old);

@@ -284,6 +284,8 @@ START_TEST(test_random)
 	frames = frames_create(0);
 	page_cache_init(&file, 1);
 	rng_seed(&rng, test_seed() + _i);
+	memset(expected, 0, sizeof(expected));
+	memset(&counters, 0, sizeof(counters));
 	for (unsigned mm = 0; mm < MMS; mm++)
 		ck_assert_int_eq(pt_init(&pt[mm], _i, arena, frames, &counters), 0);
 	for (int step = 0; step < STEPS; step++) {
