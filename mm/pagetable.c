@@ -640,6 +640,6 @@ unsigned pt_verify(const struct pagetable *pt, FILE *report)
 	if (tally.tables != pt->tables || tally.rss != pt->rss)
 		return tally_broken(&tally, 3, 0, "tables or rss is wrong");
 	if (!verify_last(pt))
-		return tally_broken(&tally, 6, pt->last_addr, "last is not the entry of that table");
+		return tally_broken(&tally, 6, pt->last_addr, "last leads elsewhere");
 	return 0;
 }

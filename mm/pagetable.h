@@ -72,8 +72,9 @@ static inline unsigned pt_count(uint64_t entry)
 
 /* What happened in all page tables of a machine; only ever growing. */
 struct pt_counters {
-	uint64_t tables_allocated[PT_LEVELS_MAX], tables_freed[PT_LEVELS_MAX];  /* [0]: leaf tables */
-	uint64_t entries_touched;       /* leaf entries looked at or written, empty ones too */
+	uint64_t tables_allocated[PT_LEVELS_MAX];       /* by level, [0]: leaf tables */
+	uint64_t tables_freed[PT_LEVELS_MAX];
+	uint64_t entries_touched;       /* leaf entries read or written, empty ones too */
 	uint64_t entries_copied;        /* leaf entries that fork copied */
 	uint64_t entries_moved;         /* leaf entries that mremap moved one by one, */
 	uint64_t tables_moved;          /* and leaf tables it moved whole */
@@ -88,7 +89,7 @@ struct pagetable {
 	struct frames *frames;
 	struct pt_counters *counters;
 	size_t tables;                  /* of all levels, the top one included */
-	size_t rss;                     /* leaf entries in use, PROTNONE and the zero page included */
+	size_t rss;                     /* leaf entries in use: PROTNONE and zero page too */
 	size_t stale;                   /* pages that await pt_flush() */
 	uint64_t *last;                 /* the entry of the leaf table that pt_map() used last, */
 	unsigned long last_addr;        /* and an address in it; last may be NULL */

@@ -184,7 +184,7 @@ START_TEST(test_zap)
 	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 6);
 	ck_assert_uint_eq(frames_in_use(frames), 6 * PT_ENTRIES);
 
-	pt_zap(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2);      /* 2 tables whole, 1 but for 1 page */
+	pt_zap(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2);      /* 3 tables but for a page */
 	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 4);
 	ck_assert_uint_eq(pt.rss, 3 * PT_ENTRIES + 1);
 	ck_assert_uint_eq(frames_in_use(frames), pt.rss);
