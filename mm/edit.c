@@ -1,0 +1,474 @@
+/*
+ * edit - every change of the layout, each as one edit of the index
+ *
+ * All go the same way: gather what stands in the range and beside it, decide,
+ * allocate and reserve; then the point of no return; then complete.
+ *
+ *	                 start            end
+ *	   PPPP   LLLLLLLLL|GGGG   GGGGGG  |HHHHHHHHH   NNNN
+ *	   prev      low       gone             high    next
+ *
+ * low and high are cut by the range and keep their parts outside it (they may be
+ * one and the same VMA); what is wholly inside is gone afterwards.
+ */
+#include "mm/mm.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct gathered {
+	unsigned long start, end;
+	struct vm_area_struct *low, *high;      /* NULL: nothing is cut there */
+	struct vm_area_struct *gone;            /* linked by vm_next_gone */
+	struct vma_side prev, next;             /* what will stand beside the range */
+	unsigned long nvmas;                    /* low, high and gone */
+	unsigned long npages;                   /* mapped in the range now */
+	bool sealed, low_sealed;                /* something inside must not go */
+};
+
+static struct vma_side whole_side(struct vm_area_struct *vma)
+{
+	if (!vma)
+		return (struct vma_side){ 0 };
+	return (struct vma_side){ vma, vma->vm_start, vma->vm_end, vma->vm_pgoff };
+}
+
+static struct vma_side low_part(struct vm_area_struct *vma, unsigned long end)
+{
+	return (struct vma_side){ vma, vma->vm_start, end, vma->vm_pgoff };
+}
+
+static struct vma_side high_part(struct vm_area_struct *vma, unsigned long start)
+{
+	return (struct vma_side){ vma, start, vma->vm_end,
+				  vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT) };
+}
+
+static void gather_one(struct gathered *g, struct vm_area_struct *vma)
+{
+	unsigned long lo = max(vma->vm_start, g->start), hi = min(vma->vm_end, g->end);
+
+	g->nvmas++;
+	g->npages += (hi - lo) >> PAGE_SHIFT;
+	if (vma->vm_flags & VM_SEALED)
+		g->sealed = true;
+	if (vma->vm_start < g->start) {
+		g->low = vma;
+		g->low_sealed = vma->vm_flags & VM_SEALED;
+	}
+	if (vma->vm_end > g->end)
+		g->high = vma;
+	if (vma != g->low && vma != g->high) {
+		vma->vm_next_gone = g->gone;
+		g->gone = vma;
+	}
+}
+
+static void gather(struct mm_struct *mm, struct gathered *g, unsigned long start,
+		   unsigned long end)
+{
+	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vma_cursor cursor = { .index = mm->mm_mt };
+	struct vm_area_struct *vma = ops->seek(&cursor, start), *prev = NULL;
+
+	*g = (struct gathered){ .start = start, .end = end };
+	if (!vma || vma->vm_start >= start) {
+		prev = ops->prev(&cursor);
+		vma = ops->next(&cursor);
+	}
+	for (; vma && vma->vm_start < end; vma = ops->next(&cursor)) {
+		gather_one(g, vma);
+		if (vma->vm_end > end)
+			break;
+	}
+	g->prev = g->low ? low_part(g->low, start) : whole_side(prev);
+	g->next = g->high ? high_part(g->high, end) : whole_side(vma);
+}
+
+/* ---- the edit as it takes shape ---- */
+
+static void put(struct vma_edit *edit, struct vm_area_struct *vma, unsigned long start,
+		unsigned long end)
+{
+	edit->put[edit->nput++] = (struct vma_put){ vma, start, end };
+	edit->lo = min(edit->lo, min(start, vma->vm_start));
+	edit->hi = max(edit->hi, max(end, vma->vm_end));
+}
+
+static void vmacache_flush(struct mm_struct *mm)
+{
+	memset(mm->vmacache, 0, sizeof(mm->vmacache));
+}
+
+/* The point of no return. nvmas: how many VMAs stood in the window. */
+static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned long nvmas)
+{
+	struct machine *machine = mm->machine;
+
+	for (unsigned i = 0; i < edit->nput; i++) {
+		struct vm_area_struct *vma = edit->put[i].vma;
+
+		vma->vm_pgoff += (unsigned long)((long)(edit->put[i].start - vma->vm_start) >>
+						 PAGE_SHIFT);
+	}
+	mm->mm_mt->ops->commit(mm->mm_mt, edit);
+	mm->map_count += edit->nput - nvmas;
+	machine->peak_vmas = max(machine->peak_vmas, mm->map_count);
+}
+
+static void free_gone(struct vm_area_struct *gone)
+{
+	while (gone) {
+		struct vm_area_struct *next = gone->vm_next_gone;
+
+		vm_area_free(gone);
+		gone = next;
+	}
+}
+
+/* ---- replacing a range: munmap, mmap ---- */
+
+/* What the pages of [lo, hi) counted for, as they go. */
+static void unaccount(struct mm_struct *mm, const struct vm_area_struct *vma, unsigned long lo,
+		      unsigned long hi)
+{
+	long npages = (long)((min(vma->vm_end, hi) - max(vma->vm_start, lo)) >> PAGE_SHIFT);
+
+	vm_stat_account(mm, vma->vm_flags, -npages);
+	if (vma->vm_flags & VM_LOCKED)
+		mm->locked_vm -= (unsigned long)npages;
+}
+
+static void unaccount_all(struct mm_struct *mm, const struct gathered *g)
+{
+	for (struct vm_area_struct *vma = g->gone; vma; vma = vma->vm_next_gone)
+		unaccount(mm, vma, g->start, g->end);
+	if (g->low)
+		unaccount(mm, g->low, g->start, g->end);
+	if (g->high && g->high != g->low)
+		unaccount(mm, g->high, g->start, g->end);
+}
+
+/* The new objects that a replacement needs. */
+struct fresh {
+	struct vm_area_struct *upper;   /* the part above a hole in the middle of one VMA */
+	struct vm_area_struct *vma;     /* the new mapping, if it merges with nothing */
+};
+
+static void free_fresh(struct fresh *fresh)
+{
+	if (fresh->upper)
+		vm_area_free(fresh->upper);
+	if (fresh->vma)
+		vm_area_free(fresh->vma);
+}
+
+static int alloc_fresh(struct mm_struct *mm, const struct gathered *g,
+		       const struct vma_desc *desc, enum vma_merge_kind kind, struct fresh *fresh)
+{
+	bool one_cut = g->low && g->low == g->high;
+
+	*fresh = (struct fresh){ 0 };
+	if (one_cut && kind != MERGE_BOTH) {
+		fresh->upper = vm_area_dup(mm, g->low);
+		if (!fresh->upper)
+			return -ENOMEM;
+		anon_vma_clone(fresh->upper, g->low);
+	}
+	if (desc && kind == MERGE_NONE) {
+		fresh->vma = vm_area_alloc(mm, desc);
+		if (!fresh->vma) {
+			free_fresh(fresh);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Lays out what stands in the window afterwards; returns the VMA that holds the range. */
+static struct vm_area_struct *shape(const struct gathered *g, const struct vma_desc *desc,
+				    enum vma_merge_kind kind, const struct fresh *fresh,
+				    struct vma_edit *edit)
+{
+	struct vm_area_struct *high = fresh->upper ? fresh->upper : g->next.vma;
+	struct vm_area_struct *holder = NULL;
+
+	*edit = (struct vma_edit){ .lo = g->start, .hi = g->end };
+	if (kind == MERGE_LEFT || kind == MERGE_BOTH) {
+		holder = g->prev.vma;
+		put(edit, holder, g->prev.start, kind == MERGE_BOTH ? g->next.end : g->end);
+	} else if (g->low) {
+		put(edit, g->low, g->prev.start, g->start);
+	}
+	if (desc && kind == MERGE_NONE) {
+		holder = fresh->vma;
+		put(edit, holder, g->start, g->end);
+	}
+	if (kind == MERGE_RIGHT) {
+		holder = high;
+		put(edit, holder, g->start, g->next.end);
+	} else if (g->high && kind != MERGE_BOTH) {
+		put(edit, high, g->end, g->next.end);
+	}
+	if (kind == MERGE_BOTH)         /* next goes away: the window takes it in */
+		edit->hi = max(edit->hi, g->next.end);
+	return holder;
+}
+
+/* How many VMAs of the old layout stand in the window. */
+static unsigned long window_vmas(const struct gathered *g, enum vma_merge_kind kind)
+{
+	unsigned long n = g->nvmas;
+
+	if ((kind == MERGE_LEFT || kind == MERGE_BOTH) && !g->low)
+		n++;
+	if ((kind == MERGE_RIGHT || kind == MERGE_BOTH) && !g->high)
+		n++;
+	return n;
+}
+
+/* Sealed memory stays; but as in the kernel the split at the start stays too (rule H2). */
+static int refuse_sealed(struct mm_struct *mm, const struct gathered *g)
+{
+	if (!g->low_sealed && g->low && g->low->vm_end > g->start)
+		return split_vma(mm, g->low, g->start) ? -ENOMEM : -EPERM;
+	return -EPERM;
+}
+
+/* The merge hands pages' anon_vmas on to the VMA that holds the range now. */
+static void inherit_anon_vma(struct vm_area_struct *holder, const struct gathered *g,
+			     const struct vma_desc *desc, enum vma_merge_kind kind)
+{
+	if (kind == MERGE_BOTH)
+		anon_vma_clone(holder, g->next.vma);
+	if (desc->copied_from)
+		anon_vma_clone(holder, desc->copied_from);
+}
+
+static enum vma_merge_kind decide(const struct gathered *g, const struct vma_desc *desc)
+{
+	struct vma_merge merge = { .prev = &g->prev, .next = &g->next, .range = desc };
+
+	return desc ? vma_merge(&merge) : MERGE_NONE;
+}
+
+/* May the range be replaced at all?  0 or -errno. */
+static int may_replace(struct mm_struct *mm, const struct gathered *g,
+		       const struct vma_desc *desc)
+{
+	if (g->low && g->low == g->high && mm->map_count >= mm->machine->config.max_map_count)
+		return -ENOMEM;
+	if (g->sealed)
+		return refuse_sealed(mm, g);
+	if (!desc || desc->limits_checked)
+		return 0;
+
+	unsigned long more = ((g->end - g->start) >> PAGE_SHIFT) - g->npages;
+	return may_expand_vm(mm, desc->flags, more) ? 0 : -ENOMEM;
+}
+
+int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
+		const struct vma_desc *desc, struct vm_area_struct **result)
+{
+	struct gathered g;
+	struct fresh fresh;
+	struct vma_edit edit;
+
+	gather(mm, &g, start, end);
+	if (!desc && !g.nvmas)
+		return 0;
+	int err = may_replace(mm, &g, desc);
+	if (err)
+		return err;
+
+	enum vma_merge_kind kind = decide(&g, desc);
+	err = alloc_fresh(mm, &g, desc, kind, &fresh);
+	if (err)
+		return err;
+	struct vm_area_struct *holder = shape(&g, desc, kind, &fresh, &edit);
+	unsigned long nvmas = window_vmas(&g, kind);
+	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1)) {
+		free_fresh(&fresh);
+		return -ENOMEM;
+	}
+
+	unaccount_all(mm, &g);
+	if (g.nvmas)
+		pt_zap(&mm->pgd, start, end);
+	if (desc)
+		inherit_anon_vma(holder, &g, desc, kind);
+	commit(mm, &edit, nvmas);
+	if (kind == MERGE_BOTH && g.next.vma != g.low) {
+		g.next.vma->vm_next_gone = g.gone;
+		g.gone = g.next.vma;
+	}
+	if (g.gone)
+		vmacache_flush(mm);
+	free_gone(g.gone);
+	if (desc)
+		vm_stat_account(mm, desc->flags, (long)((end - start) >> PAGE_SHIFT));
+	if (result)
+		*result = holder;
+	return 0;
+}
+
+int vma_grow_down(struct vm_area_struct *vma, unsigned long start)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	struct vma_edit edit = { .lo = start, .hi = vma->vm_end };
+
+	put(&edit, vma, start, vma->vm_end);
+	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+		return -ENOMEM;
+	commit(mm, &edit, 1);
+	return 0;
+}
+
+int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct vma_edit edit = {
+		.lo = vma->vm_start, .hi = vma->vm_end, .nput = 1,
+		.put = { { vma, vma->vm_start, vma->vm_end } },
+	};
+
+	if (find_vma_intersection(mm, vma->vm_start, vma->vm_end))
+		return -ENOMEM;
+	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+		return -ENOMEM;
+	commit(mm, &edit, 0);
+	vm_stat_account(mm, vma->vm_flags, (long)vma_pages(vma));
+	return 0;
+}
+
+/* ---- changing a part of one VMA: mprotect, madvise, mlock ---- */
+
+/* Another VMA object for a part of vma, hanging on the same pages. */
+static struct vm_area_struct *part_of(struct vm_area_struct *vma)
+{
+	struct vm_area_struct *part = vm_area_dup(vma->vm_mm, vma);
+
+	if (part)
+		anon_vma_clone(part, vma);
+	return part;
+}
+
+/*
+ * Cuts [start, end) out of vma, which becomes that part; the parts before
+ * and behind get objects of their own.
+ */
+static int cut_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+		   unsigned long end)
+{
+	struct vma_edit edit = { .lo = vma->vm_start, .hi = vma->vm_end };
+	struct vm_area_struct *below = NULL, *above = NULL;
+	unsigned long vm_end = vma->vm_end;
+
+	if (start > vma->vm_start && !(below = part_of(vma)))
+		return -ENOMEM;
+	if (end < vma->vm_end && !(above = part_of(vma)))
+		goto free_below;
+	if (below)
+		put(&edit, below, vma->vm_start, start);
+	put(&edit, vma, start, end);
+	if (above)
+		put(&edit, above, end, vm_end);
+	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+		goto free_above;
+	commit(mm, &edit, 1);
+	return 0;
+
+free_above:
+	if (above)
+		vm_area_free(above);
+free_below:
+	if (below)
+		vm_area_free(below);
+	return -ENOMEM;
+}
+
+int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr)
+{
+	if (mm->map_count >= mm->machine->config.max_map_count)
+		return -ENOMEM;
+	return cut_out(mm, vma, vma->vm_start, addr);
+}
+
+/* Splits at start, then at end, each only below max_map_count, as the kernel does. */
+static int split_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+		     unsigned long end)
+{
+	unsigned long room = mm->machine->config.max_map_count;
+	unsigned long splits = (start > vma->vm_start) + (end < vma->vm_end);
+
+	room = room > mm->map_count ? room - mm->map_count : 0;
+	if (splits <= room)
+		return splits ? cut_out(mm, vma, start, end) : 0;
+	if (room && cut_out(mm, vma, start, vma->vm_end))
+		return -ENOMEM;
+	return -ENOMEM;
+}
+
+/* The part joins prev, next or both; what is left of vma shrinks or goes. */
+static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *vma,
+				   const struct vma_merge *merge, enum vma_merge_kind kind)
+{
+	struct vm_area_struct *prev = merge->prev->vma, *next = merge->next->vma;
+	struct vm_area_struct *holder = kind == MERGE_RIGHT ? next : prev;
+	unsigned long start = merge->range->start, end = merge->range->end;
+	struct vma_edit edit = { .lo = vma->vm_start, .hi = vma->vm_end };
+	bool whole = start == vma->vm_start && end == vma->vm_end;
+
+	if (kind == MERGE_RIGHT) {
+		if (!whole)
+			put(&edit, vma, vma->vm_start, start);
+		put(&edit, next, start, next->vm_end);
+	} else {
+		put(&edit, prev, prev->vm_start, kind == MERGE_BOTH ? next->vm_end : end);
+		if (!whole)
+			put(&edit, vma, end, vma->vm_end);
+	}
+	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+		return NULL;
+	anon_vma_clone(holder, kind == MERGE_BOTH && next->anon_vma ? next : vma);
+	commit(mm, &edit, kind == MERGE_BOTH ? 3 : 2);
+	if (kind == MERGE_BOTH)
+		vm_area_free(next);
+	if (whole) {
+		vm_area_free(vma);
+		vmacache_flush(mm);
+	}
+	return holder;
+}
+
+struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
+				  unsigned long start, unsigned long end, vm_flags_t flags,
+				  unsigned policy, uint64_t uffd)
+{
+	struct vma_desc range = {
+		.start = start, .end = end, .flags = flags,
+		.pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT),
+		.file = vma->vm_file, .policy = policy, .uffd = uffd,
+		.anon_vma = vma->anon_vma,
+	};
+	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vma_cursor cursor = { .index = mm->mm_mt };
+
+	ops->seek(&cursor, vma->vm_start);
+	struct vma_side prev = whole_side(start == vma->vm_start ? ops->prev(&cursor) : NULL);
+	if (start == vma->vm_start)
+		ops->next(&cursor);
+	struct vma_side next = whole_side(end == vma->vm_end ? ops->next(&cursor) : NULL);
+	struct vma_merge merge = {
+		.prev = &prev, .next = &next, .range = &range, .middle = vma,
+	};
+	enum vma_merge_kind kind = vma_merge(&merge);
+
+	if (kind != MERGE_NONE)
+		return join(mm, vma, &merge, kind);
+	if (split_out(mm, vma, start, end))
+		return NULL;
+	vma->vm_flags = flags;
+	vma->vm_policy = policy;
+	vma->vm_userfaultfd_ctx = uffd;
+	return vma;
+}

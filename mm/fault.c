@@ -1,0 +1,294 @@
+/*
+ * fault - what happens when a page is touched that the page tables do not allow
+ *
+ *	no entry   anonymous   read   the shared zero page, read-only
+ *	                       write  a fresh page
+ *	           file        read   the page cache's page
+ *	                       write  private: a copy; shared: the page itself
+ *	write to a read-only entry    zero page: a fresh page
+ *	                              anonymous: a copy, or reuse if nobody else has it
+ *	                              file: private: a copy; shared: made writable
+ *
+ * Source: the behaviour of Linux 6.12's mm/memory.c and mm/vma.c (rules E3, F1, F2, F6).
+ */
+#include "mm/mm.h"
+
+#include <errno.h>
+
+#include "base/rng.h"
+
+#define PMD_SIZE (2UL << 20)
+
+/* ---- rights ---- */
+
+/* A page's rights in a VMA with these flags; WRITE where nothing has to happen first. */
+static uint64_t page_prot(vm_flags_t flags)
+{
+	if (!(flags & VM_ACCESS_FLAGS))
+		return PTE_PROTNONE;
+	return PTE_PRESENT | PTE_USER | (flags & VM_WRITE ? PTE_WRITE : 0) |
+	       (flags & VM_EXEC ? 0 : PTE_NX);
+}
+
+uint64_t vm_get_page_prot(vm_flags_t flags)
+{
+	uint64_t prot = page_prot(flags);
+
+	return flags & VM_SHARED ? prot : prot & ~PTE_WRITE;
+}
+
+/* The first write to a page of a shared mapping of a disk file must be noticed. */
+static bool tracks_writes(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && vma->vm_file->inode->kind == FILE_REGULAR;
+}
+
+void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	uint64_t write_if = !(vma->vm_flags & VM_SHARED) ? PTE_EXCLUSIVE :
+			    tracks_writes(vma) ? PTE_DIRTY : ~0UL;
+
+	pt_protect(&vma->vm_mm->pgd, start, end, page_prot(vma->vm_flags), write_if);
+}
+
+static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
+{
+	if (flags & FAULT_FLAG_WRITE)
+		return vma->vm_flags & VM_WRITE;
+	if (flags & FAULT_FLAG_INSTRUCTION)
+		return vma->vm_flags & VM_EXEC;
+	return vma->vm_flags & VM_ACCESS_FLAGS;
+}
+
+/* ---- pages ---- */
+
+/* What a page holds after a write: every write leaves something of its own. */
+static uint64_t store(struct machine *machine)
+{
+	return mix64(++machine->writes);
+}
+
+/* Maps a page that others hold too. */
+static int map_page(struct mm_struct *mm, unsigned long addr, pfn_t pfn, uint64_t bits)
+{
+	struct frames *frames = mm->machine->frames;
+
+	get_page(frames, pfn);
+	int err = pt_map(&mm->pgd, addr, pfn, bits);
+	if (err)
+		put_page(frames, pfn);
+	return err;
+}
+
+/* A fresh private page, written to, in place of the entry that is there (0: none). */
+static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t entry)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	uint64_t bits = page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON |
+			PTE_EXCLUSIVE;
+
+	if (anon_vma_prepare(vma))
+		return -ENOMEM;
+	pfn_t pfn = alloc_page(mm->machine->frames, store(mm->machine));
+	if (!pfn)
+		return -ENOMEM;
+	if (entry) {
+		pt_update(&mm->pgd, addr, pte_make(pfn, bits));
+		return 0;
+	}
+	int err = pt_map(&mm->pgd, addr, pfn, bits);
+	if (err)
+		put_page(mm->machine->frames, pfn);
+	return err;
+}
+
+/* F2: a read that could map a huge page prepares the VMA as a write does. */
+static bool may_map_pmd(const struct vm_area_struct *vma, unsigned long addr)
+{
+	const struct config *config = &vma->vm_mm->machine->config;
+	unsigned long start = addr & ~(PMD_SIZE - 1);
+
+	if (config->thp == THP_NEVER || (vma->vm_flags & VM_NOHUGEPAGE))
+		return false;
+	if (config->thp == THP_MADVISE && !(vma->vm_flags & VM_HUGEPAGE))
+		return false;
+	return start >= vma->vm_start && start + PMD_SIZE <= vma->vm_end &&
+	       !pt_populated(&vma->vm_mm->pgd, start, start + PMD_SIZE);
+}
+
+static int do_anonymous_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
+{
+	struct mm_struct *mm = vma->vm_mm;
+
+	if (flags & FAULT_FLAG_WRITE) {
+		mm->machine->faults.anon_write++;
+		return map_private(vma, addr, 0);
+	}
+	mm->machine->faults.anon_zero++;
+	if (may_map_pmd(vma, addr) && anon_vma_prepare(vma))
+		return -ENOMEM;
+	return map_page(mm, addr, 0, (page_prot(vma->vm_flags) & ~PTE_WRITE) | PTE_ACCESSED);
+}
+
+static pfn_t file_page(struct vm_area_struct *vma, unsigned long addr)
+{
+	unsigned long pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+
+	return page_cache_get(&vma->vm_file->inode->cache, vma->vm_mm->machine->frames, pgoff);
+}
+
+static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	bool write = flags & FAULT_FLAG_WRITE;
+	uint64_t bits = vm_get_page_prot(vma->vm_flags) | PTE_ACCESSED;
+
+	if (write && !(vma->vm_flags & VM_SHARED)) {
+		machine->faults.file_cow++;
+		return map_private(vma, addr, 0);
+	}
+	pfn_t pfn = file_page(vma, addr);
+	if (!pfn)
+		return -ENOMEM;
+	if (write) {
+		machine->faults.file_shared_write++;
+		pfn_to_page(machine->frames, pfn)->content = store(machine);
+		bits |= PTE_DIRTY;
+	} else {
+		machine->faults.file_read++;
+		if (tracks_writes(vma))
+			bits &= ~PTE_WRITE;
+	}
+	return map_page(vma->vm_mm, addr, pfn, bits);
+}
+
+/* A write where the entry is there, but read-only. */
+static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t entry)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	struct page *page = pfn_to_page(machine->frames, PTE_PFN(entry));
+
+	if (vma->vm_flags & VM_SHARED) {
+		machine->faults.file_shared_write++;
+		page->content = store(machine);
+		pt_update(&vma->vm_mm->pgd, addr, entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED);
+		return 0;
+	}
+	if ((entry & PTE_ANON) && page->_refcount == 1) {
+		machine->faults.cow_reuse++;
+		page->content = store(machine);
+		pt_update(&vma->vm_mm->pgd, addr,
+			  entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED | PTE_EXCLUSIVE);
+		return 0;
+	}
+	if (entry & PTE_ANON)
+		machine->faults.cow_copy++;
+	else if (PTE_PFN(entry))
+		machine->faults.file_cow++;
+	else
+		machine->faults.cow_zero++;
+	return map_private(vma, addr, entry);
+}
+
+static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	uint64_t entry = pt_get(&mm->pgd, addr);
+
+	if (!entry)
+		return vma_is_anonymous(vma) ? do_anonymous_page(vma, addr, flags)
+					     : do_file_page(vma, addr, flags);
+	if ((flags & FAULT_FLAG_WRITE) && !(entry & PTE_WRITE))
+		return do_wp_page(vma, addr, entry);
+	if (!(flags & FAULT_FLAG_FILL))
+		mm->machine->faults.spurious++;
+	return 0;
+}
+
+/* ---- the stack ---- */
+
+/* E3: what is below must be far enough, and the limits must allow it. */
+static int may_grow_stack(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	const struct config *config = &mm->machine->config;
+	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
+	struct vm_area_struct *prev;
+
+	if (addr < config->mmap_min_addr)
+		return -EPERM;
+	find_vma_prev(mm, vma->vm_start, &prev);
+	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
+	    addr - prev->vm_end < config->stack_guard_gap)
+		return -ENOMEM;
+	if (!may_expand_vm(mm, vma->vm_flags, grow) || vma->vm_end - addr > mm->rlimit_stack)
+		return -ENOMEM;
+	return mlock_future_ok(mm, vma->vm_flags, grow << PAGE_SHIFT) ? 0 : -ENOMEM;
+}
+
+int expand_stack(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	int err;
+
+	addr &= PAGE_MASK;
+	err = may_grow_stack(vma, addr);
+	if (err)
+		return err;
+	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
+	if (anon_vma_prepare(vma) || vma_grow_down(vma, addr))
+		return -ENOMEM;
+	if (vma->vm_flags & VM_LOCKED)
+		mm->locked_vm += grow;
+	vm_stat_account(mm, vma->vm_flags, (long)grow);
+	mm->machine->faults.stack_growth++;
+	return 0;
+}
+
+/* ---- the fault ---- */
+
+static int bad_access(struct mm_struct *mm, unsigned flags)
+{
+	if (!(flags & FAULT_FLAG_FILL))
+		mm->machine->faults.segv++;
+	return -EFAULT;
+}
+
+int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
+
+	if (!vma)
+		return bad_access(mm, flags);
+	if (vma->vm_start > addr) {
+		if (!(vma->vm_flags & VM_GROWSDOWN) || (flags & FAULT_FLAG_FILL) ||
+		    expand_stack(vma, addr))
+			return bad_access(mm, flags);
+	}
+	if (!access_allowed(vma, flags))
+		return bad_access(mm, flags);
+	return do_page(vma, addr & PAGE_MASK, flags);
+}
+
+/* F6: what can be written privately is written to; exec-only memory cannot be read so. */
+static int populate_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			 void *arg)
+{
+	unsigned flags = FAULT_FLAG_FILL |
+			 ((vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE ? FAULT_FLAG_WRITE : 0);
+	int err = 0;
+
+	if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) || (vma->vm_flags & VM_LOCKONFAULT))
+		return 0;
+	if (!(vma->vm_flags & (VM_READ | VM_WRITE)))
+		err = -EFAULT;
+	for (; start < end && !err; start += PAGE_SIZE)
+		err = handle_mm_fault(vma->vm_mm, start, flags);
+	return *(const bool *)arg ? 0 : err;
+}
+
+int mm_populate(struct mm_struct *mm, unsigned long start, unsigned long end, bool ignore_errors)
+{
+	return vma_walk(mm, start, end, ignore_errors ? HOLE_IGNORED : HOLE_STOPS, populate_part,
+			&ignore_errors);
+}

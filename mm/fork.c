@@ -1,0 +1,307 @@
+/*
+ * fork - the life of an address space: made, copied, replaced by exec, ended
+ */
+#include "mm/mm.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+/* ---- made and freed ---- */
+
+struct mm_struct *allocate_mm(struct machine *machine)
+{
+	struct mm_struct *mm = arena_alloc(machine->arena, sizeof(*mm), 0);
+
+	if (!mm)
+		return NULL;
+	memset(mm, 0, sizeof(*mm));
+	mm->machine = machine;
+	machine->mms++;
+	return mm;
+}
+
+static void deallocate_mm(struct mm_struct *mm)
+{
+	mm->machine->mms--;
+	arena_free(mm->machine->arena, mm, sizeof(*mm), 0);
+}
+
+struct mm_struct *mm_alloc(struct machine *machine)
+{
+	const struct config *config = &machine->config;
+	struct mm_struct *mm = allocate_mm(machine);
+
+	if (!mm)
+		return NULL;
+	mm->mm_users = 1;
+	mm->mmap_base = config->task_size;
+	mm->rlimit_stack = config->rlimit_stack;
+	mm->rlimit_as = config->rlimit_as;
+	mm->rlimit_data = config->rlimit_data;
+	mm->rlimit_memlock = config->rlimit_memlock;
+	mm->mm_mt = vma_index_create(machine->index_ops, machine->index_arena);
+	if (!mm->mm_mt)
+		goto free_mm;
+	if (pt_init(&mm->pgd, config->pagetable_levels, machine->arena, machine->frames,
+		    &machine->pt))
+		goto free_index;
+	return mm;
+
+free_index:
+	vma_index_destroy(mm->mm_mt);
+free_mm:
+	deallocate_mm(mm);
+	return NULL;
+}
+
+void free_mm(struct mm_struct *mm)
+{
+	pt_destroy(&mm->pgd);
+	vma_index_destroy(mm->mm_mt);
+	deallocate_mm(mm);
+}
+
+void exit_mmap(struct mm_struct *mm)
+{
+	struct vma_cursor cursor = { .index = mm->mm_mt };
+	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vm_area_struct *vma, *gone = NULL;
+
+	for (vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor)) {
+		vma->vm_next_gone = gone;
+		gone = vma;
+	}
+	free_mm(mm);
+	while (gone) {
+		vma = gone;
+		gone = vma->vm_next_gone;
+		vm_area_free(vma);
+	}
+}
+
+void mmput(struct mm_struct *mm)
+{
+	if (--mm->mm_users == 0)
+		exit_mmap(mm);
+}
+
+/* ---- filled at once: by fork and by exec ---- */
+
+/* VMAs in address order that are on their way into an empty mm. */
+struct batch {
+	struct mm_struct *mm;
+	struct vm_area_struct **vmas;
+	size_t n, room;
+};
+
+static int batch_start(struct batch *batch, struct mm_struct *mm, size_t room)
+{
+	*batch = (struct batch){ .mm = mm, .room = room };
+	batch->vmas = arena_alloc(mm->machine->arena, (room + 1) * sizeof(*batch->vmas), 0);
+	return batch->vmas ? 0 : -ENOMEM;
+}
+
+static void batch_end(struct batch *batch)
+{
+	arena_free(batch->mm->machine->arena, batch->vmas,
+		   (batch->room + 1) * sizeof(*batch->vmas), 0);
+}
+
+static void batch_drop(struct batch *batch)
+{
+	while (batch->n)
+		vm_area_free(batch->vmas[--batch->n]);
+	batch_end(batch);
+}
+
+static void batch_add(struct batch *batch, struct vm_area_struct *vma)
+{
+	batch->vmas[batch->n++] = vma;
+}
+
+/* Puts the VMAs into the index; 0, or -ENOMEM and they are gone. */
+static int batch_commit(struct batch *batch)
+{
+	struct mm_struct *mm = batch->mm;
+
+	if (mm->mm_mt->ops->build(mm->mm_mt, batch->vmas, batch->n)) {
+		batch_drop(batch);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < batch->n; i++)
+		vm_stat_account(mm, batch->vmas[i]->vm_flags, (long)vma_pages(batch->vmas[i]));
+	mm->map_count = batch->n;
+	mm->machine->peak_vmas = max(mm->machine->peak_vmas, mm->map_count);
+	batch_end(batch);
+	return 0;
+}
+
+/* ---- fork ---- */
+
+/* F5: a child's copy of one VMA. */
+static struct vm_area_struct *dup_vma(struct mm_struct *mm, const struct vm_area_struct *mpnt)
+{
+	struct vm_area_struct *vma = vm_area_dup(mm, mpnt);
+
+	if (!vma)
+		return NULL;
+	vma->vm_flags &= ~(VM_LOCKED_MASK | VM_UFFD_FLAGS);
+	vma->vm_userfaultfd_ctx = 0;
+	if (!(mpnt->vm_flags & VM_WIPEONFORK) && anon_vma_fork(vma, mpnt)) {
+		vm_area_free(vma);
+		return NULL;
+	}
+	return vma;
+}
+
+/* A child needs the entries of memory that a fault could not bring back. */
+static bool vma_needs_copy(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & VM_WIPEONFORK) &&
+	       (vma->anon_vma || (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)));
+}
+
+static bool is_cow_mapping(vm_flags_t flags)
+{
+	return (flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+}
+
+static int copy_page_tables(struct mm_struct *mm, struct mm_struct *oldmm)
+{
+	const struct vma_index_ops *ops = oldmm->mm_mt->ops;
+	struct vma_cursor cursor = { .index = oldmm->mm_mt };
+	struct vm_area_struct *mpnt;
+	int err = 0;
+
+	for (mpnt = ops->seek(&cursor, 0); mpnt && !err; mpnt = ops->next(&cursor)) {
+		if (!(mpnt->vm_flags & VM_DONTCOPY) && vma_needs_copy(mpnt))
+			err = pt_copy(&mm->pgd, &oldmm->pgd, mpnt->vm_start, mpnt->vm_end,
+				      is_cow_mapping(mpnt->vm_flags));
+	}
+	pt_flush(&oldmm->pgd);
+	return err;
+}
+
+int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
+{
+	const struct vma_index_ops *ops = oldmm->mm_mt->ops;
+	struct vma_cursor cursor = { .index = oldmm->mm_mt };
+	struct vm_area_struct *mpnt;
+	struct batch batch;
+
+	if (batch_start(&batch, mm, oldmm->map_count))
+		return -ENOMEM;
+	for (mpnt = ops->seek(&cursor, 0); mpnt; mpnt = ops->next(&cursor)) {
+		if (mpnt->vm_flags & VM_DONTCOPY)
+			continue;
+		struct vm_area_struct *vma = dup_vma(mm, mpnt);
+		if (!vma) {
+			batch_drop(&batch);
+			return -ENOMEM;
+		}
+		batch_add(&batch, vma);
+	}
+	if (batch_commit(&batch))
+		return -ENOMEM;
+	return copy_page_tables(mm, oldmm);
+}
+
+struct mm_struct *dup_mm(struct mm_struct *oldmm)
+{
+	struct mm_struct *mm = mm_alloc(oldmm->machine);
+
+	if (!mm)
+		return NULL;
+	mm->mmap_base = oldmm->mmap_base;
+	mm->start_brk = oldmm->start_brk;
+	mm->brk = oldmm->brk;
+	mm->start_stack = oldmm->start_stack;
+	mm->def_flags = oldmm->def_flags & ~VM_LOCKED_MASK;
+	mm->read_implies_exec = oldmm->read_implies_exec;
+	mm->rlimit_stack = oldmm->rlimit_stack;
+	mm->rlimit_as = oldmm->rlimit_as;
+	mm->rlimit_data = oldmm->rlimit_data;
+	mm->rlimit_memlock = oldmm->rlimit_memlock;
+	if (dup_mmap(mm, oldmm)) {
+		mmput(mm);
+		return NULL;
+	}
+	return mm;
+}
+
+int copy_mm(unsigned long clone_flags, struct task_struct *tsk, const struct task_struct *parent)
+{
+	tsk->mm = NULL;
+	if (!parent->mm)
+		return 0;
+	if (clone_flags & CLONE_VM) {
+		tsk->mm = parent->mm;
+		tsk->mm->mm_users++;
+		return 0;
+	}
+	tsk->mm = dup_mm(parent->mm);
+	return tsk->mm ? 0 : -ENOMEM;
+}
+
+/* ---- exec ---- */
+
+static struct vm_area_struct *layout_vma(struct mm_struct *mm, const struct vma_layout *layout)
+{
+	struct vma_desc desc = {
+		.start = layout->start, .end = layout->end, .flags = layout->flags,
+		.pgoff = layout->pgoff, .file = layout->file,
+	};
+
+	return vm_area_alloc(mm, &desc);
+}
+
+/* F8: what was written to before the program's first instruction. */
+static int prepare_layout(struct mm_struct *mm, const struct vma_layout *layout, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (layout[i].anon && anon_vma_prepare(find_vma(mm, layout[i].start)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma_layout *layout,
+	      size_t n, unsigned long mmap_base, unsigned long start_brk, unsigned long brk,
+	      unsigned long start_stack)
+{
+	struct mm_struct *mm = mm_alloc(machine);
+	struct batch batch;
+
+	if (!mm)
+		return -ENOMEM;
+	if (batch_start(&batch, mm, n))
+		goto drop_mm;
+	for (size_t i = 0; i < n; i++) {
+		struct vm_area_struct *vma = layout_vma(mm, &layout[i]);
+		if (!vma) {
+			batch_drop(&batch);
+			goto drop_mm;
+		}
+		batch_add(&batch, vma);
+	}
+	if (batch_commit(&batch) || prepare_layout(mm, layout, n))
+		goto drop_mm;
+	mm->mmap_base = mmap_base;
+	mm->start_brk = start_brk;
+	mm->brk = brk;
+	mm->start_stack = start_stack;
+	if (tsk->mm) {
+		mm->rlimit_stack = tsk->mm->rlimit_stack;
+		mm->rlimit_as = tsk->mm->rlimit_as;
+		mm->rlimit_data = tsk->mm->rlimit_data;
+		mm->rlimit_memlock = tsk->mm->rlimit_memlock;
+		mmput(tsk->mm);
+	}
+	tsk->mm = mm;
+	return 0;
+
+drop_mm:
+	mmput(mm);
+	return -ENOMEM;
+}

@@ -1,0 +1,100 @@
+/*
+ * merge - may a range become one with its neighbours?  The rule alone, no side effects.
+ *
+ * A new mapping (middle is NULL) may join what ends where it starts and what
+ * starts where it ends:
+ *
+ *	PPPPP*****NNNNN  ->  PPPPP.....NNNNN   none
+ *	                     PPPPPPPPPP NNNNN  left
+ *	                     PPPPP NNNNNNNNNN  right
+ *	                     PPPPPPPPPPPPPPP   both: next goes away
+ *
+ * A part of an existing VMA that changes may do so only at an edge of it:
+ *
+ *	PPPPP****MMMMMM  ->  PPPPPPPPPMMMMMM   left, the rest of the middle stays
+ *	PPPPP*****NNNNN  ->  PPPPPPPPPPNNNNN   left, the middle goes away
+ *	MMMMM*****NNNNN  ->  MMMMMNNNNNNNNNN   right, likewise
+ *	PPPPP*****NNNNN  ->  PPPPPPPPPPPPPPP   both: middle and next go away
+ *
+ * Source: the behaviour of Linux 6.12–6.18's mm/vma.c (rules C1–C6).
+ */
+#include "mm/mm.h"
+
+/* C1: all but place and pages must be the same. */
+static bool is_mergeable_vma(const struct vm_area_struct *vma, const struct vma_desc *range)
+{
+	return !((vma->vm_flags ^ range->flags) & ~VM_IGNORE_MERGE) &&
+	       vma->vm_file == range->file && vma->vm_policy == range->policy &&
+	       vma->vm_userfaultfd_ctx == range->uffd;
+}
+
+/* C3: may target, which will grow, take over the range's anonymous pages? */
+static bool is_mergeable_anon_vma(const struct vma_merge *merge,
+				  const struct vm_area_struct *target)
+{
+	const struct anon_vma *source = merge->range->anon_vma;
+
+	if (!target->anon_vma && source)
+		return !vma_is_fork_child(merge->middle) &&
+		       !vma_is_fork_child(merge->range->copied_from);
+	if (target->anon_vma && !source)
+		return !vma_is_fork_child(target);
+	return target->anon_vma == source;
+}
+
+static bool can_merge_left(const struct vma_merge *merge)
+{
+	const struct vma_side *prev = merge->prev;
+	const struct vma_desc *range = merge->range;
+
+	return prev->vma && prev->end == range->start &&
+	       is_mergeable_vma(prev->vma, range) &&
+	       prev->pgoff + ((prev->end - prev->start) >> PAGE_SHIFT) == range->pgoff &&
+	       is_mergeable_anon_vma(merge, prev->vma);
+}
+
+static bool can_merge_right(const struct vma_merge *merge)
+{
+	const struct vma_side *next = merge->next;
+	const struct vma_desc *range = merge->range;
+
+	return next->vma && next->start == range->end && !range->expand_only &&
+	       is_mergeable_vma(next->vma, range) &&
+	       range->pgoff + ((range->end - range->start) >> PAGE_SHIFT) == next->pgoff &&
+	       is_mergeable_anon_vma(merge, next->vma);
+}
+
+/* C4: prev and next must go together as well. */
+static bool anon_vmas_compatible(const struct vm_area_struct *a, const struct vm_area_struct *b)
+{
+	return !a->anon_vma || !b->anon_vma || a->anon_vma == b->anon_vma;
+}
+
+/* C5: a VMA whose driver wants to hear of its end is not merged away. */
+static bool can_remove(const struct vm_area_struct *vma)
+{
+	return !vma->vm_file || vma->vm_file->inode->kind != FILE_SYSV_SHM;
+}
+
+enum vma_merge_kind vma_merge(const struct vma_merge *merge)
+{
+	const struct vma_desc *range = merge->range;
+	const struct vm_area_struct *middle = merge->middle;
+
+	if (range->flags & VM_SPECIAL)
+		return MERGE_NONE;
+
+	bool left = (!middle || range->start == middle->vm_start) && can_merge_left(merge);
+	bool right = (!middle || range->end == middle->vm_end) && can_merge_right(merge);
+	bool whole = middle && range->start == middle->vm_start && range->end == middle->vm_end;
+
+	if (left && right && !anon_vmas_compatible(merge->prev->vma, merge->next->vma))
+		right = false;
+	if ((left || right) && whole && !can_remove(middle))
+		return MERGE_NONE;
+	if (left && right && !can_remove(merge->next->vma))
+		right = false;
+	if (left)
+		return right ? MERGE_BOTH : MERGE_LEFT;
+	return right ? MERGE_RIGHT : MERGE_NONE;
+}

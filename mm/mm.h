@@ -1,0 +1,434 @@
+/*
+ * mm - the emulated address space: its objects and everything one can do to it
+ *
+ *	machine ─┬─ config          what the kernel and its settings decide
+ *	         ├─ frames          physical memory
+ *	         └─ mm_struct ─┬─ vma_index ── vm_area_struct ─┬─ file ── inode ── page cache
+ *	                       └─ pagetable                    └─ anon_vma
+ *
+ * The names, the fields and the order of the checks are Linux's (4.9's names,
+ * 6.12's rules; "rule C3" and the like in comments number what was found out
+ * about them).  System calls return what the kernel returns: an address or 0,
+ * or -errno as a number above IS_ERR's border.  Where memory of the emulation
+ * is out they return -ENOMEM and nothing has changed, but for calls that work
+ * VMA by VMA (mprotect, madvise, mlock), which like the kernel's stop half way.
+ */
+#ifndef MM_MM_H
+#define MM_MM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/util.h"
+#include "indexes/vma_index.h"
+#include "mm/frames.h"
+#include "mm/page_cache.h"
+#include "mm/pagetable.h"
+#include "mm/vm_flags.h"
+
+/* ---- objects ---- */
+
+/* What kernel version, settings and hardware decide. config_default() fills it. */
+struct config {
+	unsigned long task_size;        /* one past the last user address */
+	unsigned long mmap_min_addr;    /* bytes */
+	unsigned long stack_guard_gap;  /* bytes */
+	unsigned long max_map_count;
+	unsigned overcommit;            /* vm.overcommit_memory: 0, 1 or 2 */
+	bool legacy_layout;             /* mmap searches bottom-up */
+	enum { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;        /* of anonymous memory */
+	bool shmem_thp;                 /* shmem huge pages are not 'never' */
+	bool find_cache;                /* find_vma asks a small cache before the index */
+	unsigned pagetable_levels;      /* 4 or 5 */
+	unsigned long rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;    /* bytes */
+};
+
+struct fault_counters {
+	uint64_t anon_zero;             /* read of anonymous memory: the shared zero page */
+	uint64_t anon_write;            /* first write: a fresh page */
+	uint64_t file_read;             /* a page of the page cache, mapped for reading */
+	uint64_t file_shared_write;     /* … or for writing by all */
+	uint64_t file_cow;              /* write to a private file page: a copy */
+	uint64_t cow_copy;              /* write to a page shared after fork: a copy */
+	uint64_t cow_zero;              /* write where the zero page was */
+	uint64_t cow_reuse;             /* write to a page that nobody shares any more */
+	uint64_t spurious;              /* the entry was good already */
+	uint64_t stack_growth;          /* faults that grew a stack first */
+	uint64_t segv, sigbus;          /* refused */
+};
+
+struct find_counters {
+	uint64_t calls, cache_hits;
+};
+
+/* All that the address spaces of one emulated computer share. */
+struct machine {
+	const struct vma_index_ops *index_ops;
+	struct arena *index_arena;      /* the indexes' nodes */
+	struct arena *arena;            /* everything else of mm */
+	struct frames *frames;
+	struct config config;
+	struct pt_counters pt;
+	struct fault_counters faults;
+	struct find_counters finds;
+	unsigned long mms, vmas, files, inodes, anon_vmas;      /* alive now */
+	unsigned long peak_vmas;        /* the most in any one mm so far */
+	uint64_t anon_inodes;           /* numbers given to inodes without a name */
+	uint64_t writes;                /* emulated stores: each leaves a content of its own */
+};
+
+/* What kind of file it is, as far as mmap cares. */
+enum file_kind {
+	FILE_REGULAR,                   /* on a disk file system: placement may be THP-aligned */
+	FILE_SHMEM,                     /* tmpfs, memfd, shared anonymous memory */
+	FILE_SYSV_SHM,                  /* attached by shmat: its VMAs have a close op */
+	FILE_ZERO,                      /* /dev/zero */
+	FILE_DEVICE,                    /* a character device that maps its own memory */
+	FILE_PLAIN,                     /* mmap works, placement is never THP-aligned */
+	FILE_NO_MMAP,                   /* a directory, a pipe, a socket: ENODEV */
+	FILE_SPECIAL,                   /* not a file: [vdso], [vvar], which the kernel maps itself */
+};
+
+struct inode {
+	unsigned refs;
+	uint64_t number;
+	enum file_kind kind;
+	struct page_cache cache;
+	char *path;
+};
+
+/* An open file: what a descriptor stands for, and what merging compares (rule C1). */
+struct file {
+	struct machine *machine;
+	unsigned refs;
+	uint64_t number;                /* the trace's, 0 for files that mm made */
+	bool readable, writable;        /* f_mode */
+	struct inode *inode;
+};
+
+/* What the anonymous pages of related VMAs hang on. */
+struct anon_vma {
+	unsigned refs;
+};
+
+struct mm_struct;
+
+struct vm_area_struct {
+	unsigned long vm_start, vm_end; /* first: the index's; see vma_index.h */
+	vm_flags_t vm_flags;
+	unsigned long vm_pgoff;         /* offset in vm_file, or where it was first mapped; pages */
+	struct file *vm_file;           /* NULL: anonymous */
+	struct anon_vma *anon_vma;      /* NULL: never written to */
+	struct mm_struct *vm_mm;
+	unsigned anon_vma_chain;        /* length: above 1 for a child's share of its parents' pages */
+	unsigned vm_policy;             /* memory policy's number, 0 is the default */
+	uint64_t vm_userfaultfd_ctx;    /* 0: none */
+	struct vm_area_struct *vm_next_gone;    /* links VMAs on their way out */
+};
+
+#define VMACACHE_SIZE 4
+
+struct mm_struct {
+	struct machine *machine;
+	struct vma_index *mm_mt;        /* the index under test */
+	struct pagetable pgd;
+	unsigned mm_users;
+	unsigned long map_count;
+	unsigned long mmap_base;
+	unsigned long start_brk, brk, start_stack;
+	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm;         /* pages */
+	vm_flags_t def_flags;           /* mlockall(MCL_FUTURE), PR_SET_MEMORY_MERGE */
+	bool read_implies_exec;         /* personality */
+	unsigned long rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;
+	struct vm_area_struct *vmacache[VMACACHE_SIZE];
+};
+
+struct task_struct {
+	struct mm_struct *mm;           /* NULL for a kernel thread, or after exit */
+};
+
+#define IS_ERR_VALUE(x) ((unsigned long)(x) >= (unsigned long)-4095)
+
+static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
+{
+	return !vma->vm_file || vma->vm_file->inode->kind == FILE_ZERO;
+}
+
+static inline unsigned long vma_pages(const struct vm_area_struct *vma)
+{
+	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
+}
+
+/* ---- machine.c: one emulated computer ---- */
+
+/* Linux's defaults on x86-64. */
+void config_default(struct config *config);
+
+/*
+ * A machine whose address spaces use that index; max_pages limits its physical
+ * memory (0: no limit).  NULL when memory is out.  machine_destroy wants all
+ * mms and files gone: what is left is a leak and ends the program with a message.
+ */
+must_check struct machine *machine_create(const struct vma_index_ops *ops,
+					  const struct config *config, size_t max_pages);
+void machine_destroy(struct machine *machine);
+
+/* An inode's first reference is its creator's. path is copied, and may be NULL. */
+must_check struct inode *inode_create(struct machine *machine, uint64_t number,
+				      enum file_kind kind, const char *path);
+void inode_put(struct machine *machine, struct inode *inode);
+/* An open file with a reference to its inode of its own. */
+must_check struct file *file_open(struct machine *machine, struct inode *inode, uint64_t number,
+				  bool readable, bool writable);
+struct file *get_file(struct file *file);
+void fput(struct file *file);
+
+/* ---- fork.c: the life of an address space ---- */
+
+/* allocate_mm: the bare struct; mm_alloc: with an empty index and page table, one user. */
+must_check struct mm_struct *allocate_mm(struct machine *machine);
+must_check struct mm_struct *mm_alloc(struct machine *machine);
+/* Frees what mm_alloc made; no VMAs may be left. */
+void free_mm(struct mm_struct *mm);
+/* Drops a user; the last one's exit_mmap unmaps everything. */
+void mmput(struct mm_struct *mm);
+void exit_mmap(struct mm_struct *mm);
+
+/*
+ * What clone does for tsk: CLONE_VM shares parent's mm, otherwise dup_mm copies
+ * it; a parent without an mm has nothing to copy.  0 or -ENOMEM.
+ */
+must_check int copy_mm(unsigned long clone_flags, struct task_struct *tsk,
+		       const struct task_struct *parent);
+must_check struct mm_struct *dup_mm(struct mm_struct *oldmm);
+/* The VMAs and page tables of oldmm into the empty mm: 0 or -ENOMEM, then exit_mmap mm. */
+must_check int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm);
+
+/* One VMA of a layout that the kernel made itself, as exec does. */
+struct vma_layout {
+	unsigned long start, end;
+	vm_flags_t flags;
+	unsigned long pgoff;            /* pages */
+	struct file *file;              /* borrowed; NULL: anonymous */
+	bool anon;                      /* pages were written already: there is an anon_vma */
+};
+
+/*
+ * exec: tsk gets a new mm with these VMAs, in address order, and leaves its old
+ * one (if any).  0, or -ENOMEM and it keeps the old one.
+ */
+must_check int exec_mmap(struct machine *machine, struct task_struct *tsk,
+			 const struct vma_layout *layout, size_t n, unsigned long mmap_base,
+			 unsigned long start_brk, unsigned long brk, unsigned long start_stack);
+
+/* ---- vma.c: VMAs and how they are found ---- */
+
+/* What a new mapping is to be; or a VMA's properties while they are compared. */
+struct vma_desc {
+	unsigned long start, end;
+	vm_flags_t flags;
+	unsigned long pgoff;
+	struct file *file;              /* borrowed */
+	unsigned policy;
+	uint64_t uffd;
+	struct anon_vma *anon_vma;      /* what pages that come along hang on; borrowed */
+	struct vm_area_struct *copied_from;     /* mremap's source: its anon_vma is handed on */
+	bool limits_checked;            /* RLIMIT_AS and DATA are the caller's matter */
+	bool expand_only;               /* brk: may grow the VMA before it, never joins the next */
+};
+
+/* A new VMA as desc says, in no index yet, with references of its own; NULL when memory is out. */
+must_check struct vm_area_struct *vm_area_alloc(struct mm_struct *mm, const struct vma_desc *desc);
+/* A copy of from for mm, in no index yet, with references of its own, but without anon_vma. */
+must_check struct vm_area_struct *vm_area_dup(struct mm_struct *mm,
+					      const struct vm_area_struct *from);
+void vm_area_free(struct vm_area_struct *vma);
+
+/* The first VMA that ends above addr, or NULL. */
+struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr);
+/* The same, and *pprev is the VMA before it (the last one if there is none). */
+struct vm_area_struct *find_vma_prev(struct mm_struct *mm, unsigned long addr,
+				     struct vm_area_struct **pprev);
+/* The first VMA that overlaps [start, end), or NULL. */
+struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long start,
+					     unsigned long end);
+/* The VMA that holds addr, or NULL. */
+struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr);
+
+/*
+ * Adds a VMA whose bounds are set, without merging: 0, or -ENOMEM if something
+ * is there already or memory is out; the VMA stays the caller's then.
+ */
+must_check int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma);
+
+/* vm_start less the guard gap below a stack; 0 if that goes below 0. */
+unsigned long vm_start_gap(const struct vm_area_struct *vma);
+
+/* May mm grow by npages under RLIMIT_AS and, for data, RLIMIT_DATA? */
+bool may_expand_vm(const struct mm_struct *mm, vm_flags_t flags, unsigned long npages);
+/* Counts npages more (less, if negative) of a mapping with these flags. */
+void vm_stat_account(struct mm_struct *mm, vm_flags_t flags, long npages);
+
+/* ---- edit.c: changes to the layout, each one edit of the index ---- */
+
+/*
+ * Unmaps [start, end), and maps desc there, if given (start and end are then
+ * desc's): one edit that truncates at either end, makes a hole in the middle,
+ * removes all between, and merges the new mapping with what stands beside it.
+ * Returns 0 and *result (may be NULL), the VMA that holds the new range; or -ENOMEM, nothing changed.
+ */
+must_check int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
+			   const struct vma_desc *desc, struct vm_area_struct **result);
+
+/*
+ * Gives the part [start, end) of vma other properties: merges it with its
+ * neighbours where they have become alike, else splits vma as needed.
+ * Returns the VMA that holds the part now, or NULL (-ENOMEM: memory or
+ * max_map_count; like the kernel's, a split that was done before stays).
+ */
+must_check struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
+					     unsigned long start, unsigned long end,
+					     vm_flags_t flags, unsigned policy, uint64_t uffd);
+
+/* Moves vma's start down to start; nothing is mapped in between. 0 or -ENOMEM. */
+must_check int vma_grow_down(struct vm_area_struct *vma, unsigned long start);
+
+/* Cuts vma in two at addr, inside it: 0, or -ENOMEM (memory or max_map_count). */
+must_check int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr);
+
+/*
+ * Calls part for the piece of each VMA in [start, end), in order; part may change
+ * the layout inside its piece, and says so by returning 0; anything else ends
+ * the walk and is returned.  A hole ends it with -ENOMEM (HOLE_STOPS), or is passed over
+ * and -ENOMEM is returned at the end (HOLE_NOTED), or is nothing to mention (HOLE_IGNORED).
+ */
+enum vma_walk_holes { HOLE_STOPS, HOLE_NOTED, HOLE_IGNORED };
+typedef int (*vma_part_fn)(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			   void *arg);
+int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end,
+	     enum vma_walk_holes holes, vma_part_fn part, void *arg);
+
+/* ---- system calls; pgoff in pages, everything else as in the manual ---- */
+
+/* mmap.c. file is borrowed; NULL for MAP_ANONYMOUS. */
+unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long addr,
+		      unsigned long len, unsigned long prot, unsigned long flags,
+		      unsigned long pgoff);
+int do_munmap(struct mm_struct *mm, unsigned long start, unsigned long len);
+unsigned long do_shmat(struct mm_struct *mm, struct file *file, unsigned long addr,
+		       unsigned long shmflg, unsigned long size);
+int do_shmdt(struct mm_struct *mm, unsigned long addr);
+int do_remap_file_pages(struct mm_struct *mm, unsigned long start, unsigned long size,
+			unsigned long prot, unsigned long pgoff, unsigned long flags);
+
+/* placement.c: where a mapping of len bytes would go; an address or -errno. */
+unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigned long addr,
+				unsigned long len, unsigned long pgoff, unsigned long flags);
+
+/* pkey -1: plain mprotect, which leaves a range its key. */
+int do_mprotect(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long prot,
+		int pkey);
+int do_mseal(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long flags);
+/* mode and nodes (the first word of the mask) as mbind's; all policies are kept as one number. */
+int do_mbind(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long mode,
+	     unsigned long nodes);
+/* ctx names the userfaultfd, not 0; mode: UFFDIO_REGISTER_MODE_* (1 missing, 2 wp, 4 minor). */
+int userfaultfd_register(struct mm_struct *mm, uint64_t ctx, unsigned long start,
+			 unsigned long len, unsigned long mode);
+int userfaultfd_unregister(struct mm_struct *mm, uint64_t ctx, unsigned long start,
+			   unsigned long len);
+
+unsigned long do_mremap(struct mm_struct *mm, unsigned long addr, unsigned long old_len,
+			unsigned long new_len, unsigned long flags, unsigned long new_addr);
+
+/* brk.c: returns the break after the call, as the system call does. */
+unsigned long do_brk(struct mm_struct *mm, unsigned long brk);
+
+int do_madvise(struct mm_struct *mm, unsigned long start, unsigned long len, int behavior);
+
+/* on_fault: MLOCK_ONFAULT. mlockall's flags: MCL_*. */
+int do_mlock(struct mm_struct *mm, unsigned long start, unsigned long len, bool on_fault);
+int do_munlock(struct mm_struct *mm, unsigned long start, unsigned long len);
+int do_mlockall(struct mm_struct *mm, unsigned long flags);
+int do_munlockall(struct mm_struct *mm);
+/* Is there room under RLIMIT_MEMLOCK for a mapping with these flags? */
+bool mlock_future_ok(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes);
+
+/* ---- fault.c ---- */
+
+#define FAULT_FLAG_WRITE        1u
+#define FAULT_FLAG_INSTRUCTION  2u
+#define FAULT_FLAG_FILL         4u      /* a prefault (GUP): never grows a stack */
+
+/* A page fault: 0, or -EFAULT (SIGSEGV), -ENXIO (SIGBUS), -ENOMEM. */
+int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags);
+/*
+ * Prefaults [start, end) as MAP_POPULATE and mlock do: what can be written is
+ * written to.  Stops at the first hole or VMA that refuses with -ENOMEM or
+ * -EFAULT, unless errors are to be ignored (rule F6).
+ */
+int mm_populate(struct mm_struct *mm, unsigned long start, unsigned long end,
+		bool ignore_errors);
+/* The rights of a page of vma as page-table bits, without WRITE where a fault must come first. */
+uint64_t vm_get_page_prot(vm_flags_t flags);
+/* The rights of [start, end), which have changed, reach the page tables. */
+void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end);
+/* Grows the stack vma down to addr: 0 or -ENOMEM. */
+must_check int expand_stack(struct vm_area_struct *vma, unsigned long addr);
+
+/* ---- anon_vma.c ---- */
+
+/* vma has an anon_vma afterwards, a neighbour's if that will do: 0 or -ENOMEM. */
+must_check int anon_vma_prepare(struct vm_area_struct *vma);
+/* dst hangs on what src hangs on (split, mremap). */
+void anon_vma_clone(struct vm_area_struct *dst, const struct vm_area_struct *src);
+/* A child's copy of pvma gets one of its own: 0 or -ENOMEM. */
+must_check int anon_vma_fork(struct vm_area_struct *vma, const struct vm_area_struct *pvma);
+void unlink_anon_vmas(struct vm_area_struct *vma);
+/* The VMA is a forked child's: its pages may hang on more than its own anon_vma. */
+static inline bool vma_is_fork_child(const struct vm_area_struct *vma)
+{
+	return vma && vma->anon_vma && vma->anon_vma_chain > 1;
+}
+
+/* ---- merge.c: the merge rule, pure ---- */
+
+/* A neighbour as it will stand: a VMA may be about to lose a part. */
+struct vma_side {
+	struct vm_area_struct *vma;     /* NULL: there is none */
+	unsigned long start, end, pgoff;
+};
+
+struct vma_merge {
+	const struct vma_side *prev, *next;
+	const struct vma_desc *range;           /* the range in question, as it is to be */
+	struct vm_area_struct *middle;          /* whose part the range is now; NULL: a new mapping */
+};
+
+enum vma_merge_kind {
+	MERGE_NONE,             /* PPPP  RRRR  NNNN */
+	MERGE_LEFT,             /* PPPPPPPPPP  NNNN     prev grows over the range */
+	MERGE_RIGHT,            /* PPPP  NNNNNNNNNN     next grows over the range */
+	MERGE_BOTH,             /* PPPPPPPPPPPPPPPP     prev grows over the range and next */
+};
+
+/* What the range may become one with. */
+enum vma_merge_kind vma_merge(const struct vma_merge *merge);
+
+/* ---- maps.c, state.c ---- */
+
+/* The text of /proc/PID/maps. */
+void show_maps(struct mm_struct *mm, FILE *out);
+
+/* Digest of everything that must not depend on the index: VMAs, page tables, counters. */
+uint64_t mm_hash(struct mm_struct *mm, uint64_t hash);
+/*
+ * The first thing in mm that contradicts itself, in words, or NULL: the index's
+ * own verify, VMAs against their mm, counters, page-table entries outside VMAs.
+ */
+const char *mm_verify(struct mm_struct *mm, FILE *report);
+
+#endif

@@ -1,0 +1,278 @@
+/*
+ * mmap - making and ending mappings: mmap, munmap, shmat, shmdt, remap_file_pages
+ *
+ * The order of the checks decides which error a call returns; it is that of
+ * Linux 6.12–6.18's mm/mmap.c and ipc/shm.c.
+ */
+#include "mm/mm.h"
+
+#include <errno.h>
+#include <sys/shm.h>
+
+#include "mm/mman.h"
+
+#ifndef SHM_EXEC
+#define SHM_EXEC 0100000
+#endif
+
+static bool is_shared(unsigned long flags)
+{
+	return (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+}
+
+/* B2: private writable memory is counted against what there is. */
+static bool accountable_mapping(vm_flags_t flags)
+{
+	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
+}
+
+static int check_file_mapping(const struct file *file, unsigned long prot, unsigned long flags,
+			      vm_flags_t *vm_flags)
+{
+	switch (flags & MAP_TYPE) {
+	case MAP_SHARED:
+	case MAP_SHARED_VALIDATE:
+		if ((prot & PROT_WRITE) && !file->writable)
+			return -EACCES;
+		*vm_flags |= VM_SHARED | VM_MAYSHARE;
+		if (!file->writable)    /* B3 */
+			*vm_flags &= ~(VM_MAYWRITE | VM_SHARED);
+		break;
+	case MAP_PRIVATE:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!file->readable)
+		return -EACCES;
+	if (file->inode->kind == FILE_NO_MMAP)
+		return -ENODEV;
+	return *vm_flags & VM_GROWSDOWN ? -EINVAL : 0;
+}
+
+static int check_anon_mapping(unsigned long flags, vm_flags_t *vm_flags)
+{
+	switch (flags & MAP_TYPE) {
+	case MAP_SHARED:
+		if (*vm_flags & VM_GROWSDOWN)
+			return -EINVAL;
+		*vm_flags |= VM_SHARED | VM_MAYSHARE;
+		return 0;
+	case MAP_DROPPABLE:             /* B4 */
+		if (*vm_flags & (VM_GROWSDOWN | VM_LOCKED))
+			return *vm_flags & VM_LOCKED ? -ENOTSUP : -EINVAL;
+		*vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
+		return 0;
+	case MAP_PRIVATE:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Shared memory without a name: each mapping has a file of its own (B7). */
+static struct file *shmem_zero_setup(struct machine *machine)
+{
+	struct inode *inode = inode_create(machine, ++machine->anon_inodes | 1UL << 63, FILE_SHMEM,
+					   "/dev/zero (deleted)");
+	struct file *file;
+
+	if (!inode)
+		return NULL;
+	file = file_open(machine, inode, 0, true, true);
+	inode_put(machine, inode);
+	return file;
+}
+
+static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
+{
+	bool makes_file = (desc->flags & VM_MAYSHARE) &&
+			  (!desc->file || desc->file->inode->kind == FILE_ZERO);
+
+	if (accountable_mapping(desc->flags))
+		desc->flags |= VM_ACCOUNT;
+	if (makes_file) {
+		desc->file = shmem_zero_setup(mm->machine);
+		if (!desc->file)
+			return -ENOMEM;
+	}
+	if (desc->file && desc->file->inode->kind == FILE_DEVICE)
+		desc->flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+
+	int err = vma_replace(mm, desc->start, desc->end, desc, NULL);
+	if (makes_file)
+		fput(desc->file);
+	if (err)
+		return (unsigned long)err;
+	if (desc->flags & VM_LOCKED)
+		mm->locked_vm += (desc->end - desc->start) >> PAGE_SHIFT;
+	return desc->start;
+}
+
+/* Settles where a mapping goes, and its flags but for the file's: an address or -errno. */
+static unsigned long place(struct mm_struct *mm, struct file *file, unsigned long addr,
+			   unsigned long len, unsigned long pgoff, unsigned long flags)
+{
+	addr = get_unmapped_area(mm, file, addr, len, pgoff, flags);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	if ((flags & MAP_FIXED_NOREPLACE) && find_vma_intersection(mm, addr, addr + len))
+		return -EEXIST;
+	return addr;
+}
+
+static bool wants_populate(vm_flags_t vm_flags, unsigned long flags)
+{
+	return (vm_flags & VM_LOCKED) ||
+	       (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+}
+
+unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long addr,
+		      unsigned long len, unsigned long prot, unsigned long flags,
+		      unsigned long pgoff)
+{
+	const struct config *config = &mm->machine->config;
+	vm_flags_t vm_flags;
+
+	if (!len)
+		return -EINVAL;
+	if ((prot & PROT_READ) && mm->read_implies_exec)
+		prot |= PROT_EXEC;
+	if (flags & MAP_FIXED_NOREPLACE)
+		flags |= MAP_FIXED;
+	if (!(flags & MAP_FIXED)) {     /* A6 */
+		addr &= PAGE_MASK;
+		if (addr && addr < config->mmap_min_addr)
+			addr = PAGE_ALIGN(config->mmap_min_addr);
+	}
+	len = PAGE_ALIGN(len);
+	if (!len)
+		return -ENOMEM;
+	if (pgoff + (len >> PAGE_SHIFT) < pgoff)
+		return -EOVERFLOW;
+	if (mm->map_count > config->max_map_count)      /* I1 */
+		return -ENOMEM;
+	if (!file && (flags & MAP_HUGETLB))             /* no huge pages are set aside */
+		return -ENOMEM;
+
+	vm_flags = calc_vm_prot_bits(prot, 0) | calc_vm_flag_bits(flags) | mm->def_flags |
+		   VM_MAY_FLAGS;
+	addr = place(mm, file, addr, len, pgoff, flags);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	if (!mlock_future_ok(mm, vm_flags, len))
+		return -EAGAIN;
+	int err = file ? check_file_mapping(file, prot, flags, &vm_flags)
+		       : check_anon_mapping(flags, &vm_flags);
+	if (err)
+		return (unsigned long)err;
+	if (!file)
+		pgoff = is_shared(flags) ? 0 : addr >> PAGE_SHIFT;
+	if ((flags & MAP_NORESERVE) && config->overcommit != 2)
+		vm_flags |= VM_NORESERVE;
+
+	struct vma_desc desc = {
+		.start = addr, .end = addr + len, .flags = vm_flags, .pgoff = pgoff, .file = file,
+	};
+	unsigned long result = mmap_region(mm, &desc);
+	if (!IS_ERR_VALUE(result) && wants_populate(vm_flags, flags))
+		mm_populate(mm, addr, addr + len, true);
+	return result;
+}
+
+int do_munmap(struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	unsigned long task_size = mm->machine->config.task_size;
+
+	if ((start & ~PAGE_MASK) || start > task_size || len > task_size - start)
+		return -EINVAL;
+	len = PAGE_ALIGN(len);
+	if (!len)
+		return -EINVAL;
+	return vma_replace(mm, start, start + len, NULL, NULL);
+}
+
+unsigned long do_shmat(struct mm_struct *mm, struct file *file, unsigned long addr,
+		       unsigned long shmflg, unsigned long size)
+{
+	unsigned long flags = MAP_SHARED;
+	unsigned long prot = PROT_READ | (shmflg & SHM_RDONLY ? 0 : PROT_WRITE) |
+			     (shmflg & SHM_EXEC ? PROT_EXEC : 0);
+
+	if (addr) {
+		if (addr & (SHMLBA - 1)) {
+			if (!(shmflg & SHM_RND))
+				return -EINVAL;
+			addr &= ~(SHMLBA - 1UL);
+			if (!addr && (shmflg & SHM_REMAP))
+				return -EINVAL;
+		}
+		flags |= MAP_FIXED;
+	} else if (shmflg & SHM_REMAP) {
+		return -EINVAL;
+	}
+	if (addr && !(shmflg & SHM_REMAP)) {
+		if (addr + size < addr || find_vma_intersection(mm, addr, addr + size))
+			return -EINVAL;
+	}
+	return do_mmap(mm, file, addr, size, prot, flags, 0);
+}
+
+/* I2: is this a part of the segment that was attached at addr? */
+static bool is_attach_of(const struct vm_area_struct *vma, unsigned long addr,
+			 const struct file *file)
+{
+	return vma->vm_file && vma->vm_file->inode->kind == FILE_SYSV_SHM &&
+	       (!file || vma->vm_file == file) &&
+	       (vma->vm_start - addr) >> PAGE_SHIFT == vma->vm_pgoff;
+}
+
+int do_shmdt(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	const struct file *file = NULL;
+	int result = -EINVAL;
+
+	if (addr & ~PAGE_MASK)
+		return -EINVAL;
+	for (vma = find_vma(mm, addr); vma; ) {
+		unsigned long end = vma->vm_end;
+
+		if (is_attach_of(vma, addr, file)) {
+			file = vma->vm_file;    /* compared only, never followed */
+			int err = vma_replace(mm, vma->vm_start, end, NULL, NULL);
+			if (err)
+				return err;
+			result = 0;
+		}
+		vma = find_vma(mm, end);
+	}
+	return result;
+}
+
+/* The call that is a mapping of its own since Linux 4.0: one VMA's range shows another offset. */
+int do_remap_file_pages(struct mm_struct *mm, unsigned long start, unsigned long size,
+			unsigned long prot, unsigned long pgoff, unsigned long flags)
+{
+	struct vm_area_struct *vma;
+
+	start &= PAGE_MASK;
+	size &= PAGE_MASK;
+	if (prot || start + size <= start || pgoff + (size >> PAGE_SHIFT) < pgoff)
+		return -EINVAL;
+	vma = vma_lookup(mm, start);
+	if (!vma || !(vma->vm_flags & VM_SHARED) || start + size > vma->vm_end)
+		return -EINVAL;
+
+	unsigned long vma_prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
+				 (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+				 (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
+	struct file *file = get_file(vma->vm_file);
+	unsigned long result = do_mmap(mm, file, start, size, vma_prot,
+				       MAP_SHARED | MAP_FIXED | MAP_POPULATE |
+				       (flags & MAP_NONBLOCK) |
+				       (vma->vm_flags & VM_LOCKED ? MAP_LOCKED : 0),
+				       pgoff);
+	fput(file);
+	return IS_ERR_VALUE(result) ? (int)result : 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * mseal - a range that nobody may unmap, move or change any more
+ *
+ * Source: the behaviour of Linux 6.10–6.18's mm/mseal.c (rules H2, H3).
+ */
+#include "mm/mm.h"
+
+#include <errno.h>
+
+static int mapped_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		       void *arg)
+{
+	(void)vma, (void)start, (void)end, (void)arg;
+	return 0;
+}
+
+static int mseal_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+		      void *arg)
+{
+	(void)arg;
+	if (vma->vm_flags & VM_SEALED)
+		return 0;
+	return vma_modify(vma->vm_mm, vma, start, end, vma->vm_flags | VM_SEALED, vma->vm_policy,
+			  vma->vm_userfaultfd_ctx) ? 0 : -ENOMEM;
+}
+
+int do_mseal(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long flags)
+{
+	unsigned long end;
+
+	if (flags || (start & ~PAGE_MASK))
+		return -EINVAL;
+	if (len && !PAGE_ALIGN(len))
+		return -EINVAL;
+	end = start + PAGE_ALIGN(len);
+	if (end < start)
+		return -EINVAL;
+	if (vma_walk(mm, start, end, HOLE_STOPS, mapped_part, NULL))
+		return -ENOMEM;
+	return vma_walk(mm, start, end, HOLE_STOPS, mseal_part, NULL);
+}

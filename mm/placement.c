@@ -1,0 +1,217 @@
+/*
+ * placement - where a new mapping goes: get_unmapped_area and its policies
+ *
+ * The index answers where the holes are; hints, limits, guard gaps and alignment are
+ * decided here, by asking it again with narrower limits.
+ *
+ *	mmap_min_addr                       mmap_base     task_size
+ *	|  program, heap …      <- topdown search |  stack  |
+ *
+ * Source: the behaviour of Linux 6.12–6.18 on x86-64 (rules A1–A9).
+ */
+#include "mm/mm.h"
+
+#include <errno.h>
+
+#include "mm/mman.h"
+
+#define PMD_SIZE        (2UL << 20)
+/* where hints stop to reach when an address space is larger than this */
+#define DEFAULT_MAP_WINDOW ((1UL << 47) - PAGE_SIZE)
+
+struct search {
+	struct mm_struct *mm;
+	unsigned long len, low_limit, high_limit;
+};
+
+/* A5: the VMA above is a stack whose guard gap reaches below end. */
+static bool guard_in_the_way(const struct vm_area_struct *above, unsigned long end)
+{
+	return above && (above->vm_flags & VM_GROWSDOWN) && vm_start_gap(above) < end;
+}
+
+/* The VMA that starts where this hole ends. */
+static struct vm_area_struct *above_hole(struct mm_struct *mm, const struct vma_gap *gap)
+{
+	return mm->mm_mt->ops->find(mm->mm_mt, gap->end);
+}
+
+static unsigned long unmapped_area_topdown(const struct search *s)
+{
+	struct vma_index *index = s->mm->mm_mt;
+	struct vma_gap gap = {
+		.len = s->len, .topdown = true, .hi = s->high_limit,
+		.lo = max(s->low_limit, s->mm->machine->config.mmap_min_addr),
+	};
+
+	while (gap.lo < gap.hi && !index->ops->find_gap(index, &gap)) {
+		unsigned long end = min(gap.end, gap.hi);
+		struct vm_area_struct *above = above_hole(s->mm, &gap);
+
+		if (!guard_in_the_way(above, end))
+			return end - s->len;
+		gap.hi = vm_start_gap(above);
+	}
+	return -ENOMEM;
+}
+
+static unsigned long unmapped_area_bottomup(const struct search *s)
+{
+	struct vma_index *index = s->mm->mm_mt;
+	struct vma_gap gap = {
+		.len = s->len, .hi = s->high_limit,
+		.lo = max(s->low_limit, s->mm->machine->config.mmap_min_addr),
+	};
+
+	while (gap.lo < gap.hi && !index->ops->find_gap(index, &gap)) {
+		unsigned long start = max(gap.start, gap.lo);
+		struct vm_area_struct *above = above_hole(s->mm, &gap);
+
+		if (!guard_in_the_way(above, start + s->len - 1))
+			return start;
+		gap.lo = above->vm_end;
+	}
+	return -ENOMEM;
+}
+
+/* Nothing stands in [addr, addr + len), nor does a guard gap of what follows (A4). */
+static bool hint_is_free(struct mm_struct *mm, unsigned long addr, unsigned long len)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
+
+	return !vma || addr + len <= vm_start_gap(vma);
+}
+
+static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, unsigned long len,
+				   unsigned long flags)
+{
+	unsigned long task_size = mm->machine->config.task_size;
+	struct search s = { mm, len, mm->mmap_base, task_size };
+
+	if (!mm->machine->config.legacy_layout)
+		s.low_limit = PAGE_ALIGN(task_size / 3);
+	if (flags & MAP_32BIT) {        /* A7 */
+		s.low_limit = 0x40000000;
+		s.high_limit = 0x80000000;
+	}
+	if (len > s.high_limit)
+		return -ENOMEM;
+	if (addr) {
+		addr = PAGE_ALIGN(addr);
+		if (s.high_limit - len >= addr && hint_is_free(mm, addr, len))
+			return addr;
+	}
+	return unmapped_area_bottomup(&s);
+}
+
+static bool mmap_address_hint_valid(const struct mm_struct *mm, unsigned long addr,
+				    unsigned long len)
+{
+	if (mm->machine->config.task_size - len < addr)
+		return false;
+	return (addr > DEFAULT_MAP_WINDOW) == (addr + len > DEFAULT_MAP_WINDOW);
+}
+
+static unsigned long area_topdown(struct mm_struct *mm, unsigned long addr, unsigned long len,
+				  unsigned long flags)
+{
+	unsigned long task_size = mm->machine->config.task_size;
+	unsigned long hint = addr & PAGE_MASK;
+	struct search s = { mm, len, PAGE_SIZE, mm->mmap_base };
+
+	if (flags & MAP_32BIT)
+		return area_bottomup(mm, addr, len, flags);
+	if (hint && mmap_address_hint_valid(mm, hint, len) && hint_is_free(mm, hint, len))
+		return hint;
+	if (flags & MAP_ABOVE4G)
+		s.low_limit = 1UL << 32;
+	if (hint > DEFAULT_MAP_WINDOW)
+		s.high_limit += task_size - DEFAULT_MAP_WINDOW;
+	addr = unmapped_area_topdown(&s);
+	return IS_ERR_VALUE(addr) ? area_bottomup(mm, hint, len, flags) : addr;
+}
+
+/* arch_get_unmapped_area of the mm's layout. */
+static unsigned long plain_area(struct mm_struct *mm, unsigned long addr, unsigned long len,
+				unsigned long flags)
+{
+	if (len > mm->machine->config.task_size)
+		return -ENOMEM;
+	if (flags & MAP_FIXED)
+		return addr;
+	if (mm->machine->config.legacy_layout)
+		return area_bottomup(mm, addr, len, flags);
+	return area_topdown(mm, addr, len, flags);
+}
+
+/*
+ * A2: a place whose address is congruent to the offset modulo 2 MiB, so that
+ * huge pages fit; 0 where that makes no sense or finds no room.
+ */
+static unsigned long thp_area_padded(struct mm_struct *mm, unsigned long addr, unsigned long len,
+				     unsigned long off, unsigned long flags)
+{
+	unsigned long off_end = off + len;
+	unsigned long off_align = (off + PMD_SIZE - 1) & ~(PMD_SIZE - 1);
+	unsigned long padded = len + PMD_SIZE;
+
+	if (off_end <= off_align || off_end - off_align < PMD_SIZE)
+		return 0;
+	if (padded < len || off + padded < off)
+		return 0;
+
+	unsigned long area = plain_area(mm, addr, padded, flags);
+	if (IS_ERR_VALUE(area))
+		return 0;
+	if (area == addr)       /* the hint was free */
+		return addr;
+	unsigned long slack = (off - area) & (PMD_SIZE - 1);
+	if (!mm->machine->config.legacy_layout && !slack)
+		return area + PMD_SIZE;
+	return area + slack;
+}
+
+static unsigned long thp_area(struct mm_struct *mm, unsigned long addr, unsigned long len,
+			      unsigned long off, unsigned long flags)
+{
+	unsigned long area = 0;
+
+	if (!(flags & MAP_FIXED))
+		area = thp_area_padded(mm, addr, len, off, flags);
+	return area ? area : plain_area(mm, addr, len, flags);
+}
+
+/* A1: who decides, by what is mapped. */
+static bool wants_thp_area(const struct mm_struct *mm, const struct file *file,
+			   unsigned long addr, unsigned long len, unsigned long flags)
+{
+	if (file && file->inode->kind == FILE_ZERO && (flags & MAP_TYPE) != MAP_PRIVATE)
+		return mm->machine->config.shmem_thp;
+	if (file)
+		return file->inode->kind == FILE_REGULAR ||
+		       (file->inode->kind != FILE_PLAIN && file->inode->kind != FILE_DEVICE &&
+			file->inode->kind != FILE_ZERO && mm->machine->config.shmem_thp);
+	if ((flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
+		return mm->machine->config.shmem_thp;
+	return !addr && !(len & (PMD_SIZE - 1));
+}
+
+unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigned long addr,
+				unsigned long len, unsigned long pgoff, unsigned long flags)
+{
+	unsigned long task_size = mm->machine->config.task_size;
+	unsigned long off = file ? pgoff << PAGE_SHIFT : 0;
+	unsigned long area;
+
+	if (len > task_size)
+		return -ENOMEM;
+	area = wants_thp_area(mm, file, addr, len, flags) ? thp_area(mm, addr, len, off, flags)
+							   : plain_area(mm, addr, len, flags);
+	if (IS_ERR_VALUE(area))
+		return area;
+	if (area > task_size - len)
+		return -ENOMEM;
+	if (area & ~PAGE_MASK)
+		return -EINVAL;
+	return area;
+}

@@ -1,0 +1,202 @@
+/*
+ * vma - VMAs: made, found, counted
+ */
+#include "mm/mm.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- made and freed ---- */
+
+/*
+ * The index's node stands right in front of vm_start; together they start on a
+ * cache line, so that an intrusive node and the bounds share it.
+ */
+#define VMA_ALIGN 64
+
+static size_t vma_bytes(const struct machine *machine)
+{
+	return machine->index_ops->node_size + sizeof(struct vm_area_struct);
+}
+
+static struct vm_area_struct *vma_new(struct mm_struct *mm)
+{
+	struct machine *machine = mm->machine;
+	char *raw = arena_alloc(machine->arena, vma_bytes(machine), VMA_ALIGN);
+
+	if (!raw)
+		return NULL;
+	machine->vmas++;
+	return (struct vm_area_struct *)(raw + machine->index_ops->node_size);
+}
+
+struct vm_area_struct *vm_area_alloc(struct mm_struct *mm, const struct vma_desc *desc)
+{
+	struct vm_area_struct *vma = vma_new(mm);
+
+	if (!vma)
+		return NULL;
+	*vma = (struct vm_area_struct){
+		.vm_start = desc->start,
+		.vm_end = desc->end,
+		.vm_flags = desc->flags,
+		.vm_pgoff = desc->pgoff,
+		.vm_file = get_file(desc->file),
+		.vm_mm = mm,
+		.vm_policy = desc->policy,
+		.vm_userfaultfd_ctx = desc->uffd,
+	};
+	return vma;
+}
+
+struct vm_area_struct *vm_area_dup(struct mm_struct *mm, const struct vm_area_struct *from)
+{
+	struct vm_area_struct *vma = vma_new(mm);
+
+	if (!vma)
+		return NULL;
+	*vma = *from;
+	get_file(vma->vm_file);
+	vma->vm_mm = mm;
+	vma->anon_vma = NULL;
+	vma->anon_vma_chain = 0;
+	return vma;
+}
+
+void vm_area_free(struct vm_area_struct *vma)
+{
+	struct machine *machine = vma->vm_mm->machine;
+
+	unlink_anon_vmas(vma);
+	fput(vma->vm_file);
+	machine->vmas--;
+	arena_free(machine->arena, (char *)vma - machine->index_ops->node_size,
+		   vma_bytes(machine), VMA_ALIGN);
+}
+
+/* ---- found ---- */
+
+/*
+ * The cache in front of the index, as vmacache of Linux 3.15–6.0: four recent
+ * answers, by page.  It holds only VMAs that are in the index; edit.c drops
+ * it whenever one goes.
+ */
+static unsigned vmacache_slot(unsigned long addr)
+{
+	return (addr >> PAGE_SHIFT) % VMACACHE_SIZE;
+}
+
+static struct vm_area_struct *vmacache_find(const struct mm_struct *mm, unsigned long addr)
+{
+	for (unsigned i = 0; i < VMACACHE_SIZE; i++) {
+		struct vm_area_struct *vma = mm->vmacache[(vmacache_slot(addr) + i) % VMACACHE_SIZE];
+
+		if (vma && vma->vm_start <= addr && addr < vma->vm_end)
+			return vma;
+	}
+	return NULL;
+}
+
+struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)
+{
+	struct machine *machine = mm->machine;
+	struct vm_area_struct *vma;
+
+	machine->finds.calls++;
+	if (!machine->config.find_cache)
+		return mm->mm_mt->ops->find(mm->mm_mt, addr);
+	vma = vmacache_find(mm, addr);
+	if (vma) {
+		machine->finds.cache_hits++;
+		return vma;
+	}
+	vma = mm->mm_mt->ops->find(mm->mm_mt, addr);
+	if (vma)
+		mm->vmacache[vmacache_slot(addr)] = vma;
+	return vma;
+}
+
+struct vm_area_struct *find_vma_prev(struct mm_struct *mm, unsigned long addr,
+				     struct vm_area_struct **pprev)
+{
+	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vma_cursor cursor = { .index = mm->mm_mt };
+	struct vm_area_struct *vma = ops->seek(&cursor, addr);
+
+	*pprev = ops->prev(&cursor);
+	return vma;
+}
+
+struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long start,
+					     unsigned long end)
+{
+	struct vm_area_struct *vma = find_vma(mm, start);
+
+	return vma && vma->vm_start < end ? vma : NULL;
+}
+
+struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
+
+	return vma && vma->vm_start <= addr ? vma : NULL;
+}
+
+int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end,
+	     enum vma_walk_holes holes, vma_part_fn part, void *arg)
+{
+	int hole = holes == HOLE_IGNORED ? 0 : -ENOMEM;
+	int result = 0;
+
+	while (start < end) {
+		struct vm_area_struct *vma = find_vma(mm, start);
+
+		if (!vma || vma->vm_start > start) {
+			result = hole;
+			if (!vma || vma->vm_start >= end || holes == HOLE_STOPS)
+				break;
+			start = vma->vm_start;
+		}
+		unsigned long stop = min(vma->vm_end, end);
+		int err = part(vma, start, stop, arg);
+		if (err)
+			return err;
+		start = stop;
+	}
+	return result;
+}
+
+/* ---- counted ---- */
+
+unsigned long vm_start_gap(const struct vm_area_struct *vma)
+{
+	unsigned long gap = vma->vm_mm->machine->config.stack_guard_gap;
+
+	if (!(vma->vm_flags & VM_GROWSDOWN))
+		return vma->vm_start;
+	return vma->vm_start > gap ? vma->vm_start - gap : 0;
+}
+
+static bool is_data_mapping(vm_flags_t flags)
+{
+	return (flags & VM_DATA_FLAGS) == VM_WRITE;
+}
+
+bool may_expand_vm(const struct mm_struct *mm, vm_flags_t flags, unsigned long npages)
+{
+	if (mm->total_vm + npages > mm->rlimit_as >> PAGE_SHIFT)
+		return false;
+	return !is_data_mapping(flags) ||
+	       mm->data_vm + npages <= mm->rlimit_data >> PAGE_SHIFT;
+}
+
+void vm_stat_account(struct mm_struct *mm, vm_flags_t flags, long npages)
+{
+	mm->total_vm += (unsigned long)npages;
+	if ((flags & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) == VM_EXEC)
+		mm->exec_vm += (unsigned long)npages;
+	else if (flags & VM_GROWSDOWN)
+		mm->stack_vm += (unsigned long)npages;
+	else if (is_data_mapping(flags))
+		mm->data_vm += (unsigned long)npages;
+}
