@@ -1,0 +1,124 @@
+/*
+ * block - the memory of leaves and nodes, and what a parent keeps of them
+ */
+#include "indexes/radix/radix.h"
+
+#define BLOCK_ALIGN 64
+
+/* Sizes grow in steps of a quarter: what the allocator would round up to is put to use. */
+size_t radix_node_bytes(unsigned n)
+{
+	size_t bytes = sizeof(struct radix_node) + n * sizeof(struct radix_sub);
+	size_t step = max((size_t)1 << (61 - __builtin_clzl(bytes - 1)), (size_t)BLOCK_ALIGN);
+
+	return (bytes + step - 1) & ~(step - 1);
+}
+
+static size_t leaf_bytes(unsigned cap)
+{
+	return (cap + 1) * 16;
+}
+
+size_t radix_block_bytes(uintptr_t ref)
+{
+	switch (radix_kind(ref)) {
+	case RADIX_LEAF:
+		return leaf_bytes(radix_leaf(ref)->cap);
+	case RADIX_NODE:
+		return radix_node_bytes(radix_node(ref)->n);
+	default:
+		return 0;
+	}
+}
+
+static void *block_alloc(struct radix *radix, struct radix_stage *stage, size_t bytes,
+			 enum radix_kind kind)
+{
+	uintptr_t *block = arena_alloc(radix->index.arena, bytes, BLOCK_ALIGN);
+
+	if (!block)
+		return NULL;
+	radix->blocks++;
+	radix->bytes += bytes;
+	*block = stage->fresh;
+	stage->fresh = (uintptr_t)block + kind;
+	return block;
+}
+
+struct radix_leaf *radix_new_leaf(struct radix *radix, struct radix_stage *stage, unsigned n)
+{
+	unsigned cap = n | 3;
+	struct radix_leaf *leaf = block_alloc(radix, stage, leaf_bytes(cap), RADIX_LEAF);
+
+	if (leaf) {
+		leaf->n = n;
+		leaf->cap = cap;
+	}
+	return leaf;
+}
+
+struct radix_node *radix_new_node(struct radix *radix, struct radix_stage *stage, unsigned n)
+{
+	struct radix_node *node = block_alloc(radix, stage, radix_node_bytes(n), RADIX_NODE);
+
+	if (node)
+		node->n = n;
+	return node;
+}
+
+void radix_free_block(struct radix *radix, uintptr_t ref)
+{
+	size_t bytes = radix_block_bytes(ref);
+
+	if (!bytes)
+		return;
+	radix->blocks--;
+	radix->bytes -= bytes;
+	arena_free(radix->index.arena, (void *)(ref - radix_kind(ref)), bytes, BLOCK_ALIGN);
+}
+
+void radix_free_tree(struct radix *radix, uintptr_t ref)
+{
+	if (radix_kind(ref) == RADIX_NODE) {
+		for (unsigned i = 0; i < radix_node(ref)->n; i++)
+			radix_free_tree(radix, radix_node(ref)->sub[i].ref);
+	}
+	radix_free_block(radix, ref);
+}
+
+static struct radix_sub leaf_summary(const struct radix_leaf *leaf)
+{
+	const uint32_t *start = leaf_starts(leaf), *end = leaf->end;
+	uint32_t inside = 0;
+
+	for (unsigned i = 1; i < leaf->n; i++)
+		inside = max(inside, start[i] - end[i - 1]);
+	return (struct radix_sub){ (uintptr_t)leaf + RADIX_LEAF, leaf->base,
+				   leaf_end(leaf, leaf->n - 1), inside };
+}
+
+static struct radix_sub node_summary(const struct radix_node *node)
+{
+	struct radix_sub sum = RADIX_EMPTY;
+
+	sum.ref = (uintptr_t)node + RADIX_NODE;
+	for (unsigned i = 0; i < node->n; i++) {
+		const struct radix_sub *sub = &node->sub[i];
+
+		if (!sub->ref)
+			continue;
+		if (sum.last)
+			sum.inside = max(sum.inside, sub->first - sum.last);
+		else
+			sum.first = sub->first;
+		sum.inside = max(sum.inside, sub->inside);
+		sum.last = sub->last;
+	}
+	return sum;
+}
+
+struct radix_sub radix_summary(uintptr_t ref)
+{
+	return radix_kind(ref) == RADIX_LEAF ? leaf_summary(radix_leaf(ref))
+					     : node_summary(radix_node(ref));
+}

@@ -1,0 +1,264 @@
+/*
+ * query - find, the cursor and the search for holes
+ *
+ * A parent knows first and last of each subtree, so a search never enters one
+ * only to come back without an answer: find and its mirror image are a loop.
+ */
+#include "indexes/radix/radix.h"
+
+#include <errno.h>
+
+/* Cursor off an end: which one, in its slot. */
+enum { BEFORE_FIRST, AFTER_LAST };
+
+/* The first entry that ends above page; node ends above page. */
+static const struct radix_sub *node_after(const struct radix_node *node, uint64_t page)
+{
+	const struct radix_sub *sub = &node->sub[node_entry(node, node_slot(node, page))];
+
+	while (page >= sub->last)
+		sub++;
+	return sub;
+}
+
+/* The last entry that begins below page; node begins below page. */
+static const struct radix_sub *node_before(const struct radix_node *node, uint64_t page)
+{
+	const struct radix_sub *sub = &node->sub[node_entry(node, node_slot(node, page - 1))];
+
+	while (sub->first >= page)
+		sub--;
+	return sub;
+}
+
+/* The first VMA that ends above page; leaf ends above page. */
+static unsigned leaf_after(const struct radix_leaf *leaf, uint64_t page)
+{
+	uint32_t offset = page < leaf->base ? 0 : page - leaf->base;
+	unsigned i = 0;
+
+	for (unsigned n = leaf->n, half = n / 2; half; n -= half, half = n / 2)
+		i += half & -(unsigned)(leaf->end[i + half - 1] <= offset);
+	return i;
+}
+
+/* The last VMA that begins below page; leaf begins below page. */
+static unsigned leaf_before(const struct radix_leaf *leaf, uint64_t page)
+{
+	uint32_t offset = min(page - leaf->base, (uint64_t)RADIX_LEAF_SPAN);
+	const uint32_t *start = leaf_starts(leaf);
+	unsigned i = 0;
+
+	for (unsigned n = leaf->n, half = n / 2; half; n -= half, half = n / 2)
+		i += half & -(unsigned)(start[i + half] < offset);
+	return i;
+}
+
+/* The VMA itself, or the leaf with the first VMA that ends above page; 0: none. */
+static uintptr_t tree_after(const struct radix *radix, uint64_t page)
+{
+	const struct radix_sub *sub = &radix->root;
+
+	if (page >= sub->last)
+		return 0;
+	while (radix_kind(sub->ref) == RADIX_NODE)
+		sub = node_after(radix_node(sub->ref), page);
+	return sub->ref;
+}
+
+static uintptr_t tree_before(const struct radix *radix, uint64_t page)
+{
+	const struct radix_sub *sub = &radix->root;
+
+	if (sub->first >= page)
+		return 0;
+	while (radix_kind(sub->ref) == RADIX_NODE)
+		sub = node_before(radix_node(sub->ref), page);
+	return sub->ref;
+}
+
+struct vm_area_struct *radix_find(const struct vma_index *index, unsigned long addr)
+{
+	uint64_t page = addr >> PAGE_SHIFT;
+	uintptr_t ref = tree_after(container_of(index, struct radix, index), page);
+
+	if (radix_kind(ref) == RADIX_VMA)
+		return radix_vma(ref);
+	return leaf_vmas(radix_leaf(ref))[leaf_after(radix_leaf(ref), page)];
+}
+
+/* ---- the cursor: node is the leaf it stands in, or NULL; slot its place there ---- */
+
+static struct vm_area_struct *cursor_set(struct vma_cursor *cursor, struct radix_leaf *leaf,
+					 unsigned i)
+{
+	cursor->node = leaf;
+	cursor->slot = i;
+	return cursor->vma = leaf_vmas(leaf)[i];
+}
+
+/* Onto ref, a VMA or nothing: then off the tree's end `off`. */
+static struct vm_area_struct *cursor_set_vma(struct vma_cursor *cursor, uintptr_t ref, int off)
+{
+	cursor->node = NULL;
+	cursor->slot = off;
+	return cursor->vma = radix_vma(ref);
+}
+
+static struct vm_area_struct *cursor_after(struct vma_cursor *cursor, uint64_t page)
+{
+	uintptr_t ref = tree_after(container_of(cursor->index, struct radix, index), page);
+
+	if (radix_kind(ref) == RADIX_VMA)
+		return cursor_set_vma(cursor, ref, AFTER_LAST);
+	return cursor_set(cursor, radix_leaf(ref), leaf_after(radix_leaf(ref), page));
+}
+
+static struct vm_area_struct *cursor_before(struct vma_cursor *cursor, uint64_t page)
+{
+	uintptr_t ref = tree_before(container_of(cursor->index, struct radix, index), page);
+
+	if (radix_kind(ref) == RADIX_VMA)
+		return cursor_set_vma(cursor, ref, BEFORE_FIRST);
+	return cursor_set(cursor, radix_leaf(ref), leaf_before(radix_leaf(ref), page));
+}
+
+struct vm_area_struct *radix_seek(struct vma_cursor *cursor, unsigned long addr)
+{
+	return cursor_after(cursor, addr >> PAGE_SHIFT);
+}
+
+struct vm_area_struct *radix_next(struct vma_cursor *cursor)
+{
+	struct radix_leaf *leaf = cursor->node;
+
+	if (!cursor->vma)
+		return cursor->slot == AFTER_LAST ? NULL : cursor_after(cursor, 0);
+	if (leaf && cursor->slot + 1 < leaf->n)
+		return cursor_set(cursor, leaf, cursor->slot + 1);
+	return cursor_after(cursor, vma_end(cursor->vma) >> PAGE_SHIFT);
+}
+
+struct vm_area_struct *radix_prev(struct vma_cursor *cursor)
+{
+	struct radix_leaf *leaf = cursor->node;
+
+	if (!cursor->vma)
+		return cursor->slot == BEFORE_FIRST ? NULL : cursor_before(cursor, RADIX_PAGES);
+	if (leaf && cursor->slot > 0)
+		return cursor_set(cursor, leaf, cursor->slot - 1);
+	return cursor_before(cursor, vma_start(cursor->vma) >> PAGE_SHIFT);
+}
+
+/* ---- holes ----
+ *
+ * One walk for both directions: edge is where the last VMA met ends (topdown:
+ * begins), so every further VMA closes a hole between edge and itself.  The
+ * walk enters a subtree only if a run inside it is long enough.  Such a
+ * subtree has the answer, unless lo or hi cuts it: so two paths at most are
+ * walked in vain.
+ */
+
+struct gap_walk {
+	struct vma_gap *gap;
+	uint64_t lo, hi;                /* gap's, in pages, rounded outwards */
+	uint64_t edge;
+};
+
+/* Closes the hole between edge and page. True: it is the answer, and gap has it. */
+static inline bool hole_closes(const struct gap_walk *walk, uint64_t page, const bool topdown)
+{
+	struct vma_gap *gap = walk->gap;
+	unsigned long start = (topdown ? page : walk->edge) << PAGE_SHIFT;
+	unsigned long end = (topdown ? walk->edge : page) << PAGE_SHIFT;
+	unsigned long from = max(start, gap->lo), to = min(end, gap->hi);
+
+	if (from >= to || to - from < gap->len)
+		return false;
+	gap->start = start;
+	gap->end = end;
+	return true;
+}
+
+static inline bool leaf_walk(struct gap_walk *walk, const struct radix_leaf *leaf,
+			     const bool topdown)
+{
+	int n = leaf->n, step = topdown ? -1 : 1;
+	int i = topdown ? leaf_before(leaf, walk->hi) : leaf_after(leaf, walk->lo);
+
+	if (i - step >= 0 && i - step < n)
+		walk->edge = topdown ? leaf_start(leaf, i + 1) : leaf_end(leaf, i - 1);
+	for (; i >= 0 && i < n; i += step) {
+		if (hole_closes(walk, topdown ? leaf_end(leaf, i) : leaf_start(leaf, i), topdown))
+			return true;
+		walk->edge = topdown ? leaf_start(leaf, i) : leaf_end(leaf, i);
+	}
+	return false;
+}
+
+static bool walk_up(struct gap_walk *walk, const struct radix_sub *sub);
+static bool walk_down(struct gap_walk *walk, const struct radix_sub *sub);
+
+static inline bool node_walk(struct gap_walk *walk, const struct radix_node *node,
+			     const bool topdown)
+{
+	const struct radix_sub *from = node->sub, *to = from + node->n, *sub;
+	int step = topdown ? -1 : 1;
+
+	sub = topdown ? node_before(node, walk->hi) : node_after(node, walk->lo);
+	for (const struct radix_sub *past = sub - step; past >= from && past < to; past -= step) {
+		if (!past->ref)
+			continue;
+		walk->edge = topdown ? past->first : past->last;
+		break;
+	}
+	for (; sub >= from && sub < to; sub += step) {
+		if (sub->ref && (topdown ? walk_down(walk, sub) : walk_up(walk, sub)))
+			return true;
+	}
+	return false;
+}
+
+static inline bool sub_walk(struct gap_walk *walk, const struct radix_sub *sub, const bool topdown)
+{
+	if (hole_closes(walk, topdown ? sub->last : sub->first, topdown))
+		return true;
+	if (sub->inside << PAGE_SHIFT >= walk->gap->len && sub->first < walk->hi &&
+	    sub->last > walk->lo) {
+		if (radix_kind(sub->ref) == RADIX_NODE
+			    ? node_walk(walk, radix_node(sub->ref), topdown)
+			    : leaf_walk(walk, radix_leaf(sub->ref), topdown))
+			return true;
+	}
+	walk->edge = topdown ? sub->first : sub->last;
+	return false;
+}
+
+static bool walk_up(struct gap_walk *walk, const struct radix_sub *sub)
+{
+	return sub_walk(walk, sub, false);
+}
+
+static bool walk_down(struct gap_walk *walk, const struct radix_sub *sub)
+{
+	return sub_walk(walk, sub, true);
+}
+
+int radix_find_gap(const struct vma_index *index, struct vma_gap *gap)
+{
+	const struct radix *radix = container_of(index, struct radix, index);
+	bool topdown = gap->topdown;
+	struct gap_walk walk = {
+		.gap = gap,
+		.lo = gap->lo >> PAGE_SHIFT,
+		.hi = PAGE_ALIGN(min(gap->hi, VMA_INDEX_END)) >> PAGE_SHIFT,
+		.edge = topdown ? RADIX_PAGES : 0,
+	};
+
+	if (walk.lo >= walk.hi)
+		return -ENOMEM;
+	if (radix->root.ref &&
+	    (topdown ? walk_down(&walk, &radix->root) : walk_up(&walk, &radix->root)))
+		return 0;
+	return hole_closes(&walk, topdown ? 0 : RADIX_PAGES, topdown) ? 0 : -ENOMEM;
+}
