@@ -72,12 +72,12 @@ void exit_mmap(struct mm_struct *mm)
 		vma->vm_next_gone = gone;
 		gone = vma;
 	}
-	free_mm(mm);
 	while (gone) {
 		vma = gone;
 		gone = vma->vm_next_gone;
 		vm_area_free(vma);
 	}
+	free_mm(mm);    /* destroy does not look at the VMAs */
 }
 
 void mmput(struct mm_struct *mm)
