@@ -38,7 +38,9 @@ int do_mbind(struct mm_struct *mm, unsigned long start, unsigned long len, unsig
 		return -EINVAL;
 	if (end == start)
 		return 0;
-	if (policy && !find_vma_intersection(mm, start, end))
+	if (!find_vma_intersection(mm, start, end))
+		return -EFAULT;
+	if (mode != MPOL_DEFAULT && vma_walk(mm, start, end, HOLE_STOPS, NULL, NULL))
 		return -EFAULT;
 	return vma_walk(mm, start, end, HOLE_IGNORED, mbind_part, &policy);
 }

@@ -304,6 +304,7 @@ must_check int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsig
  * the layout inside its piece, and says so by returning 0; anything else ends
  * the walk and is returned.  A hole ends it with -ENOMEM (HOLE_STOPS), or is passed over
  * and -ENOMEM is returned at the end (HOLE_NOTED), or is nothing to mention (HOLE_IGNORED).
+ * part may be NULL: only holes are looked for.
  */
 enum vma_walk_holes { HOLE_STOPS, HOLE_NOTED, HOLE_IGNORED };
 typedef int (*vma_part_fn)(struct vm_area_struct *vma, unsigned long start, unsigned long end,

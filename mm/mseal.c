@@ -7,13 +7,6 @@
 
 #include <errno.h>
 
-static int mapped_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-		       void *arg)
-{
-	(void)vma, (void)start, (void)end, (void)arg;
-	return 0;
-}
-
 static int mseal_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		      void *arg)
 {
@@ -35,7 +28,7 @@ int do_mseal(struct mm_struct *mm, unsigned long start, unsigned long len, unsig
 	end = start + PAGE_ALIGN(len);
 	if (end < start)
 		return -EINVAL;
-	if (vma_walk(mm, start, end, HOLE_STOPS, mapped_part, NULL))
+	if (vma_walk(mm, start, end, HOLE_STOPS, NULL, NULL))
 		return -ENOMEM;
 	return vma_walk(mm, start, end, HOLE_STOPS, mseal_part, NULL);
 }

@@ -158,7 +158,7 @@ int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end,
 			start = vma->vm_start;
 		}
 		unsigned long stop = min(vma->vm_end, end);
-		int err = part(vma, start, stop, arg);
+		int err = part ? part(vma, start, stop, arg) : 0;
 		if (err)
 			return err;
 		start = stop;
