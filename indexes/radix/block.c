@@ -97,13 +97,14 @@ static struct radix_sub leaf_summary(const struct radix_leaf *leaf)
 				   leaf_end(leaf, leaf->n - 1), inside };
 }
 
-static struct radix_sub node_summary(const struct radix_node *node)
+struct radix_sub radix_summary_with(const struct radix_node *node, unsigned i,
+				    const struct radix_sub *entry)
 {
 	struct radix_sub sum = RADIX_EMPTY;
 
 	sum.ref = (uintptr_t)node + RADIX_NODE;
-	for (unsigned i = 0; i < node->n; i++) {
-		const struct radix_sub *sub = &node->sub[i];
+	for (unsigned k = 0; k < node->n; k++) {
+		const struct radix_sub *sub = k == i ? entry : &node->sub[k];
 
 		if (!sub->ref)
 			continue;
@@ -120,5 +121,6 @@ static struct radix_sub node_summary(const struct radix_node *node)
 struct radix_sub radix_summary(uintptr_t ref)
 {
 	return radix_kind(ref) == RADIX_LEAF ? leaf_summary(radix_leaf(ref))
-					     : node_summary(radix_node(ref));
+					     : radix_summary_with(radix_node(ref), 0,
+								  radix_node(ref)->sub);
 }

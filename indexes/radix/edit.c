@@ -1,10 +1,14 @@
 /*
  * edit - the writer: reserve works an edit out, commit publishes it
  *
- * Blocks never change, so an edit makes new ones along the path to its window
- * and shares all others.  reserve does all this, into a stage with a root of
- * its own (a second edit starts from the first one's root); commit stores the
- * root and frees what it replaced; unreserve frees what is new.
+ * An edit makes new blocks along the path to its window and shares all others.
+ * reserve does all this, into a stage with a root of its own (a second edit
+ * starts from the first one's root); commit stores the root and frees what it
+ * replaced; unreserve frees what is new.
+ *
+ * Most edits change one leaf, and in the nodes above it no more than an entry
+ * each.  If the edit is the only one reserved, the nodes are not made anew: the
+ * entries are patched, by commit.
  */
 #include "indexes/radix/radix.h"
 
@@ -13,7 +17,8 @@
 #include <string.h>
 
 #define LEAF_FULL  24           /* VMAs in each leaf when many are laid out at once */
-#define LEAF_MERGE 23           /* a leaf takes its neighbours in up to this many */
+#define LEAF_LOW   11           /* a leaf with fewer takes its neighbours in, */
+#define LEAF_MERGE 23           /* up to this many in all */
 #define LIST_MAX   (4 * RADIX_LEAF_MAX)
 
 /* A VMA, or what of it lies in some range. */
@@ -43,6 +48,7 @@ struct draft {
 struct work {
 	struct radix *radix;
 	struct radix_stage *stage;
+	bool alone;                     /* no other edit is reserved with this one */
 	uint64_t lo, hi;                /* the window */
 	unsigned nput;
 	struct piece put[VMA_EDIT_PUTS];
@@ -104,20 +110,33 @@ static void list_add(struct list *list, struct piece piece, uint64_t start, uint
 	list->piece[list->n++] = piece;
 }
 
+static void list_add_leaf(struct list *list, const struct radix_leaf *leaf, uint64_t start,
+			  uint64_t end)
+{
+	unsigned i = 0;
+
+	while (i < leaf->n && leaf_end(leaf, i) <= start)
+		i++;
+	assert(list->n + leaf->n <= LIST_MAX);
+	for (bool first = true; i < leaf->n && leaf_start(leaf, i) < end; i++, first = false) {
+		struct piece piece = { leaf_start(leaf, i), leaf_end(leaf, i), leaf_vmas(leaf)[i] };
+
+		if (first)
+			list_add(list, piece, start, end);
+		else
+			list->piece[list->n++] = piece;
+	}
+}
+
 /* Adds the pieces of a leaf or a single VMA that lie in [start, end), cutting none. */
 static void list_add_sub(struct list *list, const struct radix_sub *sub, uint64_t start,
 			 uint64_t end)
 {
-	if (radix_kind(sub->ref) == RADIX_LEAF) {
-		const struct radix_leaf *leaf = radix_leaf(sub->ref);
-
-		for (unsigned i = 0; i < leaf->n; i++)
-			list_add(list, (struct piece){ leaf_start(leaf, i), leaf_end(leaf, i),
-						       leaf_vmas(leaf)[i] }, start, end);
-	} else if (sub->ref) {
+	if (radix_kind(sub->ref) == RADIX_LEAF)
+		list_add_leaf(list, radix_leaf(sub->ref), start, end);
+	else if (sub->ref)
 		list_add(list, (struct piece){ sub->first, sub->last, radix_vma(sub->ref) },
 			 start, end);
-	}
 }
 
 static void list_add_puts(struct list *list, const struct work *work, uint64_t start, uint64_t end)
@@ -408,6 +427,8 @@ static void region_widen(const struct radix_node *node, struct region *region)
 {
 	struct list *list = &region->list;
 
+	if (list->n >= LEAF_LOW)
+		return;
 	while (region->i > 0 && !region->left.ref) {
 		const struct radix_sub *sub = &node->sub[region->i - 1];
 		struct list wider;
@@ -440,26 +461,83 @@ static void draft_copy(struct draft *draft, const struct radix_node *node, unsig
 		draft_push(draft, a, &node->sub[node_entry(node, a)]);
 }
 
-/* The common edit: one entry becomes another, and no entry goes. */
-static int replace_entry(struct work *work, const struct radix_node *old, unsigned i,
-			 const struct radix_sub *entry, struct radix_sub *sub)
+/* The longest free run in a node that entry i, were it *entry, has a part in. */
+static uint64_t runs_around(const struct radix_node *node, unsigned i,
+			    const struct radix_sub *entry)
 {
-	struct radix_node *node = radix_new_node(work->radix, work->stage, old->n);
+	const struct radix_sub *prev = entry, *next = entry;
+	uint64_t inside = entry->inside;
 
+	for (unsigned k = i; k-- > 0 && prev == entry;)
+		prev = node->sub[k].ref ? &node->sub[k] : prev;
+	for (unsigned k = i; ++k < node->n && next == entry;)
+		next = node->sub[k].ref ? &node->sub[k] : next;
+	if (prev != entry)
+		inside = max(inside, entry->first - prev->last);
+	if (next != entry)
+		inside = max(inside, next->first - entry->last);
+	return inside;
+}
+
+/* The summary of a node that was *old when its entry i becomes *entry; neither is empty. */
+static struct radix_sub summary_after(const struct radix_sub *old, unsigned i,
+				      const struct radix_sub *entry)
+{
+	const struct radix_node *node = radix_node(old->ref);
+	const struct radix_sub *was = &node->sub[i];
+	uint64_t inside = runs_around(node, i, entry);
+	struct radix_sub sum = *old;
+
+	if (inside < old->inside && runs_around(node, i, was) == old->inside)
+		return radix_summary_with(node, i, entry);
+	sum.inside = max(inside, old->inside);
+	sum.first = was->first == old->first ? entry->first : old->first;
+	sum.last = was->last == old->last ? entry->last : old->last;
+	return sum;
+}
+
+/* The common edit: an entry in use becomes another, its run stays as it is. */
+static int replace_entry(struct work *work, const struct radix_sub *old, unsigned i,
+			 const struct radix_sub *entry, uint64_t drop, struct radix_sub *sub)
+{
+	struct radix *radix = work->radix;
+	struct radix_node *from = radix_node(old->ref), *node;
+
+	*sub = summary_after(old, i, entry);
+	if (work->alone && radix->npatches < RADIX_LEVELS) {
+		radix->patch[radix->npatches++] = (struct radix_patch){ &from->sub[i], *entry };
+		if (drop)
+			retire(work, from->sub[i].ref, 0);
+		return 0;
+	}
+	node = radix_new_node(radix, work->stage, from->n);
 	if (!node)
 		return -ENOMEM;
-	node->heads = old->heads;
-	node->base = old->base;
-	node->shift = old->shift;
-	memcpy(node->sub, old->sub, old->n * sizeof(old->sub[0]));
+	node->heads = from->heads;
+	node->base = from->base;
+	node->shift = from->shift;
+	memcpy(node->sub, from->sub, from->n * sizeof(from->sub[0]));
 	node->sub[i] = *entry;
-	retire(work, (uintptr_t)old + RADIX_NODE, 0);
-	*sub = radix_summary((uintptr_t)node + RADIX_NODE);
+	retire(work, old->ref, drop);
+	sub->ref = (uintptr_t)node + RADIX_NODE;
 	return 0;
 }
 
-static int edit_node(struct work *work, const struct radix_node *node, struct radix_sub *sub)
+/* True if a region is one leaf and its new pieces are one again, in the same slots. */
+static bool stays_leaf(const struct radix_node *node, const struct region *region)
 {
+	const struct list *list = &region->list;
+
+	return region->i == region->j && radix_kind(node->sub[region->i].ref) == RADIX_LEAF &&
+	       list->n > 1 &&
+	       fits_leaf(list->n, list->piece[0].start, list->piece[list->n - 1].end);
+}
+
+/* Edits the subtree old, a node whose range holds all puts, into *sub. */
+static int edit_node(struct work *work, const struct radix_sub *old, struct radix_sub *sub)
+{
+	const struct radix_node *node = radix_node(old->ref);
+	struct radix_sub leaf;
 	struct region region;
 	struct draft draft;
 	unsigned a, b;
@@ -467,8 +545,14 @@ static int edit_node(struct work *work, const struct radix_node *node, struct ra
 	if (region_gather(work, node, &region))
 		return -ENOMEM;
 	if (region.left.ref && region.i == region.j)
-		return replace_entry(work, node, region.i, &region.left, sub);
+		return replace_entry(work, old, region.i, &region.left, 0, sub);
 	region_widen(node, &region);
+	if (stays_leaf(node, &region)) {
+		if (make_leaf(work, &(struct source){ .pieces = region.list.piece }, 0,
+			      region.list.n, 0, RADIX_PAGES, &leaf))
+			return -ENOMEM;
+		return replace_entry(work, old, region.i, &leaf, region.drop, sub);
+	}
 	draft_init(&draft, node->base, node_page(node, RADIX_SLOTS));
 	a = region.a;
 	b = region.b;
@@ -483,26 +567,30 @@ static int edit_node(struct work *work, const struct radix_node *node, struct ra
 	if (region.right.ref)
 		draft_push(&draft, b, &region.right);
 	draft_copy(&draft, node, region.b, RADIX_SLOTS);
-	retire(work, (uintptr_t)node + RADIX_NODE, region.drop);
+	retire(work, old->ref, region.drop);
 	return draft_finish(work, &draft, sub);
 }
 
-/* A node above old that holds [first, last) too: a new one, with nothing else in it. */
-static struct radix_node *grow(struct work *work, const struct radix_node *old, uint64_t first,
-			       uint64_t last)
+/* Puts a node above *sub, a node, that holds [first, last) too; it has nothing else in it. */
+static int grow(struct work *work, struct radix_sub *sub, uint64_t first, uint64_t last)
 {
-	struct radix_sub sum = radix_summary((uintptr_t)old + RADIX_NODE), empty = RADIX_EMPTY;
+	const struct radix_node *node = radix_node(sub->ref);
+	struct radix_sub empty = RADIX_EMPTY;
 	struct draft draft;
 	unsigned slot;
 
-	draft_init(&draft, min(first, old->base), max(last, node_page(old, RADIX_SLOTS)));
-	slot = (old->base - draft.base) >> draft.shift;
+	draft_init(&draft, min(first, node->base), max(last, node_page(node, RADIX_SLOTS)));
+	slot = (node->base - draft.base) >> draft.shift;
 	if (slot > 0)
 		draft_push(&draft, 0, &empty);
-	draft_push(&draft, slot, &sum);
+	draft_push(&draft, slot, sub);
 	if (slot + 1 < RADIX_SLOTS)
 		draft_push(&draft, slot + 1, &empty);
-	return make_node(work, &draft);
+	node = make_node(work, &draft);
+	if (!node)
+		return -ENOMEM;
+	sub->ref = (uintptr_t)node + RADIX_NODE;
+	return 0;
 }
 
 /* Edits the subtree old in [start, end), into *sub. */
@@ -510,6 +598,7 @@ static int edit_sub(struct work *work, const struct radix_sub *old, uint64_t sta
 		    struct radix_sub *sub)
 {
 	const struct radix_node *node;
+	struct radix_sub grown;
 	struct list list;
 
 	list.n = 0;
@@ -521,30 +610,32 @@ static int edit_sub(struct work *work, const struct radix_sub *old, uint64_t sta
 		return make_sub(work, &(struct source){ .pieces = list.piece }, 0, list.n, start,
 				end, sub);
 	}
-	node = radix_node(old->ref);
 	list_add_puts(&list, work, start, end);
+	*sub = *old;
 	if (list.n) {
 		uint64_t first = list.piece[0].start, last = list.piece[list.n - 1].end;
 
-		if (first < node->base || last > node_page(node, RADIX_SLOTS))
-			node = grow(work, node, first, last);
-		if (!node)
+		node = radix_node(old->ref);
+		if ((first < node->base || last > node_page(node, RADIX_SLOTS)) &&
+		    grow(work, sub, first, last))
 			return -ENOMEM;
 	}
-	*sub = *old;
+	node = radix_node(sub->ref);
 	if (work->hi <= node->base || work->lo >= node_page(node, RADIX_SLOTS))
 		return 0;
-	return edit_node(work, node, sub);
+	grown = *sub;
+	return edit_node(work, &grown, sub);
 }
 
 /* ---- stages ---- */
 
-static int stage_edit(struct radix *radix, struct radix_stage *stage, const struct radix_sub *root,
-		      const struct vma_edit *edit)
+static int stage_edit(struct radix *radix, struct radix_stage *stage, bool alone,
+		      const struct radix_sub *root, const struct vma_edit *edit)
 {
 	struct work work = {
 		.radix = radix,
 		.stage = stage,
+		.alone = alone,
 		.lo = edit->lo >> PAGE_SHIFT,
 		.hi = edit->hi >> PAGE_SHIFT,
 		.nput = edit->nput,
@@ -563,11 +654,12 @@ int radix_reserve(struct vma_index *index, const struct vma_edit *edits, unsigne
 	struct radix *radix = container_of(index, struct radix, index);
 	const struct radix_sub *root = &radix->root;
 
+	radix->npatches = 0;
 	radix->done = 0;
 	for (radix->staged = 0; radix->staged < n;) {
 		struct radix_stage *stage = &radix->stage[radix->staged];
 
-		if (stage_edit(radix, stage, root, edits++)) {
+		if (stage_edit(radix, stage, n == 1, root, edits++)) {
 			radix->staged++;
 			radix_unreserve(index);
 			return -ENOMEM;
@@ -610,6 +702,8 @@ void radix_commit(struct vma_index *index, const struct vma_edit *edit)
 
 	assert(radix->done <= radix->staged);
 	radix->root = stage->root;
+	for (unsigned i = 0; i < radix->npatches; i++)
+		*radix->patch[i].entry = radix->patch[i].now;
 	for (unsigned i = 0; i < edit->nput; i++)
 		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
 	for (unsigned i = 0; i < stage->nretired; i++)

@@ -196,8 +196,22 @@ static inline bool leaf_walk(struct gap_walk *walk, const struct radix_leaf *lea
 	return false;
 }
 
-static bool walk_up(struct gap_walk *walk, const struct radix_sub *sub);
-static bool walk_down(struct gap_walk *walk, const struct radix_sub *sub);
+static bool block_up(struct gap_walk *walk, uintptr_t ref);
+static bool block_down(struct gap_walk *walk, uintptr_t ref);
+
+static inline bool sub_walk(struct gap_walk *walk, const struct radix_sub *sub, const bool topdown)
+{
+	if (!sub->ref)
+		return false;
+	if (hole_closes(walk, topdown ? sub->last : sub->first, topdown))
+		return true;
+	if (sub->inside << PAGE_SHIFT >= walk->gap->len && sub->first < walk->hi &&
+	    sub->last > walk->lo &&
+	    (topdown ? block_down(walk, sub->ref) : block_up(walk, sub->ref)))
+		return true;
+	walk->edge = topdown ? sub->first : sub->last;
+	return false;
+}
 
 static inline bool node_walk(struct gap_walk *walk, const struct radix_node *node,
 			     const bool topdown)
@@ -213,35 +227,22 @@ static inline bool node_walk(struct gap_walk *walk, const struct radix_node *nod
 		break;
 	}
 	for (; sub >= from && sub < to; sub += step) {
-		if (sub->ref && (topdown ? walk_down(walk, sub) : walk_up(walk, sub)))
+		if (sub_walk(walk, sub, topdown))
 			return true;
 	}
 	return false;
 }
 
-static inline bool sub_walk(struct gap_walk *walk, const struct radix_sub *sub, const bool topdown)
+static bool block_up(struct gap_walk *walk, uintptr_t ref)
 {
-	if (hole_closes(walk, topdown ? sub->last : sub->first, topdown))
-		return true;
-	if (sub->inside << PAGE_SHIFT >= walk->gap->len && sub->first < walk->hi &&
-	    sub->last > walk->lo) {
-		if (radix_kind(sub->ref) == RADIX_NODE
-			    ? node_walk(walk, radix_node(sub->ref), topdown)
-			    : leaf_walk(walk, radix_leaf(sub->ref), topdown))
-			return true;
-	}
-	walk->edge = topdown ? sub->first : sub->last;
-	return false;
+	return radix_kind(ref) == RADIX_NODE ? node_walk(walk, radix_node(ref), false)
+					     : leaf_walk(walk, radix_leaf(ref), false);
 }
 
-static bool walk_up(struct gap_walk *walk, const struct radix_sub *sub)
+static bool block_down(struct gap_walk *walk, uintptr_t ref)
 {
-	return sub_walk(walk, sub, false);
-}
-
-static bool walk_down(struct gap_walk *walk, const struct radix_sub *sub)
-{
-	return sub_walk(walk, sub, true);
+	return radix_kind(ref) == RADIX_NODE ? node_walk(walk, radix_node(ref), true)
+					     : leaf_walk(walk, radix_leaf(ref), true);
 }
 
 int radix_find_gap(const struct vma_index *index, struct vma_gap *gap)
@@ -257,8 +258,7 @@ int radix_find_gap(const struct vma_index *index, struct vma_gap *gap)
 
 	if (walk.lo >= walk.hi)
 		return -ENOMEM;
-	if (radix->root.ref &&
-	    (topdown ? walk_down(&walk, &radix->root) : walk_up(&walk, &radix->root)))
+	if (topdown ? sub_walk(&walk, &radix->root, true) : sub_walk(&walk, &radix->root, false))
 		return 0;
 	return hole_closes(&walk, topdown ? 0 : RADIX_PAGES, topdown) ? 0 : -ENOMEM;
 }

@@ -24,8 +24,8 @@
  * holes, that is so but for the two paths to its limits.
  *
  * Cost: at most seven nodes and a leaf on any path; find takes a step a level,
- * the search for holes 64.  An edit writes the blocks on the paths to its
- * window's ends anew and drops everything between with its parents' entries.
+ * the search for holes 64.  An edit makes blocks on the paths to its window's
+ * ends anew or patches them, and drops what is between with its parents' entries.
  *
  * Invariants
  *   1  A node's slots are of 2^(3 + 6 i) pages, its range is aligned to its
@@ -45,8 +45,7 @@
  *      [vm_start, vm_end).
  *   9  blocks and bytes are those of the blocks in the tree.
  *
- * Concurrency: one thread at a time.  Blocks never change once they are in the
- * tree: an edit is published by one store of the root.
+ * Concurrency: one thread at a time.
  *
  * Sources: Morrison's PATRICIA (1968) for the levels left out; Leis et al., "The
  * Adaptive Radix Tree" (2013), and Baskins' Judy arrays (2002) for nodes in many

@@ -1,8 +1,7 @@
 /*
  * radix.h - the blocks of the radix index (its picture and invariants: radix.c)
  *
- * All places and lengths in here are in pages.  A block is a leaf or a node;
- * a block that readers can reach never changes.
+ * All places and lengths in here are in pages.  A block is a leaf or a node.
  */
 #ifndef INDEXES_RADIX_RADIX_H
 #define INDEXES_RADIX_RADIX_H
@@ -70,6 +69,10 @@ struct radix {
 	size_t blocks, bytes;
 	unsigned staged, done;          /* edits reserved, and committed of these */
 	struct radix_stage stage[2];
+	unsigned npatches;              /* entries that the commit of a lone edit changes in place */
+	struct radix_patch {
+		struct radix_sub *entry, now;
+	} patch[RADIX_LEVELS];
 };
 
 static inline enum radix_kind radix_kind(uintptr_t ref)
@@ -178,6 +181,10 @@ void radix_free_tree(struct radix *radix, uintptr_t ref);
 
 /* What a parent has to know of the block at ref, from the block alone. */
 struct radix_sub radix_summary(uintptr_t ref);
+
+/* The same of a node, were its entry i another one. */
+struct radix_sub radix_summary_with(const struct radix_node *node, unsigned i,
+				    const struct radix_sub *entry);
 
 /* ---- query.c ---- */
 
