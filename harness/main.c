@@ -13,6 +13,9 @@ static const struct verb {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{ "list", "the indexes and workloads there are", cmd_list },
+	{ "record", "run a program and record what its address spaces go through", cmd_record },
+	{ "info", "what traces hold and where they come from", cmd_info },
+	{ "dump", "the events of a trace, a line each", cmd_dump },
 };
 
 static int usage(FILE *out, int status)

@@ -1,0 +1,325 @@
+/*
+ * record - starts the program, waits for its stops, ends the trace
+ *
+ *	recorder --seize--> child: waits, installs the seccomp filter, execs
+ *	    |                  stops at memory calls, forks, execs, exits, signals
+ *	    +---- waitpid(-1) <---- all threads and children, for ever traced too
+ *
+ * Needs no rights but that to trace its own child.  With the right to use
+ * tracepoints, page faults come in through perf beside it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "workloads/record.h"
+#include "workloads/record_internal.h"
+
+enum { RECORD_FAILED = 2 };
+
+#define RECORD_TICK_US  200000
+#define RECORD_FLUSH_NS 100000000u
+
+#define RECORD_OPTIONS \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
+	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
+
+uint64_t record_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+void record_missing(struct recorder *r, const char *what)
+{
+	struct missing **at = &r->missing;
+
+	while (*at && strcmp((*at)->what, what))
+		at = &(*at)->next;
+	if (!*at)
+		*at = calloc(1, sizeof(**at));
+	if (!*at)
+		return;
+	(*at)->what = what;
+	(*at)->times++;
+}
+
+/* ---- the child ---- */
+
+struct launch {
+	pid_t pid;
+	int go[2];      /* a byte when it may run */
+	int error[2];   /* its errno if it cannot */
+};
+
+__attribute__((noreturn)) static void launch_child(const struct launch *launch, char **command)
+{
+	int error;
+	char go;
+
+	close(launch->go[1]);
+	if (read(launch->go[0], &go, 1) != 1)
+		_exit(RECORD_FAILED);
+	error = -calls_install_filter();
+	if (!error) {
+		execvp(command[0], command);
+		error = errno;
+	}
+	if (write(launch->error[1], &error, sizeof(error)) < 0)
+		_exit(RECORD_FAILED);
+	_exit(RECORD_FAILED);
+}
+
+static int launch_start(struct launch *launch, char **command)
+{
+	if (pipe2(launch->go, O_CLOEXEC) || pipe2(launch->error, O_CLOEXEC))
+		return -errno;
+	fflush(NULL);
+	launch->pid = fork();
+	if (launch->pid < 0)
+		return -errno;
+	if (!launch->pid)
+		launch_child(launch, command);
+	close(launch->go[0]);
+	close(launch->error[1]);
+	if (ptrace(PTRACE_SEIZE, launch->pid, 0, RECORD_OPTIONS)) {
+		int error = -errno;
+
+		kill(launch->pid, SIGKILL);
+		waitpid(launch->pid, NULL, 0);
+		return error;
+	}
+	return 0;
+}
+
+static void launch_go(struct launch *launch)
+{
+	if (write(launch->go[1], "", 1) != 1)
+		perror("vmabench record");
+	close(launch->go[1]);
+}
+
+/* Why the program did not start. */
+static const char *launch_error(const struct launch *launch)
+{
+	int error;
+
+	if (read(launch->error[0], &error, sizeof(error)) == sizeof(error))
+		return strerror(error);
+	return "it was killed before it began";
+}
+
+/* ---- signals to the recorder ---- */
+
+static volatile sig_atomic_t record_asked_to_end;
+
+static void record_on_signal(int signal)
+{
+	if (signal != SIGALRM)
+		record_asked_to_end = signal;
+}
+
+/* A terminal's signals reach the program by themselves; others are handed on. */
+static void record_take_signals(void)
+{
+	struct sigaction action = { .sa_handler = record_on_signal };
+	struct itimerval tick = { { 0, RECORD_TICK_US }, { 0, RECORD_TICK_US } };
+
+	sigaction(SIGALRM, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	setitimer(ITIMER_REAL, &tick, NULL);
+}
+
+static void record_hand_signal_on(struct recorder *r)
+{
+	int signal = record_asked_to_end;
+
+	record_asked_to_end = 0;
+	for (pid_t tid = 1; signal && tid <= r->max_tid; tid++) {
+		if (r->by_tid[tid] && r->by_tid[tid]->tgid == tid)
+			kill(tid, signal);
+	}
+}
+
+/* ---- the loop ---- */
+
+static void record_show_progress(const struct recorder *r)
+{
+	if (r->options->progress && r->started)
+		fprintf(stderr, "\rrecording: %llu events, %u tasks \r",
+			(unsigned long long)queue_written(r->queue), r->tasks);
+}
+
+static void record_loop(struct recorder *r)
+{
+	uint64_t flushed = 0;
+	int status;
+	pid_t tid;
+
+	for (;;) {
+		tid = waitpid(-1, &status, __WALL);
+		if (tid < 0 && errno != EINTR)
+			break;
+		if (tid > 0) {
+			stops_handle(r, tid, status);
+		} else {
+			record_hand_signal_on(r);
+			record_show_progress(r);
+			stops_tick(r);
+		}
+		if (r->now - flushed > RECORD_FLUSH_NS) {
+			flushed = r->now;
+			queue_flush(r, false);
+		}
+	}
+}
+
+/* ---- the end ---- */
+
+static char *record_list_missing(const struct recorder *r)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (const struct missing *m = r->missing; m; m = m->next)
+		fprintf(out, "%s%s (%llu)", m == r->missing ? "" : ", ", m->what,
+			(unsigned long long)m->times);
+	fclose(out);
+	return text;
+}
+
+static void record_free_info(struct trace_info *info)
+{
+	char *strings[] = { info->command, info->versions, info->kernel, info->arch, info->date,
+			    info->recorder, info->missing, info->thp, info->shmem_thp };
+
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		free(strings[i]);
+}
+
+/* Writes the header and gives the trace its name: 0 or -1, with a message. */
+static int record_finish(struct recorder *r, struct trace_info *info)
+{
+	info->missing = record_list_missing(r);
+	info->faults = r->faults != NULL;
+	info->lost = r->faults ? faults_lost(r->faults) : 0;
+	if (asprintf(&info->recorder, "ptrace, one memory call of an mm at a time; %s",
+		     files_how(r->files)) < 0)
+		info->recorder = NULL;
+	if (!r->failed && !trace_finish(r->writer, info, &r->error)) {
+		if (info->missing && info->missing[0])
+			fprintf(stderr, "vmabench record: not in the trace: %s\n", info->missing);
+		return 0;
+	}
+	trace_error_print(&r->error);
+	trace_abandon(r->writer);
+	return -1;
+}
+
+static int record_exit_status(const struct recorder *r, const struct trace_info *info)
+{
+	if (info->lost) {
+		fprintf(stderr, "vmabench record: %llu page faults were lost%s\n",
+			(unsigned long long)info->lost,
+			r->options->allow_lost ? "" : " (--allow-lost takes that)");
+		if (!r->options->allow_lost)
+			return RECORD_FAILED;
+	}
+	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
+}
+
+static void record_open_faults(struct recorder *r, pid_t pid)
+{
+	char why[128];
+
+	if (!r->options->faults)
+		return;
+	r->faults = faults_open(pid, why, sizeof(why));
+	if (!r->faults)
+		fprintf(stderr, "vmabench record: page faults are missing: %s\n", why);
+}
+
+/* From the first stop to the last; returns the exit status. */
+static int record_program(struct recorder *r)
+{
+	struct trace_info info = { 0 };
+	struct launch launch;
+	int status = RECORD_FAILED, error;
+
+	info_collect(&info, r->options->command);       /* before limits are raised */
+	error = launch_start(&launch, r->options->command);
+	if (error) {
+		fprintf(stderr, "vmabench record: cannot trace: %s\n", strerror(-error));
+		goto free_info;
+	}
+	r->files = files_create();
+	if (!r->files) {
+		fprintf(stderr, "vmabench record: no memory\n");
+		kill(launch.pid, SIGKILL);
+		goto free_info;
+	}
+	record_open_faults(r, launch.pid);
+	record_take_signals();
+	launch_go(&launch);
+	record_loop(r);
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	queue_flush(r, true);
+	if (r->started) {
+		status = record_finish(r, &info) ? RECORD_FAILED : record_exit_status(r, &info);
+		r->writer = NULL;
+	} else {
+		fprintf(stderr, "vmabench record: cannot run %s: %s\n", r->options->command[0],
+			launch_error(&launch));
+	}
+	stops_end(r);
+	faults_close(r->faults);
+	files_free(r->files);
+free_info:
+	record_free_info(&info);
+	return status;
+}
+
+int record_run(const struct record_options *options)
+{
+	struct recorder r = { .options = options };
+	int status = RECORD_FAILED;
+
+	r.writer = trace_create(options->output, &r.error);
+	if (!r.writer) {
+		trace_error_print(&r.error);
+		return RECORD_FAILED;
+	}
+	r.queue = queue_create();
+	r.by_tid = calloc(RECORD_MAX_TID + 1, sizeof(*r.by_tid));
+	if (r.queue && r.by_tid)
+		status = record_program(&r);
+	else
+		fprintf(stderr, "vmabench record: no memory\n");
+	if (r.writer)
+		trace_abandon(r.writer);
+	if (r.queue)
+		queue_free(r.queue);
+	free(r.by_tid);
+	for (struct missing *m = r.missing, *next; m; m = next) {
+		next = m->next;
+		free(m);
+	}
+	return status;
+}

@@ -1,0 +1,30 @@
+/*
+ * record - runs a program and writes the trace of its address spaces
+ */
+#ifndef WORKLOADS_RECORD_H
+#define WORKLOADS_RECORD_H
+
+#include <stdbool.h>
+
+#include "base/util.h"
+
+struct record_options {
+	const char *output;             /* the trace's path */
+	char **command;                 /* argv, NULL at its end */
+	bool faults;                    /* record page faults, where that is allowed */
+	bool allow_lost;                /* a trace that lacks some of them is fine */
+	bool progress;                  /* show on stderr how far it is */
+};
+
+/*
+ * Runs the command under ptrace, with all its threads and children, until the
+ * last of them has ended, and writes the trace.  Returns the command's exit
+ * status, 128 + the signal that killed it, or 2 (and a message on stderr) if
+ * there is no trace, or one that lacks faults and must not.
+ *
+ * Takes over waitpid(), SIGALRM, SIGTERM, SIGHUP, SIGINT and SIGQUIT of the calling process,
+ * which must have one thread and no other children.
+ */
+must_check int record_run(const struct record_options *options);
+
+#endif

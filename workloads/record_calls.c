@@ -1,0 +1,355 @@
+/*
+ * record_calls - the system calls of interest
+ *
+ * One table says which they are, how the seccomp filter picks them, and how
+ * their arguments become those of a trace event.  All other calls run at full
+ * speed: the filter never stops them.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/mempolicy.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/hash.h"
+#include "workloads/record_internal.h"
+
+#if defined(__x86_64__)
+#define CALLS_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define CALLS_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "vmabench records on x86-64 and aarch64"
+#endif
+
+/* Newer than the oldest headers this must build with; the same on all machines. */
+#define NR_map_shadow_stack             453
+#define NR_mseal                        462
+#define NR_set_mempolicy_home_node      450
+#define PR_SET_MEMORY_MERGE_            67
+#define ARCH_SHSTK_ENABLE_              0x5001
+#define UFFDIO_MOVE_                    0xc028aa05u
+
+bool calls_peek(const struct task *task, uint64_t address, void *to, size_t len)
+{
+	struct iovec local = { to, len }, remote = { (void *)(uintptr_t)address, len };
+
+	return process_vm_readv(task->tid, &local, 1, &remote, 1, 0) == (ssize_t)len;
+}
+
+/* ---- arguments that a plan cannot tell ---- */
+
+static bool calls_fill_mmap(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	event->arg[5] = TRACE_NO_FILE;
+	if (!(event->arg[3] & MAP_ANONYMOUS))
+		event->arg[5] = files_of_fd(r, task, task->arg[4]);
+	return true;
+}
+
+/* The new address is read only with these flags; otherwise it is what the register held. */
+static bool calls_fill_mremap(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	(void)r, (void)task;
+	if (!(event->arg[3] & (MREMAP_FIXED | MREMAP_DONTUNMAP)))
+		event->arg[4] = 0;
+	return true;
+}
+
+static bool calls_fill_mbind(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	unsigned long mask = 0;
+
+	(void)r;
+	if (task->arg[3] && task->arg[4] > 1 &&
+	    !calls_peek(task, task->arg[3], &mask, sizeof(mask)))
+		mask = 0;
+	event->arg[3] = mask;
+	event->arg[4] = (uint32_t)task->arg[5];
+	return true;
+}
+
+/* The segment's file is numbered when the attach has worked: see calls_result. */
+static bool calls_fill_shmat(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	struct shmid_ds segment;
+
+	(void)r;
+	event->arg[0] = TRACE_BAD_FILE;
+	event->arg[3] = shmctl(task->arg[0], IPC_STAT, &segment) ? 0 : segment.shm_segsz;
+	return true;
+}
+
+static bool calls_fill_prctl(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	char name[81] = "";     /* the kernel takes 80 with the 0 */
+
+	(void)r;
+	if (event->arg[0] != PR_SET_VMA || !event->arg[4])
+		return true;
+	/* What counts is the name, not where it stands. */
+	for (size_t i = 0; i + 1 < sizeof(name); i++) {
+		if (!calls_peek(task, task->arg[4] + i, &name[i], 1) || !name[i])
+			break;
+	}
+	event->arg[4] = HASH_START;
+	for (const char *c = name; *c; c++)
+		event->arg[4] = hash_add(event->arg[4], *c);
+	return true;
+}
+
+static bool calls_fill_setrlimit(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	(void)r;
+	return calls_peek(task, task->arg[1], &event->arg[1], 16);
+}
+
+static bool calls_fill_prlimit(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	pid_t pid = task->arg[0];
+	const struct task *other = pid > 0 && pid <= RECORD_MAX_TID ? r->by_tid[pid] : NULL;
+
+	if (!task->arg[2])
+		return false;
+	if (pid && !other) {
+		record_missing(r, "prlimit64 of another process");
+		return false;
+	}
+	if (other && other->number && other->mm)
+		event->task = other->number;
+	return calls_peek(task, task->arg[2], &event->arg[1], 16);
+}
+
+/* ioctl(UFFDIO_REGISTER) and UNREGISTER: struct uffdio_range, and the mode for the first. */
+static bool calls_fill_uffd(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	bool reg = (uint32_t)task->arg[1] == UFFDIO_REGISTER;
+
+	event->kind = reg ? TRACE_UFFD_REGISTER : TRACE_UFFD_UNREGISTER;
+	event->arg[0] = files_of_fd(r, task, task->arg[0]);
+	return calls_peek(task, task->arg[2], &event->arg[1], reg ? 24 : 16);
+}
+
+static bool calls_fill_clone3(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	(void)r;
+	if (!calls_peek(task, task->arg[0], &event->arg[1], 8))
+		event->arg[1] = 0;      /* it will fail */
+	return true;
+}
+
+#ifdef SYS_vfork
+static bool calls_fill_vfork(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	(void)r, (void)task;
+	event->arg[1] = CLONE_VM | CLONE_VFORK | SIGCHLD;
+	return true;
+}
+
+static bool calls_fill_fork(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	(void)r, (void)task;
+	event->arg[1] = SIGCHLD;
+	return true;
+}
+#endif
+
+/* ---- the table ---- */
+
+#define MEMORY(call, KIND, ...) \
+	{ .nr = SYS_##call, .name = #call, .how = CALL_MEMORY, .kind = TRACE_##KIND, __VA_ARGS__ }
+#define FORK(call, ...) \
+	{ .nr = SYS_##call, .name = #call, .how = CALL_FORK, .kind = TRACE_FORK, __VA_ARGS__ }
+#define EXEC(call) \
+	{ .nr = SYS_##call, .name = #call, .how = CALL_EXEC, .plan = "" }
+#define MISSING(number, what, ...) \
+	{ .nr = number, .name = what, .how = CALL_MISSING, .plan = "", __VA_ARGS__ }
+#define ONLY(n, ...) .narg = n, .only = { __VA_ARGS__ }
+#define MEMORY_LIMITS RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
+
+/*
+ * plan: where each argument of the event comes from.  0..5: that argument;
+ * a..f: its low 32 bits; A..F: these, with their sign; '-': all ones; ' ': 0.
+ */
+const struct record_call record_calls[] = {
+	MEMORY(mmap, MMAP, .plan = "01235", .fill = calls_fill_mmap),
+	MEMORY(munmap, MUNMAP, .plan = "01"),
+	MEMORY(mprotect, MPROTECT, .plan = "012-"),
+	MEMORY(pkey_mprotect, MPROTECT, .plan = "012D"),
+	MEMORY(mremap, MREMAP, .plan = "01234", .fill = calls_fill_mremap),
+	MEMORY(brk, BRK, .plan = "0"),
+	MEMORY(madvise, MADVISE, .plan = "01C"),
+	MEMORY(mlock, MLOCK, .plan = "01 "),
+	MEMORY(mlock2, MLOCK, .plan = "01c"),
+	MEMORY(munlock, MUNLOCK, .plan = "01"),
+	MEMORY(mlockall, MLOCKALL, .plan = "a"),
+	MEMORY(munlockall, MUNLOCKALL, .plan = ""),
+	{ .nr = NR_mseal, .name = "mseal", .kind = TRACE_MSEAL, .plan = "012" },
+	MEMORY(mbind, MBIND, .plan = "012", .fill = calls_fill_mbind),
+	MEMORY(remap_file_pages, REMAP_FILE, .plan = "01234"),
+	MEMORY(shmat, SHMAT, .plan = " 1c a", .fill = calls_fill_shmat),
+	MEMORY(shmdt, SHMDT, .plan = "0"),
+	MEMORY(prctl, PRCTL, .plan = "a1234", .fill = calls_fill_prctl,
+	       ONLY(0, PR_SET_THP_DISABLE, PR_SET_VMA, PR_SET_MM, PR_SET_MEMORY_MERGE_)),
+	MEMORY(personality, PERSONALITY, .plan = "a"),
+	MEMORY(setrlimit, SETRLIMIT, .plan = "a", .fill = calls_fill_setrlimit,
+	       ONLY(0, MEMORY_LIMITS)),
+	MEMORY(prlimit64, SETRLIMIT, .plan = "b", .fill = calls_fill_prlimit,
+	       ONLY(1, MEMORY_LIMITS)),
+	MEMORY(ioctl, UFFD_REGISTER, .plan = "", .fill = calls_fill_uffd,
+	       ONLY(1, UFFDIO_REGISTER, UFFDIO_UNREGISTER)),
+
+	FORK(clone, .plan = " a"),
+	FORK(clone3, .plan = "", .fill = calls_fill_clone3),
+#ifdef SYS_vfork
+	FORK(fork, .plan = "", .fill = calls_fill_fork),
+	FORK(vfork, .plan = "", .fill = calls_fill_vfork),
+#endif
+	EXEC(execve),
+	EXEC(execveat),
+
+	MISSING(SYS_io_setup, "io_setup"),
+	MISSING(SYS_process_madvise, "process_madvise"),
+	MISSING(NR_set_mempolicy_home_node, "set_mempolicy_home_node"),
+	MISSING(NR_map_shadow_stack, "map_shadow_stack"),
+	MISSING(SYS_pkey_alloc, "pkey_alloc"),
+	MISSING(SYS_ioctl, "userfaultfd's copies",
+		ONLY(1, UFFDIO_COPY, UFFDIO_ZEROPAGE, UFFDIO_MOVE_)),
+#ifdef SYS_arch_prctl
+	MISSING(SYS_arch_prctl, "arch_prctl(ARCH_SHSTK_ENABLE)", ONLY(0, ARCH_SHSTK_ENABLE_)),
+#endif
+};
+
+#define NCALLS ARRAY_SIZE(record_calls)
+
+static uint64_t calls_planned(const struct task *task, char how)
+{
+	if (how >= '0' && how <= '5')
+		return task->arg[how - '0'];
+	if (how >= 'a' && how <= 'f')
+		return (uint32_t)task->arg[how - 'a'];
+	if (how >= 'A' && how <= 'F')
+		return (int64_t)(int32_t)task->arg[how - 'A'];
+	return how == '-' ? UINT64_MAX : 0;
+}
+
+bool calls_fill(struct recorder *r, struct task *task)
+{
+	const struct record_call *call = task->call;
+
+	task->event = (struct trace_event){ .kind = call->kind, .task = task->number, .name = "" };
+	for (unsigned i = 0; call->plan[i]; i++)
+		task->event.arg[i] = calls_planned(task, call->plan[i]);
+	return !call->fill || call->fill(r, task, &task->event);
+}
+
+void calls_result(struct recorder *r, struct task *task, int64_t result)
+{
+	struct trace_event *event = &task->event;
+	struct shmid_ds segment;
+
+	event->result = result;
+	if (event->kind != TRACE_SHMAT || (uint64_t)result >= -4095ULL)
+		return;
+	if (shmctl(event->arg[4], IPC_STAT, &segment))
+		segment.shm_perm.__key = 0;
+	event->arg[0] = files_of_segment(r, task, event->arg[4], segment.shm_perm.__key);
+}
+
+/* ---- the filter ---- */
+
+#define FILTER_MAX 512
+
+struct filter {
+	struct sock_filter code[FILTER_MAX];
+	unsigned short len;
+};
+
+static void filter_add(struct filter *filter, struct sock_filter code)
+{
+	filter->code[filter->len++] = code;
+}
+
+static void filter_load(struct filter *filter, unsigned offset)
+{
+	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
+}
+
+/* If the loaded word is value goes on with the next instruction, else skips as many. */
+static void filter_unless_skip(struct filter *filter, uint32_t value, unsigned skip)
+{
+	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip));
+}
+
+static void filter_return(struct filter *filter, uint32_t value)
+{
+	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value));
+}
+
+/* With the call's number loaded, and again after it: calls as in the table stop. */
+static void filter_call(struct filter *filter, unsigned i)
+{
+	const struct record_call *call = &record_calls[i];
+	unsigned n = 0;
+
+	while (n < ARRAY_SIZE(call->only) && call->only[n])
+		n++;
+	if (!n) {
+		filter_unless_skip(filter, call->nr, 1);
+		filter_return(filter, SECCOMP_RET_TRACE | i);
+		return;
+	}
+	filter_unless_skip(filter, call->nr, 2 + 2 * n);
+	/* little-endian: the low word comes first */
+	filter_load(filter, offsetof(struct seccomp_data, args) + 8 * call->narg);
+	for (unsigned j = 0; j < n; j++) {
+		filter_unless_skip(filter, call->only[j], 1);
+		filter_return(filter, SECCOMP_RET_TRACE | i);
+	}
+	filter_load(filter, offsetof(struct seccomp_data, nr));
+}
+
+static void filter_build(struct filter *filter)
+{
+	filter->len = 0;
+	filter_load(filter, offsetof(struct seccomp_data, arch));
+	filter_unless_skip(filter, CALLS_ARCH, 1);
+	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0));
+	filter_return(filter, SECCOMP_RET_TRACE | CALLS_FOREIGN);
+	filter_load(filter, offsetof(struct seccomp_data, nr));
+#if defined(__x86_64__)
+	/* the x32 calls */
+	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1));
+	filter_return(filter, SECCOMP_RET_TRACE | CALLS_FOREIGN);
+#endif
+	for (unsigned i = 0; i < NCALLS; i++)
+		filter_call(filter, i);
+	filter_return(filter, SECCOMP_RET_ALLOW);
+}
+
+int calls_install_filter(void)
+{
+	struct filter filter;
+	struct sock_fprog program = { .filter = filter.code };
+
+	filter_build(&filter);
+	program.len = filter.len;
+	/* With the right to, leave setuid programs their powers; else give them up. */
+	if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
+		return 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
+		return -errno;
+	return 0;
+}

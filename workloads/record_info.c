@@ -1,0 +1,248 @@
+/*
+ * record_info - the header of a recording: where it was made, and with which settings
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "workloads/record_internal.h"
+
+/* ---- small files ---- */
+
+/* The first line of a file, without its end; "" if there is none. */
+static void info_read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+
+	line[0] = 0;
+	if (file && fgets(line, size, file))
+		line[strcspn(line, "\n")] = 0;
+	if (file)
+		fclose(file);
+}
+
+static uint64_t info_read_number(const char *path, uint64_t fallback)
+{
+	char line[64];
+
+	info_read_line(path, line, sizeof(line));
+	return line[0] ? strtoull(line, NULL, 10) : fallback;
+}
+
+/* The word in brackets of a sysfs choice; "" if there is no such file. */
+static char *info_read_choice(const char *path)
+{
+	char line[256], *open, *close;
+
+	info_read_line(path, line, sizeof(line));
+	open = strchr(line, '[');
+	close = open ? strchr(open, ']') : NULL;
+	return close ? strndup(open + 1, close - open - 1) : strdup("");
+}
+
+/* The number behind key in a file that has it in some line. */
+static uint64_t info_find_number(const char *path, const char *key, uint64_t fallback)
+{
+	char line[4096], *at;
+	FILE *file = fopen(path, "re");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		at = strstr(line, key);
+		if (at) {
+			fallback = strtoull(at + strlen(key), NULL, 0);
+			break;
+		}
+	}
+	if (file)
+		fclose(file);
+	return fallback;
+}
+
+/* ---- the command ---- */
+
+static bool info_is_plain(const char *word)
+{
+	return *word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					   "0123456789_-+=./:,@%")];
+}
+
+static bool info_needs_escapes(const char *word)
+{
+	for (const unsigned char *c = (const unsigned char *)word; *c; c++) {
+		if (*c == '\'' || *c == '\\' || *c < 32 || *c > 126)
+			return true;
+	}
+	return false;
+}
+
+/* A word as a shell would take it, in ASCII. */
+static void info_quote(FILE *out, const char *word)
+{
+	if (info_is_plain(word)) {
+		fputs(word, out);
+		return;
+	}
+	fputs(info_needs_escapes(word) ? "$'" : "'", out);
+	for (const unsigned char *c = (const unsigned char *)word; *c; c++) {
+		if (*c == '\'' || *c == '\\')
+			fprintf(out, "\\%c", *c);
+		else if (*c < 32 || *c > 126)
+			fprintf(out, "\\x%02x", *c);
+		else
+			fputc(*c, out);
+	}
+	fputc('\'', out);
+}
+
+static char *info_command(char **command)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (char **word = command; *word; word++) {
+		if (word != command)
+			fputc(' ', out);
+		info_quote(out, *word);
+	}
+	fclose(out);
+	return text;
+}
+
+/* The path that execvp() would run; "" if there is none. */
+static void info_find_program(const char *name, char *path, size_t size)
+{
+	const char *dirs = getenv("PATH");
+
+	if (strchr(name, '/')) {
+		snprintf(path, size, "%s", name);
+		return;
+	}
+	for (dirs = dirs ? dirs : "/bin:/usr/bin"; *dirs; dirs += *dirs == ':') {
+		int len = strcspn(dirs, ":");
+
+		snprintf(path, size, "%.*s/%s", len, dirs, name);
+		if (!access(path, X_OK))
+			return;
+		dirs += len;
+	}
+	path[0] = 0;
+}
+
+/* The first line that argv prints, or "". */
+static void info_ask(char **argv, char *line, size_t size)
+{
+	int fds[2];
+	FILE *file;
+	pid_t pid;
+
+	line[0] = 0;
+	if (pipe2(fds, O_CLOEXEC))
+		return;
+	pid = fork();
+	if (!pid) {
+		dup2(fds[1], 1);
+		dup2(open("/dev/null", O_WRONLY), 2);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	close(fds[1]);
+	file = fdopen(fds[0], "r");
+	if (file && fgets(line, size, file))
+		line[strcspn(line, "\n")] = 0;
+	if (file)
+		fclose(file);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+/* "package version" of the program, where dpkg knows it; else "". */
+static char *info_versions(const char *name)
+{
+	char found[4096], *path, line[4096] = "", *colon;
+
+	info_find_program(name, found, sizeof(found));
+	path = realpath(found, NULL);
+	if (!path)
+		return strdup("");
+	info_ask((char *[]){ "dpkg-query", "-S", path, NULL }, line, sizeof(line));
+	if (!line[0] && !strncmp(path, "/usr/", 5))     /* dpkg may know it as /bin/... */
+		info_ask((char *[]){ "dpkg-query", "-S", path + 4, NULL }, line, sizeof(line));
+	free(path);
+	colon = strstr(line, ": ");
+	if (!colon)
+		return strdup("");
+	*colon = 0;
+	info_ask((char *[]){ "dpkg-query", "-W", "-f", "${Package} ${Version}\n", line, NULL },
+		 found, sizeof(found));
+	return strdup(found);
+}
+
+/* ---- the machine ---- */
+
+/* One past the last address that a program can map. */
+static uint64_t info_task_size(void)
+{
+#if defined(__x86_64__)
+	unsigned bits = info_find_number("/proc/cpuinfo", " la57", 1) ? 47 : 56;
+
+	return (1ULL << bits) - PAGE_SIZE;
+#else
+	return 1ULL << 48;
+#endif
+}
+
+static uint64_t info_rlimit(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) ? RLIM_INFINITY : limit.rlim_cur;
+}
+
+static char *info_date(void)
+{
+	char date[16];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	return strdup(date);
+}
+
+void info_collect(struct trace_info *info, char **command)
+{
+	int persona = personality(0xffffffff);
+	struct utsname uts;
+
+	uname(&uts);
+	info->command = info_command(command);
+	info->versions = info_versions(command[0]);
+	info->kernel = strdup(uts.release);
+	info->arch = strdup(uts.machine);
+	info->date = info_date();
+	info->aslr = !(persona & ADDR_NO_RANDOMIZE) &&
+		     info_read_number("/proc/sys/kernel/randomize_va_space", 2);
+	info->legacy_layout = persona & ADDR_COMPAT_LAYOUT ||
+			      info_read_number("/proc/sys/vm/legacy_va_layout", 0);
+	info->thp = info_read_choice("/sys/kernel/mm/transparent_hugepage/enabled");
+	info->shmem_thp = info_read_choice("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+	info->task_size = info_task_size();
+	info->max_map_count = info_read_number("/proc/sys/vm/max_map_count", 65530);
+	info->mmap_min_addr = info_read_number("/proc/sys/vm/mmap_min_addr", 65536);
+	info->stack_guard_gap = info_find_number("/proc/cmdline", "stack_guard_gap=", 256);
+	info->overcommit = info_read_number("/proc/sys/vm/overcommit_memory", 0);
+	info->rlimit_stack = info_rlimit(RLIMIT_STACK);
+	info->rlimit_as = info_rlimit(RLIMIT_AS);
+	info->rlimit_data = info_rlimit(RLIMIT_DATA);
+	info->rlimit_memlock = info_rlimit(RLIMIT_MEMLOCK);
+}

@@ -1,0 +1,189 @@
+/*
+ * record_internal - what the parts of the recorder share
+ *
+ *	record.c         starts the program, waits for stops, ends the trace
+ *	record_stops.c   what to do at each stop: order, births, execs, deaths
+ *	record_calls.c   the system calls of interest, the seccomp filter, arguments to events
+ *	record_files.c   which open file a descriptor is
+ *	record_layout.c  smaps to LAYOUT and VMA events
+ *	record_faults.c  page faults, from perf
+ *	record_queue.c   events and faults merged by time, into the trace
+ *	record_info.c    the header: the settings of this machine
+ */
+#ifndef WORKLOADS_RECORD_INTERNAL_H
+#define WORKLOADS_RECORD_INTERNAL_H
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include "workloads/record.h"
+#include "workloads/trace.h"
+
+#define RECORD_MAX_TID  (1 << 22)       /* the kernel's PID_MAX_LIMIT */
+
+/* An address space as the recorder knows it. */
+struct record_mm {
+	unsigned users;                 /* tasks, but not those that are dying */
+	unsigned busy;                  /* calls of it in flight that others must wait for */
+	uint64_t since;                 /* when the last of them began, ns */
+	struct task *held, **held_end;  /* tasks that wait, in order */
+	struct record_mm *next, **prev; /* all of them */
+};
+
+enum call_how {
+	CALL_MEMORY,                    /* recorded, one at a time in an mm */
+	CALL_FORK,                      /* likewise, but only if the child gets a copy of the mm */
+	CALL_EXEC,
+	CALL_MISSING,                   /* changes VMAs in ways the trace has no word for: counted */
+};
+
+struct task;
+struct recorder;
+
+struct record_call {
+	long nr;
+	const char *name;
+	enum call_how how;
+	enum trace_kind kind;
+	const char *plan;               /* see calls_fill */
+	/* Fills what plan does not; false: not of interest after all. May be NULL. */
+	bool (*fill)(struct recorder *r, struct task *task, struct trace_event *event);
+	unsigned narg, only[4];         /* filter: argument narg must be one of only[], up to a 0 */
+};
+
+struct layout;
+
+struct task {
+	pid_t tid, tgid;
+	uint32_t number;                /* in the trace; 0: stopped before its parent's fork was seen */
+	int status;                     /* the stop it is in meanwhile; 0: none yet */
+	struct record_mm *mm;           /* NULL once it is dying */
+	const struct record_call *call; /* in flight or held; NULL: none */
+	bool held, busy;                /* waits in mm->held; counted in mm->busy */
+	uint64_t arg[6];                /* the call's, as in the registers */
+	struct trace_event event;       /* the call's, but for its result */
+	struct layout *layout;          /* before an exec: what the exec may leave behind */
+	struct task *next;              /* in mm->held */
+};
+
+struct recorder {
+	const struct record_options *options;
+	struct trace_writer *writer;
+	struct trace_error error;
+	bool failed;                    /* error says why; nothing more is written */
+	bool started;                   /* the program's first exec is done */
+	uint64_t start, now;            /* ns; now: of the stop being handled */
+	pid_t first;                    /* the program's own process */
+	int status;                     /* its wait status */
+	uint32_t tasks;                 /* numbers given so far */
+	unsigned forks;                 /* fork calls in flight */
+	unsigned unborn;                /* tasks that have stopped, but have no number yet */
+	pid_t max_tid;                  /* the largest seen */
+	struct task **by_tid;           /* RECORD_MAX_TID + 1 */
+	struct record_mm *mms;
+	struct queue *queue;
+	struct faults *faults;          /* NULL: not recorded */
+	struct files *files;
+	struct missing {
+		const char *what;
+		uint64_t times;
+		struct missing *next;
+	} *missing;
+};
+
+uint64_t record_clock(void);            /* CLOCK_MONOTONIC, ns */
+/* Something that the trace lacks: counted under a name that stays valid. */
+void record_missing(struct recorder *r, const char *what);
+
+/* ---- record_stops.c ---- */
+
+/* One result of waitpid(). */
+void stops_handle(struct recorder *r, pid_t tid, int status);
+/* Now and then: lets go of calls that wait for one that does not end. */
+void stops_tick(struct recorder *r);
+void stops_end(struct recorder *r);
+
+/* ---- record_calls.c ---- */
+
+extern const struct record_call record_calls[];
+
+enum { CALLS_FOREIGN = 0xffff };        /* the filter's word for a call of another architecture */
+
+/* Installs the filter in this process: 0 or -errno. */
+must_check int calls_install_filter(void);
+/* task->event from task->call and task->arg, when the call is about to run. False: leave it out. */
+must_check bool calls_fill(struct recorder *r, struct task *task);
+/* task->event is complete but for what only a result can tell. */
+void calls_result(struct recorder *r, struct task *task, int64_t result);
+/* len bytes at address of the task: all of them, or false. */
+must_check bool calls_peek(const struct task *task, uint64_t address, void *to, size_t len);
+
+/* ---- record_files.c ---- */
+
+must_check struct files *files_create(void);
+void files_free(struct files *files);
+/* The number of a task's descriptor; its FILE event is queued if it is new. */
+uint32_t files_of_fd(struct recorder *r, const struct task *task, int fd);
+/* A new attach of a SysV segment. */
+uint32_t files_of_segment(struct recorder *r, const struct task *task, int id, uint32_t key);
+/* A VMA's file by what smaps tells; fresh: as opened by the exec that has just been done. */
+uint32_t files_of_vma(struct recorder *r, const struct task *task, dev_t dev, ino_t ino,
+		      const char *path, bool fresh);
+/* How open files were told apart, for the header. */
+const char *files_how(const struct files *files);
+
+/* ---- record_layout.c ---- */
+
+/* The VMAs of a stopped task, or NULL, and it is counted as missing. */
+struct layout *layout_read(struct recorder *r, const struct task *task);
+/* Queues LAYOUT and VMA events, and FILE events before them. layout NULL: an empty one. */
+void layout_queue(struct recorder *r, const struct task *task, struct layout *layout,
+		  enum trace_layout kind);
+/* EXEC with its layout, of a task in its exec stop. */
+void layout_queue_exec(struct recorder *r, const struct task *task);
+void layout_free(struct layout *layout);
+
+/* ---- record_faults.c ---- */
+
+struct fault {
+	uint64_t time;                  /* ns */
+	uint64_t address;
+	uint32_t tid, bits;             /* enum trace_fault */
+};
+
+/* Faults of process pid and its children from now on; or NULL and *why. */
+must_check struct faults *faults_open(pid_t pid, char *why, size_t size);
+/* Appends what has been seen since the last call to (*list)[*n], reallocating; 0 or -ENOMEM. */
+must_check int faults_take(struct faults *faults, struct fault **list, size_t *n, size_t *cap);
+uint64_t faults_lost(struct faults *faults);
+void faults_close(struct faults *faults);
+
+/* ---- record_queue.c ---- */
+
+/*
+ * Marks stand between the events and tell the queue whose faults are whose.
+ */
+enum queue_mark {
+	MARK_BIRTH,             /* from here on tid is task number; faults of it that came early follow */
+	MARK_EXEC,              /* likewise, but those that came early are dropped */
+	MARK_CALLS_EXEC,        /* faults of tid may come from its next address space: kept back */
+	MARK_EXEC_FAILED,       /* they did not */
+	MARK_DEAD,              /* later faults of tid are dropped */
+	MARK_GONE,              /* tid means nothing any more */
+};
+
+must_check struct queue *queue_create(void);
+void queue_free(struct queue *queue);
+/* At r->now. The name is copied. */
+void queue_event(struct recorder *r, const struct trace_event *event);
+void queue_mark(struct recorder *r, enum queue_mark mark, pid_t tid, uint32_t number);
+/* Writes what is old enough to have its faults beside it; last: everything. */
+void queue_flush(struct recorder *r, bool last);
+uint64_t queue_written(const struct queue *queue);
+
+/* ---- record_info.c ---- */
+
+/* Fills what is the machine's and the command's; the rest is the caller's. To be cleared. */
+void info_collect(struct trace_info *info, char **command);
+
+#endif

@@ -1,0 +1,283 @@
+/*
+ * record_queue - events and faults merged by time, into the trace
+ *
+ *	stops  -> events and marks, in order ---+
+ *	                                        +--> by time --> trace_write
+ *	rings  -> faults, a bit late, by CPU ---+
+ *
+ * An event's time is taken while its task is stopped, a fault's when it
+ * happens.  So by time alone a task's faults lie between its own stops as they
+ * did, except those that name a task before its birth (a child may run before
+ * its parent's fork is seen) or belong to an address space that an exec is
+ * still building.  These wait among the early ones for the mark that decides.
+ *
+ * All events of one stop have one time, so that no fault gets between an exec
+ * and its layout.  Without faults, events are written at once.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workloads/record_internal.h"
+
+/* A fault that happened so long ago has reached its ring. */
+#define QUEUE_DELAY 20000000u           /* ns */
+
+struct item {
+	uint64_t time;                  /* ns */
+	bool is_mark;
+	enum queue_mark mark;
+	pid_t tid;
+	struct trace_event event;       /* for a mark: its task is the number */
+};
+
+enum owner_state { OWNER_NONE, OWNER_RUNS, OWNER_EXECS, OWNER_DEAD };
+
+struct owner {
+	uint32_t task;
+	enum owner_state state;
+};
+
+struct queue {
+	struct item *items;
+	size_t n, cap;
+	struct fault *faults;           /* sorted up to nsorted */
+	size_t nfaults, faults_cap;
+	struct fault *early;
+	size_t nearly, early_cap;
+	struct owner *by_tid;           /* RECORD_MAX_TID + 1 */
+	uint64_t time;                  /* of the last event written, us */
+	uint64_t written;
+};
+
+struct queue *queue_create(void)
+{
+	struct queue *queue = calloc(1, sizeof(*queue));
+
+	if (queue)
+		queue->by_tid = calloc(RECORD_MAX_TID + 1, sizeof(*queue->by_tid));
+	if (queue && queue->by_tid)
+		return queue;
+	free(queue);
+	return NULL;
+}
+
+void queue_free(struct queue *queue)
+{
+	for (size_t i = 0; i < queue->n; i++) {
+		if (!queue->items[i].is_mark)
+			free((char *)queue->items[i].event.name);
+	}
+	free(queue->items);
+	free(queue->faults);
+	free(queue->early);
+	free(queue->by_tid);
+	free(queue);
+}
+
+uint64_t queue_written(const struct queue *queue)
+{
+	return queue->written;
+}
+
+static void queue_fail(struct recorder *r)
+{
+	if (r->failed)
+		return;
+	snprintf(r->error.file, sizeof(r->error.file), "%s", r->options->output);
+	snprintf(r->error.reason, sizeof(r->error.reason), "no memory");
+	r->failed = true;
+}
+
+static void queue_write(struct recorder *r, struct trace_event *event, uint64_t time)
+{
+	uint64_t us = time > r->start ? (time - r->start) / 1000 : 0;
+
+	event->time = r->queue->time = max(us, r->queue->time);
+	if (r->failed)
+		return;
+	r->queue->written++;
+	r->failed = trace_write(r->writer, event, &r->error) != 0;
+}
+
+/* ---- faults ---- */
+
+static void queue_write_fault(struct recorder *r, const struct fault *fault, uint32_t task)
+{
+	struct trace_event event = {
+		.kind = TRACE_FAULT, .task = task, .name = "",
+		.arg = { fault->address, fault->bits },
+	};
+
+	queue_write(r, &event, fault->time);
+}
+
+static void queue_keep_early(struct recorder *r, const struct fault *fault)
+{
+	struct queue *queue = r->queue;
+
+	if (queue->nearly == queue->early_cap) {
+		size_t cap = max((size_t)64, queue->early_cap * 2);
+		struct fault *early = realloc(queue->early, cap * sizeof(*early));
+
+		if (!early) {
+			queue_fail(r);
+			return;
+		}
+		queue->early = early;
+		queue->early_cap = cap;
+	}
+	queue->early[queue->nearly++] = *fault;
+}
+
+/* The early faults of tid go into the trace as those of task, or nowhere if that is 0. */
+static void queue_settle_early(struct recorder *r, pid_t tid, uint32_t task)
+{
+	struct queue *queue = r->queue;
+	size_t left = 0;
+
+	for (size_t i = 0; i < queue->nearly; i++) {
+		if (queue->early[i].tid != (uint32_t)tid)
+			queue->early[left++] = queue->early[i];
+		else if (task)
+			queue_write_fault(r, &queue->early[i], task);
+	}
+	queue->nearly = left;
+}
+
+static void queue_fault(struct recorder *r, const struct fault *fault)
+{
+	const struct owner *owner = &r->queue->by_tid[fault->tid];
+
+	switch (owner->state) {
+	case OWNER_RUNS:
+		queue_write_fault(r, fault, owner->task);
+		break;
+	case OWNER_NONE:
+	case OWNER_EXECS:
+		queue_keep_early(r, fault);
+		break;
+	case OWNER_DEAD:
+		break;
+	}
+}
+
+static int queue_compare(const void *a, const void *b)
+{
+	const struct fault *x = a, *y = b;
+
+	return (x->time > y->time) - (x->time < y->time);
+}
+
+/* ---- events and marks ---- */
+
+static void queue_apply_mark(struct recorder *r, const struct item *item)
+{
+	struct owner *owner = &r->queue->by_tid[item->tid];
+
+	switch (item->mark) {
+	case MARK_BIRTH:
+		*owner = (struct owner){ item->event.task, OWNER_RUNS };
+		queue_settle_early(r, item->tid, owner->task);
+		break;
+	case MARK_EXEC:
+		*owner = (struct owner){ item->event.task, OWNER_RUNS };
+		queue_settle_early(r, item->tid, 0);
+		break;
+	case MARK_CALLS_EXEC:
+		owner->state = OWNER_EXECS;
+		break;
+	case MARK_EXEC_FAILED:
+		owner->state = OWNER_RUNS;
+		queue_settle_early(r, item->tid, owner->task);
+		break;
+	case MARK_DEAD:
+		owner->state = OWNER_DEAD;
+		break;
+	case MARK_GONE:
+		owner->state = OWNER_NONE;
+		queue_settle_early(r, item->tid, 0);
+		break;
+	}
+}
+
+static void queue_add(struct recorder *r, const struct item *item)
+{
+	struct queue *queue = r->queue;
+
+	if (queue->n == queue->cap) {
+		size_t cap = max((size_t)1024, queue->cap * 2);
+		struct item *items = realloc(queue->items, cap * sizeof(*items));
+
+		if (!items) {
+			queue_fail(r);
+			return;
+		}
+		queue->items = items;
+		queue->cap = cap;
+	}
+	queue->items[queue->n++] = *item;
+}
+
+void queue_event(struct recorder *r, const struct trace_event *event)
+{
+	struct item item = { .time = r->now, .event = *event };
+
+	if (!r->faults) {
+		queue_write(r, &item.event, r->now);
+		return;
+	}
+	item.event.name = strdup(event->name);
+	if (item.event.name)
+		queue_add(r, &item);
+	else
+		queue_fail(r);
+}
+
+void queue_mark(struct recorder *r, enum queue_mark mark, pid_t tid, uint32_t number)
+{
+	struct item item = { .time = r->now, .is_mark = true, .mark = mark, .tid = tid,
+			     .event = { .task = number } };
+
+	if (r->faults)
+		queue_add(r, &item);
+}
+
+static void queue_item(struct recorder *r, struct item *item)
+{
+	if (item->is_mark) {
+		queue_apply_mark(r, item);
+		return;
+	}
+	queue_write(r, &item->event, item->time);
+	free((char *)item->event.name);
+}
+
+void queue_flush(struct recorder *r, bool last)
+{
+	struct queue *queue = r->queue;
+	uint64_t until = last ? UINT64_MAX : record_clock() - QUEUE_DELAY;
+	size_t i = 0, f = 0;
+
+	if (!r->faults)
+		return;
+	if (faults_take(r->faults, &queue->faults, &queue->nfaults, &queue->faults_cap))
+		queue_fail(r);
+	if (queue->nfaults)
+		qsort(queue->faults, queue->nfaults, sizeof(*queue->faults), queue_compare);
+	while (i < queue->n && queue->items[i].time < until) {
+		while (f < queue->nfaults && queue->faults[f].time < queue->items[i].time)
+			queue_fault(r, &queue->faults[f++]);
+		queue_item(r, &queue->items[i++]);
+	}
+	while (f < queue->nfaults && queue->faults[f].time < until)
+		queue_fault(r, &queue->faults[f++]);
+	if (i)
+		memmove(queue->items, queue->items + i, (queue->n - i) * sizeof(*queue->items));
+	if (f)
+		memmove(queue->faults, queue->faults + f,
+			(queue->nfaults - f) * sizeof(*queue->faults));
+	queue->n -= i;
+	queue->nfaults -= f;
+}

@@ -1,0 +1,543 @@
+/*
+ * record_stops - what to do when a task stops
+ *
+ * The life of a call of interest:
+ *
+ *	seccomp stop --> held, if another call of this mm is in flight
+ *	            \--> begin: arguments read, task runs into the kernel
+ *	                 exit stop, or a fork's or exec's own stop --> end: the event is queued,
+ *	                                                               the next one held begins
+ *
+ *  1. One memory call at a time is in flight in an mm, forks that copy it
+ *     included.  So the events of an mm are in the order in which the kernel
+ *     did them, whatever the scheduling.
+ *  2. vfork and clone(CLONE_VM) neither wait nor are waited for: vfork does
+ *     not return before its child, which may need the mm, has gone.
+ *  3. A call that others wait for and that takes longer than STOPS_PATIENCE
+ *     (a page of userfaultfd's that one of those who wait must provide) stops
+ *     being waited for: order is lost then, and counted.
+ *  4. A task has its number when its parent's fork stop has been seen; if it
+ *     stops before that, it stays stopped.
+ *  5. A task leaves its mm at its exit stop, where its VMAs are still there.
+ */
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#if defined(__x86_64__)
+#include <sys/reg.h>
+#endif
+
+#include "workloads/record_internal.h"
+
+#define STOPS_PATIENCE 300000000u       /* ns */
+
+/* A task that was killed meanwhile does not obey: its death will be reported. */
+static void stops_resume(const struct task *task, int request, int signal)
+{
+	if (ptrace(request, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
+		perror("vmabench record: ptrace");
+}
+
+/* ---- address spaces ---- */
+
+static void stops_out_of_memory(void)
+{
+	fprintf(stderr, "vmabench record: no memory\n");
+	exit(2);        /* PTRACE_O_EXITKILL ends the program */
+}
+
+static struct record_mm *mm_new(struct recorder *r)
+{
+	struct record_mm *mm = calloc(1, sizeof(*mm));
+
+	if (!mm)
+		stops_out_of_memory();
+	mm->held_end = &mm->held;
+	mm->next = r->mms;
+	mm->prev = &r->mms;
+	if (mm->next)
+		mm->next->prev = &mm->next;
+	r->mms = mm;
+	return mm;
+}
+
+static void mm_enter(struct task *task, struct record_mm *mm)
+{
+	mm->users++;
+	task->mm = mm;
+}
+
+static void mm_leave(struct task *task)
+{
+	struct record_mm *mm = task->mm;
+
+	task->mm = NULL;
+	if (!mm || --mm->users)
+		return;
+	*mm->prev = mm->next;
+	if (mm->next)
+		mm->next->prev = mm->prev;
+	free(mm);
+}
+
+/* ---- tasks ---- */
+
+static struct task *task_new(struct recorder *r, pid_t tid)
+{
+	struct task *task = calloc(1, sizeof(*task));
+
+	if (!task)
+		stops_out_of_memory();
+	task->tid = task->tgid = tid;
+	r->by_tid[tid] = task;
+	r->max_tid = max(r->max_tid, tid);
+	return task;
+}
+
+static void task_free(struct recorder *r, struct task *task)
+{
+	if (r->by_tid[task->tid] == task)
+		r->by_tid[task->tid] = NULL;
+	layout_free(task->layout);
+	free(task);
+}
+
+/* ---- the order of calls ---- */
+
+static bool call_waits(const struct task *task)
+{
+	if (task->call->how == CALL_MEMORY)
+		return true;
+	return task->call->how == CALL_FORK && !(task->event.arg[1] & CLONE_VM);
+}
+
+/* Runs the call that the task has stopped for. */
+static void call_begin(struct recorder *r, struct task *task)
+{
+	bool wanted = calls_fill(r, task);
+
+	if (!wanted) {
+		task->call = NULL;
+		stops_resume(task, PTRACE_CONT, 0);
+		return;
+	}
+	if (call_waits(task)) {
+		task->busy = true;
+		task->mm->busy++;
+		task->mm->since = r->now;
+	}
+	if (task->call->how == CALL_FORK)
+		r->forks++;
+	stops_resume(task, PTRACE_SYSCALL, 0);
+}
+
+static void call_hold(struct task *task)
+{
+	task->held = true;
+	task->next = NULL;
+	*task->mm->held_end = task;
+	task->mm->held_end = &task->next;
+}
+
+static void call_unhold(struct task *task)
+{
+	struct task **at = &task->mm->held;
+
+	while (*at != task)
+		at = &(*at)->next;
+	*at = task->next;
+	if (!*at)
+		task->mm->held_end = at;
+	task->held = false;
+}
+
+/* Begins the calls of an mm that nothing in flight keeps waiting any more. */
+static void call_begin_held(struct recorder *r, struct record_mm *mm)
+{
+	while (mm->held && !mm->busy) {
+		struct task *task = mm->held;
+
+		call_unhold(task);
+		call_begin(r, task);
+	}
+}
+
+/* The task's call is over, or will never be. */
+static void call_end(struct recorder *r, struct task *task)
+{
+	struct record_mm *mm = task->mm;
+
+	if (!task->call)
+		return;
+	if (task->held)
+		call_unhold(task);
+	else if (task->call->how == CALL_FORK)
+		r->forks--;
+	task->call = NULL;
+	if (!task->busy)
+		return;
+	task->busy = false;
+	mm->busy--;
+	call_begin_held(r, mm);
+}
+
+void stops_tick(struct recorder *r)
+{
+	r->now = record_clock();
+	for (struct record_mm *mm = r->mms; mm; mm = mm->next) {
+		if (!mm->held || r->now - mm->since < STOPS_PATIENCE)
+			continue;
+		record_missing(r, "the order of calls that one in flight kept waiting");
+		struct task *task = mm->held;
+		call_unhold(task);
+		call_begin(r, task);
+	}
+}
+
+/* ---- entry and exit of a call ---- */
+
+static void stop_exec_entry(struct recorder *r, struct task *task)
+{
+	layout_free(task->layout);
+	task->layout = task->mm->users == 1 ? layout_read(r, task) : NULL;
+	queue_mark(r, MARK_CALLS_EXEC, task->tid, task->number);
+	stops_resume(task, PTRACE_SYSCALL, 0);
+}
+
+static void stop_entry(struct recorder *r, struct task *task)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0)
+		return;         /* killed */
+	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP || !r->started) {
+		stops_resume(task, PTRACE_CONT, 0);
+		return;
+	}
+	if (info.seccomp.ret_data == CALLS_FOREIGN) {
+		record_missing(r, "system calls of 32-bit programs, which are not recorded");
+		stops_resume(task, PTRACE_CONT, 0);
+		return;
+	}
+	task->call = &record_calls[info.seccomp.ret_data];
+	for (unsigned i = 0; i < 6; i++)
+		task->arg[i] = info.seccomp.args[i];
+	switch (task->call->how) {
+	case CALL_MISSING:
+		record_missing(r, task->call->name);
+		task->call = NULL;
+		stops_resume(task, PTRACE_CONT, 0);
+		break;
+	case CALL_EXEC:
+		stop_exec_entry(r, task);
+		break;
+	case CALL_FORK:
+		if (!calls_fill(r, task))       /* its flags decide whether it waits */
+			return;
+		if (task->event.arg[1] & CLONE_UNTRACED)
+			record_missing(r, "children made with CLONE_UNTRACED");
+		/* fall through */
+	case CALL_MEMORY:
+		if (task->mm->busy && call_waits(task))
+			call_hold(task);
+		else
+			call_begin(r, task);
+	}
+}
+
+/* The call returned result. */
+static void call_returned(struct recorder *r, struct task *task, int64_t result)
+{
+	if (task->call->how == CALL_EXEC) {
+		layout_free(task->layout);
+		task->layout = NULL;
+		queue_mark(r, MARK_EXEC_FAILED, task->tid, task->number);
+	} else {
+		calls_result(r, task, result);
+		queue_event(r, &task->event);
+	}
+	call_end(r, task);
+}
+
+static void stop_return(struct recorder *r, struct task *task)
+{
+	struct __ptrace_syscall_info info;
+
+	if (task->call && ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) > 0 &&
+	    info.op == PTRACE_SYSCALL_INFO_EXIT)
+		call_returned(r, task, info.exit.rval);
+	stops_resume(task, PTRACE_CONT, 0);
+}
+
+/* ---- births ---- */
+
+/* The child of a successful fork call, which may have stopped already. */
+static void task_born(struct recorder *r, struct task *parent, pid_t tid, uint64_t flags)
+{
+	struct trace_event event = { .kind = TRACE_FORK, .task = parent->number, .name = "",
+				     .arg = { ++r->tasks, flags }, .result = tid };
+	struct task *child = r->by_tid[tid] ? r->by_tid[tid] : task_new(r, tid);
+
+	child->number = r->tasks;
+	if (child->status)
+		r->unborn--;
+	if (flags & CLONE_THREAD)
+		child->tgid = parent->tgid;
+	mm_enter(child, flags & CLONE_VM ? parent->mm : mm_new(r));
+	queue_event(r, &event);
+	queue_mark(r, MARK_BIRTH, tid, child->number);
+	if (child->status)
+		stops_handle(r, tid, child->status);
+}
+
+static uint64_t fork_flags(const struct task *parent, int event)
+{
+	if (parent->call && parent->call->how == CALL_FORK)
+		return parent->event.arg[1];
+	return event == PTRACE_EVENT_VFORK ? CLONE_VM | CLONE_VFORK : 0;
+}
+
+static void stop_fork(struct recorder *r, struct task *parent, int event)
+{
+	unsigned long tid;
+
+	if (!ptrace(PTRACE_GETEVENTMSG, parent->tid, 0, &tid) && tid <= RECORD_MAX_TID) {
+		task_born(r, parent, tid, fork_flags(parent, event));
+		call_end(r, parent);
+	}
+	stops_resume(parent, PTRACE_CONT, 0);
+}
+
+/* The thread group that a stopped task is in, or else its parent process; 0 if it is gone. */
+static pid_t task_origin(pid_t tid)
+{
+	char path[64], line[128];
+	int tgid = 0, ppid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Tgid: %d", &tgid) != 1 && sscanf(line, "PPid: %d", &ppid) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return tgid != tid ? tgid : ppid;
+}
+
+/*
+ * A parent that is killed after it made a child and before its fork stop
+ * leaves the child waiting: it is found by its process, or, if that is gone
+ * too, because no other fork is in flight.
+ */
+static void adopt_unborn(struct recorder *r, struct task *parent)
+{
+	for (pid_t tid = 1; r->unborn && tid <= r->max_tid; tid++) {
+		struct task *child = r->by_tid[tid];
+
+		if (!child || child->number || !child->status)
+			continue;
+		if (task_origin(tid) != parent->tgid && r->forks > 1)
+			continue;
+		task_born(r, parent, tid, parent->event.arg[1]);
+		return;
+	}
+}
+
+/* ---- deaths ---- */
+
+/* What a call that will not stop at its exit has returned; false if it has not run. */
+static bool call_cut_off(const struct task *task, int64_t *result)
+{
+#if defined(__x86_64__)
+	errno = 0;
+	*result = ptrace(PTRACE_PEEKUSER, task->tid, sizeof(long) * RAX, 0);
+	return !errno && *result != -ENOSYS;
+#else
+	(void)task, (void)result;
+	return false;
+#endif
+}
+
+/* The end of a task's call at its death. */
+static void task_settle_call(struct recorder *r, struct task *task, bool stopped)
+{
+	int64_t result;
+
+	if (!task->call)
+		return;
+	if (task->call->how == CALL_FORK && !task->held) {
+		adopt_unborn(r, task);
+	} else if (task->call->how == CALL_MEMORY && !task->held) {
+		if (stopped && call_cut_off(task, &result)) {
+			call_returned(r, task, result);
+			return;
+		}
+		record_missing(r, "calls that may not have been done when their task was killed");
+	}
+	call_end(r, task);
+}
+
+/* The task leaves its mm; stopped: in its exit stop, where the VMAs can be seen. */
+static void task_dies(struct recorder *r, struct task *task, bool stopped)
+{
+	struct trace_event event = { .kind = TRACE_EXIT, .task = task->number, .name = "" };
+	bool in_exec = task->call && task->call->how == CALL_EXEC;
+
+	if (!task->mm)
+		return;
+	task_settle_call(r, task, stopped);
+	if (task->mm->users == 1) {
+		/* killed inside an exec: of the old VMAs there is what was read before */
+		struct layout *layout = in_exec ? task->layout :
+					stopped ? layout_read(r, task) : NULL;
+
+		if (layout)
+			layout_queue(r, task, layout, TRACE_AT_EXIT);
+		if (!in_exec)
+			layout_free(layout);
+	}
+	queue_event(r, &event);
+	queue_mark(r, MARK_DEAD, task->tid, task->number);
+	mm_leave(task);
+}
+
+static void stop_gone(struct recorder *r, struct task *task, int status)
+{
+	if (task->tid == r->first)
+		r->status = status;
+	if (task->mm && !r->started) {
+		mm_leave(task);
+	} else if (task->mm) {
+		if (task->mm->users == 1)
+			record_missing(r, "layouts at the exit of killed tasks");
+		task_dies(r, task, false);
+	}
+	queue_mark(r, MARK_GONE, task->tid, task->number);
+	task_free(r, task);
+}
+
+/* ---- exec ---- */
+
+/* A thread that execs gets its leader's id; the leader, if it was another, is no more. */
+static struct task *exec_change_tid(struct recorder *r, struct task *leader)
+{
+	unsigned long former;
+	struct task *task;
+
+	if (ptrace(PTRACE_GETEVENTMSG, leader->tid, 0, &former) || former > RECORD_MAX_TID ||
+	    former == (unsigned long)leader->tid || !r->by_tid[former])
+		return leader;
+	task = r->by_tid[former];
+	if (leader->mm)
+		task_dies(r, leader, false);
+	task->tid = leader->tid;
+	task_free(r, leader);
+	r->by_tid[former] = NULL;
+	r->by_tid[task->tid] = task;
+	queue_mark(r, MARK_GONE, former, task->number);
+	return task;
+}
+
+static void stop_exec(struct recorder *r, struct task *task)
+{
+	if (!r->started) {
+		r->started = true;
+		r->start = r->now;
+		task->number = r->tasks = 1;
+	}
+	task = exec_change_tid(r, task);
+	call_end(r, task);
+	if (task->layout && task->mm->users == 1)
+		layout_queue(r, task, task->layout, TRACE_AT_EXIT);
+	layout_free(task->layout);
+	task->layout = NULL;
+	mm_leave(task);
+	mm_enter(task, mm_new(r));
+	layout_queue_exec(r, task);
+	queue_mark(r, MARK_EXEC, task->tid, task->number);
+	stops_resume(task, PTRACE_CONT, 0);
+}
+
+/* ---- all stops ---- */
+
+static void stop_signal(const struct task *task, int event, int signal)
+{
+	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
+		     signal == SIGTTOU;
+
+	if (event == PTRACE_EVENT_STOP)
+		stops_resume(task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
+	else
+		stops_resume(task, PTRACE_CONT, signal);
+}
+
+static void stop_dispatch(struct recorder *r, struct task *task, int status)
+{
+	int event = status >> 16, signal = WSTOPSIG(status);
+
+	switch (event) {
+	case PTRACE_EVENT_SECCOMP:
+		stop_entry(r, task);
+		break;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		stop_fork(r, task, event);
+		break;
+	case PTRACE_EVENT_EXEC:
+		stop_exec(r, task);
+		break;
+	case PTRACE_EVENT_EXIT:
+		if (r->started)
+			task_dies(r, task, true);
+		stops_resume(task, PTRACE_CONT, 0);
+		break;
+	default:
+		if (signal == (SIGTRAP | 0x80))
+			stop_return(r, task);
+		else
+			stop_signal(task, event, signal);
+	}
+}
+
+void stops_handle(struct recorder *r, pid_t tid, int status)
+{
+	struct task *task = r->by_tid[tid];
+	bool gone = WIFEXITED(status) || WIFSIGNALED(status);
+
+	r->now = record_clock();
+	if (!task && (!gone || r->forks)) {
+		task = task_new(r, tid);
+		if (!r->first) {                /* what record.c started */
+			r->first = tid;
+			mm_enter(task, mm_new(r));
+		}
+	}
+	if (!task)
+		return;
+	if (!task->number && tid != r->first) {
+		r->unborn += !task->status;
+		task->status = status;          /* until its parent's fork is seen */
+	} else if (gone) {
+		stop_gone(r, task, status);
+	} else {
+		stop_dispatch(r, task, status);
+	}
+}
+
+void stops_end(struct recorder *r)
+{
+	for (pid_t tid = 1; tid <= r->max_tid; tid++) {
+		if (r->by_tid[tid]) {
+			mm_leave(r->by_tid[tid]);
+			task_free(r, r->by_tid[tid]);
+		}
+	}
+}
