@@ -275,36 +275,49 @@ static void check_all_at_times(struct check *check)
 /* Both ends of vma, from inside and outside. */
 static void check_edges(const struct vma_index *index, const struct vm_area_struct *vma)
 {
+	struct vma_cursor cursor = { .index = index };
+
+	check_seek(&cursor, vma_start(vma));
+	check_seek(&cursor, vma_end(vma) - 1);
 	check_find(index, vma_start(vma) - 1);
 	check_find(index, vma_start(vma));
 	check_find(index, vma_end(vma) - 1);
 	check_find(index, vma_end(vma));
 }
 
+/* The lowest and highest hole of len bytes in [lo, hi). */
+static void check_gaps(const struct vma_index *index, unsigned long len, unsigned long lo,
+		       unsigned long hi)
+{
+	struct vma_gap up = { .len = len, .lo = lo, .hi = hi }, down = up;
+
+	down.topdown = true;
+	(void)check_find_gap(index, &up);
+	(void)check_find_gap(index, &down);
+}
+
 /* The window, the VMA on each side and the holes between, walked up and down. */
 static void check_around(const struct vma_index *index, unsigned long lo, unsigned long hi)
 {
 	struct vma_cursor cursor = { .index = index };
-	struct vma_gap gap = { .len = PAGE_SIZE, .lo = 0, .hi = VMA_INDEX_END };
+	unsigned long below = 0, above = VMA_INDEX_END;
 
 	check_seek(&cursor, lo);
 	if (check_prev(&cursor)) {
 		check_edges(index, cursor.vma);
-		gap.lo = vma_start(cursor.vma);
+		below = vma_start(cursor.vma);
 	}
 	while (check_next(&cursor) && vma_start(cursor.vma) < hi)
 		check_edges(index, cursor.vma);
 	if (cursor.vma) {
 		check_edges(index, cursor.vma);
-		gap.hi = vma_end(cursor.vma);
+		above = vma_end(cursor.vma);
 	}
 	while (check_prev(&cursor) && vma_start(cursor.vma) >= lo)
 		;
-	for (unsigned i = 0; i < 4; i++) {
-		gap.topdown = i & 1;
-		gap.len = i & 2 ? hi - lo : PAGE_SIZE;
-		(void)check_find_gap(index, &gap);
-	}
+	check_gaps(index, PAGE_SIZE, lo, hi);
+	check_gaps(index, PAGE_SIZE, below, above);
+	check_gaps(index, hi - lo, below, above);
 }
 
 /* ---- the writer ---- */

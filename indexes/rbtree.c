@@ -12,7 +12,8 @@
  * each hole lies between two neighbours; they are not in the tree, and the hole
  * above the last VMA is in no gap.
  *
- * find takes the way down without a branch on the comparison.  An edit erases
+ * find goes down without a branch on the comparison, and stops at a VMA that
+ * holds the address: the lowest levels are those that miss the cache.  An edit erases
  * what leaves the window, sets bounds, and hangs new VMAs beside their list
  * neighbours; a new VMA that can stand where another leaves takes its place in
  * the tree.  Between these steps every gap is right, so that a rotation may
@@ -90,7 +91,8 @@ static int rbtree_init(struct vma_index *index)
 	return 0;
 }
 
-static void rbtree_destroy(struct vma_index *index)
+/* destroy and unreserve: there is no memory. */
+static void rbtree_no_memory(struct vma_index *index)
 {
 	(void)index;
 }
@@ -361,6 +363,8 @@ static struct rbtree_node *rbtree_first(struct rbtree *tree, unsigned long addr)
 	while (node) {
 		bool above = node->end > addr;
 
+		if (addr - node->start < node->end - node->start)
+			return node;
 		first = above ? node : first;
 		node = node->child[!above];
 	}
@@ -502,11 +506,6 @@ static int rbtree_reserve(struct vma_index *index, const struct vma_edit *edits,
 	return 0;
 }
 
-static void rbtree_unreserve(struct vma_index *index)
-{
-	(void)index;
-}
-
 /* What an edit finds in its window. */
 struct rbtree_window {
 	struct rbtree_node *put[VMA_EDIT_PUTS];
@@ -515,8 +514,9 @@ struct rbtree_window {
 	unsigned placed;                        /* and those that keep or have taken a place */
 };
 
-static unsigned rbtree_is_put(const struct rbtree_window *window, unsigned nput,
-			      const struct rbtree_node *node)
+/* Which put node is, or nput. */
+static unsigned rbtree_which_put(const struct rbtree_window *window, unsigned nput,
+				 const struct rbtree_node *node)
 {
 	unsigned i = 0;
 
@@ -536,7 +536,7 @@ static void rbtree_look(struct rbtree *tree, const struct vma_edit *edit,
 		window->put[i] = rbtree_node(edit->put[i].vma);
 	window->first = rbtree_first(tree, edit->lo);
 	for (node = window->first; node->start < edit->hi; node = node->next) {
-		unsigned i = rbtree_is_put(window, edit->nput, node);
+		unsigned i = rbtree_which_put(window, edit->nput, node);
 
 		if (i == edit->nput)
 			continue;
@@ -560,7 +560,7 @@ static void rbtree_leave(struct rbtree *tree, unsigned nput, struct rbtree_windo
 		if (window->placed & 1u << i) {
 			rbtree_erase_run(tree, node, put);
 		} else if (!(window->old & 1u << i) && node != window->end &&
-			   rbtree_is_put(window, nput, node) == nput) {
+			   rbtree_which_put(window, nput, node) == nput) {
 			rbtree_replace(tree, node, put);
 			window->placed |= 1u << i;
 		} else {
@@ -814,7 +814,7 @@ static const struct vma_index_ops rbtree_ops = {
 	.size = sizeof(struct rbtree),
 	.node_size = NODE_SIZE,
 	.init = rbtree_init,
-	.destroy = rbtree_destroy,
+	.destroy = rbtree_no_memory,
 	.find = rbtree_find,
 	.seek = rbtree_seek,
 	.next = rbtree_next,
@@ -822,7 +822,7 @@ static const struct vma_index_ops rbtree_ops = {
 	.find_gap = rbtree_find_gap,
 	.reserve = rbtree_reserve,
 	.commit = rbtree_commit,
-	.unreserve = rbtree_unreserve,
+	.unreserve = rbtree_no_memory,
 	.build = rbtree_build,
 	.verify = rbtree_verify,
 	.corrupt = rbtree_corrupt,

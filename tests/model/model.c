@@ -347,7 +347,7 @@ static void run_here(const struct model_case *c, struct outcome *outcome)
 	outcome->failed = !same;
 }
 
-/* Runs the case in a child; outcome is shared memory. Its stderr is not wanted unless it has text. */
+/* Runs the case in a child; outcome is shared memory. stderr is for cases with text. */
 static void run_case(const struct model_case *c, struct outcome *outcome)
 {
 	int status;
