@@ -185,12 +185,12 @@ static unsigned long thp_area(struct mm_struct *mm, unsigned long addr, unsigned
 static bool wants_thp_area(const struct mm_struct *mm, const struct file *file,
 			   unsigned long addr, unsigned long len, unsigned long flags)
 {
-	if (file && file->inode->kind == FILE_ZERO && (flags & MAP_TYPE) != MAP_PRIVATE)
-		return mm->machine->config.shmem_thp;
+	if (file && file->inode->kind == FILE_ZERO)
+		return (flags & MAP_TYPE) == MAP_PRIVATE || mm->machine->config.shmem_thp;
 	if (file)
 		return file->inode->kind == FILE_REGULAR ||
 		       (file->inode->kind != FILE_PLAIN && file->inode->kind != FILE_DEVICE &&
-			file->inode->kind != FILE_ZERO && mm->machine->config.shmem_thp);
+			mm->machine->config.shmem_thp);
 	if ((flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
 		return mm->machine->config.shmem_thp;
 	return !addr && !(len & (PMD_SIZE - 1));
