@@ -1,0 +1,355 @@
+/*
+ * rbtree - a red-black tree of VMAs, linked as a list, with the largest hole of each subtree
+ *
+ *                  ┌──────── D 3 ────────┐          each node: its VMA and `gap`, the
+ *             ┌─ B 3 ─┐              ┌─ F 2 ─┐      largest hole in front of a VMA of
+ *            A 1     C 3            E 1     G 2     its subtree
+ *   before <-> A <-> B <-> C <-> D <-> E <-> F <-> G <-> after
+ *   [0, 0)                                               [END, END)
+ *
+ * A node stands right in front of its VMA: 48 bytes, and with the two bounds
+ * one cache line.  The list's two ends look like VMAs that hold no address, so
+ * each hole lies between two neighbours; they are not in the tree, and the hole
+ * above the last VMA is in no gap.
+ *
+ * find goes down without a branch on the comparison, and stops at a VMA that
+ * holds the address: the lowest levels are those that miss the cache.  An edit erases
+ * what leaves the window, sets bounds, and hangs new VMAs beside their list
+ * neighbours; a new VMA that can stand where another leaves takes its place in
+ * the tree.  Between these steps every gap is right, so that a rotation may
+ * hand it on.  No memory is needed.  The tree itself is in tree.c.
+ *
+ * Invariants
+ *  1. From before to after, node->next->prev == node, with vmas VMAs between.
+ *  2. Each VMA is page-aligned, not empty and ends at or below VMA_INDEX_END;
+ *     none starts below the end of the one before it.
+ *  3. The tree in order is the list, and each child knows its parent.
+ *  4. The root is black, and so is each child of a red node.
+ *  5. Each way from the root down to a missing child has as many black nodes.
+ *  6. gap is the largest hole in front of a VMA of the subtree.
+ *
+ * Rebalancing after Cormen, Leiserson, Rivest and Stein, "Introduction to
+ * Algorithms", chapter 13, without a sentinel for the leaves.  The layout is
+ * that of Linux 4.9 to 6.0, where an edit is several calls, each with its own
+ * rebalancing, and vm_prev of the first VMA is NULL.
+ */
+#include "indexes/rbtree/rbtree.h"
+
+#include <errno.h>
+
+static struct rbtree_node *rbtree_node(const struct vm_area_struct *vma)
+{
+	return (struct rbtree_node *)((char *)vma - NODE_SIZE);
+}
+
+static struct vm_area_struct *rbtree_vma(struct rbtree_node *node)
+{
+	return (struct vm_area_struct *)&node->start;
+}
+
+static int rbtree_init(struct vma_index *index)
+{
+	struct rbtree *tree = rbtree_of(index);
+
+	tree->before.prev = &tree->before;
+	tree->after.next = &tree->after;
+	tree->after.start = tree->after.end = VMA_INDEX_END;
+	rbtree_link(&tree->before, &tree->after);
+	return 0;
+}
+
+/* destroy and unreserve: there is no memory. */
+static void rbtree_no_memory(struct vma_index *index)
+{
+	(void)index;
+}
+
+/* ---- readers ---- */
+
+/* The first node that ends above addr, or after. */
+static struct rbtree_node *rbtree_first(struct rbtree *tree, unsigned long addr)
+{
+	struct rbtree_node *node = tree->root, *first = &tree->after;
+
+	while (node) {
+		bool above = node->end > addr;
+
+		if (addr - node->start < node->end - node->start)
+			return node;
+		first = above ? node : first;
+		node = node->child[!above];
+	}
+	return first;
+}
+
+static struct vm_area_struct *rbtree_find(const struct vma_index *index, unsigned long addr)
+{
+	struct rbtree *tree = rbtree_of(index);
+	struct rbtree_node *node = rbtree_first(tree, addr);
+
+	return node == &tree->after ? NULL : rbtree_vma(node);
+}
+
+static struct vm_area_struct *rbtree_stand(struct vma_cursor *cursor, struct rbtree_node *node)
+{
+	struct rbtree *tree = rbtree_of(cursor->index);
+	bool off = node == &tree->before || node == &tree->after;
+
+	cursor->node = node;
+	cursor->vma = off ? NULL : rbtree_vma(node);
+	return cursor->vma;
+}
+
+static struct vm_area_struct *rbtree_seek(struct vma_cursor *cursor, unsigned long addr)
+{
+	return rbtree_stand(cursor, rbtree_first(rbtree_of(cursor->index), addr));
+}
+
+static struct vm_area_struct *rbtree_next(struct vma_cursor *cursor)
+{
+	return rbtree_stand(cursor, ((struct rbtree_node *)cursor->node)->next);
+}
+
+static struct vm_area_struct *rbtree_prev(struct vma_cursor *cursor)
+{
+	return rbtree_stand(cursor, ((struct rbtree_node *)cursor->node)->prev);
+}
+
+/* Has the hole in front of node enough bytes inside the limits? */
+static bool rbtree_fits(const struct rbtree_node *node, const struct vma_gap *gap)
+{
+	unsigned long lo = max(node->prev->end, gap->lo), hi = min(node->start, gap->hi);
+
+	return lo < hi && hi - lo >= gap->len;
+}
+
+/* The node of a subtree that has one with the lowest, or highest, hole of len bytes. */
+static struct rbtree_node *rbtree_outermost(struct rbtree_node *node, unsigned long len,
+					    unsigned side)
+{
+	for (;;) {
+		/* A hole is in front of its node: beyond what is lower, before what is higher. */
+		if (rbtree_gap(node->child[side]) >= len)
+			node = node->child[side];
+		else if (rbtree_hole(node) >= len)
+			return node;
+		else
+			node = node->child[!side];
+	}
+}
+
+/*
+ * The lowest hole of len bytes that ends at or above reach, limits apart: down
+ * to the border between the holes below and above reach as long as there is a
+ * hole of len bytes, then up again over the nodes above the border.
+ */
+static struct rbtree_node *rbtree_gap_above(struct rbtree *tree, unsigned long len,
+					    unsigned long reach)
+{
+	struct rbtree_node *last = NULL;
+
+	for (struct rbtree_node *node = tree->root; rbtree_gap(node) >= len;) {
+		last = node;
+		node = node->child[node->start < reach];
+	}
+	for (; last; last = rbtree_parent(last)) {
+		if (last->start < reach)
+			continue;
+		if (rbtree_hole(last) >= len)
+			return last;
+		if (rbtree_gap(last->child[HIGHER]) >= len)
+			return rbtree_outermost(last->child[HIGHER], len, LOWER);
+	}
+	return &tree->after;
+}
+
+/*
+ * The highest hole of len bytes that starts at or below reach.  All nodes that
+ * start at or below it have such a hole in front of them, and so may the next
+ * one, which is the last where the way down turned to the lower side.
+ */
+static struct rbtree_node *rbtree_gap_below(struct rbtree *tree, unsigned long len,
+					    unsigned long reach)
+{
+	struct rbtree_node *last = NULL, *next = NULL;
+
+	for (struct rbtree_node *node = tree->root; rbtree_gap(node) >= len;) {
+		last = node;
+		next = node->start > reach ? node : next;
+		node = node->child[node->start <= reach];
+	}
+	if (next && next->prev->end <= reach && rbtree_hole(next) >= len)
+		return next;
+	for (; last; last = rbtree_parent(last)) {
+		if (last->start > reach)
+			continue;
+		if (rbtree_hole(last) >= len)
+			return last;
+		if (rbtree_gap(last->child[LOWER]) >= len)
+			return rbtree_outermost(last->child[LOWER], len, HIGHER);
+	}
+	return &tree->after;
+}
+
+static int rbtree_find_gap(const struct vma_index *index, struct vma_gap *gap)
+{
+	struct rbtree *tree = rbtree_of(index);
+	struct rbtree_node *node = &tree->after;
+
+	if (gap->lo >= gap->hi || gap->hi - gap->lo < gap->len)
+		return -ENOMEM;
+	if (!gap->topdown)
+		node = rbtree_gap_above(tree, gap->len, gap->lo + gap->len);
+	else if (!rbtree_fits(node, gap))
+		node = rbtree_gap_below(tree, gap->len, gap->hi - gap->len);
+	if (!rbtree_fits(node, gap))
+		return -ENOMEM;
+	gap->start = node->prev->end;
+	gap->end = node->start;
+	return 0;
+}
+
+/* ---- the writer ---- */
+
+static int rbtree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
+{
+	(void)index, (void)edits, (void)n;
+	return 0;
+}
+
+/* What an edit finds in its window. */
+struct rbtree_window {
+	struct rbtree_node *put[VMA_EDIT_PUTS];
+	struct rbtree_node *first, *end;        /* from first up to end, which is behind it */
+	unsigned old;                           /* puts that are in the window */
+	unsigned placed;                        /* and those that keep or have taken a place */
+};
+
+/* Which put node is, or nput. */
+static unsigned rbtree_which_put(const struct rbtree_window *window, unsigned nput,
+				 const struct rbtree_node *node)
+{
+	unsigned i = 0;
+
+	while (i < nput && window->put[i] != node)
+		i++;
+	return i;
+}
+
+/* VMAs that are put again keep their places if they come in the same order. */
+static void rbtree_look(struct rbtree *tree, const struct vma_edit *edit,
+			struct rbtree_window *window)
+{
+	unsigned from = 0;
+	struct rbtree_node *node;
+
+	for (unsigned i = 0; i < edit->nput; i++)
+		window->put[i] = rbtree_node(edit->put[i].vma);
+	window->first = rbtree_first(tree, edit->lo);
+	for (node = window->first; node->start < edit->hi; node = node->next) {
+		unsigned i = rbtree_which_put(window, edit->nput, node);
+
+		if (i == edit->nput)
+			continue;
+		window->old |= 1u << i;
+		if (i >= from) {
+			window->placed |= 1u << i;
+			from = i + 1;
+		}
+	}
+	window->end = node;
+}
+
+/* Erases what leaves, or lets a new VMA take its place. */
+static void rbtree_leave(struct rbtree *tree, unsigned nput, struct rbtree_window *window)
+{
+	struct rbtree_node *node = window->first;
+
+	for (unsigned i = 0; i < nput; i++) {
+		struct rbtree_node *put = window->put[i];
+
+		if (window->placed & 1u << i) {
+			rbtree_erase_run(tree, node, put);
+		} else if (!(window->old & 1u << i) && node != window->end &&
+			   rbtree_which_put(window, nput, node) == nput) {
+			rbtree_replace(tree, node, put);
+			window->placed |= 1u << i;
+		} else {
+			continue;
+		}
+		node = put->next;
+	}
+	rbtree_erase_run(tree, node, window->end);
+}
+
+static void rbtree_commit(struct vma_index *index, const struct vma_edit *edit)
+{
+	struct rbtree *tree = rbtree_of(index);
+	struct rbtree_window window = { .old = 0 };
+	struct rbtree_node *prev;
+
+	rbtree_look(tree, edit, &window);
+	prev = window.first->prev;
+	rbtree_leave(tree, edit->nput, &window);
+	for (unsigned i = 0; i < edit->nput; i++) {
+		if (window.placed & 1u << i)
+			vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
+	}
+	for (unsigned i = 0; i < edit->nput; i++) {
+		if (window.placed & 1u << i)
+			rbtree_update(window.put[i]);
+	}
+	if (window.placed)
+		rbtree_update(window.end);
+	for (unsigned i = 0; i < edit->nput; i++) {
+		struct rbtree_node *put = window.put[i];
+
+		if (!(window.placed & 1u << i)) {
+			vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
+			rbtree_link(put, prev->next);
+			rbtree_link(prev, put);
+			rbtree_insert(tree, put);
+		}
+		prev = put;
+	}
+}
+
+static int rbtree_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
+{
+	struct rbtree *tree = rbtree_of(index);
+	struct rbtree_node *last = &tree->before;
+
+	for (size_t i = 0; i < n; i++) {
+		rbtree_link(last, rbtree_node(vmas[i]));
+		last = last->next;
+	}
+	rbtree_link(last, &tree->after);
+	rbtree_plant(tree, n);
+	return 0;
+}
+
+static const struct vma_index_ops rbtree_ops = {
+	.name = "rbtree",
+	.summary = "red-black tree, linked, with the largest hole of each subtree",
+	.abi = VMA_INDEX_ABI,
+	.invariants = 6,
+	.size = sizeof(struct rbtree),
+	.node_size = NODE_SIZE,
+	.init = rbtree_init,
+	.destroy = rbtree_no_memory,
+	.find = rbtree_find,
+	.seek = rbtree_seek,
+	.next = rbtree_next,
+	.prev = rbtree_prev,
+	.find_gap = rbtree_find_gap,
+	.reserve = rbtree_reserve,
+	.commit = rbtree_commit,
+	.unreserve = rbtree_no_memory,
+	.build = rbtree_build,
+	.verify = rbtree_verify,
+	.corrupt = rbtree_corrupt,
+	.dump = rbtree_dump,
+	.footprint = rbtree_footprint,
+};
+
+VMA_INDEX_REGISTER(rbtree_ops);

@@ -1,0 +1,98 @@
+/*
+ * rbtree - the nodes of the red-black tree, and what tree.c does with them
+ *
+ * rbtree.c says what it all is.  Here are what its three files share: the
+ * layout, parents and colours, holes and gaps.
+ */
+#ifndef INDEXES_RBTREE_RBTREE_H
+#define INDEXES_RBTREE_RBTREE_H
+
+#include "indexes/vma_index.h"
+
+enum { LOWER, HIGHER };
+
+#define BLACK 1UL                       /* in bit 0 of parent; red is 0 */
+#define MAX_DEPTH 128                   /* twice the logarithm of any number of VMAs */
+
+struct rbtree_node {
+	struct rbtree_node *child[2];
+	unsigned long parent;           /* and the colour */
+	unsigned long gap;
+	struct rbtree_node *next, *prev;
+	unsigned long start, end;       /* the VMA begins here */
+};
+
+#define NODE_SIZE offsetof(struct rbtree_node, start)
+
+struct rbtree {
+	struct vma_index index;
+	struct rbtree_node *root;
+	size_t vmas;
+	struct rbtree_node before, after;
+};
+
+static inline struct rbtree *rbtree_of(const struct vma_index *index)
+{
+	return container_of(index, struct rbtree, index);
+}
+
+static inline void rbtree_link(struct rbtree_node *node, struct rbtree_node *next)
+{
+	node->next = next;
+	next->prev = node;
+}
+
+static inline struct rbtree_node *rbtree_parent(const struct rbtree_node *node)
+{
+	return (struct rbtree_node *)(node->parent & ~BLACK);
+}
+
+static inline bool rbtree_red(const struct rbtree_node *node)
+{
+	return node && !(node->parent & BLACK);
+}
+
+/* The hole in front of node. */
+static inline unsigned long rbtree_hole(const struct rbtree_node *node)
+{
+	return node->start - node->prev->end;
+}
+
+static inline unsigned long rbtree_gap(const struct rbtree_node *node)
+{
+	return node ? node->gap : 0;
+}
+
+/* What node->gap has to be. */
+static inline unsigned long rbtree_widest(const struct rbtree_node *node)
+{
+	unsigned long below = max(rbtree_gap(node->child[LOWER]), rbtree_gap(node->child[HIGHER]));
+
+	return max(rbtree_hole(node), below);
+}
+
+/* ---- tree.c: after each call every gap is right ---- */
+
+/* After a change of node's hole: corrects gap there and above. */
+void rbtree_update(struct rbtree_node *node);
+
+/* Hangs node, which is linked in the list already, into the tree. */
+void rbtree_insert(struct rbtree *tree, struct rbtree_node *node);
+
+/* Takes the VMAs from first up to end out of tree and list. */
+void rbtree_erase_run(struct rbtree *tree, struct rbtree_node *first, struct rbtree_node *end);
+
+/* node takes old's place in tree and list, and for now its bounds. */
+void rbtree_replace(struct rbtree *tree, struct rbtree_node *old, struct rbtree_node *node);
+
+/* Makes a new tree of the list, which has n nodes. */
+void rbtree_plant(struct rbtree *tree, size_t n);
+
+/* ---- verify.c ---- */
+
+unsigned rbtree_verify(const struct vma_index *index, FILE *report);
+int rbtree_corrupt(struct vma_index *index, unsigned n);
+void rbtree_dump(const struct vma_index *index, FILE *out);
+void rbtree_footprint(const struct vma_index *index, struct vma_footprint *footprint);
+
+#endif
