@@ -6,17 +6,26 @@
 #define BLOCK_ALIGN 64
 
 /* Sizes grow in steps of a quarter: what the allocator would round up to is put to use. */
-size_t radix_node_bytes(unsigned n)
+static size_t size_class(size_t bytes)
 {
-	size_t bytes = sizeof(struct radix_node) + n * sizeof(struct radix_sub);
 	size_t step = max((size_t)1 << (61 - __builtin_clzl(bytes - 1)), (size_t)BLOCK_ALIGN);
 
 	return (bytes + step - 1) & ~(step - 1);
 }
 
+static size_t node_bytes(unsigned n)
+{
+	return size_class(sizeof(struct radix_node) + n * sizeof(struct radix_sub));
+}
+
 static size_t leaf_bytes(unsigned cap)
 {
 	return (cap + 1) * 16;
+}
+
+unsigned radix_leaf_cap(unsigned n)
+{
+	return size_class(leaf_bytes(n)) / 16 - 1;
 }
 
 size_t radix_block_bytes(uintptr_t ref)
@@ -25,7 +34,7 @@ size_t radix_block_bytes(uintptr_t ref)
 	case RADIX_LEAF:
 		return leaf_bytes(radix_leaf(ref)->cap);
 	case RADIX_NODE:
-		return radix_node_bytes(radix_node(ref)->n);
+		return node_bytes(radix_node(ref)->n);
 	default:
 		return 0;
 	}
@@ -47,7 +56,7 @@ static void *block_alloc(struct radix *radix, struct radix_stage *stage, size_t 
 
 struct radix_leaf *radix_new_leaf(struct radix *radix, struct radix_stage *stage, unsigned n)
 {
-	unsigned cap = n | 3;
+	unsigned cap = radix_leaf_cap(n);
 	struct radix_leaf *leaf = block_alloc(radix, stage, leaf_bytes(cap), RADIX_LEAF);
 
 	if (leaf) {
@@ -59,7 +68,7 @@ struct radix_leaf *radix_new_leaf(struct radix *radix, struct radix_stage *stage
 
 struct radix_node *radix_new_node(struct radix *radix, struct radix_stage *stage, unsigned n)
 {
-	struct radix_node *node = block_alloc(radix, stage, radix_node_bytes(n), RADIX_NODE);
+	struct radix_node *node = block_alloc(radix, stage, node_bytes(n), RADIX_NODE);
 
 	if (node)
 		node->n = n;

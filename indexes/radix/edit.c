@@ -16,10 +16,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define LEAF_FULL  24           /* VMAs in each leaf when many are laid out at once */
-#define LEAF_LOW   11           /* a leaf with fewer takes its neighbours in, */
-#define LEAF_MERGE 23           /* up to this many in all */
-#define LIST_MAX   (4 * RADIX_LEAF_MAX)
+#define LEAF_FULL  40           /* VMAs in each leaf when many are laid out at once */
+#define LEAF_LOW   13           /* a leaf with fewer takes its neighbours in, */
+#define LEAF_MERGE 40           /* up to this many in all */
+#define LIST_MAX   (3 * RADIX_LEAF_MAX)         /* two leaves, puts, neighbours */
 
 /* A VMA, or what of it lies in some range. */
 struct piece {
@@ -431,15 +431,16 @@ static void region_widen(const struct radix_node *node, struct region *region)
 		return;
 	while (region->i > 0 && !region->left.ref) {
 		const struct radix_sub *sub = &node->sub[region->i - 1];
-		struct list wider;
+		unsigned n = list->n;
+		struct piece piece[LEAF_MERGE];
 
-		if (list->n + pieces_in(sub) > LEAF_MERGE)
+		if (n + pieces_in(sub) > LEAF_MERGE)
 			break;
-		wider.n = 0;
-		list_add_sub(&wider, sub, 0, RADIX_PAGES);
-		for (unsigned k = 0; k < list->n; k++)
-			list_add(&wider, list->piece[k], 0, RADIX_PAGES);
-		*list = wider;
+		memcpy(piece, list->piece, n * sizeof(piece[0]));
+		list->n = 0;
+		list_add_sub(list, sub, 0, RADIX_PAGES);
+		for (unsigned k = 0; k < n; k++)
+			list_add(list, piece[k], 0, RADIX_PAGES);
 		region->a = run_start(node->heads, region->a - 1);
 		region->drop |= 1UL << --region->i;
 	}

@@ -15,7 +15,7 @@
 #define RADIX_SLOTS     (1u << RADIX_BITS)
 #define RADIX_SHIFT_MIN 3                       /* a slot of 8 pages never needs a node */
 #define RADIX_LEVELS    7                       /* 3 + 7 * 6 = 45 bits of pages */
-#define RADIX_LEAF_MAX  31
+#define RADIX_LEAF_MAX  63
 #define RADIX_LEAF_SPAN UINT32_MAX              /* pages from a leaf's first to its last */
 
 /* What a ref points at: its two lowest bits. A VMA's address has none; 0 is nothing. */
@@ -33,7 +33,7 @@ struct radix_sub {
 
 /*
  * A few VMAs, as offsets to base: arrays of cap ends, cap starts and cap VMAs,
- * of which n are in use.  A leaf of cap 4 i + 3 fills 64 (i + 1) bytes.
+ * of which n are in use; 16 (cap + 1) bytes.
  */
 struct radix_leaf {
 	uintptr_t fresh;                /* the next new block of one edit */
@@ -169,8 +169,10 @@ static inline unsigned run_start(uint64_t heads, unsigned slot)
 struct radix_leaf *radix_new_leaf(struct radix *radix, struct radix_stage *stage, unsigned n);
 struct radix_node *radix_new_node(struct radix *radix, struct radix_stage *stage, unsigned n);
 
-/* Bytes of a node of n entries, and of the block at ref (0 if ref is not a block). */
-size_t radix_node_bytes(unsigned n);
+/* The room in a leaf that is made for n VMAs: what the allocator would round up to. */
+unsigned radix_leaf_cap(unsigned n);
+
+/* Bytes of the block at ref; 0 if ref is not a block. */
 size_t radix_block_bytes(uintptr_t ref);
 
 /* Frees the block at ref alone; a VMA or nothing is left alone. */

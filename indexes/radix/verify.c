@@ -59,7 +59,7 @@ static bool check_leaf(struct check *check, const struct radix_leaf *leaf, uint6
 {
 	uint64_t from = start;
 
-	if (!leaf->n || leaf->n > RADIX_LEAF_MAX || leaf->cap != (leaf->n | 3)) {
+	if (!leaf->n || leaf->n > RADIX_LEAF_MAX || leaf->cap != radix_leaf_cap(leaf->n)) {
 		broken(check, 3, "leaf %p: %u VMAs, room for %u", (void *)leaf, leaf->n, leaf->cap);
 		return false;
 	}
