@@ -16,6 +16,7 @@ static const struct verb {
 	{ "record", "run a program and record what its address spaces go through", cmd_record },
 	{ "info", "what traces hold and where they come from", cmd_info },
 	{ "dump", "the events of a trace, a line each", cmd_dump },
+	{ "replay", "do again what traces hold, over each index, and compare", cmd_replay },
 };
 
 static int usage(FILE *out, int status)

@@ -138,6 +138,8 @@ const struct trace_info *trace_info(const struct trace_reader *reader);
 must_check int trace_next(struct trace_reader *reader, struct trace_event *event,
 			  struct trace_error *error);
 must_check int trace_rewind(struct trace_reader *reader, struct trace_error *error);
+/* How much of the file has been read, from 0 to 1: for a progress display. */
+double trace_position(const struct trace_reader *reader);
 void trace_close(struct trace_reader *reader);
 
 /*

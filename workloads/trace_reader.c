@@ -112,6 +112,15 @@ const struct trace_info *trace_info(const struct trace_reader *reader)
 	return &reader->info;
 }
 
+double trace_position(const struct trace_reader *reader)
+{
+	struct stat st;
+
+	if (fstat(reader->io.fd, &st) || !st.st_size)
+		return 1;
+	return (double)reader->io.offset / (double)st.st_size;
+}
+
 static int reader_fail(struct trace_reader *reader, const char *reason)
 {
 	return trace_fail(&reader->error, reader->path, reader->io.frame, "%s", reason);

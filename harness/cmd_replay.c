@@ -1,0 +1,383 @@
+/*
+ * vmabench replay - recorded programs once more, over each index, in lockstep
+ *
+ * The trace is decoded once; every index has a world of its own that follows
+ * it.  After each event all worlds must have given the same answers so far, so
+ * that an index that goes wrong is caught at the event where it does.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/event_text.h"
+#include "harness/index_list.h"
+#include "harness/progress.h"
+#include "harness/replay.h"
+#include "harness/verb.h"
+
+struct arguments {
+	struct index_list indexes;
+	struct replay_options options;
+	bool json, strict, quiet;
+	uint64_t verify_every;
+	uint64_t show;                  /* differences to print for each trace */
+	uint64_t shown;
+	char **files;
+	int nfiles;
+};
+
+/* ---- differences ---- */
+
+static void show_difference(const struct replay_difference *difference, void *arg)
+{
+	struct arguments *args = arg;
+
+	if (args->shown++ >= args->show)
+		return;
+	if (!difference->recorded) {
+		fprintf(stderr, "event %" PRIu64 ": %s\n", difference->event, difference->text);
+		return;
+	}
+	fprintf(stderr, "event %" PRIu64 ": ", difference->event);
+	event_print(stderr, difference->recorded);
+	fputs("  but ours is ", stderr);
+	event_print_result(stderr, difference->result);
+	fputc('\n', stderr);
+}
+
+/* ---- one trace ---- */
+
+struct session {
+	const char *path;
+	struct trace_reader *reader;
+	struct replay_world *world[INDEX_LIST_MAX];
+	unsigned n;
+	uint64_t hash[INDEX_LIST_MAX];
+};
+
+static int session_open(struct session *s, struct arguments *args)
+{
+	struct trace_error error;
+
+	s->reader = trace_open(s->path, &error);
+	if (!s->reader) {
+		trace_error_print(&error);
+		return STATUS_BAD_INPUT;
+	}
+	for (s->n = 0; s->n < args->indexes.n; s->n++) {
+		struct replay_options options = args->options;
+
+		if (s->n == 0)          /* one of them tells; they all agree or the replay fails */
+			options.on_difference = show_difference;
+		options.arg = args;
+		s->world[s->n] = replay_create(args->indexes.ops[s->n], trace_info(s->reader),
+					       &options);
+		if (!s->world[s->n]) {
+			fprintf(stderr, "%s: out of memory\n", s->path);
+			return STATUS_BAD_INPUT;
+		}
+	}
+	return STATUS_OK;
+}
+
+static void session_close(struct session *s)
+{
+	while (s->n)
+		replay_destroy(s->world[--s->n]);
+	if (s->reader)
+		trace_close(s->reader);
+}
+
+static int session_event(struct session *s, const struct arguments *args,
+			 const struct trace_event *event)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (replay_event(s->world[i], event)) {
+			fprintf(stderr, "%s: event %" PRIu64 ": out of memory\n", s->path,
+				replay_counts(s->world[i])->events);
+			return STATUS_BAD_INPUT;
+		}
+	}
+	for (unsigned i = 1; i < s->n; i++) {
+		if (replay_hash(s->world[i]) == replay_hash(s->world[0]))
+			continue;
+		fprintf(stderr, "%s: event %" PRIu64 " (%s): %s and %s no longer agree\n", s->path,
+			replay_counts(s->world[0])->events, trace_kind_name(event->kind),
+			args->indexes.ops[0]->name, args->indexes.ops[i]->name);
+		return STATUS_DIFFERENCE;
+	}
+	return STATUS_OK;
+}
+
+static int session_verify(struct session *s, const struct arguments *args)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		const char *wrong = replay_verify(s->world[i], stderr);
+
+		if (!wrong)
+			continue;
+		fprintf(stderr, "%s: event %" PRIu64 ": %s: %s is wrong\n", s->path,
+			replay_counts(s->world[i])->events, args->indexes.ops[i]->name, wrong);
+		return STATUS_DIFFERENCE;
+	}
+	return STATUS_OK;
+}
+
+static int session_run(struct session *s, const struct arguments *args)
+{
+	struct trace_error error;
+	struct trace_event event;
+	struct progress progress;
+	uint64_t events = 0;
+	int more, status = STATUS_OK;
+
+	progress_begin(&progress, true);
+	while ((more = trace_next(s->reader, &event, &error)) > 0) {
+		status = session_event(s, args, &event);
+		events++;
+		if (!status && args->verify_every && events % args->verify_every == 0)
+			status = session_verify(s, args);
+		if (status)
+			break;
+		if (events % 4096 == 0)
+			progress_at(&progress, trace_position(s->reader), "replay of %s", s->path);
+	}
+	progress_clear(&progress);
+	if (more < 0) {
+		trace_error_print(&error);
+		return STATUS_BAD_INPUT;
+	}
+	return status;
+}
+
+static int session_finish(struct session *s, const struct arguments *args)
+{
+	int status = STATUS_OK;
+
+	for (unsigned i = 0; i < s->n; i++)
+		s->hash[i] = replay_finish(s->world[i]);
+	for (unsigned i = 1; i < s->n; i++) {
+		if (s->hash[i] == s->hash[0])
+			continue;
+		fprintf(stderr, "%s: state hash of %s %016" PRIx64 ", of %s %016" PRIx64 "\n",
+			s->path, args->indexes.ops[0]->name, s->hash[0],
+			args->indexes.ops[i]->name, s->hash[i]);
+		status = STATUS_DIFFERENCE;
+	}
+	return status;
+}
+
+/* ---- what it came to ---- */
+
+static bool all_equal(const struct replay_counts *c)
+{
+	return c->results.equal == c->results.compared && c->layouts.equal == c->layouts.compared;
+}
+
+static void print_faults(const struct machine *m)
+{
+	const struct fault_counters *f = &m->faults;
+
+	printf("  faults: anonymous %" PRIu64 " zero, %" PRIu64 " write; file %" PRIu64 " read, %"
+	       PRIu64 " shared write, %" PRIu64 " copied; after fork %" PRIu64 " copied, %" PRIu64
+	       " reused; zero page replaced %" PRIu64 "; spurious %" PRIu64 "; refused %" PRIu64
+	       "; stack grown %" PRIu64 "\n",
+	       f->anon_zero, f->anon_write, f->file_read, f->file_shared_write, f->file_cow,
+	       f->cow_copy, f->cow_reuse, f->cow_zero, f->spurious, f->segv + f->sigbus,
+	       f->stack_growth);
+	printf("  page tables: allocated by level");
+	for (unsigned level = 0; level < m->config.pagetable_levels; level++)
+		printf(" %" PRIu64, m->pt.tables_allocated[level]);
+	printf("; entries touched %" PRIu64 ", copied %" PRIu64 "; TLB flushes %" PRIu64
+	       " of %" PRIu64 " pages\n",
+	       m->pt.entries_touched, m->pt.entries_copied, m->pt.tlb_flushes, m->pt.tlb_pages);
+	printf("  find_vma: %" PRIu64 " calls, %.1f %% answered by the cache\n", m->finds.calls,
+	       m->finds.calls ? 100.0 * (double)m->finds.cache_hits / (double)m->finds.calls : 0.0);
+}
+
+static void print_counts(const struct session *s, const struct replay_counts *c)
+{
+	printf("%s: %" PRIu64 " events, %" PRIu64 " system calls, %" PRIu64 " faults%s; %" PRIu64
+	       " tasks, %" PRIu64 " address spaces, at most %" PRIu64 " VMAs in one\n",
+	       s->path, c->events, c->syscalls, c->faults,
+	       trace_info(s->reader)->faults ? "" : " (missing from the recording)", c->tasks, c->mms,
+	       c->peak_vmas);
+	if (!trace_info(s->reader)->faults)
+		printf("  without faults, how far stacks grew is not compared, and merges that "
+		       "depend on what was written may differ\n");
+	if (c->random_placements)
+		printf("  MAP_32BIT under ASLR: %" PRIu64 " random placements followed, not compared\n",
+		       c->random_placements);
+	if (c->not_modelled)
+		printf("  not modelled: %" PRIu64 " calls whose effect is left out\n", c->not_modelled);
+	if (c->faults_without_mm)
+		printf("  faults of tasks that had left their mm: %" PRIu64 "\n", c->faults_without_mm);
+	if (c->bad_events)
+		printf("  events that contradict the trace: %" PRIu64 "\n", c->bad_events);
+}
+
+/* The last line: key=value, easy to parse. */
+static void print_summary(const struct session *s, const struct arguments *args, int status)
+{
+	const struct replay_counts *c = replay_counts(s->world[0]);
+
+	printf("replay index=");
+	for (unsigned i = 0; i < s->n; i++)
+		printf("%s%s", i ? "," : "", args->indexes.ops[i]->name);
+	printf(" hash=%016" PRIx64 " agree=%s results=%" PRIu64 "/%" PRIu64 " placements=%" PRIu64
+	       "/%" PRIu64 " layouts=%" PRIu64 "/%" PRIu64 " not_modelled=%" PRIu64 " file=%s\n",
+	       s->hash[0], status ? "no" : "yes", c->results.equal, c->results.compared,
+	       c->placements.equal, c->placements.compared, c->layouts.equal, c->layouts.compared,
+	       c->not_modelled, s->path);
+}
+
+static json_t *json_tally(const struct replay_tally *tally)
+{
+	return json_pack("{s:I, s:I}", "compared", (json_int_t)tally->compared, "equal",
+			 (json_int_t)tally->equal);
+}
+
+static void print_json(const struct session *s, const struct arguments *args, int status)
+{
+	const struct replay_counts *c = replay_counts(s->world[0]);
+	json_t *indexes = json_array(), *root;
+	char hash[32];
+
+	for (unsigned i = 0; i < s->n; i++) {
+		snprintf(hash, sizeof(hash), "%016" PRIx64, s->hash[i]);
+		json_array_append_new(indexes, json_pack("{s:s, s:s}", "index",
+							 args->indexes.ops[i]->name, "hash", hash));
+	}
+	root = json_pack("{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}",
+			 "file", s->path, "agree", status == STATUS_OK, "indexes", indexes,
+			 "events", (json_int_t)c->events, "syscalls", (json_int_t)c->syscalls,
+			 "faults", (json_int_t)c->faults, "tasks", (json_int_t)c->tasks,
+			 "mms", (json_int_t)c->mms, "peak_vmas", (json_int_t)c->peak_vmas,
+			 "results", json_tally(&c->results), "placements", json_tally(&c->placements),
+			 "layouts", json_tally(&c->layouts),
+			 "random_placements", (json_int_t)c->random_placements,
+			 "not_modelled", (json_int_t)c->not_modelled,
+			 "bad_events", (json_int_t)c->bad_events);
+	json_dumpf(root, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(root);
+}
+
+static int replay_file_of(struct arguments *args, const char *path)
+{
+	struct session s = { .path = path };
+
+	args->shown = 0;
+	int status = session_open(&s, args);
+	if (!status)
+		status = session_run(&s, args);
+	if (status) {
+		session_close(&s);
+		return status;
+	}
+	status = session_finish(&s, args);
+	const struct replay_counts *c = replay_counts(s.world[0]);
+	if (args->shown > args->show)
+		fprintf(stderr, "... and %" PRIu64 " differences more (--show N)\n",
+			args->shown - args->show);
+	if (args->json) {
+		print_json(&s, args, status);
+	} else {
+		if (!args->quiet) {
+			print_counts(&s, c);
+			print_faults(replay_machine(s.world[0]));
+		}
+		print_summary(&s, args, status);
+	}
+	if (!status && args->strict && !all_equal(c))
+		status = STATUS_DIFFERENCE;
+	session_close(&s);
+	return status;
+}
+
+/* ---- command line ---- */
+
+enum { OPT_NO_CACHE = 256, OPT_LEVELS, OPT_JSON, OPT_STRICT, OPT_SHOW, OPT_VERIFY };
+
+static const struct argp_option options[] = {
+	{ "index", 'i', "A,B", 0, "indexes to replay over, in lockstep (default: all but null)", 0 },
+	{ "json", OPT_JSON, 0, 0, "one JSON object a trace, on a line of its own", 0 },
+	{ "quiet", 'q', 0, 0, "the last line only", 0 },
+	{ "strict", OPT_STRICT, 0, 0, "differences from the recording make the exit status 1", 0 },
+	{ "show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0 },
+	{ "verify", OPT_VERIFY, "N", 0, "check every address space and index after each N events", 0 },
+	{ "no-find-cache", OPT_NO_CACHE, 0, 0, "find_vma always asks the index", 0 },
+	{ "levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *args = state->input;
+
+	switch (key) {
+	case 'i':
+		if (index_list_parse(&args->indexes, arg))
+			argp_failure(state, STATUS_BAD_INPUT, 0, "%s", args->indexes.error);
+		return 0;
+	case 'q':
+		args->quiet = true;
+		return 0;
+	case OPT_JSON:
+		args->json = true;
+		return 0;
+	case OPT_STRICT:
+		args->strict = true;
+		return 0;
+	case OPT_SHOW:
+		args->show = strtoull(arg, NULL, 0);
+		return 0;
+	case OPT_VERIFY:
+		args->verify_every = strtoull(arg, NULL, 0);
+		return 0;
+	case OPT_NO_CACHE:
+		args->options.find_cache = false;
+		return 0;
+	case OPT_LEVELS:
+		args->options.pagetable_levels = (unsigned)strtoul(arg, NULL, 0);
+		if (args->options.pagetable_levels != 4 && args->options.pagetable_levels != 5)
+			argp_error(state, "--levels is 4 or 5, not '%s'", arg);
+		return 0;
+	case ARGP_KEY_ARGS:
+		args->files = state->argv + state->next;
+		args->nfiles = state->argc - state->next;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no trace given");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "FILE...",
+	.doc = "Replays recorded programs through the emulated mm over each index.\v"
+	       "Every recorded result is compared, and the layout of each address space at its "
+	       "end. Exit status: 0 all indexes agree, 1 they do not (or --strict and the kernel "
+	       "differs), 2 a file cannot be read.",
+};
+
+int cmd_replay(int argc, char **argv)
+{
+	struct arguments args = { .show = 10 };
+	int status = STATUS_OK;
+
+	replay_options_default(&args.options);
+	if (argp_parse(&argp, argc, argv, 0, NULL, &args))
+		return STATUS_BAD_INPUT;
+	if (!args.indexes.n)
+		index_list_all(&args.indexes);
+	for (int i = 0; i < args.nfiles; i++)
+		status = max(status, replay_file_of(&args, args.files[i]));
+	return status;
+}

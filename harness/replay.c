@@ -1,0 +1,364 @@
+/*
+ * replay - the world: tasks, files, faults, and which event goes where
+ */
+#include "harness/replay_internal.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hash.h"
+
+/* Physical memory of an emulated machine: no trace may take more of the host than this allows. */
+#define MAX_PAGES (64UL << 20)
+
+void replay_options_default(struct replay_options *options)
+{
+	*options = (struct replay_options){
+		.find_cache = true, .pagetable_levels = 4, .digest = true,
+	};
+}
+
+/* ---- made and ended ---- */
+
+static int thp_mode(const char *setting)
+{
+	if (!setting || strstr(setting, "never"))
+		return THP_NEVER;
+	return strstr(setting, "always") ? THP_ALWAYS : THP_MADVISE;
+}
+
+static void config_from(struct config *config, const struct trace_info *info,
+			const struct replay_options *options)
+{
+	config_default(config);
+	if (info->task_size)
+		config->task_size = info->task_size;
+	config->mmap_min_addr = PAGE_ALIGN(info->mmap_min_addr);
+	config->stack_guard_gap = info->stack_guard_gap << PAGE_SHIFT;
+	config->max_map_count = info->max_map_count;
+	config->overcommit = (unsigned)info->overcommit;
+	config->legacy_layout = info->legacy_layout;
+	config->thp = thp_mode(info->thp);
+	config->shmem_thp = info->shmem_thp && *info->shmem_thp &&
+			    !strstr(info->shmem_thp, "never") && !strstr(info->shmem_thp, "deny");
+	config->find_cache = options->find_cache;
+	config->pagetable_levels = options->pagetable_levels;
+	config->rlimit_stack = info->rlimit_stack;
+	config->rlimit_as = info->rlimit_as;
+	config->rlimit_data = info->rlimit_data;
+}
+
+struct replay_world *replay_create(const struct vma_index_ops *ops, const struct trace_info *info,
+				   const struct replay_options *options)
+{
+	struct replay_world *world = calloc(1, sizeof(*world));
+	struct config config;
+
+	if (!world)
+		return NULL;
+	config_from(&config, info, options);
+	world->info = *info;
+	world->options = *options;
+	world->hash = HASH_START;
+	world->machine = machine_create(ops, &config, MAX_PAGES);
+	if (!world->machine)
+		goto fail;
+	struct inode *inode = inode_create(world->machine, ~0UL, FILE_SPECIAL, NULL);
+	if (!inode)
+		goto fail;
+	world->special = file_open(world->machine, inode, 0, true, false);
+	inode_put(world->machine, inode);
+	if (world->special)
+		return world;
+fail:
+	replay_destroy(world);
+	return NULL;
+}
+
+void replay_destroy(struct replay_world *world)
+{
+	if (!world)
+		return;
+	for (size_t i = 0; i < world->ntasks; i++) {
+		if (world->tasks[i].tsk.mm)
+			mmput(world->tasks[i].tsk.mm);
+	}
+	fput(world->special);
+	for (size_t i = 0; i < world->nfiles; i++)
+		fput(world->files[i]);
+	for (size_t i = 0; i < world->ninodes; i++) {
+		if (world->inodes[i])
+			inode_put(world->machine, world->inodes[i]);
+	}
+	machine_destroy(world->machine);
+	free(world->layout.vmas);
+	free(world->tasks);
+	free(world->files);
+	free(world->inodes);
+	free(world);
+}
+
+/* A zeroed table reaches up to number afterwards: 0 or -ENOMEM. */
+static int reach(void **table, size_t *n, size_t size, uint64_t number)
+{
+	if (number < *n)
+		return 0;
+
+	size_t room = max((size_t)number + 1, *n * 2);
+	char *grown = realloc(*table, room * size);
+	if (!grown)
+		return -ENOMEM;
+	memset(grown + *n * size, 0, (room - *n) * size);
+	*table = grown;
+	*n = room;
+	return 0;
+}
+
+void replay_difference(struct replay_world *world, const struct trace_event *recorded,
+		       int64_t result, const char *text)
+{
+	struct replay_difference difference = {
+		.event = world->counts.events, .recorded = recorded, .result = result, .text = text,
+	};
+
+	if (world->options.on_difference)
+		world->options.on_difference(&difference, world->options.arg);
+}
+
+/* ---- files ---- */
+
+struct file *replay_file(const struct replay_world *world, uint64_t number)
+{
+	return number < world->nfiles ? world->files[number] : NULL;
+}
+
+/* Which file systems place mappings so that huge pages fit. */
+static enum file_kind kind_on(uint64_t magic)
+{
+	switch (magic) {
+	case TMPFS_MAGIC:
+		return FILE_SHMEM;
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+		return FILE_REGULAR;
+	default:
+		return FILE_PLAIN;
+	}
+}
+
+static enum file_kind file_kind(uint64_t magic, uint64_t mode, const char *path)
+{
+	if (S_ISREG(mode))
+		return kind_on(magic);
+	if (S_ISCHR(mode))
+		return strcmp(path, "/dev/zero") ? FILE_DEVICE : FILE_ZERO;
+	return S_ISBLK(mode) ? FILE_PLAIN : FILE_NO_MMAP;
+}
+
+static int open_file(struct replay_world *world, const struct trace_event *event)
+{
+	uint64_t number = event->arg[0], ino = event->arg[1], access = event->arg[4] & 3;
+	struct inode **inode;
+
+	if (reach((void **)&world->files, &world->nfiles, sizeof(*world->files), number) ||
+	    reach((void **)&world->inodes, &world->ninodes, sizeof(*world->inodes), ino))
+		return -ENOMEM;
+	if (world->files[number]) {
+		world->counts.bad_events++;
+		return 0;
+	}
+	inode = &world->inodes[ino];
+	if (!*inode)
+		*inode = inode_create(world->machine, ino,
+				      file_kind(event->arg[2], event->arg[3], event->name),
+				      event->name);
+	if (*inode)
+		world->files[number] = file_open(world->machine, *inode, number, access != 1,
+						 access != 0);
+	return world->files[number] ? 0 : -ENOMEM;
+}
+
+/* ---- tasks ---- */
+
+static struct replay_task *task_of(const struct replay_world *world, uint64_t number)
+{
+	return number < world->ntasks ? &world->tasks[number] : NULL;
+}
+
+struct mm_struct *replay_mm(const struct replay_world *world, uint32_t task)
+{
+	return task < world->ntasks ? world->tasks[task].tsk.mm : NULL;
+}
+
+struct replay_task *replay_task_born(struct replay_world *world, uint64_t number)
+{
+	if (reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number))
+		return NULL;
+
+	struct replay_task *task = &world->tasks[number];
+	if (!task->alive)
+		world->counts.tasks++;
+	task->alive = true;
+	return task;
+}
+
+static int do_fork(struct replay_world *world, const struct trace_event *event)
+{
+	uint64_t number = event->arg[0];
+	struct replay_task *child, *parent;
+
+	if (!number)    /* it failed */
+		return 0;
+	child = replay_task_born(world, number);
+	if (!child || !replay_task_born(world, event->task))
+		return -ENOMEM;
+	child = task_of(world, number);
+	parent = task_of(world, event->task);
+	if (child->tsk.mm) {
+		world->counts.bad_events++;
+		return 0;
+	}
+	if (parent->tsk.mm && !(event->arg[1] & CLONE_VM))
+		world->counts.mms++;
+	return copy_mm(event->arg[1], &child->tsk, &parent->tsk);
+}
+
+void replay_digest(struct replay_world *world, struct mm_struct *mm)
+{
+	if (mm->mm_users == 1 && world->options.digest)
+		world->hash = mm_hash(mm, world->hash);
+}
+
+static void leave_mm(struct replay_world *world, struct replay_task *task)
+{
+	struct mm_struct *mm = task->tsk.mm;
+
+	if (!mm)
+		return;
+	replay_digest(world, mm);
+	task->tsk.mm = NULL;
+	mmput(mm);
+}
+
+static void do_exit(struct replay_world *world, const struct trace_event *event)
+{
+	struct replay_task *task = task_of(world, event->task);
+
+	if (!task)
+		return;
+	leave_mm(world, task);
+	task->alive = false;
+}
+
+/* ---- faults ---- */
+
+static int do_fault(struct replay_world *world, const struct trace_event *event)
+{
+	struct mm_struct *mm = replay_mm(world, event->task);
+	unsigned flags = (event->arg[1] & TRACE_FAULT_WRITE ? FAULT_FLAG_WRITE : 0) |
+			 (event->arg[1] & TRACE_FAULT_INSTR ? FAULT_FLAG_INSTRUCTION : 0);
+
+	world->counts.faults++;
+	if (!mm) {
+		world->counts.faults_without_mm++;
+		return 0;
+	}
+	int err = handle_mm_fault(mm, event->arg[0], flags);
+	world->hash = hash_add(world->hash, (uint64_t)err);
+	return err == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* ---- events ---- */
+
+static int do_call(struct replay_world *world, const struct trace_event *event)
+{
+	struct mm_struct *mm = replay_mm(world, event->task);
+
+	world->counts.syscalls++;
+	if (!mm) {
+		world->counts.bad_events++;
+		return 0;
+	}
+	return replay_call(world, mm, event);
+}
+
+int replay_event(struct replay_world *world, const struct trace_event *event)
+{
+	world->counts.events++;
+	switch (event->kind) {
+	case TRACE_FILE:
+		return open_file(world, event);
+	case TRACE_FORK:
+		return do_fork(world, event);
+	case TRACE_EXEC:
+		world->exec = *event;
+		return replay_task_born(world, event->task) ? 0 : -ENOMEM;
+	case TRACE_EXIT:
+		do_exit(world, event);
+		return 0;
+	case TRACE_LAYOUT:
+		return replay_layout_begin(world, event);
+	case TRACE_VMA:
+		return replay_layout_vma(world, event);
+	case TRACE_FAULT:
+		return do_fault(world, event);
+	default:
+		return do_call(world, event);
+	}
+}
+
+uint64_t replay_hash(const struct replay_world *world)
+{
+	return world->hash;
+}
+
+static void hash_counters(struct replay_world *world)
+{
+	const struct fault_counters *f = &world->machine->faults;
+	const struct pt_counters *pt = &world->machine->pt;
+	const uint64_t numbers[] = {
+		f->anon_zero, f->anon_write, f->file_read, f->file_shared_write, f->file_cow,
+		f->cow_copy, f->cow_zero, f->cow_reuse, f->spurious, f->stack_growth, f->segv,
+		pt->entries_touched, pt->tlb_flushes, pt->tlb_pages, pt->tables_allocated[0],
+		pt->tables_freed[0], world->machine->peak_vmas,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		world->hash = hash_add(world->hash, numbers[i]);
+}
+
+uint64_t replay_finish(struct replay_world *world)
+{
+	for (size_t i = 0; i < world->ntasks; i++)
+		leave_mm(world, &world->tasks[i]);
+	hash_counters(world);
+	world->counts.peak_vmas = world->machine->peak_vmas;
+	return world->hash;
+}
+
+const struct replay_counts *replay_counts(const struct replay_world *world)
+{
+	return &world->counts;
+}
+
+const struct machine *replay_machine(const struct replay_world *world)
+{
+	return world->machine;
+}
+
+const char *replay_verify(const struct replay_world *world, FILE *report)
+{
+	for (size_t i = 0; i < world->ntasks; i++) {
+		struct mm_struct *mm = world->tasks[i].tsk.mm;
+		const char *wrong = mm ? mm_verify(mm, report) : NULL;
+
+		if (wrong)
+			return wrong;
+	}
+	return NULL;
+}

@@ -1,0 +1,88 @@
+/*
+ * replay - a recorded program once more, in the emulated mm, over one index
+ *
+ * A world is one emulated machine that follows a trace event by event.  Each
+ * recorded result and layout is compared with what the emulation has; where
+ * they differ the difference is counted (and handed to whoever wants to show
+ * it), and the emulation follows the recording, so that one difference does
+ * not become thousands.  No event is skipped.
+ */
+#ifndef HARNESS_REPLAY_H
+#define HARNESS_REPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mm/mm.h"
+#include "workloads/trace.h"
+
+/* How many were compared, and how many agreed. */
+struct replay_tally {
+	uint64_t compared, equal;
+};
+
+struct replay_counts {
+	uint64_t events, syscalls, faults;
+	struct replay_tally results;    /* of system calls: address, 0 or errno */
+	struct replay_tally placements; /* of those: where mmap, mremap, shmat chose the place */
+	struct replay_tally layouts;    /* of an mm when its last task leaves it */
+	uint64_t random_placements;     /* MAP_32BIT under ASLR: random by design, not compared */
+	uint64_t not_modelled;          /* calls that mm has no rule for; their effect is left out */
+	uint64_t faults_without_mm;     /* of tasks that have left theirs */
+	uint64_t tasks, mms;            /* ever */
+	uint64_t peak_vmas;             /* the most in any one mm */
+	uint64_t bad_events;            /* that contradict the trace itself, as a task born twice */
+};
+
+/* A difference between the recording and the emulation, for whoever shows it. */
+struct replay_difference {
+	uint64_t event;                         /* its number, from 1 */
+	const struct trace_event *recorded;     /* NULL when it is about a layout */
+	int64_t result;                         /* the emulation's */
+	const char *text;                       /* in words, where recorded is NULL */
+};
+typedef void (*replay_difference_fn)(const struct replay_difference *difference, void *arg);
+
+struct replay_options {
+	bool find_cache;                /* the cache in front of find_vma */
+	unsigned pagetable_levels;      /* 4 or 5 */
+	bool digest;                    /* compare layouts, digest each mm as it ends; off for timing */
+	replay_difference_fn on_difference;     /* may be NULL */
+	void *arg;
+};
+
+struct replay_world;
+
+/* The usual options: cache, 4 levels, digest, tell nobody. */
+void replay_options_default(struct replay_options *options);
+
+/* A new world for a trace with this header, or NULL when memory is out. */
+must_check struct replay_world *replay_create(const struct vma_index_ops *ops,
+					      const struct trace_info *info,
+					      const struct replay_options *options);
+
+/* The next event: 0, or -ENOMEM when the host's memory is out (then only destroy it). */
+must_check int replay_event(struct replay_world *world, const struct trace_event *event);
+
+/* Digest of all results and of all address spaces that ended so far. */
+uint64_t replay_hash(const struct replay_world *world);
+
+/*
+ * The end of the trace: address spaces that are still alive go into the digest,
+ * which is returned. Only counts, machine and destroy may follow.
+ */
+uint64_t replay_finish(struct replay_world *world);
+
+const struct replay_counts *replay_counts(const struct replay_world *world);
+const struct machine *replay_machine(const struct replay_world *world);
+
+/* The mm of a task, or NULL: for those who look into a world between events. */
+struct mm_struct *replay_mm(const struct replay_world *world, uint32_t task);
+
+/* What mm_verify says of the first address space that contradicts itself, or NULL. */
+const char *replay_verify(const struct replay_world *world, FILE *report);
+
+void replay_destroy(struct replay_world *world);
+
+#endif

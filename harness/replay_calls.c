@@ -1,0 +1,240 @@
+/*
+ * replay_calls - recorded system calls: done once more, and compared
+ */
+#include "harness/replay_internal.h"
+
+#include <errno.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/hash.h"
+#include "mm/mman.h"
+
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#endif
+
+/* What a call did, beside its result. */
+struct outcome {
+	int64_t result;
+	bool placed;            /* the emulation chose the place */
+	bool random;            /* the kernel rolled dice for it */
+	bool unknown;           /* mm has no rule for the result */
+	unsigned long len;      /* of what was placed */
+};
+
+static void call_mmap(struct replay_world *world, struct mm_struct *mm,
+		      const struct trace_event *e, struct outcome *out)
+{
+	unsigned long flags = e->arg[3], offset = e->arg[4];
+	struct file *file = flags & MAP_ANONYMOUS ? NULL : replay_file(world, e->arg[5]);
+
+	out->placed = !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE));
+	out->random = out->placed && (flags & MAP_32BIT) && world->info.aslr;
+	out->len = PAGE_ALIGN(e->arg[1]);
+	if (offset & ~PAGE_MASK)
+		out->result = -EINVAL;
+	else if (!(flags & MAP_ANONYMOUS) && !file)
+		out->result = -EBADF;
+	else
+		out->result = (int64_t)do_mmap(mm, file, e->arg[0], e->arg[1], e->arg[2], flags,
+					       offset >> PAGE_SHIFT);
+}
+
+static void call_mremap(struct mm_struct *mm, const struct trace_event *e, struct outcome *out)
+{
+	out->placed = !(e->arg[3] & MREMAP_FIXED);
+	out->len = PAGE_ALIGN(e->arg[2]);
+	out->result = (int64_t)do_mremap(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3], e->arg[4]);
+}
+
+static void call_shmat(struct replay_world *world, struct mm_struct *mm,
+		       const struct trace_event *e, struct outcome *out)
+{
+	struct file *file = replay_file(world, e->arg[0]);
+
+	out->placed = !e->arg[1];
+	out->len = PAGE_ALIGN(e->arg[3]);
+	out->result = file ? (int64_t)do_shmat(mm, file, e->arg[1], e->arg[2], e->arg[3]) : -EINVAL;
+}
+
+/* PR_SET_MEMORY_MERGE is the one option whose effect on VMAs is known here. */
+static void call_prctl(struct replay_world *world, struct mm_struct *mm,
+		       const struct trace_event *e, struct outcome *out)
+{
+	out->result = e->result;
+	out->unknown = true;
+	if (e->arg[0] == PR_SET_MEMORY_MERGE && e->result == 0) {
+		mm->def_flags &= ~VM_MERGEABLE;
+		if (e->arg[1]) {
+			mm->def_flags |= VM_MERGEABLE;
+			do_madvise(mm, 0, mm->machine->config.task_size, MADV_MERGEABLE);
+		} else {
+			do_madvise(mm, 0, mm->machine->config.task_size, MADV_UNMERGEABLE);
+		}
+	} else if (e->result == 0) {
+		world->counts.not_modelled++;
+	}
+}
+
+static void call_setrlimit(struct mm_struct *mm, const struct trace_event *e, struct outcome *out)
+{
+	out->result = e->result;
+	out->unknown = true;
+	if (e->result)
+		return;
+	switch (e->arg[0]) {
+	case RLIMIT_STACK:
+		mm->rlimit_stack = e->arg[1];
+		break;
+	case RLIMIT_AS:
+		mm->rlimit_as = e->arg[1];
+		break;
+	case RLIMIT_DATA:
+		mm->rlimit_data = e->arg[1];
+		break;
+	default:        /* MEMLOCK binds only those without CAP_IPC_LOCK */
+		break;
+	}
+}
+
+static void call_personality(struct mm_struct *mm, const struct trace_event *e,
+			     struct outcome *out)
+{
+	out->result = e->result;
+	out->unknown = true;
+	if (e->result >= 0 && (uint32_t)e->arg[0] != 0xffffffff)
+		mm->read_implies_exec = e->arg[0] & READ_IMPLIES_EXEC;
+}
+
+static void perform(struct replay_world *world, struct mm_struct *mm,
+		    const struct trace_event *e, struct outcome *out)
+{
+	switch (e->kind) {
+	case TRACE_MMAP:
+		call_mmap(world, mm, e, out);
+		break;
+	case TRACE_MREMAP:
+		call_mremap(mm, e, out);
+		break;
+	case TRACE_SHMAT:
+		call_shmat(world, mm, e, out);
+		break;
+	case TRACE_MUNMAP:
+		out->result = do_munmap(mm, e->arg[0], e->arg[1]);
+		break;
+	case TRACE_MPROTECT:
+		out->result = do_mprotect(mm, e->arg[0], e->arg[1], e->arg[2], (int)e->arg[3]);
+		break;
+	case TRACE_BRK:
+		out->result = (int64_t)do_brk(mm, e->arg[0]);
+		break;
+	case TRACE_MADVISE:
+		out->result = do_madvise(mm, e->arg[0], e->arg[1], (int)e->arg[2]);
+		break;
+	case TRACE_MLOCK:
+		out->result = e->arg[2] & ~(uint64_t)1
+				      ? -EINVAL
+				      : do_mlock(mm, e->arg[0], e->arg[1], e->arg[2] & 1);
+		break;
+	case TRACE_MUNLOCK:
+		out->result = do_munlock(mm, e->arg[0], e->arg[1]);
+		break;
+	case TRACE_MLOCKALL:
+		out->result = do_mlockall(mm, e->arg[0]);
+		break;
+	case TRACE_MUNLOCKALL:
+		out->result = do_munlockall(mm);
+		break;
+	case TRACE_MSEAL:
+		out->result = do_mseal(mm, e->arg[0], e->arg[1], e->arg[2]);
+		break;
+	case TRACE_MBIND:
+		out->result = do_mbind(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3]);
+		break;
+	case TRACE_REMAP_FILE:
+		out->result = do_remap_file_pages(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3],
+						  e->arg[4]);
+		break;
+	case TRACE_SHMDT:
+		out->result = do_shmdt(mm, e->arg[0]);
+		break;
+	case TRACE_UFFD_REGISTER:
+		out->result = userfaultfd_register(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3]);
+		break;
+	case TRACE_UFFD_UNREGISTER:
+		out->result = userfaultfd_unregister(mm, e->arg[0], e->arg[1], e->arg[2]);
+		break;
+	case TRACE_PRCTL:
+		call_prctl(world, mm, e, out);
+		break;
+	case TRACE_SETRLIMIT:
+		call_setrlimit(mm, e, out);
+		break;
+	case TRACE_PERSONALITY:
+		call_personality(mm, e, out);
+		break;
+	default:
+		out->unknown = true;
+		world->counts.not_modelled++;
+	}
+}
+
+/* The emulation chose another place: what it placed goes where the kernel put it. */
+static int follow_placement(struct replay_world *world, struct mm_struct *mm,
+			    const struct trace_event *e, const struct outcome *out)
+{
+	struct trace_event fixed = *e;
+	struct outcome again = { 0 };
+
+	if (IS_ERR_VALUE(e->result) || IS_ERR_VALUE(out->result))
+		return 0;
+	if (e->kind == TRACE_MREMAP) {
+		/* back to front: from where it went to where it should be */
+		do_mremap(mm, (unsigned long)out->result, out->len, out->len,
+			  MREMAP_MAYMOVE | MREMAP_FIXED, (unsigned long)e->result);
+		return 0;
+	}
+	int err = do_munmap(mm, (unsigned long)out->result, out->len);
+	if (err)
+		return err;
+	if (e->kind == TRACE_MMAP) {
+		fixed.arg[0] = (uint64_t)e->result;
+		fixed.arg[3] |= MAP_FIXED;
+	} else {
+		fixed.arg[1] = (uint64_t)e->result;
+	}
+	perform(world, mm, &fixed, &again);
+	return again.result == -ENOMEM ? -ENOMEM : 0;
+}
+
+static void tally(struct replay_tally *tally, bool equal)
+{
+	tally->compared++;
+	tally->equal += equal;
+}
+
+int replay_call(struct replay_world *world, struct mm_struct *mm, const struct trace_event *event)
+{
+	struct outcome out = { 0 };
+
+	perform(world, mm, event, &out);
+	world->hash = hash_add(world->hash, (uint64_t)out.result);
+	if (out.unknown)
+		return 0;
+
+	bool equal = out.result == event->result;
+	bool chosen = out.placed && !IS_ERR_VALUE(event->result);
+	if (out.random && chosen) {
+		world->counts.random_placements++;
+		return equal ? 0 : follow_placement(world, mm, event, &out);
+	}
+	tally(&world->counts.results, equal);
+	if (chosen)
+		tally(&world->counts.placements, equal);
+	if (equal)
+		return 0;
+	replay_difference(world, event, out.result, NULL);
+	return out.placed ? follow_placement(world, mm, event, &out) : 0;
+}

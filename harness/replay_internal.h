@@ -1,0 +1,57 @@
+/*
+ * What replay.c (the world), replay_calls.c (system calls) and replay_layout.c
+ * (recorded layouts) share.
+ */
+#ifndef HARNESS_REPLAY_INTERNAL_H
+#define HARNESS_REPLAY_INTERNAL_H
+
+#include "harness/replay.h"
+
+/* A recorded layout on its way in: its VMA events follow one by one. */
+struct replay_layout {
+	enum trace_layout reason;
+	size_t wanted, n, room;
+	struct vma_layout *vmas;
+};
+
+struct replay_task {
+	struct task_struct tsk;
+	bool alive;
+};
+
+struct replay_world {
+	struct machine *machine;
+	struct trace_info info;         /* its strings are the reader's and not used here */
+	struct replay_options options;
+	struct replay_counts counts;
+	struct replay_task *tasks;      /* by number */
+	struct file **files;            /* by number, NULL where there is none */
+	struct inode **inodes;          /* by number */
+	size_t ntasks, nfiles, ninodes;
+	struct trace_event exec;        /* the exec whose layout is coming */
+	struct replay_layout layout;
+	struct file *special;           /* stands for [vdso], [vvar] and their like */
+	uint64_t hash;
+};
+
+void replay_difference(struct replay_world *world, const struct trace_event *recorded,
+		       int64_t result, const char *text);
+
+/* The open file of that number, NULL if it was never defined. */
+struct file *replay_file(const struct replay_world *world, uint64_t number);
+
+/* The task of that number, born now if it was not; NULL when memory is out. */
+struct replay_task *replay_task_born(struct replay_world *world, uint64_t number);
+
+/* A task is about to leave mm: if it is the last one, what mm is goes into the digest. */
+void replay_digest(struct replay_world *world, struct mm_struct *mm);
+
+/* One system call of a task with an mm: done, compared. 0 or -ENOMEM. */
+must_check int replay_call(struct replay_world *world, struct mm_struct *mm,
+			   const struct trace_event *event);
+
+/* LAYOUT and VMA events, and what follows from them: exec, comparison. 0 or -ENOMEM. */
+must_check int replay_layout_begin(struct replay_world *world, const struct trace_event *event);
+must_check int replay_layout_vma(struct replay_world *world, const struct trace_event *event);
+
+#endif
