@@ -1,0 +1,208 @@
+/*
+ * btree - a B+-tree of ranges: compressed bounds, searched many at once
+ *
+ *	        root          level 2   each entry is a child, seen as one range
+ *	      /      \                  with holes inside
+ *	   node      node     level 1
+ *	  /  |  \    /  \
+ *	leaf=leaf=leaf=leaf   level 0   each entry is a VMA
+ *
+ *	narrow node (an inner one)                      0      16
+ *	  head    base n level wide                     +------+----------------+
+ *	  end     4 bytes each, pages above base        | head | end[0] ...     |
+ *	  start   4 bytes each, pages above base        | end ...               |
+ *	  ptr     4 bytes each, 8-byte units            | start ...             |
+ *	          from tree->origin                     | ptr ...               |
+ *	  gap     4 bytes each, pages (not in a leaf)   | gap ...               |
+ *	  links   prev, next (of a leaf)                +-----------------------+
+ *
+ * A narrow node reaches over less than 2^32 pages (16 TB), and its pointers
+ * over 32 GB: a leaf keeps a VMA in 12 bytes, without touching the VMA.  Where
+ * that does not do, the same node is wide: its arrays stand where they stood,
+ * but each element is the 8 bytes of two, absolute, and there are half as many.
+ *
+ * A search compares a whole line of ends with the key at once.  The pointers
+ * are in lines of their own, asked for at the same time.  Ends that are not in
+ * use are above any key, so that a search need not know n.
+ *
+ * The largest hole inside each child stands beside its bounds, and the hole in
+ * front of it is the distance of two entries: so a node knows all holes between
+ * its first and its last VMA, and an edit changes nothing but the nodes above
+ * it, never a neighbour.  The hole below the first VMA and the one above the
+ * last are the tree's own.
+ *
+ * Invariants
+ *  1. Shape: a child's level is one less than its node's.  A node has at most
+ *     as many entries as its form has room for, and, but for the root, at least
+ *     btree_min(); an inner root has at least 2.
+ *  2. Order: the entries of a node are not empty, disjoint and in address order,
+ *     and the ends that are not in use are above all of them.
+ *  3. A leaf's entry has the bounds of its VMA.
+ *  4. An inner entry starts where its child's first entry starts and ends where
+ *     its last one ends.
+ *  5. An inner entry's gap is the largest hole inside its child.
+ *  6. The links chain all leaves in address order, from leftmost to rightmost.
+ *  7. The tree's counts, bounds and gap are those of what is in it.
+ *
+ * One thread at a time: readers share, a writer is alone.
+ *
+ * Ideas, and how this differs: many keys in a line compared at once, as in
+ * S-trees (Slotin, "Static B-trees") and FAST (Kim et al., SIGMOD 2010), which
+ * do not change; keys as short distances from a base, as prefixes are cut in
+ * prefix B-trees (Bayer and Unterauer, 1977) and Masstree (Mao et al., EuroSys
+ * 2012), but with one compare for the whole rest of the key; several forms of
+ * a node as in ART (Leis et al., ICDE 2013) and HOT (Binna et al., SIGMOD
+ * 2018), but two and of one size; two nodes split into three as in the B*-tree
+ * (Knuth, vol. 3); aggregates beside the keys as in any augmented tree, here of
+ * holes, as rb_subtree_gap and the maple tree of Linux have them.
+ */
+#include "indexes/btree/btree.h"
+
+#include <string.h>
+
+#include "indexes/btree/simd.h"
+
+extern const struct btree_simd btree_simd_scalar;
+#ifdef __x86_64__
+extern const struct btree_simd btree_simd_sse2, btree_simd_avx2, btree_simd_avx512;
+#endif
+#ifdef __aarch64__
+extern const struct btree_simd btree_simd_neon;
+#endif
+
+static const struct btree_simd *const btree_simds[] = {
+#ifdef __x86_64__
+	&btree_simd_avx512,
+	&btree_simd_avx2,
+	&btree_simd_sse2,
+#endif
+#ifdef __aarch64__
+	&btree_simd_neon,
+#endif
+	&btree_simd_scalar,
+};
+
+const struct btree_simd *btree_simd = &btree_simd_scalar;
+
+static int btree_init(struct vma_index *index)
+{
+	(void)index;
+	return 0;
+}
+
+static void btree_destroy(struct vma_index *index)
+{
+	struct btree *tree = btree_of(index);
+
+	if (tree->root)
+		btree_drop(tree, tree->root);
+	btree_pool_trim(tree, 0);
+}
+
+/* ---- the cursor: node and slot; slot n behind the last VMA, ~0 before the first ---- */
+
+static struct vm_area_struct *btree_stand(struct vma_cursor *cursor, struct btree_node *leaf,
+					  unsigned long slot)
+{
+	const struct btree *tree = (const struct btree *)cursor->index;
+
+	cursor->node = leaf;
+	cursor->slot = slot;
+	cursor->vma = slot < leaf->n ? btree_ptr(tree, leaf, 0, slot) : NULL;
+	return cursor->vma;
+}
+
+static struct vm_area_struct *btree_next(struct vma_cursor *cursor)
+{
+	struct btree_node *leaf = cursor->node, *next;
+
+	if (!leaf)
+		return NULL;
+	if (cursor->slot + 1 < leaf->n)
+		return btree_stand(cursor, leaf, cursor->slot + 1);
+	next = btree_links(leaf)->next;
+	if (!next)
+		return btree_stand(cursor, leaf, leaf->n);
+	if (btree_links(next)->next)
+		__builtin_prefetch(btree_links(next)->next);
+	return btree_stand(cursor, next, 0);
+}
+
+static struct vm_area_struct *btree_prev(struct vma_cursor *cursor)
+{
+	struct btree_node *leaf = cursor->node, *prev;
+
+	if (!leaf || cursor->slot == ~0UL)
+		return NULL;
+	if (cursor->slot)
+		return btree_stand(cursor, leaf, cursor->slot - 1);
+	prev = btree_links(leaf)->prev;
+	if (!prev)
+		return btree_stand(cursor, leaf, ~0UL);
+	return btree_stand(cursor, prev, prev->n - 1);
+}
+
+static void btree_footprint(const struct vma_index *index, struct vma_footprint *footprint)
+{
+	const struct btree *tree = btree_of(index);
+	size_t leaves = tree->nodes[BTREE_LEAF] + tree->pooled[BTREE_LEAF];
+	size_t inner = tree->nodes[BTREE_INNER] + tree->pooled[BTREE_INNER];
+
+	*footprint = (struct vma_footprint){
+		.vmas = tree->vmas,
+		.nodes = tree->nodes[BTREE_LEAF] + tree->nodes[BTREE_INNER],
+		.bytes = sizeof(*tree) + leaves * BTREE_LEAF_SIZE + inner * BTREE_INNER_SIZE,
+		.height = tree->root ? tree->root->level + 1 : 0,
+	};
+}
+
+/* Its readers are those of the best instruction set, or of the one that was asked for. */
+static struct vma_index_ops btree_ops = {
+	.name = "btree",
+	.summary = "B+-tree: 32-bit bounds searched by SIMD, largest gaps, linked leaves",
+	.abi = VMA_INDEX_ABI,
+	.invariants = BTREE_INVARIANTS,
+	.size = sizeof(struct btree),
+	.init = btree_init,
+	.destroy = btree_destroy,
+	.next = btree_next,
+	.prev = btree_prev,
+	.reserve = btree_reserve,
+	.commit = btree_commit,
+	.unreserve = btree_unreserve,
+	.build = btree_build,
+	.verify = btree_verify,
+	.corrupt = btree_corrupt,
+	.dump = btree_dump,
+	.footprint = btree_footprint,
+};
+
+/* ---- the instruction set ---- */
+
+const char *btree_simd_name(unsigned i)
+{
+	return i < ARRAY_SIZE(btree_simds) ? btree_simds[i]->name : NULL;
+}
+
+bool btree_set_simd(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(btree_simds); i++) {
+		const struct btree_simd *simd = btree_simds[i];
+
+		if ((strcmp(name, "auto") && strcmp(name, simd->name)) ||
+		    (simd->usable && !simd->usable()))
+			continue;
+		btree_simd = simd;
+		btree_ops.find = simd->find;
+		btree_ops.seek = simd->seek;
+		btree_ops.find_gap = simd->find_gap;
+		return true;
+	}
+	return false;
+}
+
+__attribute__((constructor)) static void btree_register(void)
+{
+	btree_set_simd("auto");
+	vma_index_register(&btree_ops);
+}

@@ -1,0 +1,316 @@
+/*
+ * read.h - the readers of the B+-tree, compiled once for each instruction set
+ *
+ * The file that includes it defines SIMD (the set's name), SIMD_TARGET (the
+ * attribute of each function) and, first of all, the searches that differ:
+ *
+ *	rank32, rank64  how many ends of a narrow or wide node are <= key
+ *	above32         bit i: value[i] > key, for n values; what stands behind
+ *	                them is readable and ignored
+ *	holes32         bit i: start[i] - end[i - 1] > key, alike; bit 0 is junk
+ */
+#include "indexes/btree/btree.h"
+
+#include <errno.h>
+
+#define SIMD_PASTE_(name, simd) btree_##name##_##simd
+#define SIMD_PASTE(name, simd)  SIMD_PASTE_(name, simd)
+#define SIMD_FN(name)           SIMD_PASTE(name, SIMD)
+
+/* The first entry that ends above page, or n. */
+SIMD_TARGET static inline unsigned SIMD_FN(rank)(const struct btree_node *node, unsigned level,
+						 unsigned long page)
+{
+	if (unlikely(node->wide))
+		return SIMD_FN(rank64)(node, level, page);
+
+	unsigned long key = max(page, node->base) - node->base;
+
+	return SIMD_FN(rank32)(node, level, min(key, BTREE_MAX_DELTA));
+}
+
+/* All lines of a leaf that find can want are on their way at once. */
+SIMD_TARGET static inline void SIMD_FN(prefetch)(const struct btree_node *leaf)
+{
+	for (unsigned i = 0; i < BTREE_LEAF_CAP * sizeof(uint32_t); i += 64)
+		__builtin_prefetch((char *)btree_lanes(leaf, 0, BTREE_PTR) + i);
+}
+
+/* The leaf of the first VMA that ends above page, and its slot; there must be one. */
+SIMD_TARGET static inline const struct btree_node *
+SIMD_FN(leaf)(const struct btree *tree, unsigned long page, unsigned *slot)
+{
+	const struct btree_node *node = tree->root;
+
+	for (unsigned level = node->level; level; level--)
+		node = btree_child(tree, node, SIMD_FN(rank)(node, 1, page));
+	SIMD_FN(prefetch)(node);
+	*slot = SIMD_FN(rank)(node, 0, page);
+	return node;
+}
+
+SIMD_TARGET static struct vm_area_struct *SIMD_FN(find)(const struct vma_index *index,
+							unsigned long addr)
+{
+	const struct btree *tree = (const struct btree *)index;
+	const struct btree_node *leaf;
+	unsigned slot;
+
+	if (addr >> PAGE_SHIFT >= tree->last)
+		return NULL;
+	leaf = SIMD_FN(leaf)(tree, addr >> PAGE_SHIFT, &slot);
+	return btree_ptr(tree, leaf, 0, slot);
+}
+
+SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek)(struct vma_cursor *cursor,
+							unsigned long addr)
+{
+	const struct btree *tree = (const struct btree *)cursor->index;
+	const struct btree_node *leaf = tree->rightmost;
+	unsigned slot;
+
+	if (addr >> PAGE_SHIFT < tree->last) {
+		leaf = SIMD_FN(leaf)(tree, addr >> PAGE_SHIFT, &slot);
+		cursor->vma = btree_ptr(tree, leaf, 0, slot);
+		cursor->slot = slot;
+	} else {
+		cursor->vma = NULL;
+		cursor->slot = leaf ? leaf->n : 0;
+	}
+	cursor->node = (void *)leaf;
+	return cursor->vma;
+}
+
+SIMD_TARGET static void SIMD_FN(descend)(const struct btree *tree, unsigned long page,
+					 struct btree_path *path)
+{
+	struct btree_node *node = tree->root;
+	struct btree_step *step = &path->at[node->level];
+
+	for (; step > path->at; step--) {
+		unsigned slot = SIMD_FN(rank)(node, 1, page);
+
+		step->node = node;
+		step->slot = min(slot, node->n - 1u);
+		node = btree_child(tree, node, step->slot);
+	}
+	step->node = node;
+	step->slot = SIMD_FN(rank)(node, 0, page);
+}
+
+/* ---- holes ---- */
+
+/* Bit i: the hole in front of entry i, behind entry i - 1, has at least len pages. */
+SIMD_TARGET static inline uint64_t SIMD_FN(holes)(const struct btree_node *node, unsigned level,
+						  unsigned long len)
+{
+	uint64_t holes = 0;
+
+	if (unlikely(node->wide)) {
+		for (unsigned i = 1; i < node->n; i++) {
+			unsigned long hole = btree_start(node, level, i) -
+					     btree_end(node, level, i - 1);
+
+			holes |= (uint64_t)(hole >= len) << i;
+		}
+		return holes;
+	}
+	if (len > BTREE_MAX_DELTA)
+		return 0;
+	holes = SIMD_FN(holes32)(btree_lanes(node, level, BTREE_START),
+				 btree_lanes(node, level, BTREE_END), node->n, len - 1);
+	return holes & ((1UL << node->n) - 2);
+}
+
+/* Bit i: inside the child of entry i there is a hole of at least len pages. */
+SIMD_TARGET static inline uint64_t SIMD_FN(inside)(const struct btree_node *node,
+						   unsigned long len)
+{
+	uint64_t inside = 0;
+
+	if (unlikely(node->wide)) {
+		for (unsigned i = 0; i < node->n; i++)
+			inside |= (uint64_t)(btree_gap(node, 1, i) >= len) << i;
+		return inside;
+	}
+	if (len > BTREE_MAX_DELTA)
+		return 0;
+	inside = SIMD_FN(above32)(btree_lanes(node, 1, BTREE_GAP), node->n, len - 1);
+	return inside & ((1UL << node->n) - 1);
+}
+
+/* The hole in front of entry i > 0, as the answer. */
+SIMD_TARGET static inline bool SIMD_FN(answer)(const struct btree_node *node, unsigned level,
+					       unsigned i, struct vma_gap *gap)
+{
+	gap->start = btree_end(node, level, i - 1) << PAGE_SHIFT;
+	gap->end = btree_start(node, level, i) << PAGE_SHIFT;
+	return true;
+}
+
+/*
+ * The lowest hole of len pages inside node that is in front of entry from, in
+ * it, or above it; false if there is none.
+ */
+SIMD_TARGET static inline bool SIMD_FN(lowest)(const struct btree *tree,
+					       const struct btree_node *node, unsigned from,
+					       unsigned long len, struct vma_gap *gap)
+{
+	uint64_t holes, inside;
+	unsigned i;
+
+	for (; node->level; node = btree_child(tree, node, i), from = 0) {
+		holes = SIMD_FN(holes)(node, 1, len) >> from << from;
+		inside = SIMD_FN(inside)(node, len) >> from << from;
+		if (!(holes | inside))
+			return false;
+		i = __builtin_ctzl(holes | inside);
+		if (holes >> i & 1)
+			return SIMD_FN(answer)(node, 1, i, gap);
+	}
+	holes = SIMD_FN(holes)(node, 0, len) >> from << from;
+	return holes && SIMD_FN(answer)(node, 0, __builtin_ctzl(holes), gap);
+}
+
+/* The highest one among those in front of entries below nholes and in entries below ninside. */
+SIMD_TARGET static inline bool SIMD_FN(highest)(const struct btree *tree,
+						const struct btree_node *node, unsigned nholes,
+						unsigned ninside, unsigned long len,
+						struct vma_gap *gap)
+{
+	uint64_t holes, inside;
+	unsigned i;
+
+	for (; node->level; node = btree_child(tree, node, i), nholes = ninside = 63) {
+		holes = SIMD_FN(holes)(node, 1, len) & ((1UL << nholes) - 1);
+		inside = SIMD_FN(inside)(node, len) & ((1UL << ninside) - 1);
+		if (!(holes | inside))
+			return false;
+		i = 63 - __builtin_clzl(holes | inside);
+		if (!(inside >> i & 1))
+			return SIMD_FN(answer)(node, 1, i, gap);
+	}
+	holes = SIMD_FN(holes)(node, 0, len) & ((1UL << nholes) - 1);
+	return holes && SIMD_FN(answer)(node, 0, 63 - __builtin_clzl(holes), gap);
+}
+
+/* Whether the part of hole [start, end) in [gap->lo, hi) is long enough; it is the answer then. */
+SIMD_TARGET static inline bool SIMD_FN(clip)(struct vma_gap *gap, unsigned long hi,
+					     unsigned long start, unsigned long end)
+{
+	unsigned long from = max(start, gap->lo), to = min(end, hi);
+
+	if (to <= from || to - from < gap->len)
+		return false;
+	gap->start = start;
+	gap->end = end;
+	return true;
+}
+
+/* The hole in front of where the path leads, as far as it is in the limits. */
+SIMD_TARGET static inline bool SIMD_FN(clip_at)(const struct btree *tree,
+						const struct btree_path *path, unsigned long hi,
+						struct vma_gap *gap)
+{
+	for (unsigned level = 0; level <= tree->root->level; level++) {
+		const struct btree_step *step = &path->at[level];
+
+		if (step->slot)
+			return SIMD_FN(clip)(gap, hi,
+				btree_end(step->node, level, step->slot - 1) << PAGE_SHIFT,
+				btree_start(step->node, level, step->slot) << PAGE_SHIFT);
+	}
+	return SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT);
+}
+
+/*
+ * Upwards.  Only the hole that lo is in can be cut by lo.  Those above it are
+ * searched whole: the lowest that is long enough is the answer, or, if hi
+ * cuts it, there is none.
+ */
+SIMD_TARGET static bool SIMD_FN(gap_up)(const struct btree *tree, struct vma_gap *gap,
+					unsigned long hi)
+{
+	unsigned long len = PAGE_ALIGN(gap->len) >> PAGE_SHIFT, page = gap->lo >> PAGE_SHIFT;
+	struct vma_gap found;
+	struct btree_path path;
+	bool any = false;
+
+	if (page < tree->first) {
+		if (SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT))
+			return true;
+		any = tree->gap >= len && SIMD_FN(lowest)(tree, tree->root, 0, len, &found);
+	} else if (page < tree->last) {
+		SIMD_FN(descend)(tree, page, &path);
+		if (SIMD_FN(clip_at)(tree, &path, hi, gap))
+			return true;
+		if (tree->gap >= len) {
+			for (unsigned i = 0; !any && i <= tree->root->level; i++)
+				any = SIMD_FN(lowest)(tree, path.at[i].node, path.at[i].slot + 1,
+						      len, &found);
+		}
+	}
+	if (any)
+		return SIMD_FN(clip)(gap, hi, found.start, found.end);
+	return SIMD_FN(clip)(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END);
+}
+
+/* Downwards: the mirror image. */
+SIMD_TARGET static bool SIMD_FN(gap_down)(const struct btree *tree, struct vma_gap *gap,
+					  unsigned long hi)
+{
+	unsigned long len = PAGE_ALIGN(gap->len) >> PAGE_SHIFT, page = (hi - 1) >> PAGE_SHIFT;
+	struct vma_gap found;
+	struct btree_path path;
+	bool any = false, passed = false;
+
+	if (page >= tree->last) {
+		if (SIMD_FN(clip)(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END))
+			return true;
+		any = tree->gap >= len && SIMD_FN(highest)(tree, tree->root, 63, 63, len, &found);
+	} else {
+		SIMD_FN(descend)(tree, page, &path);
+		if (SIMD_FN(clip_at)(tree, &path, hi, gap))
+			return true;
+		for (unsigned i = 0; tree->gap >= len && !any && i <= tree->root->level; i++) {
+			unsigned slot = path.at[i].slot;
+
+			any = SIMD_FN(highest)(tree, path.at[i].node, slot + passed, slot, len,
+					       &found);
+			passed |= slot > 0;
+		}
+	}
+	if (any)
+		return SIMD_FN(clip)(gap, hi, found.start, found.end);
+	return SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT);
+}
+
+SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct vma_gap *gap)
+{
+	const struct btree *tree = (const struct btree *)index;
+	unsigned long hi = min(gap->hi, VMA_INDEX_END);
+	bool found;
+
+	if (hi <= gap->lo || hi - gap->lo < gap->len)
+		return -ENOMEM;
+	if (!tree->root)
+		found = SIMD_FN(clip)(gap, hi, 0, VMA_INDEX_END);
+	else if (gap->topdown)
+		found = SIMD_FN(gap_down)(tree, gap, hi);
+	else
+		found = SIMD_FN(gap_up)(tree, gap, hi);
+	return found ? 0 : -ENOMEM;
+}
+
+#define SIMD_STRING_(simd)      #simd
+#define SIMD_STRING(simd)       SIMD_STRING_(simd)
+
+#define SIMD_READERS(usable_fn) \
+	{ \
+		.name = SIMD_STRING(SIMD), \
+		.usable = usable_fn, \
+		.find = SIMD_FN(find), \
+		.seek = SIMD_FN(seek), \
+		.find_gap = SIMD_FN(find_gap), \
+		.descend = SIMD_FN(descend), \
+	}

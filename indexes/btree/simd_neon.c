@@ -1,0 +1,69 @@
+/*
+ * simd_neon - the B+-tree's searches with NEON, which every aarch64 has: 4 bounds at once
+ */
+#ifdef __aarch64__
+
+#include <arm_neon.h>
+
+#include "indexes/btree/btree.h"
+
+#define SIMD            neon
+#define SIMD_TARGET
+
+static inline unsigned btree_rank32_neon(const struct btree_node *node, unsigned level,
+					 uint32_t key)
+{
+	const uint32_t *end = btree_lanes(node, level, BTREE_END);
+	uint32x4_t k = vdupq_n_u32(key), upto = vdupq_n_u32(0);
+
+	for (unsigned i = 0; i < btree_cap(level, false); i += 4)
+		upto = vsubq_u32(upto, vcleq_u32(vld1q_u32(end + i), k));
+	return vaddvq_u32(upto);
+}
+
+static inline unsigned btree_rank64_neon(const struct btree_node *node, unsigned level,
+					 uint64_t key)
+{
+	const uint64_t *end = btree_lanes(node, level, BTREE_END);
+	uint64x2_t k = vdupq_n_u64(key), upto = vdupq_n_u64(0);
+
+	for (unsigned i = 0; i < btree_cap(level, true); i += 2)
+		upto = vsubq_u64(upto, vcleq_u64(vld1q_u64(end + i), k));
+	return vaddvq_u64(upto);
+}
+
+/* Bits 0 to 3: 4 numbers, whether each is above the key. */
+static inline uint64_t btree_above4_neon(uint32x4_t x, uint32x4_t key)
+{
+	static const uint32_t bits[4] = { 1, 2, 4, 8 };
+
+	return vaddvq_u32(vandq_u32(vcgtq_u32(x, key), vld1q_u32(bits)));
+}
+
+static inline uint64_t btree_above32_neon(const uint32_t *value, unsigned n, uint32_t key)
+{
+	uint64_t above = 0;
+
+	for (unsigned i = 0; i < n; i += 4)
+		above |= btree_above4_neon(vld1q_u32(value + i), vdupq_n_u32(key)) << i;
+	return above;
+}
+
+static inline uint64_t btree_holes32_neon(const uint32_t *start, const uint32_t *end, unsigned n,
+					  uint32_t key)
+{
+	uint64_t holes = 0;
+
+	for (unsigned i = 0; i < n; i += 4) {
+		uint32x4_t hole = vsubq_u32(vld1q_u32(start + i), vld1q_u32(end + i - 1));
+
+		holes |= btree_above4_neon(hole, vdupq_n_u32(key)) << i;
+	}
+	return holes;
+}
+
+#include "indexes/btree/read.h"
+
+const struct btree_simd btree_simd_neon = SIMD_READERS(NULL);
+
+#endif

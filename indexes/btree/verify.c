@@ -1,0 +1,277 @@
+/*
+ * verify - the B+-tree's invariants, checked one by one, broken one by one, and shown
+ */
+#include <errno.h>
+#include <stdarg.h>
+
+#include "indexes/btree/btree.h"
+
+/* A check of one invariant at one node: false, and why is on report, if it is broken there. */
+typedef bool (*btree_check_fn)(const struct btree *tree, const struct btree_node *node,
+			       FILE *report);
+
+__attribute__((format(printf, 3, 4))) static bool
+btree_broken(FILE *report, const struct btree_node *node, const char *format, ...)
+{
+	va_list args;
+
+	if (!report)
+		return false;
+	fprintf(report, "btree: node %p: ", (void *)node);
+	va_start(args, format);
+	vfprintf(report, format, args);
+	va_end(args);
+	fputc('\n', report);
+	return false;
+}
+
+static bool btree_check_shape(const struct btree *tree, const struct btree_node *node,
+			      FILE *report)
+{
+	unsigned level = node->level, least = level ? 2 : 1;
+
+	if (level >= BTREE_MAX_HEIGHT)
+		return btree_broken(report, node, "is on level %u", level);
+	if (node != tree->root)
+		least = btree_min(level);
+	if (node->n < least || node->n > btree_cap(level, node->wide))
+		return btree_broken(report, node, "on level %u has %u entries, not %u to %u",
+				    level, node->n, least, btree_cap(level, node->wide));
+	for (unsigned i = 0; level && i < node->n; i++) {
+		const struct btree_node *child = btree_child(tree, node, i);
+
+		if (child->level != level - 1)
+			return btree_broken(report, node, "on level %u has a child on level %u",
+					    level, child->level);
+	}
+	return true;
+}
+
+static bool btree_check_order(const struct btree *tree, const struct btree_node *node,
+			      FILE *report)
+{
+	unsigned level = node->level;
+
+	(void)tree;
+	for (unsigned i = 0; i < node->n; i++) {
+		unsigned long start = btree_start(node, level, i), end = btree_end(node, level, i);
+
+		if (start >= end || end > VMA_INDEX_END >> PAGE_SHIFT)
+			return btree_broken(report, node, "entry %u is [%#lx, %#lx)", i, start, end);
+		if (i && start < btree_end(node, level, i - 1))
+			return btree_broken(report, node, "entry %u overlaps the one before", i);
+	}
+	for (unsigned i = node->n; i < btree_cap(level, node->wide); i++) {
+		unsigned long pad = btree_get(node, level, BTREE_END, i);
+
+		if (pad <= (node->wide ? VMA_INDEX_END >> PAGE_SHIFT : BTREE_MAX_DELTA))
+			return btree_broken(report, node, "end %u, not in use, is %#lx", i, pad);
+	}
+	return true;
+}
+
+static bool btree_check_vmas(const struct btree *tree, const struct btree_node *node,
+			     FILE *report)
+{
+	for (unsigned i = 0; !node->level && i < node->n; i++) {
+		unsigned long start = btree_start(node, 0, i) << PAGE_SHIFT;
+		unsigned long end = btree_end(node, 0, i) << PAGE_SHIFT;
+		const struct vm_area_struct *vma = btree_ptr(tree, node, 0, i);
+
+		if (vma_start(vma) != start || vma_end(vma) != end)
+			return btree_broken(report, node,
+					    "entry %u is [%#lx, %#lx), its VMA [%#lx, %#lx)", i,
+					    start, end, vma_start(vma), vma_end(vma));
+	}
+	return true;
+}
+
+static bool btree_check_bounds(const struct btree *tree, const struct btree_node *node,
+			       FILE *report)
+{
+	unsigned level = node->level;
+
+	for (unsigned i = 0; level && i < node->n; i++) {
+		struct btree_entry child = btree_summary(btree_child(tree, node, i));
+		unsigned long start = btree_start(node, level, i), end = btree_end(node, level, i);
+
+		if (start != child.start || end != child.end)
+			return btree_broken(report, node,
+					    "entry %u is [%#lx, %#lx), its child [%#lx, %#lx)", i,
+					    start, end, child.start, child.end);
+	}
+	return true;
+}
+
+static bool btree_check_gaps(const struct btree *tree, const struct btree_node *node,
+			     FILE *report)
+{
+	for (unsigned i = 0; node->level && i < node->n; i++) {
+		unsigned long inside = btree_largest(btree_child(tree, node, i));
+		unsigned long gap = btree_gap(node, node->level, i);
+
+		if (gap != inside)
+			return btree_broken(report, node, "gap %u is %#lx, inside is %#lx", i, gap,
+					    inside);
+	}
+	return true;
+}
+
+/* Of a leaf: its links to both sides, and whether a leaf without is the outermost. */
+static bool btree_check_links(const struct btree *tree, const struct btree_node *node,
+			      FILE *report)
+{
+	const struct btree_links *links = btree_links(node);
+	unsigned long end = btree_end(node, 0, node->n - 1);
+
+	if (node->level)
+		return true;
+	if (!links->prev != (node == tree->leftmost) || !links->next != (node == tree->rightmost))
+		return btree_broken(report, node, "is not linked as the outermost leaf");
+	if (!links->next != (end == tree->last))
+		return btree_broken(report, node, "is not linked as the last leaf");
+	if (!links->next)
+		return true;
+	if (btree_links(links->next)->prev != node)
+		return btree_broken(report, node, "has a next leaf with another prev");
+	if (btree_simd->find(&tree->index, end << PAGE_SHIFT) !=
+	    btree_ptr(tree, links->next, 0, 0))
+		return btree_broken(report, node, "has a next leaf that is not the next");
+	return true;
+}
+
+static bool btree_walk(const struct btree *tree, const struct btree_node *node,
+		       btree_check_fn check, FILE *report)
+{
+	if (!check(tree, node, report))
+		return false;
+	for (unsigned i = 0; node->level && i < node->n; i++) {
+		if (!btree_walk(tree, btree_child(tree, node, i), check, report))
+			return false;
+	}
+	return true;
+}
+
+static void btree_count(const struct btree *tree, const struct btree_node *node,
+			struct btree *counted)
+{
+	counted->nodes[node->level > 0]++;
+	if (!node->level)
+		counted->vmas += node->n;
+	for (unsigned i = 0; node->level && i < node->n; i++)
+		btree_count(tree, btree_child(tree, node, i), counted);
+}
+
+static bool btree_check_totals(const struct btree *tree, FILE *report)
+{
+	struct btree counted = { .vmas = 0 };
+	struct btree_entry top = { .gap = 0 };
+
+	if (tree->root) {
+		btree_count(tree, tree->root, &counted);
+		top = btree_summary(tree->root);
+	}
+	if (tree->vmas != counted.vmas)
+		return btree_broken(report, tree->root, "%zu VMAs are counted, %zu are there",
+				    tree->vmas, counted.vmas);
+	if (tree->nodes[BTREE_LEAF] != counted.nodes[BTREE_LEAF] ||
+	    tree->nodes[BTREE_INNER] != counted.nodes[BTREE_INNER])
+		return btree_broken(report, tree->root, "%zu + %zu nodes are counted, %zu + %zu are "
+				    "there", tree->nodes[BTREE_LEAF], tree->nodes[BTREE_INNER],
+				    counted.nodes[BTREE_LEAF], counted.nodes[BTREE_INNER]);
+	if (tree->first != top.start || tree->last != top.end || tree->gap != top.gap)
+		return btree_broken(report, tree->root, "the tree is [%#lx, %#lx) with gap %#lx, "
+				    "its root [%#lx, %#lx) with %#lx", tree->first, tree->last,
+				    tree->gap, top.start, top.end, top.gap);
+	return true;
+}
+
+unsigned btree_verify(const struct vma_index *index, FILE *report)
+{
+	static const btree_check_fn checks[] = {
+		btree_check_shape, btree_check_order, btree_check_vmas,
+		btree_check_bounds, btree_check_gaps, btree_check_links,
+	};
+	const struct btree *tree = btree_of(index);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(checks); i++) {
+		if (tree->root && !btree_walk(tree, tree->root, checks[i], report))
+			return i + 1;
+	}
+	return btree_check_totals(tree, report) ? 0 : BTREE_INVARIANTS;
+}
+
+int btree_corrupt(struct vma_index *index, unsigned n)
+{
+	struct btree *tree = btree_of(index);
+	struct btree_node *root = tree->root, *leaf = tree->leftmost;
+	struct btree_entry e;
+
+	if (!root || ((n == 4 || n == 5) && !root->level))
+		return -ENOENT;
+	btree_unpack(tree, root, 0, 1, &e);
+	switch (n) {
+	case 1:
+		leaf->n = 0;
+		return 0;
+	case 2:
+		btree_unpack(tree, leaf, 0, 1, &e);
+		e.end = e.start;
+		btree_set(tree, leaf, 0, 0, &e);
+		return 0;
+	case 3:
+		vma_bounds(btree_ptr(tree, leaf, 0, 0))->vm_end += PAGE_SIZE;
+		return 0;
+	case 4:
+		btree_unpack(tree, root, root->n - 1, root->n, &e);
+		e.start--;
+		if (e.start < btree_end(root, root->level, root->n - 2))
+			e.start += 2;
+		btree_set(tree, root, root->level, root->n - 1, &e);
+		return 0;
+	case 5:
+		e.gap++;
+		btree_set(tree, root, root->level, 0, &e);
+		return 0;
+	case 6:
+		btree_links(leaf)->prev = leaf;
+		return 0;
+	case 7:
+		tree->vmas++;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static void btree_dump_node(const struct btree *tree, const struct btree_node *node, FILE *out)
+{
+	unsigned level = node->level, indent = 2 * (tree->root->level - level);
+
+	fprintf(out, "%*s%s node %p: level %u, %u of %u entries, base %#lx\n", indent, "",
+		node->wide ? "wide" : "narrow", (void *)node, level, node->n,
+		btree_cap(level, node->wide), node->base << PAGE_SHIFT);
+	for (unsigned i = 0; i < node->n; i++) {
+		fprintf(out, "%*s  [%#lx, %#lx)", indent, "",
+			btree_start(node, level, i) << PAGE_SHIFT,
+			btree_end(node, level, i) << PAGE_SHIFT);
+		if (level)
+			fprintf(out, " gap %#lx\n", btree_gap(node, level, i) << PAGE_SHIFT);
+		else
+			fprintf(out, " vma %p\n", btree_ptr(tree, node, level, i));
+		if (level)
+			btree_dump_node(tree, btree_child(tree, node, i), out);
+	}
+}
+
+void btree_dump(const struct vma_index *index, FILE *out)
+{
+	const struct btree *tree = btree_of(index);
+
+	fprintf(out, "btree: %zu VMAs in %zu leaves and %zu inner nodes, %zu + %zu spare, "
+		"[%#lx, %#lx), largest gap %#lx\n",
+		tree->vmas, tree->nodes[BTREE_LEAF], tree->nodes[BTREE_INNER],
+		tree->pooled[BTREE_LEAF], tree->pooled[BTREE_INNER], tree->first << PAGE_SHIFT,
+		tree->last << PAGE_SHIFT, tree->gap << PAGE_SHIFT);
+	if (tree->root)
+		btree_dump_node(tree, tree->root, out);
+}
