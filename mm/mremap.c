@@ -50,11 +50,15 @@ static int check_vma(const struct vm_area_struct *vma, const struct remap *r)
 	const struct mm_struct *mm = vma->vm_mm;
 	unsigned long delta = r->new_len - r->old_len;
 
+	if (vma->vm_flags & VM_SEALED)
+		return -EPERM;
+	if (!to_fixed_place(r) && r->old_len && r->new_len <= r->old_len)
+		return 0;
 	if (!r->old_len && !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE)))
 		return -EINVAL;
 	if ((r->flags & MREMAP_DONTUNMAP) && (vma->vm_flags & (VM_DONTEXPAND | VM_PFNMAP)))
 		return -EINVAL;
-	if (r->old_len > vma->vm_end - r->addr)
+	if (min(r->old_len, r->new_len) > vma->vm_end - r->addr)
 		return -EFAULT;
 	if (r->new_len <= r->old_len)
 		return 0;
@@ -183,27 +187,40 @@ static unsigned long remap_to(struct mm_struct *mm, struct remap *r)
 	return IS_ERR_VALUE(r->new_addr) ? r->new_addr : move_vma(vma, r);
 }
 
-/* G4: several VMAs keep their distances at the fixed place. */
-static unsigned long move_many(struct mm_struct *mm, const struct remap *r)
+/* A file that has its own say in placement moves alone; so do userfaultfd's ranges. */
+static bool may_move_with_others(const struct vm_area_struct *vma)
+{
+	const struct file *file = vma->vm_file;
+
+	return !vma->vm_userfaultfd_ctx &&
+	       (!file || (file->inode->kind != FILE_ZERO && file->inode->kind != FILE_SYSV_SHM));
+}
+
+/* G4: one VMA or several, which keep their distances at the fixed place. */
+static unsigned long remap_move(struct mm_struct *mm, const struct remap *r)
 {
 	unsigned long end = r->addr + r->old_len, addr = r->addr;
-	struct vm_area_struct *vma;
-	int err = do_munmap(mm, r->new_addr, r->new_len);
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+	int err;
 
-	if (err)
-		return (unsigned long)err;
-	while ((vma = find_vma_intersection(mm, addr, end))) {
+	if (!vma)
+		return -EFAULT;
+	while (vma) {
 		struct remap one = *r;
 
 		one.addr = max(addr, vma->vm_start);
 		one.old_len = one.new_len = min(end, vma->vm_end) - one.addr;
 		one.new_addr = r->new_addr + (one.addr - r->addr);
-		if (vma->vm_flags & VM_SEALED)
-			return -EPERM;
+		if ((addr > r->addr || vma->vm_end < end) && !may_move_with_others(vma))
+			return -EFAULT;
 		addr = one.addr + one.old_len;
-		unsigned long result = move_vma(vma, &one);
+		err = check_vma(vma, &one);
+		if (err)
+			return (unsigned long)err;
+		unsigned long result = remap_to(mm, &one);
 		if (IS_ERR_VALUE(result))
 			return result;
+		vma = addr < end ? find_vma_intersection(mm, addr, end) : NULL;
 	}
 	return r->new_addr;
 }
@@ -227,19 +244,14 @@ unsigned long do_mremap(struct mm_struct *mm, unsigned long addr, unsigned long 
 
 	if (err)
 		return (unsigned long)err;
+	if ((flags & MREMAP_FIXED) && r.old_len == r.new_len)
+		return remap_move(mm, &r);
 	vma = vma_lookup(mm, addr);
 	if (!vma)
 		return -EFAULT;
-	if (vma->vm_flags & VM_SEALED)
-		return -EPERM;
-	if ((flags & MREMAP_FIXED) && !(flags & MREMAP_DONTUNMAP) && r.old_len == r.new_len &&
-	    r.old_len > vma->vm_end - addr)
-		return move_many(mm, &r);
-	if (to_fixed_place(&r) || r.new_len > r.old_len || !r.old_len) {
-		err = check_vma(vma, &r);
-		if (err && !(err == -EFAULT && r.old_len > r.new_len))
-			return (unsigned long)err;
-	}
+	err = check_vma(vma, &r);
+	if (err)
+		return (unsigned long)err;
 	if (to_fixed_place(&r))
 		return remap_to(mm, &r);
 	if (r.new_len > r.old_len)
