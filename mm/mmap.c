@@ -59,8 +59,8 @@ static int check_anon_mapping(unsigned long flags, vm_flags_t *vm_flags)
 		*vm_flags |= VM_SHARED | VM_MAYSHARE;
 		return 0;
 	case MAP_DROPPABLE:             /* B4 */
-		if (*vm_flags & (VM_GROWSDOWN | VM_LOCKED))
-			return *vm_flags & VM_LOCKED ? -ENOTSUP : -EINVAL;
+		if (flags & (MAP_GROWSDOWN | MAP_LOCKED))
+			return -EINVAL;
 		*vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
 		return 0;
 	case MAP_PRIVATE:
