@@ -97,7 +97,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 	case MADV_REMOVE:
 		if ((vma->vm_flags & VM_LOCKED) || !vma->vm_file)
 			return -EINVAL;
-		if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+		if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 			return -EACCES;
 		pt_zap(pgd, start, end);
 		return 0;
