@@ -241,9 +241,9 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr)
 		if (is_attach_of(vma, addr, file)) {
 			file = vma->vm_file;    /* compared only, never followed */
 			int err = vma_replace(mm, vma->vm_start, end, NULL, NULL);
-			if (err)
+			if (err == -ENOMEM)
 				return err;
-			result = 0;
+			result = 0;             /* even if it is sealed and stays */
 		}
 		vma = find_vma(mm, end);
 	}
