@@ -524,36 +524,94 @@ static int replace_entry(struct work *work, const struct radix_sub *old, unsigne
 	return 0;
 }
 
-/* True if a region is one leaf and its new pieces are one again, in the same slots. */
-static bool stays_leaf(const struct radix_node *node, const struct region *region)
+/* Copies n pieces from place k of one leaf to place i of another. */
+static void leaf_copy(struct radix_leaf *to, unsigned i, const struct radix_leaf *from, unsigned k,
+		      unsigned n)
 {
-	const struct list *list = &region->list;
+	uint32_t shift = from->base - to->base;
 
-	return region->i == region->j && radix_kind(node->sub[region->i].ref) == RADIX_LEAF &&
-	       list->n > 1 &&
-	       fits_leaf(list->n, list->piece[0].start, list->piece[list->n - 1].end);
+	memcpy(leaf_vmas(to) + i, leaf_vmas(from) + k, n * sizeof(*leaf_vmas(to)));
+	for (unsigned m = 0; m < n; m++)
+		leaf_starts(to)[i + m] = leaf_starts(from)[k + m] + shift;
+	for (unsigned m = 0; m < n; m++)
+		to->end[i + m] = from->end[k + m] + shift;
+}
+
+/*
+ * The most common edit of all: old, a leaf, stays one in its run [start, end)
+ * and neither overflows nor runs low.  1 if so, 0 if it is another case.
+ */
+static int splice_leaf(struct work *work, const struct radix_leaf *old, uint64_t start,
+		       uint64_t end, struct radix_sub *sub)
+{
+	unsigned i = 0, j = old->n, n;
+	struct radix_leaf *leaf;
+	struct list puts;
+	uint64_t first, last;
+
+	puts.n = 0;
+	list_add_puts(&puts, work, start, end);
+	while (i < j && leaf_end(old, i) <= work->lo)
+		i++;
+	while (i < j && leaf_start(old, j - 1) >= work->hi)
+		j--;
+	n = i + puts.n + old->n - j;
+	if (n < LEAF_LOW || n > RADIX_LEAF_MAX)
+		return 0;
+	first = i ? old->base : puts.n ? puts.piece[0].start : leaf_start(old, j);
+	last = j < old->n ? leaf_end(old, old->n - 1)
+	       : puts.n	  ? puts.piece[puts.n - 1].end : leaf_end(old, i - 1);
+	if (!fits_leaf(n, first, last))
+		return 0;
+	leaf = radix_new_leaf(work->radix, work->stage, n);
+	if (!leaf)
+		return -ENOMEM;
+	leaf->base = first;
+	leaf_copy(leaf, 0, old, 0, i);
+	for (unsigned k = 0; k < puts.n; k++) {
+		leaf_starts(leaf)[i + k] = puts.piece[k].start - first;
+		leaf->end[i + k] = puts.piece[k].end - first;
+		leaf_vmas(leaf)[i + k] = puts.piece[k].vma;
+	}
+	leaf_copy(leaf, i + puts.n, old, j, old->n - j);
+	*sub = radix_summary((uintptr_t)leaf + RADIX_LEAF);
+	return 1;
+}
+
+/* Tries that on the node's entry that the window is in: 1 if it was done. */
+static int edit_leaf(struct work *work, const struct radix_sub *old, struct radix_sub *sub)
+{
+	const struct radix_node *node = radix_node(old->ref);
+	unsigned a = run_start(node->heads, node_slot(node, work->lo));
+	unsigned b = run_end(node->heads, a), i = node_entry(node, a);
+	struct radix_sub leaf;
+	int spliced;
+
+	if (radix_kind(node->sub[i].ref) != RADIX_LEAF || node_slot(node, work->hi - 1) >= b)
+		return 0;
+	spliced = splice_leaf(work, radix_leaf(node->sub[i].ref), node_page(node, a),
+			      node_page(node, b), &leaf);
+	if (spliced <= 0)
+		return spliced;
+	return replace_entry(work, old, i, &leaf, 1UL << i, sub) ? -ENOMEM : 1;
 }
 
 /* Edits the subtree old, a node whose range holds all puts, into *sub. */
 static int edit_node(struct work *work, const struct radix_sub *old, struct radix_sub *sub)
 {
 	const struct radix_node *node = radix_node(old->ref);
-	struct radix_sub leaf;
+	int done = edit_leaf(work, old, sub);
 	struct region region;
 	struct draft draft;
 	unsigned a, b;
 
+	if (done)
+		return min(done, 0);
 	if (region_gather(work, node, &region))
 		return -ENOMEM;
 	if (region.left.ref && region.i == region.j)
 		return replace_entry(work, old, region.i, &region.left, 0, sub);
 	region_widen(node, &region);
-	if (stays_leaf(node, &region)) {
-		if (make_leaf(work, &(struct source){ .pieces = region.list.piece }, 0,
-			      region.list.n, 0, RADIX_PAGES, &leaf))
-			return -ENOMEM;
-		return replace_entry(work, old, region.i, &leaf, region.drop, sub);
-	}
 	draft_init(&draft, node->base, node_page(node, RADIX_SLOTS));
 	a = region.a;
 	b = region.b;
