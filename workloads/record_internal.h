@@ -56,7 +56,8 @@ struct layout;
 struct task {
 	pid_t tid, tgid;
 	uint32_t number;                /* in the trace; 0: stopped before its parent's fork was seen */
-	int status;                     /* the stop it is in meanwhile; 0: none yet */
+	int status;                     /* a stop it is in that was not handled yet; 0: none */
+	struct task *again;             /* in the recorder's list of such */
 	struct record_mm *mm;           /* NULL once it is dying */
 	const struct record_call *call; /* in flight or held; NULL: none */
 	bool held, busy;                /* waits in mm->held; counted in mm->busy */
@@ -76,6 +77,7 @@ struct recorder {
 	pid_t first;                    /* the program's own process */
 	int status;                     /* its wait status */
 	uint32_t tasks;                 /* numbers given so far */
+	struct task *again;             /* tasks whose status can be handled now */
 	unsigned forks;                 /* fork calls in flight */
 	unsigned unborn;                /* tasks that have stopped, but have no number yet */
 	pid_t max_tid;                  /* the largest seen */

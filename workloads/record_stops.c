@@ -36,9 +36,20 @@
 
 #define STOPS_PATIENCE 300000000u       /* ns */
 
-/* A task that was killed meanwhile does not obey: its death will be reported. */
-static void stops_resume(const struct task *task, int request, int signal)
+/*
+ * Lets a task go on from the stop that is being handled.  If it was killed
+ * meanwhile, it is in its exit stop now, or dead: that must be seen first.
+ */
+static void stops_resume(struct recorder *r, struct task *task, int request, int signal)
 {
+	int status;
+
+	if (waitpid(task->tid, &status, __WALL | WNOHANG) == task->tid) {
+		task->status = status;
+		task->again = r->again;
+		r->again = task;
+		return;
+	}
 	if (ptrace(request, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
 		perror("vmabench record: ptrace");
 }
@@ -123,7 +134,7 @@ static void call_begin(struct recorder *r, struct task *task)
 
 	if (!wanted) {
 		task->call = NULL;
-		stops_resume(task, PTRACE_CONT, 0);
+		stops_resume(r, task, PTRACE_CONT, 0);
 		return;
 	}
 	if (call_waits(task)) {
@@ -133,7 +144,7 @@ static void call_begin(struct recorder *r, struct task *task)
 	}
 	if (task->call->how == CALL_FORK)
 		r->forks++;
-	stops_resume(task, PTRACE_SYSCALL, 0);
+	stops_resume(r, task, PTRACE_SYSCALL, 0);
 }
 
 static void call_hold(struct task *task)
@@ -206,7 +217,7 @@ static void stop_exec_entry(struct recorder *r, struct task *task)
 	layout_free(task->layout);
 	task->layout = task->mm->users == 1 ? layout_read(r, task) : NULL;
 	queue_mark(r, MARK_CALLS_EXEC, task->tid, task->number);
-	stops_resume(task, PTRACE_SYSCALL, 0);
+	stops_resume(r, task, PTRACE_SYSCALL, 0);
 }
 
 static void stop_entry(struct recorder *r, struct task *task)
@@ -216,12 +227,12 @@ static void stop_entry(struct recorder *r, struct task *task)
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0)
 		return;         /* killed */
 	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP || !r->started) {
-		stops_resume(task, PTRACE_CONT, 0);
+		stops_resume(r, task, PTRACE_CONT, 0);
 		return;
 	}
 	if (info.seccomp.ret_data == CALLS_FOREIGN) {
 		record_missing(r, "system calls of 32-bit programs, which are not recorded");
-		stops_resume(task, PTRACE_CONT, 0);
+		stops_resume(r, task, PTRACE_CONT, 0);
 		return;
 	}
 	task->call = &record_calls[info.seccomp.ret_data];
@@ -231,7 +242,7 @@ static void stop_entry(struct recorder *r, struct task *task)
 	case CALL_MISSING:
 		record_missing(r, task->call->name);
 		task->call = NULL;
-		stops_resume(task, PTRACE_CONT, 0);
+		stops_resume(r, task, PTRACE_CONT, 0);
 		break;
 	case CALL_EXEC:
 		stop_exec_entry(r, task);
@@ -271,7 +282,7 @@ static void stop_return(struct recorder *r, struct task *task)
 	if (task->call && ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) > 0 &&
 	    info.op == PTRACE_SYSCALL_INFO_EXIT)
 		call_returned(r, task, info.exit.rval);
-	stops_resume(task, PTRACE_CONT, 0);
+	stops_resume(r, task, PTRACE_CONT, 0);
 }
 
 /* ---- births ---- */
@@ -291,8 +302,10 @@ static void task_born(struct recorder *r, struct task *parent, pid_t tid, uint64
 	mm_enter(child, flags & CLONE_VM ? parent->mm : mm_new(r));
 	queue_event(r, &event);
 	queue_mark(r, MARK_BIRTH, tid, child->number);
-	if (child->status)
-		stops_handle(r, tid, child->status);
+	if (child->status) {
+		child->again = r->again;
+		r->again = child;
+	}
 }
 
 static uint64_t fork_flags(const struct task *parent, int event)
@@ -310,7 +323,7 @@ static void stop_fork(struct recorder *r, struct task *parent, int event)
 		task_born(r, parent, tid, fork_flags(parent, event));
 		call_end(r, parent);
 	}
-	stops_resume(parent, PTRACE_CONT, 0);
+	stops_resume(r, parent, PTRACE_CONT, 0);
 }
 
 /* The thread group that a stopped task is in, or else its parent process; 0 if it is gone. */
@@ -352,16 +365,19 @@ static void adopt_unborn(struct recorder *r, struct task *parent)
 
 /* ---- deaths ---- */
 
-/* What a call that will not stop at its exit has returned; false if it has not run. */
-static bool call_cut_off(const struct task *task, int64_t *result)
+/*
+ * Has the call of a task in its exit stop been done?  On x86-64 the result's register tells:
+ * it says -ENOSYS until the call has returned.  1 and *result, 0, or -1: nobody knows.
+ */
+static int call_cut_off(const struct task *task, int64_t *result)
 {
 #if defined(__x86_64__)
 	errno = 0;
 	*result = ptrace(PTRACE_PEEKUSER, task->tid, sizeof(long) * RAX, 0);
-	return !errno && *result != -ENOSYS;
+	return errno ? -1 : *result != -ENOSYS;
 #else
 	(void)task, (void)result;
-	return false;
+	return -1;
 #endif
 }
 
@@ -369,17 +385,20 @@ static bool call_cut_off(const struct task *task, int64_t *result)
 static void task_settle_call(struct recorder *r, struct task *task, bool stopped)
 {
 	int64_t result;
+	int done;
 
 	if (!task->call)
 		return;
 	if (task->call->how == CALL_FORK && !task->held) {
 		adopt_unborn(r, task);
 	} else if (task->call->how == CALL_MEMORY && !task->held) {
-		if (stopped && call_cut_off(task, &result)) {
+		done = stopped ? call_cut_off(task, &result) : -1;
+		if (done > 0) {
 			call_returned(r, task, result);
 			return;
 		}
-		record_missing(r, "calls that may not have been done when their task was killed");
+		if (done < 0)
+			record_missing(r, "calls that may have been done when their task was killed");
 	}
 	call_end(r, task);
 }
@@ -462,20 +481,20 @@ static void stop_exec(struct recorder *r, struct task *task)
 	mm_enter(task, mm_new(r));
 	layout_queue_exec(r, task);
 	queue_mark(r, MARK_EXEC, task->tid, task->number);
-	stops_resume(task, PTRACE_CONT, 0);
+	stops_resume(r, task, PTRACE_CONT, 0);
 }
 
 /* ---- all stops ---- */
 
-static void stop_signal(const struct task *task, int event, int signal)
+static void stop_signal(struct recorder *r, struct task *task, int event, int signal)
 {
 	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 		     signal == SIGTTOU;
 
 	if (event == PTRACE_EVENT_STOP)
-		stops_resume(task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
+		stops_resume(r, task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
 	else
-		stops_resume(task, PTRACE_CONT, signal);
+		stops_resume(r, task, PTRACE_CONT, signal);
 }
 
 static void stop_dispatch(struct recorder *r, struct task *task, int status)
@@ -497,17 +516,17 @@ static void stop_dispatch(struct recorder *r, struct task *task, int status)
 	case PTRACE_EVENT_EXIT:
 		if (r->started)
 			task_dies(r, task, true);
-		stops_resume(task, PTRACE_CONT, 0);
+		stops_resume(r, task, PTRACE_CONT, 0);
 		break;
 	default:
 		if (signal == (SIGTRAP | 0x80))
 			stop_return(r, task);
 		else
-			stop_signal(task, event, signal);
+			stop_signal(r, task, event, signal);
 	}
 }
 
-void stops_handle(struct recorder *r, pid_t tid, int status)
+static void stops_take(struct recorder *r, pid_t tid, int status)
 {
 	struct task *task = r->by_tid[tid];
 	bool gone = WIFEXITED(status) || WIFSIGNALED(status);
@@ -529,6 +548,17 @@ void stops_handle(struct recorder *r, pid_t tid, int status)
 		stop_gone(r, task, status);
 	} else {
 		stop_dispatch(r, task, status);
+	}
+}
+
+void stops_handle(struct recorder *r, pid_t tid, int status)
+{
+	stops_take(r, tid, status);
+	while (r->again) {
+		struct task *task = r->again;
+
+		r->again = task->again;
+		stops_take(r, task->tid, task->status);
 	}
 }
 
