@@ -102,8 +102,8 @@ static struct radix_sub leaf_summary(const struct radix_leaf *leaf)
 
 	for (unsigned i = 1; i < leaf->n; i++)
 		inside = max(inside, start[i] - end[i - 1]);
-	return (struct radix_sub){ (uintptr_t)leaf + RADIX_LEAF, leaf->base,
-				   leaf_end(leaf, leaf->n - 1), inside };
+	return (struct radix_sub){(uintptr_t)leaf + RADIX_LEAF, leaf->base,
+				  leaf_end(leaf, leaf->n - 1), inside};
 }
 
 struct radix_sub radix_summary_with(const struct radix_node *node, unsigned i,
@@ -129,7 +129,7 @@ struct radix_sub radix_summary_with(const struct radix_node *node, unsigned i,
 
 struct radix_sub radix_summary(uintptr_t ref)
 {
-	return radix_kind(ref) == RADIX_LEAF ? leaf_summary(radix_leaf(ref))
-					     : radix_summary_with(radix_node(ref), 0,
-								  radix_node(ref)->sub);
+	return radix_kind(ref) == RADIX_LEAF
+		       ? leaf_summary(radix_leaf(ref))
+		       : radix_summary_with(radix_node(ref), 0, radix_node(ref)->sub);
 }

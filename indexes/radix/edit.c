@@ -10,328 +10,39 @@
  * each.  If the edit is the only one reserved, the nodes are not made anew: the
  * entries are patched, by commit.
  */
-#include "indexes/radix/radix.h"
+#include "indexes/radix/make.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-#define LEAF_FULL  40           /* VMAs in each leaf when many are laid out at once */
-#define LEAF_LOW   13           /* a leaf with fewer takes its neighbours in, */
-#define LEAF_MERGE 40           /* up to this many in all */
-#define LIST_MAX   (3 * RADIX_LEAF_MAX)         /* two leaves, puts, neighbours */
-
-/* A VMA, or what of it lies in some range. */
-struct piece {
-	uint64_t start, end;
-	struct vm_area_struct *vma;
-};
-
-/* Pieces in order: in an array of their own, or (pieces is NULL) VMAs as they are. */
-struct source {
-	const struct piece *pieces;
-	struct vm_area_struct *const *vmas;
-};
-
-struct list {
-	unsigned n;
-	struct piece piece[LIST_MAX];
-};
-
-/* A node in the making. */
-struct draft {
-	uint64_t base, heads;
-	unsigned shift, n;
-	struct radix_sub sub[RADIX_SLOTS];
-};
-
-struct work {
-	struct radix *radix;
-	struct radix_stage *stage;
-	bool alone;                     /* no other edit is reserved with this one */
-	uint64_t lo, hi;                /* the window */
-	unsigned nput;
-	struct piece put[VMA_EDIT_PUTS];
-};
+#define LEAF_LOW 13 /* a leaf with fewer takes its neighbours in, */
+#define LEAF_MERGE 40 /* up to this many in all */
 
 static bool is_node(const struct radix_sub *sub)
 {
 	return radix_kind(sub->ref) == RADIX_NODE;
 }
 
-static void retire(struct work *work, uintptr_t ref, uint64_t drop)
+static void retire(struct radix_work *work, uintptr_t ref, uint64_t drop)
 {
 	struct radix_stage *stage = work->stage;
 
 	if (radix_kind(ref) == RADIX_VMA)
 		return;
 	assert(stage->nretired < ARRAY_SIZE(stage->retired));
-	stage->retired[stage->nretired++] = (struct radix_retired){ ref, drop };
+	stage->retired[stage->nretired++] = (struct radix_retired){ref, drop};
 }
 
-/* ---- lists of pieces ---- */
-
-static struct piece source_get(const struct source *src, size_t i)
-{
-	if (src->pieces)
-		return src->pieces[i];
-	return (struct piece){ vma_start(src->vmas[i]) >> PAGE_SHIFT,
-			       vma_end(src->vmas[i]) >> PAGE_SHIFT, src->vmas[i] };
-}
-
-/* The first of the pieces i .. j that does not begin below page, or j. */
-static size_t source_upto(const struct source *src, size_t i, size_t j, uint64_t page)
-{
-	while (i < j) {
-		size_t mid = i + (j - i) / 2;
-
-		if (source_get(src, mid).start < page)
-			i = mid + 1;
-		else
-			j = mid;
-	}
-	return i;
-}
-
-/* Adds what of a piece lies in [start, end); two parts of one VMA become one again. */
-static void list_add(struct list *list, struct piece piece, uint64_t start, uint64_t end)
-{
-	struct piece *last = list->n ? &list->piece[list->n - 1] : NULL;
-
-	piece.start = max(piece.start, start);
-	piece.end = min(piece.end, end);
-	if (piece.start >= piece.end)
-		return;
-	if (last && last->vma == piece.vma) {
-		last->end = piece.end;
-		return;
-	}
-	assert(list->n < LIST_MAX);
-	list->piece[list->n++] = piece;
-}
-
-static void list_add_leaf(struct list *list, const struct radix_leaf *leaf, uint64_t start,
+static void list_add_puts(struct radix_list *list, const struct radix_work *work, uint64_t start,
 			  uint64_t end)
 {
-	unsigned i = 0;
-
-	while (i < leaf->n && leaf_end(leaf, i) <= start)
-		i++;
-	assert(list->n + leaf->n <= LIST_MAX);
-	for (bool first = true; i < leaf->n && leaf_start(leaf, i) < end; i++, first = false) {
-		struct piece piece = { leaf_start(leaf, i), leaf_end(leaf, i), leaf_vmas(leaf)[i] };
-
-		if (first)
-			list_add(list, piece, start, end);
-		else
-			list->piece[list->n++] = piece;
-	}
-}
-
-/* Adds the pieces of a leaf or a single VMA that lie in [start, end), cutting none. */
-static void list_add_sub(struct list *list, const struct radix_sub *sub, uint64_t start,
-			 uint64_t end)
-{
-	if (radix_kind(sub->ref) == RADIX_LEAF)
-		list_add_leaf(list, radix_leaf(sub->ref), start, end);
-	else if (sub->ref)
-		list_add(list, (struct piece){ sub->first, sub->last, radix_vma(sub->ref) },
-			 start, end);
-}
-
-static void list_add_puts(struct list *list, const struct work *work, uint64_t start, uint64_t end)
-{
 	for (unsigned i = 0; i < work->nput; i++)
-		list_add(list, work->put[i], start, end);
+		radix_list_add(list, work->put[i], start, end);
 }
 
-/* ---- from pieces to blocks ---- */
-
-static bool fits_leaf(size_t n, uint64_t first, uint64_t last)
-{
-	return n <= RADIX_LEAF_MAX && last - first <= RADIX_LEAF_SPAN;
-}
-
-static int make_sub(struct work *work, const struct source *src, size_t i, size_t j,
-		    uint64_t start, uint64_t end, struct radix_sub *sub);
-
-/* A leaf of the pieces i .. j, n > 0 of them, cut to [start, end). */
-static int make_leaf(struct work *work, const struct source *src, size_t i, size_t j,
-		     uint64_t start, uint64_t end, struct radix_sub *sub)
-{
-	struct radix_leaf *leaf = radix_new_leaf(work->radix, work->stage, j - i);
-
-	if (!leaf)
-		return -ENOMEM;
-	leaf->base = max(source_get(src, i).start, start);
-	for (unsigned k = 0; k < j - i; k++) {
-		struct piece piece = source_get(src, i + k);
-
-		leaf_starts(leaf)[k] = max(piece.start, start) - leaf->base;
-		leaf->end[k] = min(piece.end, end) - leaf->base;
-		leaf_vmas(leaf)[k] = piece.vma;
-	}
-	*sub = radix_summary((uintptr_t)leaf + RADIX_LEAF);
-	return 0;
-}
-
-static uint64_t draft_page(const struct draft *draft, unsigned slot)
-{
-	return draft->base + ((uint64_t)slot << draft->shift);
-}
-
-/* The smallest node that holds [first, last). */
-static void draft_init(struct draft *draft, uint64_t first, uint64_t last)
-{
-	unsigned bits = 64 - __builtin_clzl((first ^ (last - 1)) | 1);
-
-	draft->shift = RADIX_SHIFT_MIN;
-	while (draft->shift + RADIX_BITS < bits)
-		draft->shift += RADIX_BITS;
-	draft->base = first >> (draft->shift + RADIX_BITS) << (draft->shift + RADIX_BITS);
-	draft->heads = 0;
-	draft->n = 0;
-}
-
-/* Continues the node at slot; free slots beside a leaf go to the leaf. */
-static void draft_push(struct draft *draft, unsigned slot, const struct radix_sub *sub)
-{
-	struct radix_sub *prev = draft->n ? &draft->sub[draft->n - 1] : NULL;
-
-	if (prev && !sub->ref && (!prev->ref || radix_kind(prev->ref) == RADIX_LEAF))
-		return;
-	if (prev && !prev->ref && radix_kind(sub->ref) == RADIX_LEAF) {
-		*prev = *sub;
-		return;
-	}
-	if (prev && radix_kind(sub->ref) == RADIX_VMA && sub->ref == prev->ref) {
-		prev->last = sub->last;
-		return;
-	}
-	draft->heads |= 1UL << slot;
-	draft->sub[draft->n++] = *sub;
-}
-
-/*
- * How far from slot one leaf can go, at most to slot b: with no more than
- * target of the pieces i .. j, but for the first slot, which may fill it.
- */
-static unsigned leaf_run(const struct draft *draft, unsigned slot, unsigned b,
-			 const struct source *src, size_t i, size_t j, size_t target, size_t *upto)
-{
-	uint64_t first = i < j ? max(source_get(src, i).start, draft_page(draft, slot)) : 0;
-	unsigned end = slot;
-
-	for (size_t k = *upto = i; end < b; end++, *upto = k) {
-		uint64_t last, page = draft_page(draft, end + 1);
-
-		while (k < j && k - i <= RADIX_LEAF_MAX && source_get(src, k).start < page)
-			k++;
-		if (k == i)
-			continue;
-		last = min(source_get(src, k - 1).end, page);
-		if (!fits_leaf(k - i, first, last) || (end > slot && k - i > target))
-			break;
-	}
-	return end;
-}
-
-/* Lays the pieces i .. j out over the slots a .. b, cut to these: leaves of even size. */
-static int draft_fill(struct work *work, struct draft *draft, unsigned a, unsigned b,
-		      const struct source *src, size_t i, size_t j)
-{
-	size_t n = j - i, leaves = n <= RADIX_LEAF_MAX ? 1 : (n + LEAF_FULL - 1) / LEAF_FULL;
-	size_t target = (n + leaves - 1) / leaves;
-
-	for (unsigned end; a < b; a = end) {
-		uint64_t start = draft_page(draft, a);
-		struct radix_sub sub;
-		size_t upto;
-
-		if (i < j && source_get(src, i).end <= start)
-			i++;
-		end = leaf_run(draft, a, b, src, i, j, target, &upto);
-		if (end == a)
-			upto = source_upto(src, i, j, draft_page(draft, ++end));
-		if (make_sub(work, src, i, upto, start, draft_page(draft, end), &sub))
-			return -ENOMEM;
-		draft_push(draft, a, &sub);
-		i = upto > i ? upto - 1 : i;
-	}
-	return 0;
-}
-
-static struct radix_node *make_node(struct work *work, const struct draft *draft)
-{
-	struct radix_node *node = radix_new_node(work->radix, work->stage, draft->n);
-
-	if (!node)
-		return NULL;
-	node->heads = draft->heads;
-	node->base = draft->base;
-	node->shift = draft->shift;
-	memcpy(node->sub, draft->sub, draft->n * sizeof(node->sub[0]));
-	return node;
-}
-
-/* The subtree of a draft: its node, or less if the node would hold one block only. */
-static int draft_finish(struct work *work, const struct draft *draft, struct radix_sub *sub)
-{
-	const struct radix_sub *only = NULL;
-	unsigned used = 0;
-	struct radix_node *node;
-
-	for (unsigned i = 0; i < draft->n; i++) {
-		if (draft->sub[i].ref) {
-			only = &draft->sub[i];
-			used++;
-		}
-	}
-	*sub = used ? *only : RADIX_EMPTY;
-	if (used == 1 && radix_kind(only->ref) == RADIX_VMA &&
-	    fits_leaf(1, only->first, only->last)) {
-		struct piece piece = { only->first, only->last, radix_vma(only->ref) };
-
-		return make_leaf(work, &(struct source){ .pieces = &piece }, 0, 1, piece.start,
-				 piece.end, sub);
-	}
-	if (used == 0 || (used == 1 && radix_kind(only->ref) != RADIX_VMA))
-		return 0;
-	node = make_node(work, draft);
-	if (!node)
-		return -ENOMEM;
-	*sub = radix_summary((uintptr_t)node + RADIX_NODE);
-	return 0;
-}
-
-/* The subtree of the pieces i .. j, cut to [start, end), the pages of one run of slots. */
-static int make_sub(struct work *work, const struct source *src, size_t i, size_t j,
-		    uint64_t start, uint64_t end, struct radix_sub *sub)
-{
-	uint64_t first, last;
-	struct draft draft;
-
-	*sub = RADIX_EMPTY;
-	if (i == j)
-		return 0;
-	first = max(source_get(src, i).start, start);
-	last = min(source_get(src, j - 1).end, end);
-	if (j - i == 1 && first == start && last == end) {
-		*sub = (struct radix_sub){ (uintptr_t)source_get(src, i).vma, first, last, 0 };
-		return 0;
-	}
-	if (fits_leaf(j - i, first, last))
-		return make_leaf(work, src, i, j, start, end, sub);
-	draft_init(&draft, first, last);
-	if (draft_fill(work, &draft, 0, RADIX_SLOTS, src, i, j))
-		return -ENOMEM;
-	return draft_finish(work, &draft, sub);
-}
-
-/* ---- an edit ---- */
-
-static int edit_sub(struct work *work, const struct radix_sub *old, uint64_t start, uint64_t end,
-		    struct radix_sub *sub);
+static int edit_sub(struct radix_work *work, const struct radix_sub *old, uint64_t start,
+		    uint64_t end, struct radix_sub *sub);
 
 /*
  * What an edit replaces in a node: the slots a .. b, the entries i .. j, by
@@ -340,20 +51,20 @@ static int edit_sub(struct work *work, const struct radix_sub *old, uint64_t sta
  */
 struct region {
 	unsigned i, j, a, b;
-	uint64_t drop;                  /* entries that go, with all below them */
+	uint64_t drop; /* entries that go, with all below them */
 	struct radix_sub left, right;
-	struct list list;
+	struct radix_list list;
 };
 
 /* True if the window takes a part of a node only, or may. */
-static bool cuts_node(const struct work *work, const struct radix_sub *sub)
+static bool cuts_node(const struct radix_work *work, const struct radix_sub *sub)
 {
 	return is_node(sub) && (sub->first < work->lo || sub->last > work->hi);
 }
 
 /* Edits the node at entry i, in slot; it may end up as pieces of the list or as *pinned. */
-static int edit_child(struct work *work, const struct radix_node *node, unsigned i, unsigned slot,
-		      struct region *region, struct radix_sub *pinned)
+static int edit_child(struct radix_work *work, const struct radix_node *node, unsigned i,
+		      unsigned slot, struct region *region, struct radix_sub *pinned)
 {
 	uint64_t start = node_page(node, slot), end = node_page(node, slot + 1);
 
@@ -362,16 +73,17 @@ static int edit_child(struct work *work, const struct radix_node *node, unsigned
 }
 
 /* If a child is not a node any more, its pieces join the list. */
-static void take_pieces(struct work *work, struct region *region, struct radix_sub *pinned)
+static void take_pieces(struct radix_work *work, struct region *region, struct radix_sub *pinned)
 {
 	if (is_node(pinned))
 		return;
-	list_add_sub(&region->list, pinned, 0, RADIX_PAGES);
+	radix_list_add_sub(&region->list, pinned, 0, RADIX_PAGES);
 	retire(work, pinned->ref, 0);
 	*pinned = RADIX_EMPTY;
 }
 
-static int region_gather(struct work *work, const struct radix_node *node, struct region *region)
+static int region_gather(struct radix_work *work, const struct radix_node *node,
+			 struct region *region)
 {
 	const struct radix_sub *first, *last;
 	uint64_t from, to;
@@ -397,7 +109,7 @@ static int region_gather(struct work *work, const struct radix_node *node, struc
 			return -ENOMEM;
 		take_pieces(work, region, &region->left);
 	} else if (!is_node(first)) {
-		list_add_sub(&region->list, first, 0, work->lo);
+		radix_list_add_sub(&region->list, first, 0, work->lo);
 	}
 	if (cut_right) {
 		to = node_page(node, region->b - 1);
@@ -408,14 +120,14 @@ static int region_gather(struct work *work, const struct radix_node *node, struc
 	if (cut_right)
 		take_pieces(work, region, &region->right);
 	else if (!is_node(last))
-		list_add_sub(&region->list, last, work->hi, RADIX_PAGES);
+		radix_list_add_sub(&region->list, last, work->hi, RADIX_PAGES);
 	return 0;
 }
 
 /* How many pieces an entry would add to a list; too many if it is a node. */
 static unsigned pieces_in(const struct radix_sub *sub)
 {
-	static const unsigned few[RADIX_KINDS] = { [RADIX_VMA] = 1, [RADIX_NODE] = LIST_MAX };
+	static const unsigned few[RADIX_KINDS] = {[RADIX_VMA] = 1, [RADIX_NODE] = RADIX_LIST_MAX};
 
 	if (radix_kind(sub->ref) == RADIX_LEAF)
 		return radix_leaf(sub->ref)->n;
@@ -425,22 +137,22 @@ static unsigned pieces_in(const struct radix_sub *sub)
 /* Takes small neighbours in, so that leaves stay full. */
 static void region_widen(const struct radix_node *node, struct region *region)
 {
-	struct list *list = &region->list;
+	struct radix_list *list = &region->list;
 
 	if (list->n >= LEAF_LOW)
 		return;
 	while (region->i > 0 && !region->left.ref) {
 		const struct radix_sub *sub = &node->sub[region->i - 1];
 		unsigned n = list->n;
-		struct piece piece[LEAF_MERGE];
+		struct radix_piece piece[LEAF_MERGE];
 
 		if (n + pieces_in(sub) > LEAF_MERGE)
 			break;
 		memcpy(piece, list->piece, n * sizeof(piece[0]));
 		list->n = 0;
-		list_add_sub(list, sub, 0, RADIX_PAGES);
+		radix_list_add_sub(list, sub, 0, RADIX_PAGES);
 		for (unsigned k = 0; k < n; k++)
-			list_add(list, piece[k], 0, RADIX_PAGES);
+			radix_list_add(list, piece[k], 0, RADIX_PAGES);
 		region->a = run_start(node->heads, region->a - 1);
 		region->drop |= 1UL << --region->i;
 	}
@@ -449,17 +161,18 @@ static void region_widen(const struct radix_node *node, struct region *region)
 
 		if (list->n + pieces_in(sub) > LEAF_MERGE)
 			break;
-		list_add_sub(list, sub, 0, RADIX_PAGES);
+		radix_list_add_sub(list, sub, 0, RADIX_PAGES);
 		region->b = run_end(node->heads, region->b);
 		region->drop |= 1UL << ++region->j;
 	}
 }
 
 /* Adds the entries of the slots a .. b as they are. */
-static void draft_copy(struct draft *draft, const struct radix_node *node, unsigned a, unsigned b)
+static void draft_copy(struct radix_draft *draft, const struct radix_node *node, unsigned a,
+		       unsigned b)
 {
 	for (; a < b; a = run_end(node->heads, a))
-		draft_push(draft, a, &node->sub[node_entry(node, a)]);
+		radix_draft_push(draft, a, &node->sub[node_entry(node, a)]);
 }
 
 /* The longest free run in a node that entry i, were it *entry, has a part in. */
@@ -498,7 +211,7 @@ static struct radix_sub summary_after(const struct radix_sub *old, unsigned i,
 }
 
 /* The common edit: an entry in use becomes another, its run stays as it is. */
-static int replace_entry(struct work *work, const struct radix_sub *old, unsigned i,
+static int replace_entry(struct radix_work *work, const struct radix_sub *old, unsigned i,
 			 const struct radix_sub *entry, uint64_t drop, struct radix_sub *sub)
 {
 	struct radix *radix = work->radix;
@@ -506,7 +219,7 @@ static int replace_entry(struct work *work, const struct radix_sub *old, unsigne
 
 	*sub = summary_after(old, i, entry);
 	if (work->alone && radix->npatches < RADIX_LEVELS) {
-		radix->patch[radix->npatches++] = (struct radix_patch){ &from->sub[i], *entry };
+		radix->patch[radix->npatches++] = (struct radix_patch){&from->sub[i], *entry};
 		if (drop)
 			retire(work, from->sub[i].ref, 0);
 		return 0;
@@ -531,37 +244,38 @@ static void leaf_copy(struct radix_leaf *to, unsigned i, const struct radix_leaf
 	uint32_t shift = from->base - to->base;
 
 	memcpy(leaf_vmas(to) + i, leaf_vmas(from) + k, n * sizeof(*leaf_vmas(to)));
-	for (unsigned m = 0; m < n; m++)
-		leaf_starts(to)[i + m] = leaf_starts(from)[k + m] + shift;
-	for (unsigned m = 0; m < n; m++)
-		to->end[i + m] = from->end[k + m] + shift;
+	memcpy(leaf_starts(to) + i, leaf_starts(from) + k, n * sizeof(to->end[0]));
+	memcpy(to->end + i, from->end + k, n * sizeof(to->end[0]));
+	for (unsigned m = i; shift && m < i + n; m++) {
+		leaf_starts(to)[m] += shift;
+		to->end[m] += shift;
+	}
 }
 
 /*
  * The most common edit of all: old, a leaf, stays one in its run [start, end)
  * and neither overflows nor runs low.  1 if so, 0 if it is another case.
  */
-static int splice_leaf(struct work *work, const struct radix_leaf *old, uint64_t start,
+static int splice_leaf(struct radix_work *work, const struct radix_leaf *old, uint64_t start,
 		       uint64_t end, struct radix_sub *sub)
 {
-	unsigned i = 0, j = old->n, n;
+	unsigned i, j, n; /* of old the pieces before i and from j on stay */
 	struct radix_leaf *leaf;
-	struct list puts;
+	struct radix_list puts;
 	uint64_t first, last;
 
 	puts.n = 0;
 	list_add_puts(&puts, work, start, end);
-	while (i < j && leaf_end(old, i) <= work->lo)
-		i++;
-	while (i < j && leaf_start(old, j - 1) >= work->hi)
-		j--;
+	i = work->lo < leaf_end(old, old->n - 1) ? leaf_after(old, work->lo) : old->n;
+	j = work->hi > old->base ? leaf_before(old, work->hi) + 1 : 0;
 	n = i + puts.n + old->n - j;
 	if (n < LEAF_LOW || n > RADIX_LEAF_MAX)
 		return 0;
 	first = i ? old->base : puts.n ? puts.piece[0].start : leaf_start(old, j);
 	last = j < old->n ? leaf_end(old, old->n - 1)
-	       : puts.n	  ? puts.piece[puts.n - 1].end : leaf_end(old, i - 1);
-	if (!fits_leaf(n, first, last))
+	       : puts.n   ? puts.piece[puts.n - 1].end
+			  : leaf_end(old, i - 1);
+	if (!radix_fits_leaf(n, first, last))
 		return 0;
 	leaf = radix_new_leaf(work->radix, work->stage, n);
 	if (!leaf)
@@ -579,7 +293,7 @@ static int splice_leaf(struct work *work, const struct radix_leaf *old, uint64_t
 }
 
 /* Tries that on the node's entry that the window is in: 1 if it was done. */
-static int edit_leaf(struct work *work, const struct radix_sub *old, struct radix_sub *sub)
+static int edit_leaf(struct radix_work *work, const struct radix_sub *old, struct radix_sub *sub)
 {
 	const struct radix_node *node = radix_node(old->ref);
 	unsigned a = run_start(node->heads, node_slot(node, work->lo));
@@ -597,12 +311,12 @@ static int edit_leaf(struct work *work, const struct radix_sub *old, struct radi
 }
 
 /* Edits the subtree old, a node whose range holds all puts, into *sub. */
-static int edit_node(struct work *work, const struct radix_sub *old, struct radix_sub *sub)
+static int edit_node(struct radix_work *work, const struct radix_sub *old, struct radix_sub *sub)
 {
 	const struct radix_node *node = radix_node(old->ref);
 	int done = edit_leaf(work, old, sub);
 	struct region region;
-	struct draft draft;
+	struct radix_draft draft;
 	unsigned a, b;
 
 	if (done)
@@ -612,40 +326,40 @@ static int edit_node(struct work *work, const struct radix_sub *old, struct radi
 	if (region.left.ref && region.i == region.j)
 		return replace_entry(work, old, region.i, &region.left, 0, sub);
 	region_widen(node, &region);
-	draft_init(&draft, node->base, node_page(node, RADIX_SLOTS));
+	radix_draft_init(&draft, node->base, node_page(node, RADIX_SLOTS));
 	a = region.a;
 	b = region.b;
 	draft_copy(&draft, node, 0, a);
 	if (region.left.ref)
-		draft_push(&draft, a++, &region.left);
+		radix_draft_push(&draft, a++, &region.left);
 	if (region.right.ref)
 		b--;
-	if (draft_fill(work, &draft, a, b, &(struct source){ .pieces = region.list.piece }, 0,
-		       region.list.n))
+	if (radix_draft_fill(work, &draft, a, b,
+			     &(struct radix_source){.pieces = region.list.piece}, 0, region.list.n))
 		return -ENOMEM;
 	if (region.right.ref)
-		draft_push(&draft, b, &region.right);
+		radix_draft_push(&draft, b, &region.right);
 	draft_copy(&draft, node, region.b, RADIX_SLOTS);
 	retire(work, old->ref, region.drop);
-	return draft_finish(work, &draft, sub);
+	return radix_draft_finish(work, &draft, sub);
 }
 
 /* Puts a node above *sub, a node, that holds [first, last) too; it has nothing else in it. */
-static int grow(struct work *work, struct radix_sub *sub, uint64_t first, uint64_t last)
+static int grow(struct radix_work *work, struct radix_sub *sub, uint64_t first, uint64_t last)
 {
 	const struct radix_node *node = radix_node(sub->ref);
 	struct radix_sub empty = RADIX_EMPTY;
-	struct draft draft;
+	struct radix_draft draft;
 	unsigned slot;
 
-	draft_init(&draft, min(first, node->base), max(last, node_page(node, RADIX_SLOTS)));
+	radix_draft_init(&draft, min(first, node->base), max(last, node_page(node, RADIX_SLOTS)));
 	slot = (node->base - draft.base) >> draft.shift;
 	if (slot > 0)
-		draft_push(&draft, 0, &empty);
-	draft_push(&draft, slot, sub);
+		radix_draft_push(&draft, 0, &empty);
+	radix_draft_push(&draft, slot, sub);
 	if (slot + 1 < RADIX_SLOTS)
-		draft_push(&draft, slot + 1, &empty);
-	node = make_node(work, &draft);
+		radix_draft_push(&draft, slot + 1, &empty);
+	node = radix_make_node(work, &draft);
 	if (!node)
 		return -ENOMEM;
 	sub->ref = (uintptr_t)node + RADIX_NODE;
@@ -653,21 +367,21 @@ static int grow(struct work *work, struct radix_sub *sub, uint64_t first, uint64
 }
 
 /* Edits the subtree old in [start, end), into *sub. */
-static int edit_sub(struct work *work, const struct radix_sub *old, uint64_t start, uint64_t end,
-		    struct radix_sub *sub)
+static int edit_sub(struct radix_work *work, const struct radix_sub *old, uint64_t start,
+		    uint64_t end, struct radix_sub *sub)
 {
 	const struct radix_node *node;
 	struct radix_sub grown;
-	struct list list;
+	struct radix_list list;
 
 	list.n = 0;
 	if (!is_node(old)) {
-		list_add_sub(&list, old, 0, work->lo);
+		radix_list_add_sub(&list, old, 0, work->lo);
 		list_add_puts(&list, work, start, end);
-		list_add_sub(&list, old, work->hi, RADIX_PAGES);
+		radix_list_add_sub(&list, old, work->hi, RADIX_PAGES);
 		retire(work, old->ref, 0);
-		return make_sub(work, &(struct source){ .pieces = list.piece }, 0, list.n, start,
-				end, sub);
+		return radix_make_sub(work, &(struct radix_source){.pieces = list.piece}, 0, list.n,
+				      start, end, sub);
 	}
 	list_add_puts(&list, work, start, end);
 	*sub = *old;
@@ -691,7 +405,7 @@ static int edit_sub(struct work *work, const struct radix_sub *old, uint64_t sta
 static int stage_edit(struct radix *radix, struct radix_stage *stage, bool alone,
 		      const struct radix_sub *root, const struct vma_edit *edit)
 {
-	struct work work = {
+	struct radix_work work = {
 		.radix = radix,
 		.stage = stage,
 		.alone = alone,
@@ -701,8 +415,9 @@ static int stage_edit(struct radix *radix, struct radix_stage *stage, bool alone
 	};
 
 	for (unsigned i = 0; i < edit->nput; i++)
-		work.put[i] = (struct piece){ edit->put[i].start >> PAGE_SHIFT,
-					      edit->put[i].end >> PAGE_SHIFT, edit->put[i].vma };
+		work.put[i] =
+			(struct radix_piece){edit->put[i].start >> PAGE_SHIFT,
+					     edit->put[i].end >> PAGE_SHIFT, edit->put[i].vma};
 	stage->fresh = 0;
 	stage->nretired = 0;
 	return edit_sub(&work, root, 0, RADIX_PAGES, &stage->root);
@@ -729,22 +444,12 @@ int radix_reserve(struct vma_index *index, const struct vma_edit *edits, unsigne
 	return 0;
 }
 
-static void free_fresh(struct radix *radix, struct radix_stage *stage)
-{
-	while (stage->fresh) {
-		uintptr_t ref = stage->fresh;
-
-		stage->fresh = *(uintptr_t *)(ref - radix_kind(ref));
-		radix_free_block(radix, ref);
-	}
-}
-
 void radix_unreserve(struct vma_index *index)
 {
 	struct radix *radix = container_of(index, struct radix, index);
 
 	while (radix->done < radix->staged)
-		free_fresh(radix, &radix->stage[radix->done++]);
+		radix_free_fresh(radix, &radix->stage[radix->done++]);
 }
 
 static void free_retired(struct radix *radix, const struct radix_retired *retired)
@@ -767,20 +472,4 @@ void radix_commit(struct vma_index *index, const struct vma_edit *edit)
 		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
 	for (unsigned i = 0; i < stage->nretired; i++)
 		free_retired(radix, &stage->retired[i]);
-}
-
-int radix_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
-{
-	struct radix *radix = container_of(index, struct radix, index);
-	struct radix_stage *stage = &radix->stage[0];
-	struct work work = { .radix = radix, .stage = stage };
-	struct source src = { .vmas = vmas };
-
-	stage->fresh = 0;
-	if (make_sub(&work, &src, 0, n, 0, RADIX_PAGES, &stage->root)) {
-		free_fresh(radix, stage);
-		return -ENOMEM;
-	}
-	radix->root = stage->root;
-	return 0;
 }

@@ -31,29 +31,6 @@ static const struct radix_sub *node_before(const struct radix_node *node, uint64
 	return sub;
 }
 
-/* The first VMA that ends above page; leaf ends above page. */
-static unsigned leaf_after(const struct radix_leaf *leaf, uint64_t page)
-{
-	uint32_t offset = page < leaf->base ? 0 : page - leaf->base;
-	unsigned i = 0;
-
-	for (unsigned n = leaf->n, half = n / 2; half; n -= half, half = n / 2)
-		i += half & -(unsigned)(leaf->end[i + half - 1] <= offset);
-	return i;
-}
-
-/* The last VMA that begins below page; leaf begins below page. */
-static unsigned leaf_before(const struct radix_leaf *leaf, uint64_t page)
-{
-	uint32_t offset = min(page - leaf->base, (uint64_t)RADIX_LEAF_SPAN);
-	const uint32_t *start = leaf_starts(leaf);
-	unsigned i = 0;
-
-	for (unsigned n = leaf->n, half = n / 2; half; n -= half, half = n / 2)
-		i += half & -(unsigned)(start[i + half] < offset);
-	return i;
-}
-
 /* The VMA itself, or the leaf with the first VMA that ends above page; 0: none. */
 static uintptr_t tree_after(const struct radix *radix, uint64_t page)
 {
@@ -161,7 +138,7 @@ struct vm_area_struct *radix_prev(struct vma_cursor *cursor)
 
 struct gap_walk {
 	struct vma_gap *gap;
-	uint64_t lo, hi;                /* gap's, in pages, rounded outwards */
+	uint64_t lo, hi; /* gap's, in pages, rounded outwards */
 	uint64_t edge;
 };
 

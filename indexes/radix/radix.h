@@ -10,13 +10,13 @@
 
 #include "indexes/vma_index.h"
 
-#define RADIX_PAGES     (VMA_INDEX_END >> PAGE_SHIFT)
-#define RADIX_BITS      6                       /* one level of the address */
-#define RADIX_SLOTS     (1u << RADIX_BITS)
-#define RADIX_SHIFT_MIN 3                       /* a slot of 8 pages never needs a node */
-#define RADIX_LEVELS    7                       /* 3 + 7 * 6 = 45 bits of pages */
-#define RADIX_LEAF_MAX  63
-#define RADIX_LEAF_SPAN UINT32_MAX              /* pages from a leaf's first to its last */
+#define RADIX_PAGES (VMA_INDEX_END >> PAGE_SHIFT)
+#define RADIX_BITS 6 /* one level of the address */
+#define RADIX_SLOTS (1u << RADIX_BITS)
+#define RADIX_SHIFT_MIN 3 /* a slot of 8 pages never needs a node */
+#define RADIX_LEVELS 7 /* 3 + 7 * 6 = 45 bits of pages */
+#define RADIX_LEAF_MAX 63
+#define RADIX_LEAF_SPAN UINT32_MAX /* pages from a leaf's first to its last */
 
 /* What a ref points at: its two lowest bits. A VMA's address has none; 0 is nothing. */
 enum radix_kind { RADIX_VMA, RADIX_LEAF, RADIX_NODE, RADIX_KINDS = 3 };
@@ -24,19 +24,19 @@ enum radix_kind { RADIX_VMA, RADIX_LEAF, RADIX_NODE, RADIX_KINDS = 3 };
 /* A subtree as its parent knows it. */
 struct radix_sub {
 	uintptr_t ref;
-	uint64_t first, last;           /* its VMAs begin here and end here */
-	uint64_t inside;                /* the longest free run between the two */
+	uint64_t first, last; /* its VMAs begin here and end here */
+	uint64_t inside; /* the longest free run between the two */
 };
 
 /* first and last are such that every search for a VMA passes it by. */
-#define RADIX_EMPTY ((struct radix_sub){ .first = UINT64_MAX })
+#define RADIX_EMPTY ((struct radix_sub){.first = UINT64_MAX})
 
 /*
  * A few VMAs, as offsets to base: arrays of cap ends, cap starts and cap VMAs,
  * of which n are in use; 16 (cap + 1) bytes.
  */
 struct radix_leaf {
-	uintptr_t fresh;                /* the next new block of one edit */
+	uintptr_t fresh; /* the next new block of one edit */
 	uint64_t base : 48, n : 8, cap : 8;
 	uint32_t end[];
 };
@@ -54,12 +54,12 @@ struct radix_node {
 
 /* One edit, worked out but not yet seen by readers. */
 struct radix_stage {
-	struct radix_sub root;          /* the tree with the edit made */
-	uintptr_t fresh;                /* the blocks made for it */
+	struct radix_sub root; /* the tree with the edit made */
+	uintptr_t fresh; /* the blocks made for it */
 	unsigned nretired;
-	struct radix_retired {          /* what it replaces: a block and, */
+	struct radix_retired { /* what it replaces: a block and, */
 		uintptr_t ref;
-		uint64_t drop;          /* of a node, the entries to drop with it */
+		uint64_t drop; /* of a node, the entries to drop with it */
 	} retired[4 * RADIX_LEVELS + 2];
 };
 
@@ -67,9 +67,9 @@ struct radix {
 	struct vma_index index;
 	struct radix_sub root;
 	size_t blocks, bytes;
-	unsigned staged, done;          /* edits reserved, and committed of these */
+	unsigned staged, done; /* edits reserved, and committed of these */
 	struct radix_stage stage[2];
-	unsigned npatches;              /* entries that the commit of a lone edit changes in place */
+	unsigned npatches; /* entries that the commit of a lone edit changes in place */
 	struct radix_patch {
 		struct radix_sub *entry, now;
 	} patch[RADIX_LEVELS];
@@ -113,6 +113,29 @@ static inline uint64_t leaf_start(const struct radix_leaf *leaf, unsigned i)
 static inline uint64_t leaf_end(const struct radix_leaf *leaf, unsigned i)
 {
 	return leaf->base + leaf->end[i];
+}
+
+/* The first VMA that ends above page; leaf ends above page. */
+static inline unsigned leaf_after(const struct radix_leaf *leaf, uint64_t page)
+{
+	uint32_t offset = page < leaf->base ? 0 : page - leaf->base;
+	unsigned i = 0;
+
+	for (unsigned n = leaf->n, half = n / 2; half; n -= half, half = n / 2)
+		i += half & -(unsigned)(leaf->end[i + half - 1] <= offset);
+	return i;
+}
+
+/* The last VMA that begins below page; leaf begins below page. */
+static inline unsigned leaf_before(const struct radix_leaf *leaf, uint64_t page)
+{
+	uint32_t offset = min(page - leaf->base, (uint64_t)RADIX_LEAF_SPAN);
+	const uint32_t *start = leaf_starts(leaf);
+	unsigned i = 0;
+
+	for (unsigned n = leaf->n, half = n / 2; half; n -= half, half = n / 2)
+		i += half & -(unsigned)(start[i + half] < offset);
+	return i;
 }
 
 static inline unsigned popcount64(uint64_t x)
@@ -201,6 +224,9 @@ int radix_find_gap(const struct vma_index *index, struct vma_gap *gap);
 int radix_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n);
 void radix_commit(struct vma_index *index, const struct vma_edit *edit);
 void radix_unreserve(struct vma_index *index);
+
+/* ---- make.c ---- */
+
 int radix_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n);
 
 /* ---- verify.c ---- */

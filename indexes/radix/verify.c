@@ -18,12 +18,12 @@ struct check {
 	unsigned broken;
 	char why[160];
 	size_t blocks, bytes;
-	const struct vm_area_struct *vma;       /* the VMA whose pieces are being walked */
-	uint64_t end;                           /* where the last piece ended */
+	const struct vm_area_struct *vma; /* the VMA whose pieces are being walked */
+	uint64_t end; /* where the last piece ended */
 };
 
-static void __attribute__((format(printf, 3, 4))) broken(struct check *check, unsigned n,
-							 const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+broken(struct check *check, unsigned n, const char *format, ...)
 {
 	va_list args;
 
@@ -178,8 +178,10 @@ static void check_sub(struct check *check, const struct radix_sub *sub, uint64_t
 		return;
 	sum = radix_summary(sub->ref);
 	if (sub->first != sum.first || sub->last != sum.last)
-		broken(check, 6, "block %p: first %#" PRIx64 ", last %#" PRIx64 ", not %#" PRIx64
-		       ", %#" PRIx64, (void *)sub->ref, sub->first, sub->last, sum.first, sum.last);
+		broken(check, 6,
+		       "block %p: first %#" PRIx64 ", last %#" PRIx64 ", not %#" PRIx64
+		       ", %#" PRIx64,
+		       (void *)sub->ref, sub->first, sub->last, sum.first, sum.last);
 	if (sub->inside != sum.inside)
 		broken(check, 7, "block %p: inside %" PRIu64 ", not %" PRIu64, (void *)sub->ref,
 		       sub->inside, sum.inside);
@@ -188,7 +190,7 @@ static void check_sub(struct check *check, const struct radix_sub *sub, uint64_t
 unsigned radix_verify(const struct vma_index *index, FILE *report)
 {
 	const struct radix *radix = container_of(index, struct radix, index);
-	struct check check = { .broken = 0 };
+	struct check check = {.broken = 0};
 
 	check_sub(&check, &radix->root, 0, RADIX_PAGES);
 	check_piece(&check, NULL, 0, 0);
@@ -248,9 +250,9 @@ int radix_corrupt(struct vma_index *index, unsigned n)
 		enum radix_kind kind;
 		unsigned n;
 	} needs[RADIX_INVARIANTS + 1] = {
-		[1] = { RADIX_NODE, 2 }, [2] = { RADIX_NODE, 2 }, [3] = { RADIX_LEAF, 1 },
-		[4] = { RADIX_LEAF, 1 }, [5] = { RADIX_VMA, 0 },  [6] = { RADIX_LEAF, 1 },
-		[7] = { RADIX_LEAF, 1 }, [8] = { RADIX_LEAF, 2 }, [9] = { RADIX_LEAF, 1 },
+		[1] = {RADIX_NODE, 2}, [2] = {RADIX_NODE, 2}, [3] = {RADIX_LEAF, 1},
+		[4] = {RADIX_LEAF, 1}, [5] = {RADIX_VMA, 0},  [6] = {RADIX_LEAF, 1},
+		[7] = {RADIX_LEAF, 1}, [8] = {RADIX_LEAF, 2}, [9] = {RADIX_LEAF, 1},
 	};
 	struct radix *radix = container_of(index, struct radix, index);
 	struct radix_sub *sub;
@@ -298,9 +300,11 @@ static void dump_sub(const struct radix_sub *sub, unsigned depth, FILE *out)
 		break;
 	case RADIX_NODE:
 		dump_run(out, depth, sub->first, sub->last);
-		fprintf(out, "node %p at %#" PRIx64 ", slots of 2^%u pages, heads %#" PRIx64
-			", inside %" PRIu64 "\n", (void *)node, node->base << PAGE_SHIFT,
-			node->shift, node->heads, sub->inside);
+		fprintf(out,
+			"node %p at %#" PRIx64 ", slots of 2^%u pages, heads %#" PRIx64
+			", inside %" PRIu64 "\n",
+			(void *)node, node->base << PAGE_SHIFT, node->shift, node->heads,
+			sub->inside);
 		for (unsigned i = 0; i < node->n; i++)
 			dump_sub(&node->sub[i], depth + 1, out);
 		break;
