@@ -19,6 +19,7 @@ void replay_options_default(struct replay_options *options)
 {
 	*options = (struct replay_options){
 		.find_cache = true, .pagetable_levels = 4, .digest = true,
+		.compare = true,
 	};
 }
 
@@ -312,9 +313,25 @@ int replay_event(struct replay_world *world, const struct trace_event *event)
 	}
 }
 
+int64_t replay_result(const struct replay_world *world)
+{
+	return world->result;
+}
+
 uint64_t replay_hash(const struct replay_world *world)
 {
 	return world->hash;
+}
+
+uint64_t replay_live_hash(const struct replay_world *world)
+{
+	uint64_t hash = HASH_START;
+
+	for (size_t i = 0; i < world->ntasks; i++) {
+		if (world->tasks[i].tsk.mm)
+			hash = mm_hash(world->tasks[i].tsk.mm, hash);
+	}
+	return hash;
 }
 
 static void hash_counters(struct replay_world *world)

@@ -48,13 +48,14 @@ struct replay_options {
 	bool find_cache;                /* the cache in front of find_vma */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	bool digest;                    /* compare layouts, digest each mm as it ends; off for timing */
+	bool compare;                   /* results with the recording's, and follow it */
 	replay_difference_fn on_difference;     /* may be NULL */
 	void *arg;
 };
 
 struct replay_world;
 
-/* The usual options: cache, 4 levels, digest, tell nobody. */
+/* The usual options: cache, 4 levels, digest, compare, tell nobody. */
 void replay_options_default(struct replay_options *options);
 
 /* A new world for a trace with this header, or NULL when memory is out. */
@@ -65,8 +66,14 @@ must_check struct replay_world *replay_create(const struct vma_index_ops *ops,
 /* The next event: 0, or -ENOMEM when the host's memory is out (then only destroy it). */
 must_check int replay_event(struct replay_world *world, const struct trace_event *event);
 
+/* What the last system call returned here. */
+int64_t replay_result(const struct replay_world *world);
+
 /* Digest of all results and of all address spaces that ended so far. */
 uint64_t replay_hash(const struct replay_world *world);
+
+/* Digest of the address spaces that are alive now. */
+uint64_t replay_live_hash(const struct replay_world *world);
 
 /*
  * The end of the trace: address spaces that are still alive go into the digest,

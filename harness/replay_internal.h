@@ -31,6 +31,7 @@ struct replay_world {
 	struct trace_event exec;        /* the exec whose layout is coming */
 	struct replay_layout layout;
 	struct file *special;           /* stands for [vdso], [vvar] and their like */
+	int64_t result;                 /* of the last system call */
 	uint64_t hash;
 };
 

@@ -1,0 +1,87 @@
+/*
+ * check - random operations on several indexes in lockstep
+ *
+ * The operations are events as recorded programs have them, made up by a seeded
+ * generator; each index has a world (replay.h) that follows them.  All
+ * must return the same and hold the same; where they do not, the events are
+ * shrunk to few and written as a trace that replays.
+ */
+#ifndef HARNESS_CHECK_H
+#define HARNESS_CHECK_H
+
+#include "base/rng.h"
+#include "harness/index_list.h"
+#include "harness/progress.h"
+#include "harness/replay.h"
+#include "workloads/trace.h"
+
+struct check_options {
+	uint64_t ops, seed;
+	unsigned long vmas;             /* about how many to keep in an mm */
+	uint64_t verify_every;          /* events between full checks of everything */
+	const char *save;               /* where a shrunk difference goes */
+	struct progress *progress;      /* may be NULL */
+	double shrink_seconds;          /* how long shrinking may take */
+	unsigned pagetable_levels;
+};
+
+void check_options_default(struct check_options *options);
+
+struct check_report {
+	uint64_t ops;                           /* done by every index */
+	double seconds[INDEX_LIST_MAX];         /* CPU time of each index's world */
+	uint64_t peak_vmas, forks;
+	uint64_t by_kind[TRACE_NKINDS];
+	uint64_t failed_calls;                  /* that returned an error: they are tests too */
+	uint64_t hash;                          /* the state hash at the end */
+	bool different;
+	uint64_t event;                         /* of the difference, from 1 */
+	char what[256];                         /* the difference, in words */
+	size_t shrunk;                          /* events that are left of it */
+};
+
+/*
+ * Runs: 0 and report (report->different says whether all agreed), or -1 when
+ * memory is out or options->save cannot be written, with a message on stderr.
+ */
+must_check int check_run(const struct index_list *indexes, const struct check_options *options,
+			 struct check_report *report);
+
+/* ---- check_gen.c: the events ---- */
+
+#define CHECK_TASKS 4
+#define CHECK_FILES 6
+
+struct check_gen {
+	struct rng rng;
+	unsigned long vmas;             /* to keep about */
+	unsigned prologue;              /* events of the beginning given out so far */
+	uint32_t next_task;
+	uint32_t task[CHECK_TASKS];     /* alive, 0: none */
+};
+
+/* The header of a made-up trace. */
+void check_info(struct trace_info *info);
+
+void check_gen_start(struct check_gen *gen, uint64_t seed, unsigned long vmas);
+
+/* The next event; world tells what is mapped where. */
+void check_gen_next(struct check_gen *gen, const struct replay_world *world,
+		    struct trace_event *event);
+
+/* ---- check_shrink.c ---- */
+
+struct check_events {
+	struct trace_event *event;
+	size_t n, room;
+};
+
+/* Do the indexes differ on these events?  *what says how. -1 when memory is out. */
+int check_differs(const struct index_list *indexes, const struct check_options *options,
+		  const struct check_events *events, char *what, size_t size);
+
+/* Leaves few events on which the indexes still differ. */
+void check_shrink(const struct index_list *indexes, const struct check_options *options,
+		  struct check_events *events);
+
+#endif

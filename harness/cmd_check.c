@@ -1,0 +1,143 @@
+/*
+ * vmabench check - random operations on all indexes in lockstep
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/check.h"
+#include "harness/verb.h"
+
+struct arguments {
+	struct index_list indexes;
+	struct check_options options;
+	bool quiet;
+};
+
+enum { OPT_OPS = 256, OPT_SEED, OPT_VMAS, OPT_VERIFY, OPT_SAVE, OPT_LEVELS };
+
+static const struct argp_option options[] = {
+	{ "index", 'i', "A,B", 0, "indexes to compare (default: all but null)", 0 },
+	{ "ops", OPT_OPS, "N", 0, "operations (default 1000000)", 0 },
+	{ "seed", OPT_SEED, "S", 0, "any number: the same seed, the same operations (default 1)", 0 },
+	{ "vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 400)", 0 },
+	{ "verify", OPT_VERIFY, "N", 0, "operations between full checks (default 20000)", 0 },
+	{ "save", OPT_SAVE, "FILE", 0,
+	  "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0 },
+	{ "levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0 },
+	{ "quiet", 'q', 0, 0, "the last line only", 0 },
+	{ 0 },
+};
+
+static uint64_t number(struct argp_state *state, const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 0);
+
+	if (!*text || *end || *text == '-')
+		argp_error(state, "'%s' is not a number", text);
+	return n;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *args = state->input;
+
+	switch (key) {
+	case 'i':
+		if (index_list_parse(&args->indexes, arg))
+			argp_error(state, "%s", args->indexes.error);
+		return 0;
+	case 'q':
+		args->quiet = true;
+		return 0;
+	case OPT_OPS:
+		args->options.ops = number(state, arg);
+		return 0;
+	case OPT_SEED:
+		args->options.seed = number(state, arg);
+		return 0;
+	case OPT_VMAS:
+		args->options.vmas = number(state, arg);
+		return 0;
+	case OPT_VERIFY:
+		args->options.verify_every = number(state, arg);
+		if (!args->options.verify_every)
+			argp_error(state, "--verify must be at least 1");
+		return 0;
+	case OPT_SAVE:
+		args->options.save = arg;
+		return 0;
+	case OPT_LEVELS:
+		args->options.pagetable_levels = (unsigned)number(state, arg);
+		if (args->options.pagetable_levels != 4 && args->options.pagetable_levels != 5)
+			argp_error(state, "--levels is 4 or 5, not '%s'", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Does random memory operations in one emulated address space for each index, in "
+	       "lockstep, and compares what they return and hold.\v"
+	       "Exit status: 0 no difference, 1 a difference, shrunk and saved as a trace that "
+	       "'vmabench replay' and 'vmabench dump' take.",
+};
+
+static void print_kinds(const struct check_report *report)
+{
+	printf("  operations:");
+	for (unsigned kind = 0; kind < TRACE_NKINDS; kind++) {
+		if (report->by_kind[kind])
+			printf(" %s %" PRIu64, trace_kind_name(kind), report->by_kind[kind]);
+	}
+	printf("\n  %" PRIu64 " calls failed, as they should; at most %" PRIu64
+	       " VMAs in one address space\n", report->failed_calls, report->peak_vmas);
+}
+
+static void print_rates(const struct arguments *args, const struct check_report *report)
+{
+	double total = 0;
+
+	for (unsigned i = 0; i < args->indexes.n; i++) {
+		total += report->seconds[i];
+		printf("  %-16s %9.0f operations a second%s\n", args->indexes.ops[i]->name,
+		       (double)report->ops / report->seconds[i],
+		       i ? "" : " (making them up included)");
+	}
+	printf("  %-16s %9.0f operations a second\n", "together", (double)report->ops / total);
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct arguments args = { 0 };
+	struct check_report report;
+	struct progress progress;
+
+	check_options_default(&args.options);
+	if (argp_parse(&argp, argc, argv, 0, NULL, &args))
+		return STATUS_BAD_INPUT;
+	if (!args.indexes.n)
+		index_list_all(&args.indexes);
+	progress_begin(&progress, !args.quiet);
+	args.options.progress = &progress;
+	int err = check_run(&args.indexes, &args.options, &report);
+	progress_clear(&progress);
+	if (err)
+		return STATUS_BAD_INPUT;
+	if (!args.quiet) {
+		print_kinds(&report);
+		print_rates(&args, &report);
+	}
+	if (report.different)
+		printf("check seed=%" PRIu64 " difference at event %" PRIu64 ": %s; shrunk to %zu "
+		       "events in %s\n", args.options.seed, report.event, report.what, report.shrunk,
+		       args.options.save);
+	else
+		printf("check seed=%" PRIu64 " ops=%" PRIu64 " differences=0 hash=%016" PRIx64 "\n",
+		       args.options.seed, report.ops, report.hash);
+	return report.different ? STATUS_DIFFERENCE : STATUS_OK;
+}
