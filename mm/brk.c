@@ -9,7 +9,7 @@
 
 #include "mm/mman.h"
 
-/* E1: a page and a stack's guard gap stay free above the heap. */
+/* A page and a stack's guard gap stay free above the heap. */
 static bool room_above(struct mm_struct *mm, unsigned long oldbrk, unsigned long newbrk)
 {
 	struct vm_area_struct *next = find_vma(mm, oldbrk);
@@ -18,6 +18,7 @@ static bool room_above(struct mm_struct *mm, unsigned long oldbrk, unsigned long
 	       newbrk + PAGE_SIZE <= vm_start_gap(next);
 }
 
+/* E1: what grows is a VMA of the heap, not the program's data below it. */
 static int grow(struct mm_struct *mm, unsigned long oldbrk, unsigned long newbrk)
 {
 	unsigned long npages = (newbrk - oldbrk) >> PAGE_SHIFT;
@@ -25,7 +26,7 @@ static int grow(struct mm_struct *mm, unsigned long oldbrk, unsigned long newbrk
 		.start = oldbrk, .end = newbrk, .pgoff = oldbrk >> PAGE_SHIFT,
 		.flags = VM_READ | VM_WRITE | VM_MAY_FLAGS | VM_ACCOUNT | mm->def_flags |
 			 (mm->read_implies_exec ? VM_EXEC : 0),
-		.expand_only = true,
+		.expand_only = true, .prev_limit = mm->start_brk,
 	};
 
 	if (newbrk > mm->machine->config.task_size ||

@@ -47,7 +47,7 @@ static bool can_merge_left(const struct vma_merge *merge)
 	const struct vma_side *prev = merge->prev;
 	const struct vma_desc *range = merge->range;
 
-	return prev->vma && prev->end == range->start &&
+	return prev->vma && prev->end == range->start && prev->end > range->prev_limit &&
 	       is_mergeable_vma(prev->vma, range) &&
 	       prev->pgoff + ((prev->end - prev->start) >> PAGE_SHIFT) == range->pgoff &&
 	       is_mergeable_anon_vma(merge, prev->vma);

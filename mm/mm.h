@@ -237,7 +237,8 @@ struct vma_desc {
 	struct anon_vma *anon_vma;      /* what pages that come along hang on; borrowed */
 	struct vm_area_struct *copied_from;     /* mremap's source: its anon_vma is handed on */
 	bool limits_checked;            /* RLIMIT_AS and DATA are the caller's matter */
-	bool expand_only;               /* brk: may grow the VMA before it, never joins the next */
+	bool expand_only;               /* brk: may grow the VMA before it, never joins the next, */
+	unsigned long prev_limit;       /* nor what ends here or lower */
 };
 
 /* A new VMA as desc says, in no index yet, with references of its own; NULL when memory is out. */
