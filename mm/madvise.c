@@ -70,8 +70,8 @@ static bool discards_sealed(const struct vm_area_struct *vma, int behavior)
 	case MADV_DONTFORK:
 	case MADV_WIPEONFORK:
 	case MADV_GUARD_INSTALL:
-		return (vma->vm_flags & VM_SEALED) && !vma->vm_file &&
-		       !(vma->vm_flags & (VM_SHARED | VM_WRITE));
+		return (vma->vm_flags & VM_SEALED) && vma_is_anonymous(vma) &&
+		       !(vma->vm_flags & VM_WRITE);
 	default:
 		return false;
 	}
