@@ -235,12 +235,21 @@ static int refuse_sealed(struct mm_struct *mm, const struct gathered *g)
 	return -EPERM;
 }
 
-/* The merge hands pages' anon_vmas on to the VMA that holds the range now. */
-static void inherit_anon_vma(struct vm_area_struct *holder, const struct gathered *g,
-			     const struct vma_desc *desc, enum vma_merge_kind kind)
+/* What merging does not compare holds for the whole if it held for a part. */
+static void inherit_flags(struct vm_area_struct *holder, vm_flags_t flags)
 {
-	if (kind == MERGE_BOTH)
+	holder->vm_flags |= flags & VM_IGNORE_MERGE;
+}
+
+/* The merge hands pages' anon_vmas on to the VMA that holds the range now. */
+static void inherit(struct vm_area_struct *holder, const struct gathered *g,
+		    const struct vma_desc *desc, enum vma_merge_kind kind)
+{
+	inherit_flags(holder, desc->flags);
+	if (kind == MERGE_BOTH) {
+		inherit_flags(holder, g->next.vma->vm_flags);
 		anon_vma_clone(holder, g->next.vma);
+	}
 	if (desc->copied_from)
 		anon_vma_clone(holder, desc->copied_from);
 }
@@ -296,7 +305,7 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 	if (g.nvmas)
 		pt_zap(&mm->pgd, start, end);
 	if (desc)
-		inherit_anon_vma(holder, &g, desc, kind);
+		inherit(holder, &g, desc, kind);
 	commit(mm, &edit, nvmas);
 	if (kind == MERGE_BOTH && g.next.vma != g.low) {
 		g.next.vma->vm_next_gone = g.gone;
@@ -430,6 +439,9 @@ static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *
 	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
 		return NULL;
 	anon_vma_clone(holder, kind == MERGE_BOTH && next->anon_vma ? next : vma);
+	inherit_flags(holder, vma->vm_flags);
+	if (kind == MERGE_BOTH)
+		inherit_flags(holder, next->vm_flags);
 	commit(mm, &edit, kind == MERGE_BOTH ? 3 : 2);
 	if (kind == MERGE_BOTH)
 		vm_area_free(next);

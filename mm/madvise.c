@@ -110,6 +110,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 			return -EINVAL;
 		if (anon_vma_prepare(vma))
 			return -ENOMEM;
+		vma->vm_flags |= VM_MAYBE_GUARD;
 		pt_zap(pgd, start, end);
 		return 0;
 	default:                        /* WILLNEED, COLLAPSE, GUARD_REMOVE: nothing to keep */
