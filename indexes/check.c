@@ -5,7 +5,7 @@
  *   read ──> X's answer, if the oracle's is the same
  *
  * A difference prints the index, the question and both answers, dumps X where
- * it is small, and aborts.  X commits first, so the oracle must not read the
+ * it is small, and aborts; so does an edit that vma_index.h does not allow.  X commits first, so the oracle must not read the
  * bounds in the VMAs, and does not.
  *
  * The cursor is X's own.  The oracle has none: it seeks to where the cursor
@@ -330,10 +330,49 @@ static void check_unreserve(struct vma_index *index)
 	check->oracle->ops->unreserve(check->oracle);
 }
 
+/* Is [start, end) of whole pages, not empty and within [lo, hi)? */
+static bool check_range(unsigned long start, unsigned long end, unsigned long lo,
+			unsigned long hi)
+{
+	return lo <= start && start < end && end <= hi && !((start | end) & ~PAGE_MASK);
+}
+
+/* The caller's part: the edit is one that vma_index.h allows. */
+static void check_edit(const struct check *check, const struct vma_edit *edit)
+{
+	unsigned long ends[] = { edit->lo, edit->hi }, lo = edit->lo;
+
+	if (!check_range(edit->lo, edit->hi, 0, VMA_INDEX_END) || edit->nput > VMA_EDIT_PUTS)
+		check_fail(check, "the edit's window is %#lx-%#lx, with %u puts", edit->lo,
+			   edit->hi, edit->nput);
+	for (unsigned i = 0; i < ARRAY_SIZE(ends); i++) {
+		const struct vm_area_struct *vma = check->oracle->ops->find(check->oracle, ends[i]);
+
+		if (vma && vma_start(vma) < ends[i])
+			check_fail(check, "the edit's window %#lx-%#lx cuts %s", edit->lo,
+				   edit->hi, check_text(vma));
+	}
+	for (unsigned i = 0; i < edit->nput; i++) {
+		const struct vma_put *put = &edit->put[i];
+
+		if (!check_range(put->start, put->end, lo, edit->hi))
+			check_fail(check, "the edit %#lx-%#lx puts %#lx-%#lx", edit->lo, edit->hi,
+				   put->start, put->end);
+		for (unsigned j = 0; j < i; j++) {
+			if (put->vma == edit->put[j].vma)
+				check_fail(check, "the edit puts %#lx-%#lx twice", put->start,
+					   put->end);
+		}
+		lo = put->end;
+	}
+}
+
 static int check_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
 {
 	struct check *check = check_of(index);
 
+	for (unsigned i = 0; i < n; i++)
+		check_edit(check, &edits[i]);
 	if (check->oracle->ops->reserve(check->oracle, edits, n))
 		return -ENOMEM;
 	if (!check->inner->ops->reserve(check->inner, edits, n))

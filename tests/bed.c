@@ -136,15 +136,26 @@ static bool bed_stays(const struct vma_edit *edit, const struct vm_area_struct *
 	return false;
 }
 
+__attribute__((noreturn))
+static void bad_edit(const struct vma_edit *edit)
+{
+	fprintf(stderr, "tests: the edit %#lx-%#lx cuts a VMA\n", edit->lo, edit->hi);
+	exit(EXIT_FAILURE);
+}
+
 void bed_apply(struct bed *bed, const struct vma_edit *edit)
 {
 	size_t first = bed_first(bed, edit->lo), last = first;
 
 	bed_room(bed, bed->n + edit->nput);
+	if (first < bed->n && bed->ranges[first].start < edit->lo)
+		bad_edit(edit);
 	for (; last < bed->n && bed->ranges[last].start < edit->hi; last++) {
 		if (!bed_stays(edit, bed->ranges[last].vma))
 			bed_free(bed, bed->ranges[last].vma);
 	}
+	if (last > first && bed->ranges[last - 1].end > edit->hi)
+		bad_edit(edit);
 	memmove(&bed->ranges[first + edit->nput], &bed->ranges[last],
 		(bed->n - last) * sizeof(*bed->ranges));
 	bed->n = bed->n - (last - first) + edit->nput;

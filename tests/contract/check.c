@@ -14,6 +14,7 @@
 #include "tests/suite.h"
 
 #define P PAGE_SIZE
+#define REFUSED 11
 
 static const struct vma_index_ops *right;       /* the array */
 
@@ -146,6 +147,36 @@ START_TEST(test_notices)
 }
 END_TEST
 
+/* Each of these breaks a rule of vma_index.h for edits. */
+START_TEST(test_refuses)
+{
+	static const struct vma_bounds ranges[] = { { 2 * P, 4 * P } };
+	struct bed bed;
+
+	bed_init(&bed, vma_index_lookup("check:array"));
+	ck_assert(!bed_build(&bed, ranges, ARRAY_SIZE(ranges)));
+	const struct vma_put put = bed_new(&bed, 6 * P, 7 * P);
+	const struct vma_edit edits[] = {
+		{ .lo = 2 * P, .hi = 2 * P },
+		{ .lo = 2 * P, .hi = 3 * P },
+		{ .lo = 3 * P, .hi = 4 * P },
+		{ .lo = 4 * P, .hi = 2 * VMA_INDEX_END },
+		{ .lo = 4 * P + 1, .hi = 5 * P },
+		{ 6 * P, 8 * P, 1, { { put.vma, 5 * P, 7 * P } } },
+		{ 6 * P, 8 * P, 1, { { put.vma, 6 * P, 6 * P } } },
+		{ 6 * P, 8 * P, 1, { { put.vma, 6 * P, 7 * P + 1 } } },
+		{ 6 * P, 9 * P, 2, { put, { put.vma, 8 * P, 9 * P } } },
+		{ 6 * P, 9 * P, 2, { put, { bed_vma(&bed), 6 * P, 9 * P } } },
+		{ 6 * P, 8 * P, 4, { put } },
+	};
+
+	ck_assert_uint_eq(ARRAY_SIZE(edits), REFUSED);
+	if (!freopen("/dev/null", "w", stderr))
+		return;
+	(void)bed_edit(&bed, &edits[_i]);       /* SIGABRT is the test's success */
+}
+END_TEST
+
 START_TEST(test_lookup)
 {
 	const struct vma_index_ops *list = vma_index_lookup("list");
@@ -166,6 +197,7 @@ TEST_SUITE(check)
 
 	tcase_set_timeout(tcase, 600);
 	tcase_add_loop_test(tcase, test_notices, 0, ARRAY_SIZE(rows));
+	tcase_add_loop_test_raise_signal(tcase, test_refuses, SIGABRT, 0, REFUSED);
 	tcase_add_test(tcase, test_lookup);
 	suite_add_tcase(suite, tcase);
 	return suite;
