@@ -1,40 +1,42 @@
-# vmabench - which index should hold an address space's VMAs?
-#
-#   make         build ./vmabench
-#   make test    build and run the tests
-#   make bench   run the benchmarks, draw the plots, write BENCHMARKS.md
-#   make help    the rest
+# vmabench - which index should hold an address space's VMAs?   `make help` tells what there is.
 
 # ---- what is built: every .c file of these folders ----
 SRC     := $(wildcard base/*.c indexes/*.c indexes/*/*.c mm/*.c workloads/*.c harness/*.c)
 SRC_CXX := $(wildcard harness/*.cc)
 SRC_T   := $(wildcard tests/*.c tests/*/*.c)
 
-# ---- variants: release (default), asan, tsan ----
+# ---- what that needs: Debian packages ----
+PACKAGES := make git gcc g++ libc6-dev libbenchmark-dev libjemalloc-dev libzstd-dev \
+	    libjansson-dev zlib1g-dev check libsubunit-dev gnuplot-nox
+PACKAGES_clang    := clang
+PACKAGES_perf     := linux-perf
+PACKAGES_counts   := valgrind
+
+# ---- variants: release (timed), test, asan (with UBSan), tsan, clang (built only) ----
 VARIANT ?= release
-CC      := gcc
-CXX     := g++
-WARN    := -Wall -Wextra -Werror
+CC      := $(if $(filter clang,$(VARIANT)),clang,gcc)
+CXX     := $(if $(filter clang,$(VARIANT)),clang++,g++)
 FLAGS_release := -O2 -g
+FLAGS_test    := -O2 -g
+FLAGS_clang   := -O2 -g
 FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DARENA_SYSTEM_MALLOC
 FLAGS_tsan    := -O1 -g -fsanitize=thread -DARENA_SYSTEM_MALLOC
-CHECK   ?= 1
 OPT     := $(FLAGS_$(VARIANT))
-CPPFLAGS := -I. -D_GNU_SOURCE -DCHECK_LEVEL=$(CHECK)
-CFLAGS  := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -MMD -MP
-CXXFLAGS := -std=c++17 $(OPT) $(WARN) -MMD -MP
+CHECK   ?= $(if $(filter release clang,$(VARIANT)),0,1)
+WARN    := -Wall -Wextra -Werror
+CPPFLAGS = -I. -D_GNU_SOURCE -DCHECK_LEVEL=$(CHECK)
+CFLAGS   = -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -MMD -MP
+CXXFLAGS = -std=c++17 $(OPT) $(WARN) -MMD -MP
 LIBS    := -lbenchmark -lzstd -ljansson -lz -lm -lpthread
-ifeq ($(filter %SYSTEM_MALLOC,$(OPT)),)
-LIBS    += -ljemalloc
-endif
+LIBS    += $(if $(filter asan tsan,$(VARIANT)),,-ljemalloc)
 
-B       := build/$(VARIANT)
+B       := build/$(VARIANT)-check$(CHECK)
 OBJ     := $(SRC:%.c=$B/%.o) $(SRC_CXX:%.cc=$B/%.o)
 OBJ_T   := $(SRC_T:%.c=$B/%.o)
 PROGRAM := $(if $(filter release,$(VARIANT)),vmabench,$B/vmabench)
 
 .PHONY: all
-all: $(PROGRAM)
+all: $(PROGRAM)  ## build ./vmabench
 
 $(PROGRAM): $(OBJ)
 	$(CXX) $(OPT) -o $@ $^ $(LIBS)
@@ -43,16 +45,101 @@ $(PROGRAM): $(OBJ)
 $B/run-tests: $(filter-out $B/harness/main.o,$(OBJ)) $(OBJ_T)
 	$(CXX) $(OPT) -o $@ $^ $(LIBS) -lcheck -lsubunit -lrt
 
-$B/%.o: %.c
+$B/%.o: %.c | deps
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$B/%.o: %.cc
+$B/%.o: %.cc | deps
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 -include $(OBJ:.o=.d) $(OBJ_T:.o=.d)
 
-.PHONY: clean
-clean:
+# Results name the flags and the commit: host.o is built again when they change.
+COMMIT = $(shell git describe --always --abbrev=12 2>/dev/null)$(shell git diff --quiet HEAD -- \
+	 base indexes mm workloads harness Makefile 2>/dev/null || echo -dirty)
+BUILD  = -DBUILD_FLAGS='"$(OPT) -DCHECK_LEVEL=$(CHECK)"' -DBUILD_COMMIT='"$(COMMIT)"'
+$B/harness/host.o: CPPFLAGS += $(BUILD)
+$B/harness/host.o: $B/build-facts
+$B/build-facts: always
+	@mkdir -p $(@D)
+	@printf '%s\n' "$(subst ",,$(BUILD))" | cmp -s - $@ || \
+		printf '%s\n' "$(subst ",,$(BUILD))" > $@
+
+# ---- what is missing is installed, or named ----
+.PHONY: deps always
+deps: VARIANT_PACKAGES = $(PACKAGES) $(PACKAGES_$(VARIANT))
+deps:  ## install the Debian packages that are missing (as root), or name them
+	@command -v dpkg-query >/dev/null || exit 0; \
+	have=$$(dpkg-query -W -f '$${Package} $${db:Status-Status}\n' $(VARIANT_PACKAGES) 2>/dev/null); \
+	missing=; for p in $(VARIANT_PACKAGES); do \
+		echo "$$have" | grep -qx "$$p installed" || missing="$$missing $$p"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "make: missing packages:$$missing (as root, 'make deps' installs them)" >&2; \
+		exit 1; \
+	fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -q && apt-get install -qy --no-install-recommends $$missing
+
+# ---- tests ----
+.PHONY: test run-tests asan tsan check-long clang format-check
+test: all  ## build and run the tests
+	@$(MAKE) VARIANT=test run-tests
+
+run-tests: $B/run-tests
+	$B/run-tests $(SUITE)
+
+asan:  ## the tests with AddressSanitizer and UBSan
+	@$(MAKE) VARIANT=asan run-tests
+
+tsan:  ## the tests with ThreadSanitizer
+	@$(MAKE) VARIANT=tsan run-tests
+
+check-long: all  ## half an hour of random operations and of tests with other seeds
+	./vmabench check --ops 20000000 --seed $$(date +%s)
+	@for seed in 1 2 3; do TEST_SEED=$$seed $(MAKE) VARIANT=test CHECK=3 run-tests || exit 1; done
+
+clang:  ## build with clang, to see its warnings
+	@$(MAKE) VARIANT=clang all
+
+format-check:  ## where clang-format would do otherwise
+	@command -v clang-format >/dev/null || { echo "make: missing package: clang-format"; exit 1; }
+	clang-format --dry-run $(SRC) $(SRC_CXX) $(SRC_T)
+
+# ---- measuring ----
+RESULTS ?= results/bench.json
+INDEX   ?= btree
+VMAS    ?= 65536
+OPS     ?= 1000000
+
+.PHONY: bench report perf counts
+bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (under 10 minutes)
+	./vmabench bench --json $(RESULTS) $(BENCH)
+	@$(MAKE) report
+
+report: all  ## plots and BENCHMARKS.md from RESULTS
+	./vmabench plot $(RESULTS)
+	./vmabench report -o BENCHMARKS.md $(RESULTS)
+
+perf: all  ## perf record and report of one case: CASE=find-dependent/no-touch INDEX= VMAS= OPS=
+	@[ -n "$(CASE)" ] || { echo "make perf: say CASE=, one of 'vmabench list'" >&2; exit 1; }
+	@command -v perf >/dev/null || { echo "make perf: missing packages: $(PACKAGES_perf)" >&2; exit 1; }
+	@perf record -q -o build/perf.data ./vmabench bench --case '$(CASE)' --index $(INDEX) \
+		--vmas $(VMAS) --count $(OPS) || { echo "make perf: perf may not record:" \
+		"needs root, or kernel.perf_event_paranoid at 2 or less (it is" \
+		"$$(cat /proc/sys/kernel/perf_event_paranoid))" >&2; exit 1; }
+	@perf report -q --stdio -i build/perf.data
+
+counts: all  ## instructions per operation of all cases, by callgrind: CASE= INDEX= VMAS=
+	@command -v valgrind >/dev/null || { echo "make counts: missing packages: $(PACKAGES_counts)" >&2; exit 1; }
+	@harness/counts.sh "$(CASE)" "$(if $(filter file,$(origin INDEX)),,$(INDEX))" \
+		$(if $(filter file,$(origin VMAS)),1000,$(VMAS)) results/counts.json
+
+# ---- the rest ----
+.PHONY: help clean
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+clean:  ## remove all that was built
 	rm -rf build vmabench

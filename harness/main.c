@@ -12,12 +12,16 @@ static const struct verb {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
-	{ "list", "the indexes and workloads there are", cmd_list },
+	{ "list", "the indexes, benchmark cases and workloads there are", cmd_list },
 	{ "record", "run a program and record what its address spaces go through", cmd_record },
 	{ "info", "what traces hold and where they come from", cmd_info },
 	{ "dump", "the events of a trace, a line each", cmd_dump },
 	{ "replay", "do again what traces hold, over each index, and compare", cmd_replay },
 	{ "check", "random operations on all indexes in lockstep", cmd_check },
+	{ "bench", "time every case and every recorded program on every index", cmd_bench },
+	{ "compare", "two result files, case by case", cmd_compare },
+	{ "plot", "draw the plots of result files", cmd_plot },
+	{ "report", "write BENCHMARKS.md from result files", cmd_report },
 };
 
 static int usage(FILE *out, int status)

@@ -1,0 +1,457 @@
+/*
+ * bench - how benchmark cases are checked, timed, counted and reported (see bench.h)
+ */
+#include "harness/bench.h"
+
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/clock.h"
+#include "harness/counters.h"
+#include "harness/gbench.h"
+#include "harness/host.h"
+#include "harness/progress.h"
+#include "harness/results.h"
+#include "harness/verb.h"
+
+#define PROBE_SECONDS 0.002     /* a case's cost is guessed from runs that take this long together */
+
+struct bench_session {
+	const struct bench_options *options;
+	struct progress progress;
+	struct noise noise;
+	struct counters counters;
+	json_t *context, *benchmarks, *skipped, *failed, *memory;
+	int families;                   /* as Google Benchmark counts them */
+	int status;
+};
+
+/* ---- a session ---- */
+
+struct bench_session *bench_begin(const struct bench_options *options)
+{
+	struct bench_session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	session->options = options;
+	session->context = json_object();
+	session->benchmarks = json_array();
+	session->skipped = json_array();
+	session->failed = json_array();
+	session->memory = json_array();
+	host_describe(session->context);
+	if (counters_open(&session->counters, NULL, 0) && !options->count)
+		fprintf(options->talk, "no counters: no PMU here, or none that we may use\n");
+	noise_begin(&session->noise);
+	progress_begin(&session->progress, !options->quiet);
+	return session;
+}
+
+json_t *bench_finish(struct bench_session *session, int *status)
+{
+	json_t *results;
+
+	progress_clear(&session->progress);
+	counters_close(&session->counters);
+	json_object_set_new(session->context, "noise", noise_end(&session->noise));
+	json_object_set_new(session->context, "repetitions",
+			    json_integer(session->options->repetitions));
+	json_object_set_new(session->context, "seed", json_integer(session->options->seed));
+	results = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "schema", RESULTS_SCHEMA,
+			    "context", session->context, "benchmarks", session->benchmarks,
+			    "memory", session->memory, "skipped", session->skipped,
+			    "failed", session->failed);
+	*status = session->status;
+	free(session);
+	return results;
+}
+
+const struct bench_options *bench_options(const struct bench_session *session)
+{
+	return session->options;
+}
+
+bool bench_wanted(const struct bench_session *session, const char *name, const char *mode)
+{
+	const char *glob = session->options->case_glob;
+	char full[256];
+
+	snprintf(full, sizeof(full), "%s/%s", name, mode);
+	return !glob || !fnmatch(glob, name, 0) || !fnmatch(glob, full, 0);
+}
+
+void bench_skip(struct bench_session *session, const char *index, const char *name,
+		const char *mode, size_t vmas, const char *reason)
+{
+	progress_clear(&session->progress);
+	fprintf(session->options->talk, "skipped: %s, %s/%s, %zu VMAs: %s\n", index, name, mode,
+		vmas, reason);
+	fflush(session->options->talk);
+	json_array_append_new(session->skipped, json_pack("{s:s, s:s, s:s, s:I, s:s}",
+		"index", index, "case", name, "mode", mode, "vmas", (json_int_t)vmas,
+		"reason", reason));
+}
+
+void bench_fail(struct bench_session *session, const char *name, const char *mode, size_t vmas,
+		const char *reason)
+{
+	progress_clear(&session->progress);
+	fprintf(stderr, "FAILED: %s/%s, %zu VMAs: %s\n", name, mode, vmas, reason);
+	session->status = STATUS_DIFFERENCE;
+	json_array_append_new(session->failed, json_pack("{s:s, s:s, s:I, s:s}", "case", name,
+		"mode", mode, "vmas", (json_int_t)vmas, "reason", reason));
+}
+
+void bench_memory(struct bench_session *session, json_t *memory)
+{
+	json_array_append_new(session->memory, memory);
+}
+
+void bench_plan(struct bench_session *session, double weight)
+{
+	progress_plan(&session->progress, weight);
+}
+
+void bench_done(struct bench_session *session, double weight, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	progress_done(&session->progress, weight, format, args);
+	va_end(args);
+}
+
+/* ---- the checked pass ---- */
+
+static bool same_case(const struct bench_entry *a, const struct bench_entry *b)
+{
+	return !strcmp(a->name, b->name) && !strcmp(a->mode, b->mode) && a->vmas == b->vmas;
+}
+
+/* The entry's case failed: none of its numbers may be shown. */
+static void fail_case(struct bench_session *session, struct bench_entry *entries, size_t n,
+		      const struct bench_entry *entry, const char *reason)
+{
+	bench_fail(session, entry->name, entry->mode, entry->vmas, reason);
+	for (size_t i = 0; i < n; i++) {
+		if (same_case(&entries[i], entry))
+			entries[i].skipped = true;
+	}
+}
+
+/* The numbers of an entry that is wrong by itself are not compared or timed. */
+static void fail_entry(struct bench_session *session, struct bench_entry *entry,
+		       const char *reason)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s: %s", entry->index, reason);
+	bench_fail(session, entry->name, entry->mode, entry->vmas, text);
+	entry->skipped = true;
+}
+
+static const char *run_and_restore(struct bench_entry *entry, uint64_t n)
+{
+	const char *error = entry->run(entry->ctx, n);
+
+	if (entry->restore)
+		entry->restore(entry->ctx);
+	return error;
+}
+
+/* Runs a few operations, more each time, until their cost shows; seconds for one, restore included. */
+static double probe(struct bench_entry *entry, const char **error)
+{
+	double spent = 0;
+	uint64_t n = entry->unit;
+
+	for (;; n *= 2) {
+		double begin = wall_seconds();
+
+		*error = run_and_restore(entry, min(n, entry->batch));
+		spent = wall_seconds() - begin;
+		if (*error || spent > PROBE_SECONDS || n >= entry->batch)
+			break;
+	}
+	if (entry->rewind)
+		entry->rewind(entry->ctx);
+	return spent / min(n, entry->batch);
+}
+
+void bench_check(struct bench_session *session, struct bench_entry *entry)
+{
+	const char *error = NULL;
+	double one = probe(entry, &error), begin = cpu_seconds(), limit = session->options->limit;
+	char reason[160];
+
+	if (!error && one * entry->cycle > limit) {
+		snprintf(reason, sizeof(reason), "one operation takes %.3g ms, a pass of %lu "
+			 "%.3g s: more than %g s", one * 1e3, (unsigned long)entry->cycle,
+			 one * entry->cycle, limit);
+		bench_skip(session, entry->index, entry->name, entry->mode, entry->vmas, reason);
+		entry->skipped = true;
+		return;
+	}
+	for (uint64_t i = 0; !error && i < entry->cycle; i += entry->batch)
+		error = run_and_restore(entry, entry->batch);
+	entry->op_seconds = (cpu_seconds() - begin) / entry->cycle;
+	entry->digest = entry->hash(entry->ctx);
+	if (!error && !entry->null)
+		error = entry->verify(entry->ctx);
+	if (error)
+		fail_entry(session, entry, error);
+}
+
+/* All entries of a case have the digest of the first one that counts, or the case fails. */
+static void compare_digests(struct bench_session *session, struct bench_entry *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct bench_entry *a = &entries[i];
+
+		if (a->skipped || a->null)
+			continue;
+		for (size_t j = i + 1; j < n; j++) {
+			struct bench_entry *b = &entries[j];
+			char reason[256];
+
+			if (b->skipped || b->null || !same_case(a, b) || a->digest == b->digest)
+				continue;
+			snprintf(reason, sizeof(reason),
+				 "the state hashes differ: %s %016lx, %s %016lx", a->index,
+				 (unsigned long)a->digest, b->index, (unsigned long)b->digest);
+			fail_case(session, entries, n, a, reason);
+			break;
+		}
+	}
+}
+
+/* ---- times ---- */
+
+/* What Google Benchmark's wrapper calls; the entry with the session beside it. */
+struct timed {
+	struct bench_session *session;
+	struct bench_entry *entry;
+	json_t *results;                /* its repetitions and their aggregates */
+	int family;
+};
+
+static const char *timed_run(void *ctx, uint64_t n)
+{
+	struct timed *timed = ctx;
+
+	return timed->entry->run(timed->entry->ctx, n);
+}
+
+static void timed_restore(void *ctx)
+{
+	struct timed *timed = ctx;
+
+	timed->entry->restore(timed->entry->ctx);
+}
+
+static void timed_end(void *ctx)
+{
+	struct timed *timed = ctx;
+	struct bench_entry *entry = timed->entry;
+
+	if (entry->rewind)
+		entry->rewind(entry->ctx);
+	bench_done(timed->session, 0, "%s/%s, %zu VMAs: %s", entry->name, entry->mode,
+		   entry->vmas, entry->index);
+}
+
+/* Whole batches that take at least min_time. */
+static uint64_t repetition(const struct bench_options *options, const struct bench_entry *entry)
+{
+	double batches = options->min_time / max(entry->op_seconds * entry->batch, 1e-9);
+
+	return max((uint64_t)batches, (uint64_t)1) * entry->batch;
+}
+
+static void add_timed(struct timed *timed)
+{
+	const struct bench_entry *entry = timed->entry;
+	struct gbench_case bench = {
+		.ctx = timed,
+		.run = timed_run,
+		.restore = entry->restore ? timed_restore : NULL,
+		.end = timed_end,
+		.batch = entry->batch,
+		.operations = repetition(timed->session->options, entry),
+	};
+
+	gbench_add(&bench);
+}
+
+/* Google Benchmark's entry gets our names and fields. */
+static void name_result(const struct timed *timed, json_t *result)
+{
+	const struct bench_entry *entry = timed->entry;
+	const char *aggregate = json_string_value(json_object_get(result, "aggregate_name"));
+	char name[320], full[352], hash[32];
+
+	snprintf(name, sizeof(name), "%s/%s/%zu/%s", entry->name, entry->mode, entry->vmas,
+		 entry->index);
+	snprintf(full, sizeof(full), "%s%s%s", name, aggregate ? "_" : "",
+		 aggregate ? aggregate : "");
+	snprintf(hash, sizeof(hash), "%016lx", (unsigned long)entry->digest);
+	json_object_set_new(result, "name", json_string(full));
+	json_object_set_new(result, "run_name", json_string(name));
+	json_object_set_new(result, "family_index", json_integer(timed->family));
+	json_object_set_new(result, "index", json_string(entry->index));
+	json_object_set_new(result, "case", json_string(entry->name));
+	json_object_set_new(result, "vmas", json_integer(entry->vmas));
+	json_object_set_new(result, "mode", json_string(entry->mode));
+	if (!entry->null)
+		json_object_set_new(result, "hash", json_string(hash));
+}
+
+/* Gives each result to its entry; the results are named by the number of the entry. */
+static void take_results(struct bench_session *session, struct timed *timed, const char *text)
+{
+	json_error_t error;
+	json_t *all = json_loads(text, JSON_REJECT_DUPLICATES, &error), *result, *value;
+	const char *key;
+	size_t i;
+
+	if (!all) {
+		fprintf(stderr, "vmabench: Google Benchmark's JSON: %s\n", error.text);
+		abort();
+	}
+	json_object_foreach(json_object_get(all, "context"), key, value) {
+		if (!json_object_get(session->context, key))
+			json_object_set(session->context, key, value);
+	}
+	json_array_foreach(json_object_get(all, "benchmarks"), i, result) {
+		const char *name = json_string_value(json_object_get(result, "run_name"));
+		struct timed *whose = &timed[strtoul(name, NULL, 10)];
+
+		value = json_object_get(result, "error_message");
+		if (value && !whose->entry->skipped)
+			fail_entry(session, whose->entry, json_string_value(value));
+		name_result(whose, result);
+		json_array_append(whose->results, result);
+	}
+	json_decref(all);
+}
+
+/* A pass of its own, as long as a repetition, with the processor's counters on. */
+static void count_events(struct bench_session *session, struct timed *timed)
+{
+	struct bench_entry *entry = timed->entry;
+	uint64_t n = repetition(session->options, entry);
+	json_t *result;
+	size_t i;
+
+	if (!session->counters.n)
+		return;
+	double sum[COUNTERS_MAX] = { 0 };
+
+	for (uint64_t done = 0; done < n; done += entry->batch) {
+		counters_start(&session->counters);
+		entry->run(entry->ctx, entry->batch);
+		counters_stop(&session->counters);
+		for (unsigned k = 0; k < session->counters.n; k++)
+			sum[k] += session->counters.value[k];
+		if (entry->restore)
+			entry->restore(entry->ctx);
+	}
+	if (entry->rewind)
+		entry->rewind(entry->ctx);
+	json_array_foreach(timed->results, i, result) {
+		for (unsigned k = 0; k < session->counters.n; k++)
+			json_object_set_new(result, session->counters.name[k],
+					    json_real(sum[k] / n));
+	}
+}
+
+/* For callgrind: the only function it looks into, once for each entry. */
+__attribute__((noinline))
+static const char *bench_counted(struct bench_entry *entry, uint64_t n)
+{
+	const char *error = entry->run(entry->ctx, n);
+
+	__asm__ volatile("" ::: "memory");
+	return error;
+}
+
+/* Instead of times: exactly that many operations of each, rounded up to whole batches. */
+static void run_counted(struct bench_session *session, struct bench_entry *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct bench_entry *entry = &entries[i];
+		uint64_t done = 0;
+
+		if (entry->skipped)
+			continue;
+		for (; done < session->options->count; done += entry->batch) {
+			const char *error = bench_counted(entry, entry->batch);
+
+			if (error)
+				fail_entry(session, entry, error);
+			if (entry->restore)
+				entry->restore(entry->ctx);
+		}
+		if (entry->rewind)
+			entry->rewind(entry->ctx);
+		printf("%s/%s %zu %s operations %lu\n", entry->name, entry->mode, entry->vmas,
+		       entry->index, (unsigned long)done);
+	}
+}
+
+static void verify_all(struct bench_session *session, struct bench_entry *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *error;
+		char reason[512];
+
+		if (entries[i].skipped || entries[i].null)
+			continue;
+		error = entries[i].verify(entries[i].ctx);
+		if (!error)
+			continue;
+		snprintf(reason, sizeof(reason), "%s: %s", entries[i].index, error);
+		fail_case(session, entries, n, &entries[i], reason);
+	}
+}
+
+void bench_time(struct bench_session *session, struct bench_entry *entries, size_t n,
+		unsigned repetitions)
+{
+	struct timed *timed = calloc(n + 1, sizeof(*timed));
+	size_t ntimed = 0;
+
+	compare_digests(session, entries, n);
+	if (session->options->count)
+		run_counted(session, entries, n);
+	for (size_t i = 0; timed && !session->options->count && i < n; i++) {
+		if (entries[i].skipped)
+			continue;
+		timed[ntimed] = (struct timed){
+			.session = session, .entry = &entries[i],
+			.results = json_array(), .family = session->families++,
+		};
+		add_timed(&timed[ntimed++]);
+	}
+	if (ntimed) {
+		char *text = gbench_run(repetitions);
+
+		take_results(session, timed, text);
+		free(text);
+	}
+	for (size_t i = 0; i < ntimed; i++) {
+		if (!timed[i].entry->skipped)
+			count_events(session, &timed[i]);
+	}
+	verify_all(session, entries, n);
+	for (size_t i = 0; i < ntimed; i++) {
+		if (!timed[i].entry->skipped)
+			json_array_extend(session->benchmarks, timed[i].results);
+		json_decref(timed[i].results);
+	}
+	noise_sample(&session->noise);
+	free(timed);
+}

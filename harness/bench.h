@@ -1,0 +1,236 @@
+/*
+ * bench - benchmark cases, and how they are checked, timed, counted and reported
+ *
+ *	bench_micro.c   layouts of N VMAs x cases (bench_find.c, ...) x indexes ─┐
+ *	bench_trace.c   recorded programs x indexes                             ─┤ entries
+ *	                                                                         ▼
+ *	bench.c         one whole pass of each: hash, cost ─> all hashes agree? ─> gbench
+ *	                                                                         ▼
+ *	                                                              results (JSON, results.h)
+ *
+ * A case has a cycle: a fixed number of operations after which it begins anew
+ * and the index is as it was.  Each cycle gives a digest of all answers, so
+ * that whatever number of operations is timed, the answers are known to be
+ * the same as in the checked pass, and the same for all indexes.
+ */
+#ifndef HARNESS_BENCH_H
+#define HARNESS_BENCH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "harness/index_list.h"
+#include "indexes/vma_index.h"
+#include "workloads/layout.h"
+
+#define BENCH_MAX_SIZES   16
+
+struct bench_options {
+	struct index_list indexes;
+	size_t sizes[BENCH_MAX_SIZES];          /* numbers of VMAs */
+	unsigned nsizes;
+	const char *case_glob;                  /* NULL: all. Matched with CASE and CASE/MODE */
+	const char *trace_dir;                  /* where recorded programs are */
+	unsigned repetitions;
+	double min_time;                        /* seconds a repetition, at least */
+	double limit;                           /* seconds: a case whose cycle takes longer is skipped */
+	uint64_t seed;
+	uint64_t count;                         /* not 0: that many operations of each, no times */
+	FILE *talk;                             /* for lines about what is skipped */
+	bool quiet;                             /* no progress display */
+};
+
+/* One benchmark of one index: what a family of cases hands over. */
+struct bench_entry {
+	const char *index, *name, *mode;
+	size_t vmas;
+	bool null;                              /* VMA_INDEX_NULL: exempt from comparisons */
+	void *ctx;
+	const char *(*run)(void *ctx, uint64_t n);      /* as in gbench.h */
+	void (*restore)(void *ctx);             /* after each run, untimed; may be NULL */
+	void (*rewind)(void *ctx);              /* back to where the cycle begins; may be NULL */
+	uint64_t (*hash)(void *ctx);            /* of the first cycle's answers and what it left */
+	/* NULL, or what is wrong with the answers or the index; not for null indexes. */
+	const char *(*verify)(void *ctx);
+	uint64_t unit, batch, cycle;            /* operations: the fewest, in a run, in all; multiples */
+
+	/* found out by bench_check() */
+	uint64_t digest;
+	double op_seconds;                      /* what one operation takes, restore included */
+	bool skipped;
+};
+
+/* ---- a session: everything of one run of the benchmark (bench.c) ---- */
+
+struct bench_session;
+
+must_check struct bench_session *bench_begin(const struct bench_options *options);
+/* The results, to be json_decref'd; *status is STATUS_OK or STATUS_DIFFERENCE. */
+must_check json_t *bench_finish(struct bench_session *session, int *status);
+const struct bench_options *bench_options(const struct bench_session *session);
+
+/* Is the case wanted by --case? */
+bool bench_wanted(const struct bench_session *session, const char *name, const char *mode);
+/* A line for the user, and a record in the results' "skipped". */
+void bench_skip(struct bench_session *session, const char *index, const char *name,
+		const char *mode, size_t vmas, const char *reason);
+/* An entry of the results' "memory"; stolen. */
+void bench_memory(struct bench_session *session, json_t *memory);
+/* A difference between indexes: the run fails. A line, and a record in "failed". */
+void bench_fail(struct bench_session *session, const char *name, const char *mode, size_t vmas,
+		const char *reason);
+/* For the progress display: so much more is to be done; so much, called that, is done. */
+void bench_plan(struct bench_session *session, double weight);
+void bench_done(struct bench_session *session, double weight, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Runs one cycle, which warms up, tells the cost and gives the digest; verifies.
+ * An entry whose cycle would take longer than the limit is skipped, with a line.
+ */
+void bench_check(struct bench_session *session, struct bench_entry *entry);
+/*
+ * Times the entries that are not skipped, interleaved, if the digests of each
+ * (name, mode, vmas) agree; verifies them again; adds them to the results.
+ */
+void bench_time(struct bench_session *session, struct bench_entry *entries, size_t n,
+		unsigned repetitions);
+
+/* The families: each says how much there is to do, and does what is wanted. */
+void bench_micro_plan(struct bench_session *session);
+void bench_micro(struct bench_session *session);
+void bench_traces_plan(struct bench_session *session);
+void bench_traces(struct bench_session *session);
+
+/* ---- an index under test with its VMAs (bench_space.c) ---- */
+
+#define BENCH_SPARE_VMAS 2              /* beyond the layout's, for splits */
+
+/* The size of Linux's vm_area_struct, its node included. */
+#define BENCH_VMA_SIZE   192
+
+struct bench_vma {
+	unsigned long vm_start, vm_end;
+	uint64_t value;                 /* stands where vm_flags does; known from the VMA's number */
+};
+
+struct bench_space {
+	const struct vma_index_ops *ops;
+	const struct layout *layout;
+	struct arena *arena;
+	struct vma_index *index;
+	char *slab;                     /* the VMAs, by number: shuffled against their addresses */
+	size_t stride;                  /* bytes a VMA: the same for all indexes */
+	size_t slab_size;
+	bool by_edits;                  /* aged by edits; else built as it would have become */
+	bool clean;                     /* verified since the last edit */
+	uint64_t contents;              /* bench_contents() when it was made */
+	struct arena_stats fresh, aged; /* memory after building, after ageing */
+	size_t fresh_footprint, aged_footprint;
+};
+
+static inline struct vm_area_struct *bench_vma(const struct bench_space *space, size_t number)
+{
+	return (struct vm_area_struct *)(space->slab + number * space->stride +
+					 space->ops->node_size);
+}
+
+static inline size_t bench_vma_number(const struct bench_space *space,
+				      const struct vm_area_struct *vma)
+{
+	return ((const char *)vma - space->ops->node_size - space->slab) / space->stride;
+}
+
+static inline uint64_t bench_vma_value(const struct vm_area_struct *vma)
+{
+	return ((const struct bench_vma *)vma)->value;
+}
+
+/* Bytes that each VMA has to have so that it is the same for all these indexes. */
+size_t bench_stride(const struct index_list *indexes);
+
+/*
+ * The layout in an index: built, aged by the layout's moves, or built as aged
+ * where the moves would take longer than limit seconds.  NULL when memory is out.
+ */
+must_check struct bench_space *bench_space_create(const struct vma_index_ops *ops,
+						  const struct layout *layout, size_t stride,
+						  double limit);
+void bench_space_destroy(struct bench_space *space);
+
+/* The digest of what the index holds: bounds and number of each VMA, in order. */
+uint64_t bench_contents(const struct bench_space *space);
+
+/* VMA from where it stands to place: two edits. False when memory is out. */
+bool bench_move(struct bench_space *space, struct vm_area_struct *vma, const struct place *place);
+
+/* ---- a case over layouts (bench_find.c, bench_gap.c, bench_edit.c, bench_bulk.c) ---- */
+
+struct bench_run {
+	const struct bench_case *kase;
+	struct bench_space *space;
+	const void *stream;             /* what prepare made, shared by all indexes */
+	void *own;                      /* what open made */
+	uint64_t unit, batch, cycle;    /* as in bench_entry; set by prepare, unit 1 if it does not */
+	uint64_t pos;                   /* in the cycle */
+	uint64_t since;                 /* operations since the last restore */
+	uint64_t digest;                /* of the answers since the cycle began */
+	uint64_t contents;              /* of what an edit left, in the first cycle */
+	uint64_t expected;              /* the digest at the end of the first cycle */
+	uint64_t cycles, wrong;         /* whole ones; those with another digest */
+	bool failed;                    /* out of memory */
+};
+
+struct bench_case {
+	const char *name, *mode;
+	const char *operation;          /* what one operation is, for people */
+	bool edits;                     /* changes the index */
+	bool mirrored;                  /* the second half of the cycle undoes the first, backwards */
+	/* Sets unit, batch and cycle of run; returns the stream, to be freed; NULL when memory is out. */
+	void *(*prepare)(const struct layout *layout, struct bench_run *run, struct rng *rng);
+	bool (*open)(struct bench_run *run);            /* may be NULL; false: no memory */
+	void (*close)(struct bench_run *run);           /* may be NULL */
+	/* Operations pos to pos + n - 1 of the cycle; returns the digest, continued. */
+	uint64_t (*run)(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest);
+	void (*restore)(struct bench_run *run);         /* the last run->since ones; may be NULL */
+};
+
+/* Adds a case; before main(). */
+void bench_case_register(const struct bench_case *kase);
+/* The i-th case by name, or NULL past the last. */
+const struct bench_case *bench_case_at(size_t i);
+
+#define BENCH_CASES_REGISTER(cases) \
+	__attribute__((constructor)) static void cases##_register(void) \
+	{ \
+		for (size_t i = 0; i < ARRAY_SIZE(cases); i++) \
+			bench_case_register(&(cases)[i]); \
+	} \
+	_Static_assert(1, "")
+
+/* Cheap enough to take part in what is timed; not as strong as hash_add. */
+static inline uint64_t bench_digest(uint64_t digest, uint64_t answer)
+{
+	return digest * 0x9e3779b97f4a7c15 + answer;
+}
+
+/* The answer "this VMA", without touching it; the same number for all indexes. */
+static inline uint64_t bench_which(const struct bench_space *space,
+				   const struct vm_area_struct *vma)
+{
+	return (uintptr_t)vma - (uintptr_t)space->slab - space->ops->node_size;
+}
+
+/* 0, which the compiler does not know: makes one operation wait for another's answer. */
+static inline uint64_t bench_zero(void)
+{
+	uint64_t zero = 0;
+
+	__asm__ volatile("" : "+r"(zero));
+	return zero;
+}
+
+#endif

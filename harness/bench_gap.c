@@ -1,0 +1,74 @@
+/*
+ * bench_gap - where there is room
+ *
+ * deep: only the holes far from both ends are large enough (layout.h), so the
+ * search has to pass by a quarter to half of all VMAs.  first: a few pages,
+ * which the first holes have; what mmap asks most of the time.
+ */
+#include <stdlib.h>
+
+#include "harness/bench.h"
+
+#define GAP_CYCLE 8192
+
+static void *gap_deep(const struct layout *layout, struct bench_run *run, struct rng *rng)
+{
+	unsigned long *lengths = malloc(GAP_CYCLE * sizeof(*lengths));
+
+	run->cycle = GAP_CYCLE;
+	run->batch = 256;
+	for (size_t i = 0; lengths && i < GAP_CYCLE; i++)
+		lengths[i] = layout_deep_length(layout, rng);
+	return lengths;
+}
+
+static void *gap_first(const struct layout *layout, struct bench_run *run, struct rng *rng)
+{
+	unsigned long *lengths = malloc(GAP_CYCLE * sizeof(*lengths));
+
+	(void)layout;
+	run->cycle = GAP_CYCLE;
+	run->batch = 256;
+	for (size_t i = 0; lengths && i < GAP_CYCLE; i++)
+		lengths[i] = rng_between(rng, 1, 4) * PAGE_SIZE;
+	return lengths;
+}
+
+static inline __attribute__((always_inline))
+uint64_t gap_all(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest, bool topdown)
+{
+	const struct vma_index *index = run->space->index;
+	const struct layout *layout = run->space->layout;
+	const unsigned long *length = (const unsigned long *)run->stream + pos;
+	uint64_t zero = bench_zero(), answer = 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		struct vma_gap gap = {
+			.len = length[i] + (answer & zero),
+			.lo = layout->lo, .hi = layout->hi, .topdown = topdown,
+		};
+
+		answer = index->ops->find_gap(index, &gap) ? 0 : gap.start ^ gap.end << 7;
+		digest = bench_digest(digest, answer);
+	}
+	return digest;
+}
+
+static uint64_t gap_up(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest)
+{
+	return gap_all(run, pos, n, digest, false);
+}
+
+static uint64_t gap_down(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest)
+{
+	return gap_all(run, pos, n, digest, true);
+}
+
+static const struct bench_case gap_cases[] = {
+	{ .name = "gap-up", .mode = "deep", .operation = "find_gap", .prepare = gap_deep, .run = gap_up },
+	{ .name = "gap-down", .mode = "deep", .operation = "find_gap", .prepare = gap_deep, .run = gap_down },
+	{ .name = "gap-up", .mode = "first", .operation = "find_gap", .prepare = gap_first, .run = gap_up },
+	{ .name = "gap-down", .mode = "first", .operation = "find_gap", .prepare = gap_first, .run = gap_down },
+};
+
+BENCH_CASES_REGISTER(gap_cases);

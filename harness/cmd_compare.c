@@ -1,0 +1,121 @@
+/*
+ * vmabench compare - two result files, case by case
+ *
+ * A case has changed when the ranges of its repetitions do not meet and the
+ * medians differ by more than the repetitions of either do among themselves.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/results.h"
+#include "harness/verb.h"
+
+static const char doc[] =
+	"Compares the times of every case that both files have: NEW's median divided by OLD's.\v"
+	"A change is marked when it is beyond noise: the two ranges of repetitions are apart, "
+	"and the medians differ by more than either range is wide.";
+
+static const struct argp_option options[] = {
+	{ "changed", 'c', NULL, 0, "only cases that have changed", 0 },
+	{ 0 }
+};
+
+struct arguments {
+	const char *file[2];
+	unsigned files;
+	bool changed;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'c':
+		arguments->changed = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->files == 2)
+			argp_error(state, "two files, no more");
+		arguments->file[arguments->files++] = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (arguments->files < 2)
+			argp_error(state, "two files: OLD.json NEW.json");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static bool beyond_noise(const struct result *old, const struct result *new)
+{
+	double width = max(old->slowest - old->fastest, new->slowest - new->fastest);
+	double apart = max(new->fastest - old->slowest, old->fastest - new->slowest);
+	double change = new->median - old->median;
+
+	return apart > 0 && (change > width || -change > width);
+}
+
+static const char *verdict(const struct result *old, const struct result *new)
+{
+	if (*old->hash && *new->hash && strcmp(old->hash, new->hash))
+		return "  other answers: not comparable";
+	if (!beyond_noise(old, new))
+		return "";
+	return new->median > old->median ? "  SLOWER" : "  faster";
+}
+
+static void compare(const struct results *old, const struct results *new, bool changed)
+{
+	size_t compared = 0, slower = 0, faster = 0;
+
+	printf("%-34s %9s %-8s %10s %10s %7s\n", "case", "VMAs", "index", "old ns", "new ns",
+	       "ratio");
+	for (size_t i = 0; i < new->n; i++) {
+		const struct result *b = &new->rows[i];
+		const struct result *a = results_find(old, b->index, b->name, b->mode, b->vmas);
+		char name[256], before[32], after[32];
+		const char *mark;
+
+		if (!a)
+			continue;
+		mark = verdict(a, b);
+		compared++;
+		slower += strstr(mark, "SLOWER") != NULL;
+		faster += strstr(mark, "faster") != NULL;
+		if (changed && !*mark)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", b->name, b->mode);
+		printf("%-34s %9zu %-8s %10s %10s %7.3f%s\n", name, b->vmas, b->index,
+		       results_number(a->median, before, sizeof(before)),
+		       results_number(b->median, after, sizeof(after)), b->median / a->median,
+		       mark);
+	}
+	printf("%zu compared, %zu faster, %zu slower; %zu only in the old file, %zu only in the new\n",
+	       compared, faster, slower, old->n - compared, new->n - compared);
+}
+
+int cmd_compare(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "OLD.json NEW.json", doc, NULL, NULL, NULL,
+	};
+	struct arguments arguments = { 0 };
+	struct results results[2];
+
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	for (unsigned i = 0; i < 2; i++) {
+		char why[256];
+
+		if (!results_load(&results[i], arguments.file[i], why, sizeof(why)))
+			continue;
+		fprintf(stderr, "vmabench compare: %s: %s\n", arguments.file[i], why);
+		if (i)
+			results_free(&results[0]);
+		return STATUS_BAD_INPUT;
+	}
+	compare(&results[0], &results[1], arguments.changed);
+	results_free(&results[0]);
+	results_free(&results[1]);
+	return STATUS_OK;
+}

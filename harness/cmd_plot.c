@@ -1,0 +1,332 @@
+/*
+ * vmabench plot - draws the plots of result files
+ *
+ *	results ──> DIR/data ──> gnuplot, for each script of DIR ──> DIR/NAME.svg
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/results.h"
+#include "harness/verb.h"
+
+#define MAX_INDEXES 32
+
+static const char doc[] =
+	"Draws the plots of result files (results/bench.json): writes the numbers to DIR/data and "
+	"runs gnuplot on each DIR/*.gp, which writes DIR/*.svg.";
+
+static const struct argp_option options[] = {
+	{ "dir", 'd', "DIR", 0, "where the scripts are (plots)", 0 },
+	{ 0 }
+};
+
+struct arguments {
+	const char *dir;
+	struct results_files files;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'd':
+		arguments->dir = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (results_files_add(&arguments->files, arg))
+			argp_error(state, "too many files");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* What is drawn: the indexes, but for those that hold nothing. */
+struct plot {
+	const struct results *results;
+	const char *dir;
+	const char *indexes[MAX_INDEXES];
+	size_t n;
+};
+
+/* Only letters, digits and .+-_ go into files that gnuplot reads. */
+static const char *clean(const char *name, char *text, size_t size)
+{
+	size_t i = 0;
+
+	for (; name[i] && i + 1 < size; i++)
+		text[i] = isalnum((unsigned char)name[i]) || strchr(".+-_", name[i]) ? name[i] : '-';
+	text[i] = 0;
+	return text;
+}
+
+static FILE *open_data(const struct plot *plot, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static FILE *open_data(const struct plot *plot, const char *format, ...)
+{
+	char name[256], path[4096];
+	va_list args;
+	FILE *file;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	snprintf(path, sizeof(path), "%s/data/%s", plot->dir, name);
+	file = fopen(path, "w");
+	if (!file)
+		fprintf(stderr, "vmabench plot: %s: %s\n", path, strerror(errno));
+	return file;
+}
+
+static int write_indexes(const struct plot *plot, size_t programs)
+{
+	FILE *file = open_data(plot, "indexes.gp");
+	char text[64];
+
+	if (!file)
+		return -1;
+	fprintf(file, "n = %zu\nrows = %zu\nnames = '", plot->n, programs);
+	for (size_t i = 0; i < plot->n; i++)
+		fprintf(file, "%s%s", i ? " " : "", clean(plot->indexes[i], text, sizeof(text)));
+	fputs("'\n", file);
+	return fclose(file);
+}
+
+/* A block of lines for each index, of the rows of one case in their order. */
+static int write_case(const struct plot *plot, const struct result *first)
+{
+	char name[64], mode[64];
+	FILE *file = open_data(plot, "%s-%s.dat", clean(first->name, name, sizeof(name)),
+			       clean(first->mode, mode, sizeof(mode)));
+
+	if (!file)
+		return -1;
+	for (size_t i = 0; i < plot->n; i++) {
+		size_t lines = 0;
+
+		for (size_t j = 0; j < plot->results->n; j++) {
+			const struct result *row = &plot->results->rows[j];
+
+			if (strcmp(row->index, plot->indexes[i]) || strcmp(row->name, first->name) ||
+			    strcmp(row->mode, first->mode))
+				continue;
+			fprintf(file, "%zu %g %g %g\n", row->vmas, row->median, row->fastest,
+				row->slowest);
+			lines++;
+		}
+		fputs(lines ? "\n\n" : "NaN NaN NaN NaN\n\n\n", file);
+	}
+	return fclose(file);
+}
+
+static int write_cases(const struct plot *plot)
+{
+	for (size_t i = 0; i < plot->results->n; i++) {
+		const struct result *row = &plot->results->rows[i];
+		size_t same = 0;
+
+		while (same < i && (strcmp(plot->results->rows[same].name, row->name) ||
+				    strcmp(plot->results->rows[same].mode, row->mode)))
+			same++;
+		if (same == i && !results_is_program(row) && write_case(plot, row))
+			return -1;
+	}
+	return 0;
+}
+
+static int write_memory(const struct plot *plot)
+{
+	const json_t *memory = json_object_get(plot->results->root, "memory");
+	FILE *file;
+
+	if (!json_array_size(memory))
+		return 0;
+	file = open_data(plot, "memory.dat");
+	if (!file)
+		return -1;
+	for (size_t i = 0; i < plot->n; i++) {
+		size_t lines = 0, j;
+		json_t *entry;
+
+		json_array_foreach(memory, j, entry) {
+			const json_t *index = json_object_get(entry, "index");
+
+			if (!index || strcmp(json_string_value(index), plot->indexes[i]))
+				continue;
+			fprintf(file, "%lld %g %g\n",
+				(long long)json_integer_value(json_object_get(entry, "vmas")),
+				json_number_value(json_object_get(entry, "fresh_bytes_per_vma")),
+				json_number_value(json_object_get(entry, "aged_bytes_per_vma")));
+			lines++;
+		}
+		fputs(lines ? "\n\n" : "NaN NaN NaN\n\n\n", file);
+	}
+	return fclose(file);
+}
+
+/* A line for each program: its name and every index's time as a multiple of rbtree's. */
+static int write_programs(const struct plot *plot, size_t *programs)
+{
+	FILE *file = NULL;
+
+	for (size_t i = 0; i < plot->results->n; i++) {
+		const struct result *base = &plot->results->rows[i];
+		char text[128];
+
+		if (!results_is_program(base) || strcmp(base->mode, "index") ||
+		    strcmp(base->index, "rbtree"))
+			continue;
+		if (!file && !(file = open_data(plot, "programs.dat")))
+			return -1;
+		fputs(clean(base->name + strlen(RESULTS_PROGRAM), text, sizeof(text)), file);
+		for (size_t j = 0; j < plot->n; j++) {
+			const struct result *row = results_find(plot->results, plot->indexes[j],
+								base->name, base->mode, base->vmas);
+
+			if (row)
+				fprintf(file, " %g", row->median / base->median);
+			else
+				fputs(" NaN", file);
+		}
+		fputc('\n', file);
+		++*programs;
+	}
+	return file ? fclose(file) : 0;
+}
+
+/* Data of an earlier run must not be drawn with this one's. */
+static void remove_data(const char *dir)
+{
+	char pattern[4096];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s/data/*", dir);
+	if (!glob(pattern, 0, NULL, &found)) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			unlink(found.gl_pathv[i]);
+	}
+	globfree(&found);
+}
+
+static int write_data(struct plot *plot)
+{
+	size_t programs = 0;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/data", plot->dir);
+	if (mkdir(path, 0777) && errno != EEXIST) {
+		fprintf(stderr, "vmabench plot: %s: %s\n", path, strerror(errno));
+		return -1;
+	}
+	remove_data(plot->dir);
+	return write_cases(plot) || write_memory(plot) || write_programs(plot, &programs) ||
+	       write_indexes(plot, programs) ? -1 : 0;
+}
+
+/* The first file of data that the script needs and that is not there; "" if all are. */
+static const char *missing(const char *dir, const char *script, char *name, size_t size)
+{
+	FILE *file = fopen(script, "r");
+	char line[1024] = "", path[4096];
+	bool found = true;
+
+	while (file && fgets(line, sizeof(line), file) && strncmp(line, "# needs:", 8))
+		line[0] = 0;
+	if (file)
+		fclose(file);
+	for (char *word = strtok(line[0] ? line + 8 : line, " \n"); word && found;
+	     word = strtok(NULL, " \n")) {
+		snprintf(path, sizeof(path), "%s/data/%s.dat", dir, word);
+		found = !access(path, R_OK);
+		snprintf(name, size, "%s", found ? "" : word);
+	}
+	return name;
+}
+
+static int run_gnuplot(const char *dir, const char *script)
+{
+	int status;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (!child) {
+		if (!chdir(dir))
+			execlp("gnuplot", "gnuplot", script, (char *)NULL);
+		fprintf(stderr, "vmabench plot: gnuplot: %s (package gnuplot-nox)\n",
+			strerror(errno));
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0) {
+		fprintf(stderr, "vmabench plot: gnuplot: %s\n", strerror(errno));
+		return -1;
+	}
+	return status ? -1 : 0;
+}
+
+static int draw(const char *dir)
+{
+	char pattern[4096];
+	glob_t found;
+	int bad = 0;
+
+	snprintf(pattern, sizeof(pattern), "%s/*.gp", dir);
+	if (glob(pattern, 0, NULL, &found)) {
+		fprintf(stderr, "vmabench plot: no scripts in %s\n", dir);
+		return -1;
+	}
+	for (size_t i = 0; i < found.gl_pathc && !bad; i++) {
+		const char *script = strrchr(found.gl_pathv[i], '/') + 1;
+		char name[128] = "";
+
+		if (!strcmp(script, "style.gp"))
+			continue;
+		if (*missing(dir, found.gl_pathv[i], name, sizeof(name)))
+			printf("not drawn: %s: the results have no %s\n", script, name);
+		else
+			bad = run_gnuplot(dir, script);
+		if (!bad && !*name)
+			printf("drawn: %s/%.*s.svg\n", dir, (int)strcspn(script, "."), script);
+	}
+	globfree(&found);
+	return bad;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int cmd_plot(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "[RESULTS.json...]", doc, NULL, NULL, NULL,
+	};
+	struct arguments arguments = { .dir = "plots" };
+	struct results results;
+	struct plot plot = { .results = &results };
+	int bad;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if (results_files_load(&arguments.files, &results, argv[0]))
+		return STATUS_BAD_INPUT;
+	plot.dir = arguments.dir;
+	plot.n = results_indexes(&results, plot.indexes, MAX_INDEXES);
+	qsort(plot.indexes, plot.n, sizeof(plot.indexes[0]), by_name);
+	bad = !plot.n;
+	if (bad)
+		fprintf(stderr, "vmabench plot: the results have no times\n");
+	if (!bad)
+		bad = write_data(&plot) || draw(plot.dir);
+	results_free(&results);
+	return bad ? STATUS_BAD_INPUT : STATUS_OK;
+}

@@ -1,0 +1,503 @@
+/*
+ * vmabench report - BENCHMARKS.md from results and plots
+ *
+ * Every word that depends on a number is made from the numbers.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/results.h"
+#include "harness/verb.h"
+
+#define MAX_INDEXES 32
+#define LEVEL       1.05        /* a ratio to the fastest up to which another one is level with it */
+
+static const char doc[] = "Writes BENCHMARKS.md from result files (results/bench.json) and the "
+			  "plots that `vmabench plot` has drawn.";
+
+static const struct argp_option options[] = {
+	{ "output", 'o', "FILE", 0, "write to FILE, not to stdout", 0 },
+	{ "plots", 'p', "DIR", 0, "where the plots are (plots)", 0 },
+	{ 0 }
+};
+
+struct arguments {
+	const char *output, *plots;
+	struct results_files files;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'o':
+		arguments->output = arg;
+		return 0;
+	case 'p':
+		arguments->plots = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (results_files_add(&arguments->files, arg))
+			argp_error(state, "too many files");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+struct report {
+	const struct results *results;
+	const struct arguments *arguments;
+	FILE *out;
+	const char *indexes[MAX_INDEXES];
+	size_t n;
+};
+
+/* The parts of the report: which cases, which plot, and what is measured, in a sentence or two. */
+static const struct section {
+	const char *title, *glob, *plot, *text;
+} sections[] = {
+	{ "Recorded programs, index alone", RESULTS_PROGRAM "*/index", "programs.svg",
+	  "Everything that mm asked its indexes while the program was replayed, asked again of each "
+	  "index without mm: ns for the whole program. VMAs: the most there were in one address "
+	  "space." },
+	{ "Recorded programs, whole mm", RESULTS_PROGRAM "*/mm", NULL,
+	  "The whole replay, with system calls, page tables and faults of the emulated mm: ns for the "
+	  "whole program. What an index cannot change is in here too, so the ratios are closer." },
+	{ "find", "find-*/*", "find.svg",
+	  "dependent: a query begins when the answer to the one before is there; independent: the "
+	  "processor may overlap them; all other cases are dependent. local: nine of ten are near "
+	  "the one before; zipf: some VMAs are asked for much more often; miss: addresses in holes. "
+	  "touch: the VMA found is read, as a page fault does." },
+	{ "find_gap", "gap-*/*", "gap.svg",
+	  "deep: only holes far from both ends are large enough; first: a few pages, which the "
+	  "first holes have." },
+	{ "Changes", "churn/* split-merge/* munmap-many/*", "churn.svg",
+	  "churn: a VMA is erased here and inserted there (two edits). split-merge: one VMA becomes "
+	  "three and one again (two edits). munmap-many: up to 64 VMAs erased in one edit; putting "
+	  "them back is not timed." },
+	{ "All VMAs at a time", "iterate/* build/* fork/*", NULL,
+	  "ns per VMA. iterate: next from one end to the other. build: an index from a sorted list. "
+	  "fork: a walk over the parent's index, and a build." },
+	{ "Other cases", "*", NULL, "" },
+};
+
+/* Does the row belong there, and to no section before? */
+static bool in_section(const struct result *row, const struct section *section)
+{
+	char name[256], globs[256];
+
+	snprintf(name, sizeof(name), "%s/%s", row->name, row->mode);
+	for (const struct section *other = sections; other <= section; other++) {
+		bool matches = false;
+
+		snprintf(globs, sizeof(globs), "%s", other->glob);
+		for (char *glob = strtok(globs, " "); glob; glob = strtok(NULL, " "))
+			matches |= !fnmatch(glob, name, 0);
+		if (matches)
+			return other == section;
+	}
+	return false;
+}
+
+/* Is it the first row in the file of its case, mode and number of VMAs? */
+static bool first_of_line(const struct results *results, const struct result *row)
+{
+	for (const struct result *other = results->rows; other < row; other++) {
+		if (other->vmas == row->vmas && !strcmp(other->name, row->name) &&
+		    !strcmp(other->mode, row->mode))
+			return false;
+	}
+	return true;
+}
+
+static const struct result *beside(const struct report *report, const struct result *row,
+				   const char *index)
+{
+	return results_find(report->results, index, row->name, row->mode, row->vmas);
+}
+
+/* The fastest of the line, and what it is ahead of the next. */
+static const struct result *fastest(const struct report *report, const struct result *line)
+{
+	const struct result *best = NULL;
+
+	for (size_t i = 0; i < report->n; i++) {
+		const struct result *row = beside(report, line, report->indexes[i]);
+
+		if (row && (!best || row->median < best->median))
+			best = row;
+	}
+	return best;
+}
+
+/* ---- what to conclude ---- */
+
+/* How index does against rbtree over the lines of a section; lines counted, geometric mean. */
+struct standing {
+	size_t lines, wins;
+	double mean, best, worst;               /* times rbtree */
+	const struct result *best_row, *worst_row;
+};
+
+static struct standing standing(const struct report *report, const struct section *section,
+				const char *index)
+{
+	struct standing standing = { .best = INFINITY, .worst = 0 };
+	double logs = 0;
+
+	for (size_t i = 0; i < report->results->n; i++) {
+		const struct result *line = &report->results->rows[i], *row, *base;
+		double ratio;
+
+		if (!in_section(line, section) || !first_of_line(report->results, line))
+			continue;
+		row = beside(report, line, index);
+		base = beside(report, line, "rbtree");
+		if (!row || !base)
+			continue;
+		ratio = row->median / base->median;
+		standing.lines++;
+		standing.wins += row->median <= fastest(report, line)->median * LEVEL;
+		logs += log(ratio);
+		if (ratio < standing.best) {
+			standing.best = ratio;
+			standing.best_row = row;
+		}
+		if (ratio > standing.worst) {
+			standing.worst = ratio;
+			standing.worst_row = row;
+		}
+	}
+	standing.mean = standing.lines ? exp(logs / standing.lines) : NAN;
+	return standing;
+}
+
+static const char *row_text(const struct result *row, char *text, size_t size)
+{
+	if (results_is_program(row))
+		snprintf(text, size, "%s", row->name + strlen(RESULTS_PROGRAM));
+	else
+		snprintf(text, size, "%s/%s at %zu", row->name, row->mode, row->vmas);
+	return text;
+}
+
+static void conclude_section(const struct report *report, const struct section *section)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < report->n; i++) {
+		struct standing s = standing(report, section, report->indexes[i]);
+		char best[256], worst[256];
+
+		if (!s.lines)
+			continue;
+		if (!any)
+			fprintf(report->out, "\n**%s**\n\n| index | fastest or level | geometric mean, "
+				"times rbtree | best | worst |\n|---|---:|---:|---|---|\n",
+				section->title);
+		any = true;
+		fprintf(report->out, "| %s | %zu of %zu | %.2f | %.2f (%s) | %.2f (%s) |\n",
+			report->indexes[i], s.wins, s.lines, s.mean, s.best,
+			row_text(s.best_row, best, sizeof(best)), s.worst,
+			row_text(s.worst_row, worst, sizeof(worst)));
+	}
+}
+
+/* Which index serves which program best. */
+static void conclude_programs(const struct report *report)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < report->results->n; i++) {
+		const struct result *line = &report->results->rows[i], *best, *base;
+
+		if (!in_section(line, &sections[0]) || !first_of_line(report->results, line))
+			continue;
+		best = fastest(report, line);
+		base = beside(report, line, "rbtree");
+		if (!best)
+			continue;
+		if (!any)
+			fputs("\n| program | peak VMAs | served best by | times rbtree | level with "
+			      "it |\n|---|---:|---|---:|---|\n", report->out);
+		any = true;
+		fprintf(report->out, "| %s | %zu | %s |", line->name + strlen(RESULTS_PROGRAM),
+			line->vmas, best->index);
+		fprintf(report->out, base ? " %.2f |" : " - |",
+			base ? best->median / base->median : 0);
+		for (size_t j = 0; j < report->n; j++) {
+			const struct result *row = beside(report, line, report->indexes[j]);
+
+			if (row && row != best && row->median <= best->median * LEVEL)
+				fprintf(report->out, " %s", row->index);
+		}
+		fputs(" |\n", report->out);
+	}
+}
+
+static void conclude(const struct report *report)
+{
+	fputs("\n## What to conclude\n\n"
+	      "Times rbtree: a case's median divided by rbtree's; below 1 is faster. Level: within "
+	      "5 % of the fastest. An index that is not in a line was skipped there (see the end).\n",
+	      report->out);
+	conclude_programs(report);
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		conclude_section(report, &sections[i]);
+}
+
+/* ---- what was run where ---- */
+
+static void facts(const struct report *report)
+{
+	static const char *const keys[][2] = {
+		{ "cpu", "processor" }, { "memory", "memory" }, { "kernel", "kernel" },
+		{ "os", "system" }, { "thp", "transparent huge pages" },
+		{ "compiler", "compiler" }, { "flags", "flags" }, { "commit", "commit" },
+		{ "date", "date" },
+	};
+	const json_t *context = json_object_get(report->results->root, "context");
+	const json_t *noise = json_object_get(context, "noise");
+
+	fputs("\n## What was run where\n\n| | |\n|---|---|\n", report->out);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *value = json_string_value(json_object_get(context, keys[i][0]));
+
+		fprintf(report->out, "| %s | %s |\n", keys[i][1], value ? value : "unknown");
+	}
+	fprintf(report->out, "| processors | %lld |\n", (long long)
+		json_integer_value(json_object_get(context, "num_cpus")));
+	fprintf(report->out, "| noise | a loop of fixed length took up to %.1f %% longer than at best; "
+		"load %.1f to %.1f; %lld involuntary context switches |\n",
+		100 * json_number_value(json_object_get(noise, "spread")),
+		json_number_value(json_object_get(noise, "load_begin")),
+		json_number_value(json_object_get(noise, "load_end")), (long long)
+		json_integer_value(json_object_get(noise, "involuntary_switches")));
+	fputs("\nCPU time, medians of repetitions, the indexes of a case interleaved at random. VMAs "
+	      "are 192 bytes, nodes inside them included, shuffled in memory; the index is aged by as "
+	      "many moves as it has VMAs, and 8,192 more. Each case has ended in the same state hash on all indexes; one that "
+	      "does not shows no number. \"harness\" is the index `null`, which does nothing: what "
+	      "the measuring itself costs.\n", report->out);
+}
+
+/* ---- tables ---- */
+
+static void table_cell(const struct report *report, const struct result *line, const char *index)
+{
+	const struct result *row = beside(report, line, index);
+	const struct result *base = beside(report, line, "rbtree");
+	const struct result *best = fastest(report, line);
+	const char *bold = row && row == best ? "**" : "";
+	double half;
+	char text[32];
+
+	if (!row) {
+		fputs(" - |", report->out);
+		return;
+	}
+	half = 50 * (row->slowest - row->fastest) / row->median;
+	fprintf(report->out, " %s%s%s", bold, results_number(row->median, text, sizeof(text)), bold);
+	if (base && base != row && *row->hash)
+		fprintf(report->out, " (%.2f)", row->median / base->median);
+	if (half >= 10)
+		fprintf(report->out, " ±%.0f %%", half);
+	fputs(" |", report->out);
+}
+
+static void table_head(const struct report *report)
+{
+	fputs("\n| case | VMAs |", report->out);
+	for (size_t i = 0; i < report->n; i++)
+		fprintf(report->out, " %s |", report->indexes[i]);
+	fputs(" harness |\n|---|---:|", report->out);
+	for (size_t i = 0; i <= report->n; i++)
+		fputs("---:|", report->out);
+	fputc('\n', report->out);
+}
+
+static void plot_link(const struct report *report, const char *plot)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", report->arguments->plots, plot);
+	if (!access(path, R_OK))
+		fprintf(report->out, "\n![%.*s](%s)\n", (int)strcspn(plot, "."), plot, path);
+}
+
+static void table_line(const struct report *report, const struct result *line)
+{
+	const char *name = line->name;
+
+	if (results_is_program(line))
+		fprintf(report->out, "| %s | %zu |", name + strlen(RESULTS_PROGRAM), line->vmas);
+	else
+		fprintf(report->out, "| %s/%s | %zu |", name, line->mode, line->vmas);
+	for (size_t i = 0; i < report->n; i++)
+		table_cell(report, line, report->indexes[i]);
+	table_cell(report, line, "null");
+	fputc('\n', report->out);
+}
+
+/* The lines of the case and mode that begins at row, one for each number of VMAs. */
+static void table_case(const struct report *report, const struct result *row)
+{
+	const struct result *end = report->results->rows + report->results->n;
+
+	for (const struct result *line = row; line < end; line++) {
+		if (!strcmp(line->name, row->name) && !strcmp(line->mode, row->mode) &&
+		    first_of_line(report->results, line))
+			table_line(report, line);
+	}
+}
+
+static bool first_of_case(const struct results *results, const struct result *row)
+{
+	for (const struct result *other = results->rows; other < row; other++) {
+		if (!strcmp(other->name, row->name) && !strcmp(other->mode, row->mode))
+			return false;
+	}
+	return true;
+}
+
+static void section_table(const struct report *report, const struct section *section)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < report->results->n; i++) {
+		const struct result *row = &report->results->rows[i];
+
+		if (!in_section(row, section) || !first_of_case(report->results, row))
+			continue;
+		if (!any) {
+			fprintf(report->out, "\n## %s\n\n%s\n", section->title, section->text);
+			if (section->plot)
+				plot_link(report, section->plot);
+			table_head(report);
+		}
+		any = true;
+		table_case(report, row);
+	}
+}
+
+static void memory_table(const struct report *report)
+{
+	const json_t *memory = json_object_get(report->results->root, "memory");
+	json_t *entry;
+	size_t i;
+
+	if (!json_array_size(memory))
+		return;
+	fputs("\n## Memory\n\nBytes per VMA, counted from the allocator, with the nodes that stand in "
+	      "the VMAs. Fresh: built in one go; aged: after the moves. Own count: what the index "
+	      "says itself.\n", report->out);
+	plot_link(report, "memory.svg");
+	fputs("\n| index | VMAs | fresh | aged | of these in each VMA | own count, fresh | own count, "
+	      "aged | aged by |\n|---|---:|---:|---:|---:|---:|---:|---|\n", report->out);
+	json_array_foreach(memory, i, entry) {
+		const char *index = json_string_value(json_object_get(entry, "index"));
+		const char *aged_by = json_string_value(json_object_get(entry, "aged_by"));
+
+		fprintf(report->out, "| %s | %lld | %.1f | %.1f | %lld | %.1f | %.1f | %s |\n",
+			index ? index : "?",
+			(long long)json_integer_value(json_object_get(entry, "vmas")),
+			json_number_value(json_object_get(entry, "fresh_bytes_per_vma")),
+			json_number_value(json_object_get(entry, "aged_bytes_per_vma")),
+			(long long)json_integer_value(json_object_get(entry, "node_size")),
+			json_number_value(json_object_get(entry, "fresh_footprint_per_vma")),
+			json_number_value(json_object_get(entry, "aged_footprint_per_vma")),
+			aged_by ? aged_by : "?");
+	}
+}
+
+static void reasons(const struct report *report, const char *key, const char *title)
+{
+	const json_t *list = json_object_get(report->results->root, key);
+	json_t *entry;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	fprintf(report->out, "\n## %s\n\n", title);
+	json_array_foreach(list, i, entry) {
+		const char *index = json_string_value(json_object_get(entry, "index"));
+		const char *name = json_string_value(json_object_get(entry, "case"));
+		const char *mode = json_string_value(json_object_get(entry, "mode"));
+		const char *reason = json_string_value(json_object_get(entry, "reason"));
+
+		fprintf(report->out, "- %s%s%s/%s, %lld VMAs: %s\n", index ? index : "",
+			index ? ", " : "", name ? name : "?", mode ? mode : "?",
+			(long long)json_integer_value(json_object_get(entry, "vmas")),
+			reason ? reason : "?");
+	}
+}
+
+static void write_report(const struct report *report)
+{
+	fputs("# Benchmarks\n\nWritten by `vmabench report` from results and plots; changes by hand "
+	      "get lost.\n", report->out);
+	facts(report);
+	reasons(report, "failed", "Failed: the indexes did not agree");
+	conclude(report);
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		section_table(report, &sections[i]);
+	memory_table(report);
+	reasons(report, "skipped", "Skipped");
+	fputs("\n## How to reproduce\n\n"
+	      "```\nmake bench              # everything: table, results/bench.json, plots, this file\n"
+	      "./vmabench bench --case 'find-*' --index btree,rbtree --vmas 65536\n"
+	      "./vmabench compare OLD.json NEW.json\n"
+	      "make counts             # instructions per operation, the same on every run\n```\n",
+	      report->out);
+}
+
+static void usual_order(struct report *report)
+{
+	static const char *const usual[] = { "rbtree", "btree", "radix" };
+	size_t to = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+		for (size_t j = to; j < report->n; j++) {
+			const char *name = report->indexes[j];
+
+			if (strcmp(name, usual[i]))
+				continue;
+			memmove(&report->indexes[to + 1], &report->indexes[to],
+				(j - to) * sizeof(report->indexes[0]));
+			report->indexes[to++] = name;
+		}
+	}
+}
+
+int cmd_report(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "[RESULTS.json...]", doc, NULL, NULL, NULL,
+	};
+	struct arguments arguments = { .plots = "plots" };
+	struct results results;
+	struct report report = { .results = &results, .arguments = &arguments, .out = stdout };
+	int bad;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if (results_files_load(&arguments.files, &results, argv[0]))
+		return STATUS_BAD_INPUT;
+	if (arguments.output)
+		report.out = fopen(arguments.output, "w");
+	if (report.out) {
+		report.n = results_indexes(&results, report.indexes, MAX_INDEXES);
+		usual_order(&report);
+		write_report(&report);
+	}
+	bad = !report.out || ferror(report.out) || (report.out == stdout ? fflush : fclose)(report.out);
+	if (bad)
+		fprintf(stderr, "vmabench report: %s: %s\n",
+			arguments.output ? arguments.output : "stdout", strerror(errno));
+	results_free(&results);
+	return bad ? STATUS_BAD_INPUT : STATUS_OK;
+}

@@ -1,0 +1,39 @@
+#!/bin/bash
+# counts.sh CASE INDEX VMAS FILE - instructions per operation, by callgrind
+#
+# Runs each case on each index under callgrind, which looks only into
+# bench_counted(): ageing, checks and restoring are left out.  Environment, seed
+# and allocator are fixed, so that two runs give the same numbers.
+# CASE is a CASE/MODE or a pattern, INDEX is A,B,...; "" means all.
+set -e
+case=${1:-*} index=$2 vmas=$3 file=$4 count=1024
+[ -n "$index" ] || index=$(./vmabench list --names indexes | paste -sd,)
+
+# Prints operations and instructions of one case on one index; nothing if it is skipped.
+count() {
+	local log
+	log=$(env -i MALLOC_CONF=narenas:1,dirty_decay_ms:-1,muzzy_decay_ms:-1 \
+		valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+		--toggle-collect='bench_counted*' ./vmabench bench --case "$1" --index "$2" \
+		--vmas "$vmas" --count "$count" --limit 1000 2>&1) || { echo "$log" >&2; exit 1; }
+	awk '$4 == "operations" { operations = $5 }
+	     / Collected : / { instructions = $NF }
+	     END { if (operations) print operations, instructions }' <<<"$log"
+}
+
+entries=
+printf '%-28s %10s %-8s %12s\n' case VMAs index instructions
+for name in $(./vmabench list --names cases); do
+	# shellcheck disable=SC2053  # a pattern is what is wanted
+	[[ $name == $case || ${name%/*} == $case ]] || continue
+	for i in ${index//,/ }; do
+		read -r operations instructions < <(count "$name" "$i") || continue
+		per=$(awk -v a="$instructions" -v b="$operations" 'BEGIN { printf "%.1f", a / b }')
+		printf '%-28s %10d %-8s %12s\n' "$name" "$vmas" "$i" "$per"
+		entries+="${entries:+,
+}  {\"case\": \"${name%/*}\", \"mode\": \"${name#*/}\", \"vmas\": $vmas, \"index\": \"$i\", \"instructions\": $per}"
+	done
+done
+mkdir -p "$(dirname "$file")"
+printf '{\n "schema": 1,\n "counts": [\n%s\n ]\n}\n' "$entries" > "$file.part"
+mv "$file.part" "$file"

@@ -1,0 +1,361 @@
+/*
+ * results - result files (see results.h)
+ */
+#include "harness/results.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_REPETITIONS 1000
+
+/* ---- reading ---- */
+
+static const char *text_field(const json_t *entry, const char *key)
+{
+	const char *text = json_string_value(json_object_get(entry, key));
+
+	return text ? text : "";
+}
+
+static double nanoseconds(const json_t *entry)
+{
+	static const struct { const char *unit; double ns; } units[] = {
+		{ "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 },
+	};
+	double time = json_number_value(json_object_get(entry, "cpu_time"));
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (!strcmp(text_field(entry, "time_unit"), units[i].unit))
+			return time * units[i].ns;
+	}
+	return NAN;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sums up the repetitions of one run, which stand together in the file. */
+static void sum_up(struct result *row, double *times, unsigned n)
+{
+	qsort(times, n, sizeof(*times), compare_doubles);
+	row->repetitions = n;
+	row->fastest = times[0];
+	row->slowest = times[n - 1];
+	row->median = n % 2 ? times[n / 2] : (times[n / 2 - 1] + times[n / 2]) / 2;
+}
+
+/* Whether entry can be used; if not, why. */
+static bool entry_good(const json_t *entry, char *why, size_t size)
+{
+	static const char *const wanted[] = { "run_name", "index", "case", "mode", "time_unit" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		if (*text_field(entry, wanted[i]))
+			continue;
+		snprintf(why, size, "a benchmark has no field \"%s\": not written by vmabench",
+			 wanted[i]);
+		return false;
+	}
+	if (!json_is_integer(json_object_get(entry, "vmas")) ||
+	    !json_is_number(json_object_get(entry, "cpu_time"))) {
+		snprintf(why, size, "%s: vmas or cpu_time is missing", text_field(entry, "run_name"));
+		return false;
+	}
+	if (!isfinite(nanoseconds(entry))) {
+		snprintf(why, size, "%s: not a time", text_field(entry, "run_name"));
+		return false;
+	}
+	return true;
+}
+
+static int read_rows(struct results *results, const json_t *benchmarks, char *why, size_t size)
+{
+	double times[MAX_REPETITIONS];
+	const char *run = NULL;
+	unsigned n = 0;
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(benchmarks, i, entry) {
+		struct result *row = &results->rows[results->n - (run != NULL)];
+
+		if (strcmp(text_field(entry, "run_type"), "iteration"))
+			continue;
+		if (!entry_good(entry, why, size))
+			return -1;
+		if (!run || strcmp(run, text_field(entry, "run_name"))) {
+			row = &results->rows[results->n++];
+			run = text_field(entry, "run_name");
+			n = 0;
+			*row = (struct result){
+				.index = text_field(entry, "index"),
+				.name = text_field(entry, "case"),
+				.mode = text_field(entry, "mode"),
+				.hash = text_field(entry, "hash"),
+				.vmas = json_integer_value(json_object_get(entry, "vmas")),
+				.entry = entry,
+			};
+		}
+		if (n < MAX_REPETITIONS)
+			times[n++] = nanoseconds(entry);
+		sum_up(row, times, n);
+	}
+	return 0;
+}
+
+int results_of(struct results *results, json_t *root, char *why, size_t size)
+{
+	const json_t *benchmarks = json_object_get(root, "benchmarks");
+	const json_t *schema = json_object_get(root, "schema");
+
+	*results = (struct results){ 0 };
+	if (!json_is_array(benchmarks) || !json_is_object(json_object_get(root, "context"))) {
+		snprintf(why, size, "no \"context\" and \"benchmarks\": not a result file");
+		return -1;
+	}
+	if (json_integer_value(schema) != RESULTS_SCHEMA) {
+		snprintf(why, size, "schema %d, but this program knows %d",
+			 (int)json_integer_value(schema), RESULTS_SCHEMA);
+		return -1;
+	}
+	results->root = json_incref(root);
+	results->rows = calloc(json_array_size(benchmarks) + 1, sizeof(*results->rows));
+	if (!results->rows) {
+		snprintf(why, size, "memory is out");
+		results_free(results);
+		return -1;
+	}
+	if (read_rows(results, benchmarks, why, size)) {
+		results_free(results);
+		return -1;
+	}
+	return 0;
+}
+
+int results_load(struct results *results, const char *path, char *why, size_t size)
+{
+	json_error_t error;
+	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	int bad;
+
+	*results = (struct results){ 0 };
+	if (!root) {
+		if (error.line > 0)
+			snprintf(why, size, "line %d: %s", error.line, error.text);
+		else
+			snprintf(why, size, "%s", error.text);
+		return -1;
+	}
+	bad = results_of(results, root, why, size);
+	json_decref(root);
+	return bad;
+}
+
+void results_free(struct results *results)
+{
+	free(results->rows);
+	json_decref(results->root);
+	*results = (struct results){ 0 };
+}
+
+const struct result *results_find(const struct results *results, const char *index,
+				  const char *name, const char *mode, size_t vmas)
+{
+	for (size_t i = 0; i < results->n; i++) {
+		const struct result *row = &results->rows[i];
+
+		if (row->vmas == vmas && !strcmp(row->index, index) && !strcmp(row->name, name) &&
+		    !strcmp(row->mode, mode))
+			return row;
+	}
+	return NULL;
+}
+
+bool results_is_program(const struct result *row)
+{
+	return !strncmp(row->name, RESULTS_PROGRAM, strlen(RESULTS_PROGRAM));
+}
+
+int results_files_add(struct results_files *files, const char *path)
+{
+	if (files->n == RESULTS_MAX_FILES)
+		return -1;
+	files->path[files->n++] = path;
+	return 0;
+}
+
+/* What more says is added to all. */
+static void extend(json_t *all, const json_t *more)
+{
+	static const char *const lists[] = { "benchmarks", "memory", "skipped", "failed" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		json_t *to = json_object_get(all, lists[i]);
+
+		if (to)
+			json_array_extend(to, json_object_get(more, lists[i]));
+	}
+}
+
+int results_files_load(const struct results_files *files, struct results *results,
+		       const char *who)
+{
+	static const struct results_files usual = { { RESULTS_DEFAULT }, 1 };
+	json_t *all = NULL;
+	char why[256];
+	int bad = 0;
+
+	files = files->n ? files : &usual;
+	for (size_t i = 0; i < files->n; i++) {
+		if (results_load(results, files->path[i], why, sizeof(why))) {
+			fprintf(stderr, "%s: %s: %s\n", who, files->path[i], why);
+			json_decref(all);
+			return -1;
+		}
+		if (all)
+			extend(all, results->root);
+		else
+			all = json_incref(results->root);
+		results_free(results);
+	}
+	bad = results_of(results, all, why, sizeof(why));
+	if (bad)
+		fprintf(stderr, "%s: %s\n", who, why);
+	json_decref(all);
+	return bad;
+}
+
+size_t results_indexes(const struct results *results, const char **names, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < results->n; i++) {
+		const struct result *row = &results->rows[i];
+		size_t j = 0;
+
+		while (j < n && strcmp(names[j], row->index))
+			j++;
+		if (j == n && n < max && *row->hash)
+			names[n++] = row->index;
+	}
+	return n;
+}
+
+/* ---- writing ---- */
+
+int results_save(const json_t *root, const char *path)
+{
+	char temporary[4096];
+	FILE *file;
+	int err;
+
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.part", path) >= sizeof(temporary))
+		return -ENAMETOOLONG;
+	file = fopen(temporary, "w");
+	if (!file)
+		return -errno;
+	err = json_dumpf(root, file, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) ? -EIO : 0;
+	if (!err && (fputc('\n', file) == EOF || fflush(file) || fsync(fileno(file))))
+		err = -errno;
+	if (fclose(file) && !err)
+		err = -errno;
+	if (!err && rename(temporary, path))
+		err = -errno;
+	if (err)
+		unlink(temporary);
+	return err;
+}
+
+/* ---- for people ---- */
+
+const char *results_number(double number, char *text, size_t size)
+{
+	if (!isfinite(number))
+		snprintf(text, size, "-");
+	else if (number >= 1e9)
+		snprintf(text, size, "%.3gG", number / 1e9);
+	else if (number >= 1e6)
+		snprintf(text, size, "%.*fM", number < 1e7 ? 2 : number < 1e8 ? 1 : 0, number / 1e6);
+	else if (number >= 1e4)
+		snprintf(text, size, "%.*fk", number < 1e5 ? 1 : 0, number / 1e3);
+	else
+		snprintf(text, size, "%.*f", number < 10 ? 2 : number < 100 ? 1 : 0, number);
+	return text;
+}
+
+static void table_head(const struct result *first, const char **indexes, size_t nindexes, FILE *out)
+{
+	fprintf(out, "\n%s/%s", first->name, first->mode);
+	fprintf(out, "\n%10s", "VMAs");
+	for (size_t i = 0; i < nindexes; i++)
+		fprintf(out, " %15s", strcmp(indexes[i], "null") ? indexes[i] : "(harness)");
+	fputc('\n', out);
+}
+
+static void table_line(const struct results *results, const struct result *first,
+		       const char **indexes, size_t nindexes, FILE *out)
+{
+	const struct result *base = results_find(results, "rbtree", first->name, first->mode,
+						 first->vmas);
+	char text[32], cell[64];
+
+	fprintf(out, "%10zu", first->vmas);
+	for (size_t i = 0; i < nindexes; i++) {
+		const struct result *row = results_find(results, indexes[i], first->name,
+							first->mode, first->vmas);
+
+		if (!row)
+			snprintf(cell, sizeof(cell), "-");
+		else if (!base || !*row->hash)
+			snprintf(cell, sizeof(cell), "%s",
+				 results_number(row->median, text, sizeof(text)));
+		else
+			snprintf(cell, sizeof(cell), "%s %5.2fx",
+				 results_number(row->median, text, sizeof(text)),
+				 row->median / base->median);
+		fprintf(out, " %15s", cell);
+	}
+	fputc('\n', out);
+}
+
+void results_table(const struct results *results, FILE *out)
+{
+	const char *indexes[64];
+	size_t nindexes = results_indexes(results, indexes, ARRAY_SIZE(indexes) - 1);
+
+	indexes[nindexes++] = "null";
+	fprintf(out, "\nns per operation (CPU time, median), and times rbtree's\n");
+	for (size_t i = 0; i < results->n; i++) {
+		const struct result *row = &results->rows[i];
+		size_t same = 0, line = 0;
+
+		/* a table at the first row of a case, with a line for each number of VMAs */
+		while (same < i && (strcmp(results->rows[same].name, row->name) ||
+				    strcmp(results->rows[same].mode, row->mode)))
+			same++;
+		if (same < i)
+			continue;
+		table_head(row, indexes, nindexes, out);
+		for (size_t j = i; j < results->n; j++) {
+			const struct result *other = &results->rows[j];
+
+			if (strcmp(other->name, row->name) || strcmp(other->mode, row->mode))
+				continue;
+			for (line = i; line < j; line++) {
+				if (!strcmp(results->rows[line].name, row->name) &&
+				    !strcmp(results->rows[line].mode, row->mode) &&
+				    results->rows[line].vmas == other->vmas)
+					break;
+			}
+			if (line == j)
+				table_line(results, other, indexes, nindexes, out);
+		}
+	}
+}

@@ -1,0 +1,26 @@
+# What all plots share: readable text, colours that colour-blind people can tell apart.
+# data/indexes.gp, which `vmabench plot` writes, sets n and names.
+load 'data/indexes.gp'
+
+set terminal svg size 1000,760 font 'sans,15' background '#ffffff' noenhanced
+set datafile missing 'NaN'
+set style line 1 lc rgb '#0072b2' lw 2 pt 7  ps 0.9
+set style line 2 lc rgb '#d55e00' lw 2 pt 5  ps 0.9
+set style line 3 lc rgb '#009e73' lw 2 pt 9  ps 1.1
+set style line 4 lc rgb '#cc79a7' lw 2 pt 11 ps 1.1
+set style line 5 lc rgb '#000000' lw 2 pt 13 ps 1.1
+set style line 6 lc rgb '#e69f00' lw 2 pt 4  ps 0.9
+set style line 7 lc rgb '#56b4e9' lw 2 pt 6  ps 0.9
+set style line 8 lc rgb '#7f7f7f' lw 2 pt 8  ps 1.1
+set border 3 lc rgb '#555555'
+set tics nomirror out
+set grid xtics ytics lc rgb '#dddddd' lt 1
+unset mxtics
+unset mytics
+
+# cost or bytes against the number of VMAs
+set logscale xy
+set format x '%.0s%c'
+set xrange [60:2000000]
+set xlabel 'VMAs'
+unset key
