@@ -101,15 +101,20 @@ static void btree_destroy(struct vma_index *index)
 
 /* ---- the cursor: node and slot; slot n behind the last VMA, ~0 before the first ---- */
 
-static struct vm_area_struct *btree_stand(struct vma_cursor *cursor, struct btree_node *leaf,
-					  unsigned long slot)
+static inline struct vm_area_struct *btree_stand(struct vma_cursor *cursor,
+						 struct btree_node *leaf, unsigned long slot)
 {
 	const struct btree *tree = (const struct btree *)cursor->index;
 
 	cursor->node = leaf;
 	cursor->slot = slot;
-	cursor->vma = slot < leaf->n ? btree_ptr(tree, leaf, 0, slot) : NULL;
-	return cursor->vma;
+	return cursor->vma = btree_ptr(tree, leaf, 0, slot);
+}
+
+static struct vm_area_struct *btree_stand_off(struct vma_cursor *cursor, unsigned long slot)
+{
+	cursor->slot = slot;
+	return cursor->vma = NULL;
 }
 
 static struct vm_area_struct *btree_next(struct vma_cursor *cursor)
@@ -118,11 +123,11 @@ static struct vm_area_struct *btree_next(struct vma_cursor *cursor)
 
 	if (!leaf)
 		return NULL;
-	if (cursor->slot + 1 < leaf->n)
+	if (likely(cursor->slot + 1 < leaf->n))
 		return btree_stand(cursor, leaf, cursor->slot + 1);
 	next = btree_links(leaf)->next;
 	if (!next)
-		return btree_stand(cursor, leaf, leaf->n);
+		return btree_stand_off(cursor, leaf->n);
 	if (btree_links(next)->next)
 		__builtin_prefetch(btree_links(next)->next);
 	return btree_stand(cursor, next, 0);
@@ -138,7 +143,7 @@ static struct vm_area_struct *btree_prev(struct vma_cursor *cursor)
 		return btree_stand(cursor, leaf, cursor->slot - 1);
 	prev = btree_links(leaf)->prev;
 	if (!prev)
-		return btree_stand(cursor, leaf, ~0UL);
+		return btree_stand_off(cursor, ~0UL);
 	return btree_stand(cursor, prev, prev->n - 1);
 }
 

@@ -408,38 +408,34 @@ static bool btree_rebuild(struct btree *tree, struct btree_spot *spot, unsigned 
 
 void btree_set_root(struct btree *tree, const struct btree_entry *top)
 {
-	struct btree_entry e = *top;
+	struct btree_entry only;
 
-	tree->root = e.ptr;
-	while (tree->root->level && tree->root->n == 1) {
-		struct btree_node *old = tree->root;
-
-		btree_unpack(tree, old, 0, 1, &e);
-		tree->root = e.ptr;
-		btree_release(tree, old);
+	for (tree->root = top->ptr; tree->root->level && tree->root->n == 1; top = &only) {
+		btree_unpack(tree, tree->root, 0, 1, &only);
+		btree_release(tree, tree->root);
+		tree->root = only.ptr;
 	}
-	tree->first = e.start;
-	tree->last = e.end;
-	tree->gap = e.gap;
+	tree->first = top->start;
+	tree->last = top->end;
+	tree->gap = top->gap;
 }
 
 /* The change of a level above the root: it becomes the new root. */
 static void btree_change_root(struct btree *tree, const struct btree_change *change)
 {
-	struct btree_entry top = change->put[0];
-
 	if (!change->nput) {
 		tree->root = NULL;
 		tree->first = tree->last = tree->gap = 0;
-		return;
-	}
-	if (change->nput > 1) {
+	} else if (change->nput == 1) {
+		btree_set_root(tree, &change->put[0]);
+	} else {
 		struct btree_node *node = btree_take(tree, tree->root->level + 1);
+		struct btree_entry top;
 
 		btree_pack(tree, node, tree->root->level + 1, change->put, change->nput);
 		top = btree_summary(node);
+		btree_set_root(tree, &top);
 	}
-	btree_set_root(tree, &top);
 }
 
 static void btree_apply(struct btree *tree, struct btree_spot *spot, unsigned level,
@@ -659,9 +655,13 @@ int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigne
 	struct btree_change change;
 	bool far;
 
-	for (unsigned i = 0; tree->root && i < n; i++) {
-		for (unsigned j = 0; j < edits[i].nput; j++)
-			tree->far[BTREE_LEAF] |= !btree_near(tree, 0, edits[i].put[j].vma);
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned j = 0; j < edits[i].nput; j++) {
+			const struct vm_area_struct *vma = edits[i].put[j].vma;
+
+			__builtin_prefetch(vma, 1);     /* commit writes its bounds */
+			tree->far[BTREE_LEAF] |= tree->root && !btree_near(tree, 0, vma);
+		}
 	}
 	if (tree->root && n == 1) {
 		btree_read_edit(edits, &change);

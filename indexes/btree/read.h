@@ -29,11 +29,14 @@ SIMD_TARGET static inline unsigned SIMD_FN(rank)(const struct btree_node *node, 
 	return SIMD_FN(rank32)(node, level, min(key, BTREE_MAX_DELTA));
 }
 
-/* All lines of a leaf that find can want are on their way at once. */
-SIMD_TARGET static inline void SIMD_FN(prefetch)(const struct btree_node *leaf)
+/* A leaf's lines from that array on are on their way while its ends are searched. */
+SIMD_TARGET static inline void SIMD_FN(prefetch)(const struct btree_node *leaf,
+						 enum btree_field from)
 {
-	for (unsigned i = 0; i < BTREE_LEAF_CAP * sizeof(uint32_t); i += 64)
-		__builtin_prefetch((char *)btree_lanes(leaf, 0, BTREE_PTR) + i);
+	const char *lines = btree_lanes(leaf, 0, from);
+
+	for (; lines < (const char *)leaf + BTREE_LEAF_SIZE; lines += 64)
+		__builtin_prefetch(lines);
 }
 
 /* The leaf of the first VMA that ends above page, and its slot; there must be one. */
@@ -44,7 +47,7 @@ SIMD_FN(leaf)(const struct btree *tree, unsigned long page, unsigned *slot)
 
 	for (unsigned level = node->level; level; level--)
 		node = btree_child(tree, node, SIMD_FN(rank)(node, 1, page));
-	SIMD_FN(prefetch)(node);
+	SIMD_FN(prefetch)(node, BTREE_PTR);
 	*slot = SIMD_FN(rank)(node, 0, page);
 	return node;
 }
@@ -94,6 +97,7 @@ SIMD_TARGET static void SIMD_FN(descend)(const struct btree *tree, unsigned long
 		step->slot = min(slot, node->n - 1u);
 		node = btree_child(tree, node, step->slot);
 	}
+	SIMD_FN(prefetch)(node, BTREE_START);
 	step->node = node;
 	step->slot = SIMD_FN(rank)(node, 0, page);
 }
