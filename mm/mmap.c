@@ -250,7 +250,21 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr)
 	return result;
 }
 
-/* The call that is a mapping of its own since Linux 4.0: one VMA's range shows another offset. */
+/* Is [vma's start, end) one mapping, though perhaps of several VMAs? */
+static bool is_one_mapping(struct mm_struct *mm, const struct vm_area_struct *vma,
+			   unsigned long end)
+{
+	const struct vm_area_struct *next = vma;
+
+	while (next->vm_end < end) {
+		next = vma_lookup(mm, next->vm_end);
+		if (!next || next->vm_file != vma->vm_file || next->vm_flags != vma->vm_flags)
+			return false;
+	}
+	return true;
+}
+
+/* The call that is a mapping of its own since Linux 4.0: the range shows another offset. */
 int do_remap_file_pages(struct mm_struct *mm, unsigned long start, unsigned long size,
 			unsigned long prot, unsigned long pgoff, unsigned long flags)
 {
@@ -261,7 +275,7 @@ int do_remap_file_pages(struct mm_struct *mm, unsigned long start, unsigned long
 	if (prot || start + size <= start || pgoff + (size >> PAGE_SHIFT) < pgoff)
 		return -EINVAL;
 	vma = vma_lookup(mm, start);
-	if (!vma || !(vma->vm_flags & VM_SHARED) || start + size > vma->vm_end)
+	if (!vma || !(vma->vm_flags & VM_SHARED) || !is_one_mapping(mm, vma, start + size))
 		return -EINVAL;
 
 	unsigned long vma_prot = (vma->vm_flags & VM_READ ? PROT_READ : 0) |
