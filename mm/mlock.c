@@ -53,13 +53,35 @@ static int mlock_posix_error(int err)
 	return err == -EFAULT ? -ENOMEM : err == -ENOMEM ? -EAGAIN : err;
 }
 
+static int count_locked(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			void *arg)
+{
+	unsigned long *npages = arg;
+
+	if (vma->vm_flags & VM_LOCKED)
+		*npages += (end - start) >> PAGE_SHIFT;
+	return 0;
+}
+
+/* Room under the limit for all of the range; what is locked there already counts once. */
+static bool may_lock(struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	unsigned long locked = mm->locked_vm + (len >> PAGE_SHIFT), already = 0;
+	unsigned long limit = mm->rlimit_memlock >> PAGE_SHIFT;
+
+	if (locked <= limit)
+		return true;
+	vma_walk(mm, start, start + len, HOLE_IGNORED, count_locked, &already);
+	return locked - already <= limit;
+}
+
 int do_mlock(struct mm_struct *mm, unsigned long start, unsigned long len, bool on_fault)
 {
 	vm_flags_t flags = VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0);
 
 	len = PAGE_ALIGN(len + (start & ~PAGE_MASK));
 	start &= PAGE_MASK;
-	if (mm->locked_vm + (len >> PAGE_SHIFT) > mm->rlimit_memlock >> PAGE_SHIFT)
+	if (!may_lock(mm, start, len))
 		return -ENOMEM;
 	int err = apply_vma_lock_flags(mm, start, len, flags);
 	if (err)
@@ -73,10 +95,16 @@ int do_munlock(struct mm_struct *mm, unsigned long start, unsigned long len)
 	return apply_vma_lock_flags(mm, start & PAGE_MASK, len, 0);
 }
 
+/* A VMA that cannot be changed is passed over. */
+static int mlock_try(struct vm_area_struct *vma, unsigned long start, unsigned long end, void *arg)
+{
+	(void)mlock_fixup(vma, start, end, arg);
+	return 0;
+}
+
 static void apply_to_all(struct mm_struct *mm, vm_flags_t flags)
 {
-	/* a VMA that cannot be changed is passed over, as by the kernel */
-	vma_walk(mm, 0, mm->machine->config.task_size, HOLE_IGNORED, mlock_fixup, &flags);
+	vma_walk(mm, 0, mm->machine->config.task_size, HOLE_IGNORED, mlock_try, &flags);
 }
 
 int do_mlockall(struct mm_struct *mm, unsigned long flags)
