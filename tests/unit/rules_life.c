@@ -1,0 +1,434 @@
+/*
+ * The rules of anon_vmas, madvise, mlock, mseal and limits, one test for each: F, H, I.
+ */
+#include <errno.h>
+
+#include "tests/bed.h"
+#include "tests/suite.h"
+#include "tests/world.h"
+
+#define M2 (2UL << 20)
+
+static struct world world;
+static struct mm_struct *mm;
+
+static void setup(int type)
+{
+	world_init(&world, bed_type(type), NULL);
+	mm = world.mm;
+}
+
+static void teardown(void)
+{
+	world_done(&world);
+}
+
+static struct anon_vma *anon_of(struct mm_struct *of, unsigned long page)
+{
+	return world_vma(of, page)->anon_vma;
+}
+
+START_TEST(rule_F1_first_write)
+{
+	setup(_i);
+	world_map(mm, 0, 2, RW);
+	world_read(mm, page_at(0));
+	ck_assert_ptr_null(anon_of(mm, 0));
+	world_write(mm, page_at(0));
+	ck_assert_ptr_nonnull(anon_of(mm, 0));
+	world_map_file(mm, world.file, 4, 2, RW, 0);
+	world_read(mm, page_at(4));
+	ck_assert_ptr_null(anon_of(mm, 4));
+	world_write(mm, page_at(4));
+	ck_assert_ptr_nonnull(anon_of(mm, 4));
+	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(8), P, RW, MAP_SHARED | MAP_FIXED, 0),
+			  page_at(8));
+	world_write(mm, page_at(8));
+	ck_assert_ptr_null(anon_of(mm, 8));
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_F2_read_that_could_map_a_huge_page)
+{
+	unsigned long huge;
+
+	setup(_i);
+	huge = do_mmap(mm, NULL, 0, 2 * M2, RW, ANON, 0);
+	world_read(mm, huge);
+	ck_assert_ptr_null(vma_lookup(mm, huge)->anon_vma);
+	ck_assert_int_eq(do_madvise(mm, huge, 2 * M2, MADV_HUGEPAGE), 0);
+	world_read(mm, huge + P);       /* there is a small page already */
+	ck_assert_ptr_null(vma_lookup(mm, huge)->anon_vma);
+	world_read(mm, huge + M2 + P);
+	ck_assert_ptr_nonnull(vma_lookup(mm, huge)->anon_vma);
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_F3_a_neighbours_anon_vma)
+{
+	struct mm_struct *child;
+
+	setup(_i);
+	world_map(mm, 0, 4, RW | PROT_EXEC);
+	world_map(mm, 4, 4, RW);
+	world_map(mm, 8, 4, RW | PROT_EXEC);
+	world_write(mm, page_at(0));
+	world_write(mm, page_at(8));
+	ck_assert_ptr_ne(anon_of(mm, 0), anon_of(mm, 8));
+	world_write(mm, page_at(4));
+	ck_assert_ptr_eq(anon_of(mm, 4), anon_of(mm, 8));       /* the next one's first */
+	world_map(mm, 20, 4, RW);
+	world_map(mm, 24, 4, RW | PROT_EXEC);
+	world_write(mm, page_at(20));
+	world_write(mm, page_at(24));
+	ck_assert_ptr_eq(anon_of(mm, 24), anon_of(mm, 20));     /* else the previous one's */
+	/* other flags than R, W, X: its own */
+	world_map(mm, 30, 2, RW);
+	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(32), 2 * P, RW, ANON | MAP_FIXED | MAP_STACK, 0),
+			  page_at(32));
+	world_write(mm, page_at(30));
+	world_write(mm, page_at(32));
+	ck_assert_ptr_ne(anon_of(mm, 32), anon_of(mm, 30));
+	/* a fork child's is not handed on */
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	world_map(child, 28, 2, RW | PROT_EXEC | PROT_READ);
+	world_write(child, page_at(28));
+	ck_assert_ptr_ne(anon_of(child, 28), anon_of(child, 30));
+	ck_assert_ptr_ne(anon_of(child, 28), anon_of(child, 24));
+	mmput(child);
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_F4_fork_one_longer)
+{
+	struct mm_struct *child, *grandchild;
+
+	setup(_i);
+	world_map(mm, 0, 2, RW);
+	world_map(mm, 4, 2, RW);
+	world_write(mm, page_at(0));
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	grandchild = dup_mm(child);
+	ck_assert_ptr_nonnull(grandchild);
+	ck_assert_ptr_ne(anon_of(child, 0), anon_of(mm, 0));
+	ck_assert_ptr_null(anon_of(child, 4));
+	ck_assert_uint_eq(world_vma(mm, 0)->anon_vma_chain, 1);
+	ck_assert_uint_eq(world_vma(child, 0)->anon_vma_chain, 2);
+	ck_assert_uint_eq(world_vma(grandchild, 0)->anon_vma_chain, 3);
+	mmput(child);
+	mmput(grandchild);
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_F5_what_fork_leaves_out)
+{
+	struct mm_struct *child;
+
+	setup(_i);
+	world_map(mm, 0, 2, RW);
+	world_map(mm, 4, 2, RW);
+	world_map(mm, 8, 2, RW);
+	for (unsigned page = 0; page < 12; page += 4)
+		world_write(mm, page_at(page));
+	ck_assert_int_eq(do_madvise(mm, page_at(0), 2 * P, MADV_DONTFORK), 0);
+	ck_assert_int_eq(do_madvise(mm, page_at(4), 2 * P, MADV_WIPEONFORK), 0);
+	ck_assert_int_eq(do_mlock(mm, page_at(8), 2 * P, true), 0);
+	ck_assert_int_eq(userfaultfd_register(mm, 3, page_at(8), 2 * P, 1), 0);
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	ck_layout(child, "....AA..BB");
+	ck_assert_ptr_null(anon_of(child, 4));
+	ck_assert_uint_eq(pt_get(&child->pgd, page_at(4)), 0);
+	ck_assert_uint_eq(world_vma(child, 8)->vm_flags &
+			  (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING), 0);
+	ck_assert_uint_eq(world_vma(child, 8)->vm_userfaultfd_ctx, 0);
+	ck_assert_uint_eq(child->locked_vm, 0);
+	ck_assert_uint_eq(child->total_vm, 4);
+	ck_assert_uint_ne(pt_get(&child->pgd, page_at(8)), 0);
+	mmput(child);
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_F6_prefaults)
+{
+	static const unsigned long asked[] = { MAP_POPULATE, MAP_LOCKED };
+
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		setup(_i);
+		ck_assert_uint_eq(do_mmap(mm, NULL, page_at(0), 4 * P, RW,
+					  ANON | MAP_FIXED | asked[i], 0), page_at(0));
+		ck_assert_ptr_nonnull(anon_of(mm, 0));
+		ck_assert_uint_eq(mm->pgd.rss, 4);
+		ck_assert_uint_eq(do_mmap(mm, NULL, page_at(8), 4 * P, PROT_READ,
+					  ANON | MAP_FIXED | asked[i], 0), page_at(8));
+		ck_assert_ptr_null(anon_of(mm, 8));
+		ck_assert_uint_eq(mm->pgd.rss, 8);
+		teardown();
+	}
+
+	setup(_i);
+	world_map(mm, 0, 2, RW);
+	ck_assert_int_eq(do_madvise(mm, page_at(0), P, MADV_POPULATE_READ), 0);
+	ck_assert_ptr_null(anon_of(mm, 0));
+	ck_assert_int_eq(do_madvise(mm, page_at(0), P, MADV_POPULATE_WRITE), 0);
+	ck_assert_ptr_nonnull(anon_of(mm, 0));
+	/* mlock locks all and then stops filling at what nobody may touch */
+	world_map(mm, 8, 2, PROT_NONE);
+	world_map(mm, 10, 2, RW | PROT_EXEC);
+	ck_assert_int_eq(do_mlock(mm, page_at(8), 4 * P, false), -ENOMEM);
+	ck_assert_uint_eq(mm->locked_vm, 4);
+	ck_assert_ptr_null(anon_of(mm, 10));
+	/* mlockall's filling goes on */
+	ck_assert_int_eq(do_mlockall(mm, MCL_CURRENT), 0);
+	ck_assert_ptr_nonnull(anon_of(mm, 10));
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_F7_guard_pages)
+{
+	setup(_i);
+	world_map(mm, 0, 8, PROT_READ);
+	ck_assert_int_eq(do_madvise(mm, page_at(2), P, MADV_GUARD_INSTALL), 0);
+	ck_layout(mm, "AAAAAAAA");
+	ck_assert_ptr_nonnull(anon_of(mm, 7));
+	ck_assert(world_vma(mm, 0)->vm_flags & VM_MAYBE_GUARD);
+	teardown();
+}
+END_TEST
+
+/* ---- madvise, mlock, mseal ---- */
+
+START_TEST(rule_H1_advice)
+{
+	static const int flags[] = { MADV_SEQUENTIAL, MADV_RANDOM, MADV_DONTFORK, MADV_WIPEONFORK,
+				     MADV_DONTDUMP, MADV_MERGEABLE, MADV_HUGEPAGE,
+				     MADV_NOHUGEPAGE };
+	static const int back[] = { MADV_NORMAL, MADV_NORMAL, MADV_DOFORK, MADV_KEEPONFORK,
+				    MADV_DODUMP, MADV_UNMERGEABLE };
+
+	setup(_i);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		world_map(mm, 0, 8, RW);
+		ck_assert_int_eq(do_madvise(mm, page_at(2), 4 * P, flags[i]), 0);
+		ck_layout(mm, "AABBBBCC");
+		if (i < ARRAY_SIZE(back)) {
+			ck_assert_int_eq(do_madvise(mm, page_at(2), 4 * P, back[i]), 0);
+			ck_layout(mm, "AAAAAAAA");
+		}
+		ck_assert_int_eq(do_munmap(mm, page_at(0), 8 * P), 0);
+	}
+	world_map(mm, 0, 2, RW);
+	world_map(mm, 4, 2, RW);
+	ck_assert_int_eq(do_madvise(mm, page_at(1), 4 * P, MADV_DONTFORK), -ENOMEM);
+	ck_layout(mm, "AB..CD");
+	world_map_file(mm, world.file, 8, 2, PROT_READ, 0);
+	ck_assert_int_eq(do_madvise(mm, page_at(8), P, MADV_WIPEONFORK), -EINVAL);
+	world_vma(mm, 8)->vm_flags |= VM_IO;
+	ck_assert_int_eq(do_madvise(mm, page_at(8), P, MADV_DOFORK), -EINVAL);
+	ck_assert_int_eq(do_madvise(mm, page_at(8), P, MADV_DODUMP), -EINVAL);
+	ck_assert_int_eq(do_madvise(mm, page_at(8), P, 77), -EINVAL);
+	ck_assert_int_eq(do_madvise(mm, page_at(8) + 1, P, MADV_NORMAL), -EINVAL);
+	ck_assert_int_eq(do_madvise(mm, page_at(40), 0, MADV_NORMAL), 0);
+	ck_layout(mm, "AB..CD..EE");
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_H2_sealed)
+{
+	setup(_i);
+	world_map(mm, 0, 4, RW);
+	world_map(mm, 4, 4, PROT_READ);
+	world_map(mm, 10, 2, RW);
+	ck_assert_int_eq(do_mseal(mm, page_at(4), 8 * P, 0), -ENOMEM);
+	ck_layout(mm, "AAAABBBB..CC");
+	ck_assert_int_eq(do_mseal(mm, page_at(4), 4 * P, 0), 0);
+	ck_assert_int_eq(do_munmap(mm, page_at(5), P), -EPERM);
+	ck_assert_int_eq(do_mprotect(mm, page_at(5), P, RW, -1), -EPERM);
+	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(5), P, RW, ANON | MAP_FIXED, 0), -EPERM);
+	ck_assert_int_eq((long)do_mremap(mm, page_at(4), P, 2 * P, MREMAP_MAYMOVE, 0), -EPERM);
+	ck_layout(mm, "AAAABBBB..CC");
+	/* the split at the start stays */
+	ck_assert_int_eq(do_munmap(mm, page_at(2), 4 * P), -EPERM);
+	ck_layout(mm, "AADDBBBB..CC");
+	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(1), 8 * P, RW, ANON | MAP_FIXED, 0),
+			 -EPERM);
+	ck_layout(mm, "AEDDBBBB..CC");
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_H3_discarding_what_is_sealed)
+{
+	static const int refused[] = { MADV_DONTFORK, MADV_WIPEONFORK, MADV_GUARD_INSTALL,
+				       MADV_DONTNEED, MADV_FREE };
+
+	setup(_i);
+	world_map(mm, 0, 2, PROT_READ);
+	world_map(mm, 4, 2, RW);
+	world_map_file(mm, world.file, 8, 2, PROT_READ, 0);
+	for (unsigned page = 0; page < 12; page += 4)
+		ck_assert_int_eq(do_mseal(mm, page_at(page), 2 * P, 0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		ck_assert_int_eq(do_madvise(mm, page_at(0), P, refused[i]), -EPERM);
+		ck_assert_int_eq(do_madvise(mm, page_at(4), P, refused[i]), 0);
+		ck_assert_int_ne(do_madvise(mm, page_at(8), P, refused[i]), -EPERM);
+	}
+	ck_assert_int_eq(do_madvise(mm, page_at(0), P, MADV_DONTDUMP), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_H4_mlock)
+{
+	setup(_i);
+	world_map(mm, 0, 2, RW);
+	world_map(mm, 4, 2, RW);
+	ck_assert_int_eq(do_mlock(mm, page_at(0), 6 * P, true), -ENOMEM);
+	ck_assert_uint_eq(mm->locked_vm, 2);
+	ck_assert_int_eq(do_munlock(mm, page_at(0), 6 * P), -ENOMEM);
+	ck_assert_uint_eq(mm->locked_vm, 0);
+	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(8), P, RW,
+				  MAP_DROPPABLE | MAP_ANONYMOUS | MAP_FIXED, 0), page_at(8));
+	world_map_file(mm, world.file, 9, 1, PROT_READ, 0);
+	world_vma(mm, 9)->vm_flags |= VM_DONTEXPAND;
+	ck_assert_int_eq(do_mlock(mm, page_at(8), 2 * P, true), 0);
+	ck_assert_uint_eq(mm->locked_vm, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_H5_protection_keys)
+{
+	setup(_i);
+	world_map(mm, 0, 8, RW);
+	world_write(mm, page_at(0));
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), 4 * P, RW, 3), 0);
+	ck_layout(mm, "AABBBBCC");
+	ck_assert_uint_eq((world_vma(mm, 2)->vm_flags & VM_PKEY_MASK) >> VM_PKEY_SHIFT, 3);
+	/* plain mprotect leaves the key */
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 8 * P, PROT_READ, -1), 0);
+	ck_layout(mm, "AABBBBCC");
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), 4 * P, PROT_READ, 0), 0);
+	ck_layout(mm, "AAAAAAAA");
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_H6_mbind_and_userfaultfd)
+{
+	setup(_i);
+	world_map(mm, 0, 8, RW);
+	ck_assert_int_eq(do_mbind(mm, page_at(2), 2 * P, 2, 1), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(4), 2 * P, 2, 1), 0);     /* the same policy */
+	ck_layout(mm, "AABBBBCC");
+	ck_assert_int_eq(do_mbind(mm, page_at(0), 8 * P, 0, 0), 0);
+	ck_layout(mm, "AAAAAAAA");
+	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 2, 1), -EFAULT);       /* a hole */
+	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 0, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(20), 4 * P, 0, 0), -EFAULT);
+	ck_assert_int_eq(userfaultfd_register(mm, 1, page_at(2), 4 * P, 1), 0);
+	ck_layout(mm, "AABBBBCC");
+	ck_assert_int_eq(userfaultfd_register(mm, 2, page_at(4), 4 * P, 1), -EBUSY);
+	ck_assert_int_eq(userfaultfd_register(mm, 1, page_at(4), 4 * P, 8), -EINVAL);
+	ck_assert_int_eq(userfaultfd_register(mm, 1, page_at(4), 4 * P, 1), 0);
+	ck_layout(mm, "AABBBBBB");
+	ck_assert_int_eq(userfaultfd_unregister(mm, 1, page_at(0), 8 * P), 0);
+	ck_layout(mm, "AAAAAAAA");
+	teardown();
+}
+END_TEST
+
+/* ---- limits ---- */
+
+START_TEST(rule_I1_map_count)
+{
+	unsigned long most;
+
+	setup(_i);
+	world.machine->config.max_map_count = most = 10;
+	for (unsigned i = 0; i < most + 1; i++)
+		world_map(mm, 3 * i, i ? 1 : 2, RW);
+	ck_assert_uint_eq(mm->map_count, most + 1);
+	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(40), P, RW, ANON | MAP_FIXED, 0), -ENOMEM);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, PROT_READ, -1), -ENOMEM);
+	ck_assert_int_eq(do_munmap(mm, page_at(30), P), 0);
+	/* a split fails at the limit, a mapping only above it */
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, PROT_READ, -1), -ENOMEM);
+	ck_assert_int_eq(split_vma(mm, world_vma(mm, 0), page_at(1)), -ENOMEM);
+	world_map(mm, 40, 1, RW);
+	ck_assert_int_eq(do_munmap(mm, page_at(40), P), 0);
+	ck_assert_int_eq(do_munmap(mm, page_at(27), P), 0);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, PROT_READ, -1), 0);
+	/* a hole in the middle needs one more */
+	world_map(mm, 40, 3, RW);
+	ck_assert_int_eq(do_munmap(mm, page_at(41), P), -ENOMEM);
+	ck_assert_int_eq(do_munmap(mm, page_at(42), P), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_I2_shmdt)
+{
+	struct inode *inode;
+	struct file *one, *two;
+
+	setup(_i);
+	inode = inode_create(world.machine, 9, FILE_SYSV_SHM, "/SYSV00000000 (deleted)");
+	one = file_open(world.machine, inode, 0, true, true);
+	two = file_open(world.machine, inode, 0, true, true);
+	inode_put(world.machine, inode);
+	ck_assert_uint_eq(do_shmat(mm, one, page_at(0), 0, 8 * P), page_at(0));
+	ck_assert_uint_eq(do_shmat(mm, two, page_at(8), 0, 8 * P), page_at(8));
+	ck_layout(mm, "AAAAAAAABBBBBBBB");
+	ck_assert_int_eq((long)do_shmat(mm, one, page_at(4), 0, 8 * P), -EINVAL);
+	ck_assert_int_eq((long)do_shmat(mm, one, page_at(4) + 1, 0, 8 * P), -EINVAL);
+	/* a piece moved away has another distance and stays */
+	world_map(mm, 2, 1, RW);
+	ck_assert_uint_eq(do_mremap(mm, page_at(5), P, P, MREMAP_MAYMOVE | MREMAP_FIXED,
+				    page_at(30)), page_at(30));
+	ck_layout(mm, "AABCC.DDEEEEEEEE..............F");
+	ck_assert_int_eq(do_shmdt(mm, page_at(0)), 0);
+	ck_layout(mm, "..B.....EEEEEEEE..............F");
+	ck_assert_int_eq(do_shmdt(mm, page_at(17)), -EINVAL);
+	ck_assert_int_eq(do_shmdt(mm, page_at(8)), 0);
+	ck_layout(mm, "..B...........................F");
+	fput(one);
+	fput(two);
+	teardown();
+}
+END_TEST
+
+TEST_SUITE(rules_life)
+{
+	Suite *suite = suite_create("rules of life");
+	TCase *anon = tcase_create("F"), *calls = tcase_create("H and I");
+	int types = (int)bed_plain_types();
+
+	tcase_add_loop_test(anon, rule_F1_first_write, 0, types);
+	tcase_add_loop_test(anon, rule_F2_read_that_could_map_a_huge_page, 0, types);
+	tcase_add_loop_test(anon, rule_F3_a_neighbours_anon_vma, 0, types);
+	tcase_add_loop_test(anon, rule_F4_fork_one_longer, 0, types);
+	tcase_add_loop_test(anon, rule_F5_what_fork_leaves_out, 0, types);
+	tcase_add_loop_test(anon, rule_F6_prefaults, 0, types);
+	tcase_add_loop_test(anon, rule_F7_guard_pages, 0, types);
+	suite_add_tcase(suite, anon);
+	tcase_add_loop_test(calls, rule_H1_advice, 0, types);
+	tcase_add_loop_test(calls, rule_H2_sealed, 0, types);
+	tcase_add_loop_test(calls, rule_H3_discarding_what_is_sealed, 0, types);
+	tcase_add_loop_test(calls, rule_H4_mlock, 0, types);
+	tcase_add_loop_test(calls, rule_H5_protection_keys, 0, types);
+	tcase_add_loop_test(calls, rule_H6_mbind_and_userfaultfd, 0, types);
+	tcase_add_loop_test(calls, rule_I1_map_count, 0, types);
+	tcase_add_loop_test(calls, rule_I2_shmdt, 0, types);
+	suite_add_tcase(suite, calls);
+	return suite;
+}
