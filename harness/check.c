@@ -19,7 +19,7 @@
 void check_options_default(struct check_options *options)
 {
 	*options = (struct check_options){
-		.ops = 1000000, .seed = 1, .vmas = 400, .verify_every = 20000,
+		.ops = 1000000, .seed = 1, .vmas = 250, .verify_every = 20000,
 		.save = "check-difference.vmt", .shrink_seconds = 60, .pagetable_levels = 4,
 	};
 }

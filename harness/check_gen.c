@@ -19,7 +19,7 @@
 #define HEAP    0x555555600000UL
 #define PROGRAM 0x555555554000UL
 #define PROGRAM_FILE 4                  /* files[2] */
-#define SHM_FILE 5                      /* files[3] */
+#define SHM_FILE (CHECK_FILES + 1)      /* the last of files */
 
 void check_info(struct trace_info *info)
 {
@@ -55,6 +55,7 @@ static const struct {
 	{ 3, TMPFS_MAGIC, S_IFREG | 0600, 2, "/dev/shm/made-up" },
 	{ 4, TMPFS_MAGIC, S_IFCHR | 0666, 2, "/dev/zero" },
 	{ 5, TMPFS_MAGIC, S_IFIFO | 0600, 2, "/made-up/fifo" },
+	{ 6, TMPFS_MAGIC, S_IFREG | 0600, 2, "/SYSV00000001 (deleted)" },
 };
 
 static const struct {
@@ -168,7 +169,7 @@ static void gen_mmap(struct check_gen *gen, struct mm_struct *mm, struct trace_e
 		flags |= extra[rng_below(&gen->rng, ARRAY_SIZE(extra))];
 	if (file) {
 		e->arg[4] = rng_below(&gen->rng, 40) << PAGE_SHIFT;
-		e->arg[5] = 2 + rng_below(&gen->rng, CHECK_FILES);
+		e->arg[5] = 2 + rng_below(&gen->rng, CHECK_FILES - 1);
 	} else {
 		flags |= MAP_ANONYMOUS;
 	}
@@ -253,7 +254,9 @@ static void gen_rare(struct check_gen *gen, struct trace_event *e)
 		e->kind = rng_one_in(&gen->rng, 2) ? TRACE_MUNLOCKALL : TRACE_MUNLOCK;
 		break;
 	default:
-		e->kind = TRACE_SHMAT;
+		e->kind = rng_one_in(&gen->rng, 2) ? TRACE_SHMAT : TRACE_SHMDT;
+		if (e->kind == TRACE_SHMDT)
+			break;
 		e->arg[0] = SHM_FILE;
 		e->arg[1] = 0;
 		e->arg[3] = some_length(gen);

@@ -20,7 +20,7 @@ static const struct argp_option options[] = {
 	{ "index", 'i', "A,B", 0, "indexes to compare (default: all but null)", 0 },
 	{ "ops", OPT_OPS, "N", 0, "operations (default 1000000)", 0 },
 	{ "seed", OPT_SEED, "S", 0, "any number: the same seed, the same operations (default 1)", 0 },
-	{ "vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 400)", 0 },
+	{ "vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 250)", 0 },
 	{ "verify", OPT_VERIFY, "N", 0, "operations between full checks (default 20000)", 0 },
 	{ "save", OPT_SAVE, "FILE", 0,
 	  "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0 },

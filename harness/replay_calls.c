@@ -54,6 +54,8 @@ static void call_shmat(struct replay_world *world, struct mm_struct *mm,
 {
 	struct file *file = replay_file(world, e->arg[0]);
 
+	if (file)       /* only here the trace says that it is a segment */
+		file->inode->kind = FILE_SYSV_SHM;
 	out->placed = !e->arg[1];
 	out->len = PAGE_ALIGN(e->arg[3]);
 	out->result = file ? (int64_t)do_shmat(mm, file, e->arg[1], e->arg[2], e->arg[3]) : -EINVAL;
