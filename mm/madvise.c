@@ -108,7 +108,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 	case MADV_GUARD_INSTALL:        /* F7 */
 		if (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB | VM_LOCKED))
 			return -EINVAL;
-		if (anon_vma_prepare(vma))
+		if (vma_is_anonymous(vma) && anon_vma_prepare(vma))
 			return -ENOMEM;
 		vma->vm_flags |= VM_MAYBE_GUARD;
 		pt_zap(pgd, start, end);

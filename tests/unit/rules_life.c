@@ -200,6 +200,9 @@ START_TEST(rule_F7_guard_pages)
 	ck_layout(mm, "AAAAAAAA");
 	ck_assert_ptr_nonnull(anon_of(mm, 7));
 	ck_assert(world_vma(mm, 0)->vm_flags & VM_MAYBE_GUARD);
+	world_map_file(mm, world.file, 10, 8, RW, 0);
+	ck_assert_int_eq(do_madvise(mm, page_at(12), P, MADV_GUARD_INSTALL), 0);
+	ck_assert_ptr_null(anon_of(mm, 10));    /* for anonymous memory only */
 	teardown();
 }
 END_TEST
