@@ -207,36 +207,38 @@ static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flag
 
 /* ---- the stack ---- */
 
-/* E3: what is below must be far enough, and the limits must allow it. */
-static int may_grow_stack(struct vm_area_struct *vma, unsigned long addr)
+/* Is what stands below far enough? */
+static bool room_below(struct vm_area_struct *vma, unsigned long addr)
 {
-	struct mm_struct *mm = vma->vm_mm;
-	const struct config *config = &mm->machine->config;
-	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
 	struct vm_area_struct *prev;
 
-	if (addr < config->mmap_min_addr)
-		return -EPERM;
-	find_vma_prev(mm, vma->vm_start, &prev);
-	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & VM_ACCESS_FLAGS) &&
-	    addr - prev->vm_end < config->stack_guard_gap)
-		return -ENOMEM;
-	if (!may_expand_vm(mm, vma->vm_flags, grow) || vma->vm_end - addr > mm->rlimit_stack)
-		return -ENOMEM;
-	return mlock_future_ok(mm, vma->vm_flags, grow << PAGE_SHIFT) ? 0 : -ENOMEM;
+	find_vma_prev(vma->vm_mm, vma->vm_start, &prev);
+	return !prev || (prev->vm_flags & VM_GROWSDOWN) || !(prev->vm_flags & VM_ACCESS_FLAGS) ||
+	       addr - prev->vm_end >= vma->vm_mm->machine->config.stack_guard_gap;
 }
 
+static bool growth_allowed(const struct vm_area_struct *vma, unsigned long addr)
+{
+	const struct mm_struct *mm = vma->vm_mm;
+	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
+
+	return grow <= vma->vm_pgoff && vma->vm_end - addr <= mm->rlimit_stack &&
+	       may_expand_vm(mm, vma->vm_flags, grow) &&
+	       mlock_future_ok(mm, vma->vm_flags, grow << PAGE_SHIFT);
+}
+
+/* E3; where a limit refuses, the anon_vma stays prepared. */
 int expand_stack(struct vm_area_struct *vma, unsigned long addr)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	int err;
 
 	addr &= PAGE_MASK;
-	err = may_grow_stack(vma, addr);
-	if (err)
-		return err;
+	if (addr < mm->machine->config.mmap_min_addr)
+		return -EPERM;
+	if (!room_below(vma, addr) || anon_vma_prepare(vma) || !growth_allowed(vma, addr))
+		return -ENOMEM;
 	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
-	if (anon_vma_prepare(vma) || vma_grow_down(vma, addr))
+	if (vma_grow_down(vma, addr))
 		return -ENOMEM;
 	if (vma->vm_flags & VM_LOCKED)
 		mm->locked_vm += grow;

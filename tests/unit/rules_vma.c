@@ -378,6 +378,11 @@ START_TEST(rule_E3_stack_growth)
 	mm->rlimit_stack = vma->vm_end - vma->vm_start;
 	ck_assert_int_eq(do_munmap(mm, page_at(700), P), 0);
 	ck_assert_int_eq(handle_mm_fault(mm, page_at(700), 0), -EFAULT);
+	/* a limit comes after the anon_vma */
+	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(5000), P, RW, ANON | MAP_FIXED | MAP_GROWSDOWN,
+				  0), page_at(5000));
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(3000), 0), -EFAULT);
+	ck_assert_ptr_nonnull(vma_lookup(mm, page_at(5000))->anon_vma);
 	teardown();
 }
 END_TEST
