@@ -160,8 +160,9 @@ static void record_hand_signal_on(struct recorder *r)
 static void record_show_progress(const struct recorder *r)
 {
 	if (r->options->progress && r->started)
-		fprintf(stderr, "\rrecording: %llu events, %u tasks \r",
-			(unsigned long long)queue_written(r->queue), r->tasks);
+		fprintf(stderr, "\rrecording: %llu events, %u tasks, %.1f MB\033[K\r",
+			(unsigned long long)queue_written(r->queue), r->tasks,
+			trace_bytes(r->writer) / 1e6);
 }
 
 static void record_loop(struct recorder *r)
@@ -280,6 +281,8 @@ static int record_program(struct recorder *r)
 	launch_go(&launch);
 	record_loop(r);
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	if (r->options->progress)
+		fputs("\r\033[K", stderr);
 	queue_flush(r, true);
 	if (r->started) {
 		status = record_finish(r, &info) ? RECORD_FAILED : record_exit_status(r, &info);

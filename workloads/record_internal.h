@@ -60,6 +60,7 @@ struct task {
 	struct task *again;             /* in the recorder's list of such */
 	struct record_mm *mm;           /* NULL once it is dying */
 	const struct record_call *call; /* in flight or held; NULL: none */
+	bool stray;                     /* has no number and will not get one: not recorded */
 	bool held, busy;                /* waits in mm->held; counted in mm->busy */
 	uint64_t arg[6];                /* the call's, as in the registers */
 	struct trace_event event;       /* the call's, but for its result */

@@ -17,7 +17,7 @@
  *     (a page of userfaultfd's that one of those who wait must provide) stops
  *     being waited for: order is lost then, and counted.
  *  4. A task has its number when its parent's fork stop has been seen; if it
- *     stops before that, it stays stopped.
+ *     stops before that, it stays stopped, unless that fork can come no more.
  *  5. A task leaves its mm at its exit stop, where its VMAs are still there.
  */
 #include <errno.h>
@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <sys/reg.h>
 #endif
@@ -224,8 +225,11 @@ static void stop_entry(struct recorder *r, struct task *task)
 {
 	struct __ptrace_syscall_info info;
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0)
-		return;         /* killed */
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0) {
+		if (errno != ESRCH)     /* before Linux 5.3 */
+			record_missing(r, "system calls that ptrace did not tell");
+		info.op = PTRACE_SYSCALL_INFO_NONE;
+	}
 	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP || !r->started) {
 		stops_resume(r, task, PTRACE_CONT, 0);
 		return;
@@ -295,6 +299,7 @@ static void task_born(struct recorder *r, struct task *parent, pid_t tid, uint64
 	struct task *child = r->by_tid[tid] ? r->by_tid[tid] : task_new(r, tid);
 
 	child->number = r->tasks;
+	child->stray = false;
 	if (child->status)
 		r->unborn--;
 	if (flags & CLONE_THREAD)
@@ -326,40 +331,48 @@ static void stop_fork(struct recorder *r, struct task *parent, int event)
 	stops_resume(r, parent, PTRACE_CONT, 0);
 }
 
-/* The thread group that a stopped task is in, or else its parent process; 0 if it is gone. */
-static pid_t task_origin(pid_t tid)
+/* Is this a task that the recorder traces, but has not numbered? */
+static bool task_is_unborn(const struct recorder *r, pid_t tid)
 {
 	char path[64], line[128];
-	int tgid = 0, ppid = 0;
+	int tracer = 0;
 	FILE *file;
 
+	if (r->by_tid[tid])
+		return !r->by_tid[tid]->number;
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Tgid: %d", &tgid) != 1 && sscanf(line, "PPid: %d", &ppid) == 1)
-			break;
-	}
+	while (file && fgets(line, sizeof(line), file) &&
+	       sscanf(line, "TracerPid: %d", &tracer) != 1)
+		;
 	if (file)
 		fclose(file);
-	return tgid != tid ? tgid : ppid;
+	return tracer == getpid();
 }
 
 /*
- * A parent that is killed after it made a child and before its fork stop
- * leaves the child waiting: it is found by its process, or, if that is gone
- * too, because no other fork is in flight.
+ * A child whose parent was killed before its fork stop, and nobody knows
+ * which that was: it runs on unrecorded.
  */
-static void adopt_unborn(struct recorder *r, struct task *parent)
+static void task_stray(struct recorder *r, struct task *task)
+{
+	record_missing(r, "tasks whose parent was killed before its fork was seen");
+	task->stray = true;
+	queue_mark(r, MARK_DEAD, task->tid, 0);
+}
+
+/* With no fork in flight, whoever waits to be born waits in vain. */
+static void task_stray_all(struct recorder *r)
 {
 	for (pid_t tid = 1; r->unborn && tid <= r->max_tid; tid++) {
-		struct task *child = r->by_tid[tid];
+		struct task *task = r->by_tid[tid];
 
-		if (!child || child->number || !child->status)
+		if (!task || task->number || task->stray || !task->status)
 			continue;
-		if (task_origin(tid) != parent->tgid && r->forks > 1)
-			continue;
-		task_born(r, parent, tid, parent->event.arg[1]);
-		return;
+		r->unborn--;
+		task_stray(r, task);
+		task->again = r->again;
+		r->again = task;
 	}
 }
 
@@ -390,7 +403,10 @@ static void task_settle_call(struct recorder *r, struct task *task, bool stopped
 	if (!task->call)
 		return;
 	if (task->call->how == CALL_FORK && !task->held) {
-		adopt_unborn(r, task);
+		/* killed after it made a child, and before it could stop and say so */
+		if (stopped && call_cut_off(task, &result) > 0 && result > 0 &&
+		    result <= RECORD_MAX_TID && task_is_unborn(r, result))
+			task_born(r, task, result, task->event.arg[1]);
 	} else if (task->call->how == CALL_MEMORY && !task->held) {
 		done = stopped ? call_cut_off(task, &result) : -1;
 		if (done > 0) {
@@ -526,6 +542,29 @@ static void stop_dispatch(struct recorder *r, struct task *task, int status)
 	}
 }
 
+/* A stop of a task that has no number. */
+static void stop_unborn(struct recorder *r, struct task *task, int status)
+{
+	int event = status >> 16, signal = WSTOPSIG(status);
+
+	if (!task->stray && r->forks) {
+		r->unborn += !task->status;
+		task->status = status;          /* until its parent's fork is seen */
+		return;
+	}
+	task->status = 0;
+	if (!task->stray)
+		task_stray(r, task);
+	if (!WIFSTOPPED(status)) {
+		queue_mark(r, MARK_GONE, task->tid, 0);
+		task_free(r, task);
+	} else if (event && event != PTRACE_EVENT_STOP) {
+		stops_resume(r, task, PTRACE_CONT, 0);
+	} else {
+		stop_signal(r, task, event, signal == (SIGTRAP | 0x80) ? 0 : signal);
+	}
+}
+
 static void stops_take(struct recorder *r, pid_t tid, int status)
 {
 	struct task *task = r->by_tid[tid];
@@ -542,8 +581,7 @@ static void stops_take(struct recorder *r, pid_t tid, int status)
 	if (!task)
 		return;
 	if (!task->number && tid != r->first) {
-		r->unborn += !task->status;
-		task->status = status;          /* until its parent's fork is seen */
+		stop_unborn(r, task, status);
 	} else if (gone) {
 		stop_gone(r, task, status);
 	} else {
@@ -554,6 +592,8 @@ static void stops_take(struct recorder *r, pid_t tid, int status)
 void stops_handle(struct recorder *r, pid_t tid, int status)
 {
 	stops_take(r, tid, status);
+	if (!r->forks && r->unborn)
+		task_stray_all(r);
 	while (r->again) {
 		struct task *task = r->again;
 

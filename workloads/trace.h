@@ -153,6 +153,8 @@ struct trace_writer;
 must_check struct trace_writer *trace_create(const char *path, struct trace_error *error);
 must_check int trace_write(struct trace_writer *writer, const struct trace_event *event,
 			   struct trace_error *error);
+/* What has been written so far takes about so many bytes. */
+uint64_t trace_bytes(const struct trace_writer *writer);
 /* info is written last: it may say what the recording found out. */
 must_check int trace_finish(struct trace_writer *writer, const struct trace_info *info,
 			    struct trace_error *error);

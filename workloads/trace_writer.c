@@ -112,6 +112,11 @@ int trace_write(struct trace_writer *writer, const struct trace_event *event,
 	return writer_flush(writer, error);
 }
 
+uint64_t trace_bytes(const struct trace_writer *writer)
+{
+	return writer->spool.offset;
+}
+
 /* Magic, version and the header frame. */
 static int writer_head(struct trace_writer *writer, const struct trace_info *info,
 		       struct trace_error *error)

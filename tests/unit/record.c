@@ -199,6 +199,64 @@ static int helper_calls(void)
 	return 0;
 }
 
+static void *helper_forks(void *arg)
+{
+	for (;;) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+	return arg;
+}
+
+static void *helper_vforks(void *arg)
+{
+	for (;;) {
+		pid_t pid = vfork();
+
+		if (!pid) {
+			execl("/bin/true", "true", NULL);
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+	return arg;
+}
+
+static void *helper_clones(void *arg)
+{
+	for (;;) {
+		pthread_t thread;
+
+		helper_start(&thread, 1, helper_churn, 1);
+		pthread_join(thread, NULL);
+	}
+	return arg;
+}
+
+/* Processes that are killed in the middle of forks, vforks and clones. */
+static int helper_storm(void)
+{
+	pthread_t threads[3];
+
+	for (int i = 0; i < 40; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			helper_start(&threads[0], 1, helper_forks, 0);
+			helper_start(&threads[1], 1, helper_vforks, 0);
+			helper_start(&threads[2], 1, helper_clones, 0);
+			pause();
+		}
+		usleep(500 + i * 1234 % 20000);
+		kill(pid, i % 3 ? SIGKILL : SIGTERM);
+		helper_wait_for(pid, i % 3 ? SIGKILL : SIGTERM);
+	}
+	return 6;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -209,6 +267,7 @@ static const struct {
 	{ "signals", helper_signals },
 	{ "orphan", helper_orphan },
 	{ "calls", helper_calls },
+	{ "storm", helper_storm },
 };
 
 __attribute__((constructor)) static void helper_main(void)
@@ -250,7 +309,7 @@ static int record(const char *name)
 	return record_run(&options);
 }
 
-#define MAX_TASKS 4096
+#define MAX_TASKS 65536
 
 struct span {
 	uint64_t start, end;
@@ -482,6 +541,13 @@ START_TEST(orphan)
 }
 END_TEST
 
+START_TEST(storm)
+{
+	ck_assert_int_eq(record("storm"), 6);
+	ck_assert_uint_ge(see_trace()->tasks, 1 + 40);
+}
+END_TEST
+
 START_TEST(calls)
 {
 	struct findings *f;
@@ -573,6 +639,7 @@ TEST_SUITE(record)
 	tcase_add_test(tcase, signals);
 	tcase_add_test(tcase, orphan);
 	tcase_add_test(tcase, calls);
+	tcase_add_test(tcase, storm);
 	tcase_add_test(tcase, pipeline);
 	tcase_add_test(tcase, unprivileged);
 	tcase_add_test(tcase, cannot_start);
