@@ -154,7 +154,8 @@ static json_t *info_json_calls(const struct summary *sum)
 	for (int kind = 0; kind < TRACE_NKINDS; kind++) {
 		if (summary_is_call(kind) && sum->calls[kind])
 			json_object_set_new(calls, trace_kind_name(kind),
-					    json_pack("{sI sI}", "calls", (json_int_t)sum->calls[kind],
+					    json_pack("{sI sI}",
+						      "calls", (json_int_t)sum->calls[kind],
 						      "failed", (json_int_t)sum->failed[kind]));
 	}
 	return calls;

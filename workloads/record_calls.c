@@ -330,7 +330,8 @@ static void filter_build(struct filter *filter)
 	filter_load(filter, offsetof(struct seccomp_data, nr));
 #if defined(__x86_64__)
 	/* the x32 calls */
-	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1));
+	filter_add(filter,
+		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1));
 	filter_return(filter, SECCOMP_RET_TRACE | CALLS_FOREIGN);
 #endif
 	for (unsigned i = 0; i < NCALLS; i++)

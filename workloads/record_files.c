@@ -136,7 +136,8 @@ static struct inode *files_new_inode(struct files *files, dev_t dev, ino_t ino, 
 /* A new number for a file of the inode, and its FILE event. */
 static uint32_t files_announce(struct recorder *r, const struct task *task, struct inode *inode)
 {
-	struct trace_event event = { .kind = TRACE_FILE, .task = task->number, .name = inode->path };
+	struct trace_event event = { .kind = TRACE_FILE, .task = task->number,
+				     .name = inode->path };
 
 	inode->latest = ++r->files->files;
 	event.arg[0] = inode->latest;

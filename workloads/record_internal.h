@@ -34,7 +34,7 @@ enum call_how {
 	CALL_MEMORY,                    /* recorded, one at a time in an mm */
 	CALL_FORK,                      /* likewise, but only if the child gets a copy of the mm */
 	CALL_EXEC,
-	CALL_MISSING,                   /* changes VMAs in ways the trace has no word for: counted */
+	CALL_MISSING,                   /* changes what the trace has no word for: counted */
 };
 
 struct task;
@@ -55,7 +55,7 @@ struct layout;
 
 struct task {
 	pid_t tid, tgid;
-	uint32_t number;                /* in the trace; 0: stopped before its parent's fork was seen */
+	uint32_t number;                /* in the trace; 0: not known yet, its fork was not seen */
 	int status;                     /* a stop it is in that was not handled yet; 0: none */
 	struct task *again;             /* in the recorder's list of such */
 	struct record_mm *mm;           /* NULL once it is dying */
@@ -167,7 +167,7 @@ void faults_close(struct faults *faults);
  * Marks stand between the events and tell the queue whose faults are whose.
  */
 enum queue_mark {
-	MARK_BIRTH,             /* from here on tid is task number; faults of it that came early follow */
+	MARK_BIRTH,             /* tid is this task from here on; faults of it that came early follow */
 	MARK_EXEC,              /* likewise, but those that came early are dropped */
 	MARK_CALLS_EXEC,        /* faults of tid may come from its next address space: kept back */
 	MARK_EXEC_FAILED,       /* they did not */

@@ -143,8 +143,10 @@ static void layout_number_files(struct recorder *r, const struct task *task,
 		while (fresh && j < i && (layout->vmas[j].ino != vma->ino ||
 					  layout->vmas[j].dev != vma->dev))
 			j++;
-		vma->file = fresh && j < i ? layout->vmas[j].file
-					   : files_of_vma(r, task, vma->dev, vma->ino, vma->name, fresh);
+		if (fresh && j < i)
+			vma->file = layout->vmas[j].file;
+		else
+			vma->file = files_of_vma(r, task, vma->dev, vma->ino, vma->name, fresh);
 	}
 }
 

@@ -414,7 +414,7 @@ static void task_settle_call(struct recorder *r, struct task *task, bool stopped
 			return;
 		}
 		if (done < 0)
-			record_missing(r, "calls that may have been done when their task was killed");
+			record_missing(r, "calls perhaps done when their task was killed");
 	}
 	call_end(r, task);
 }

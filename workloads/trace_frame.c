@@ -210,7 +210,8 @@ int frame_read(struct frame_io *io, enum frame_type *type, struct bytes *raw,
 	if (frame_read_bytes(io, io->packed.data, packed, error))
 		return -1;
 	if (frame_crc(header, io->packed.data, packed) != load_le(header + 12, 4))
-		return trace_fail(error, io->path, io->frame, "the frame is damaged: wrong checksum");
+		return trace_fail(error, io->path, io->frame,
+				  "the frame is damaged: wrong checksum");
 	frame_chain(io, header);
 	*type = kind;
 	return frame_unpack(io, io->packed.data, packed, raw, len, error);

@@ -16,7 +16,7 @@
 
 #define TRACE_MAGIC     "vmt\r\n\x1a\n"         /* 8 bytes with the 0 at its end */
 #define TRACE_VERSION   1u
-#define TRACE_START     12u                     /* bytes of magic and version: the first frame's offset */
+#define TRACE_START     12u                     /* bytes of magic and version */
 #define FRAME_HEADER    16u                     /* bytes of a frame's header */
 #define FRAME_MAX_RAW   (16u << 20)
 #define FRAME_EVENTS_RAW (1u << 20)             /* a writer's frames: at most so many bytes */
@@ -83,7 +83,7 @@ struct trace_codec {
 	uint64_t events;                        /* written to the frame, or left in it */
 	/* What the next event is told apart from; fresh in every frame. */
 	uint64_t time, task;
-	uint64_t addr[CODEC_TASKS];             /* the last address of the tasks of that number, modulo */
+	uint64_t addr[CODEC_TASKS];             /* last address, by task modulo CODEC_TASKS */
 	uint64_t column[TRACE_NKINDS][TRACE_MAX_ARGS];
 	char name[TRACE_MAX_NAME + 1];
 };

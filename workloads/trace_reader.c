@@ -57,7 +57,8 @@ static int reader_start(struct trace_reader *reader, struct trace_error *error)
 	if (memcmp(start, TRACE_MAGIC, min((size_t)n, sizeof(TRACE_MAGIC))))
 		return trace_fail(error, reader->path, 0, "not a trace (.vmt)");
 	if (n < (ssize_t)sizeof(start))
-		return trace_fail(error, reader->path, 0, "the file is truncated: it ends at %zd", n);
+		return trace_fail(error, reader->path, 0,
+				  "the file is truncated: it ends at %zd", n);
 	if (load_le(start + sizeof(TRACE_MAGIC), 4) != TRACE_VERSION)
 		return trace_fail(error, reader->path, sizeof(TRACE_MAGIC),
 				  "version %u of the trace format; this program reads version %u",
