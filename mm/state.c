@@ -30,6 +30,8 @@ uint64_t mm_hash(struct mm_struct *mm, uint64_t hash)
 	hash = hash_add(hash, mm->total_vm);
 	hash = hash_add(hash, mm->locked_vm);
 	hash = hash_add(hash, mm->data_vm);
+	hash = hash_add(hash, mm->exec_vm);
+	hash = hash_add(hash, mm->stack_vm);
 	hash = hash_add(hash, mm->pgd.rss);
 	hash = hash_add(hash, mm->pgd.tables);
 	return pt_hash(&mm->pgd, hash);
@@ -69,29 +71,55 @@ static const char *pagetable_verify(struct mm_struct *mm, FILE *report)
 	return NULL;
 }
 
+/* What counts pages of VMAs, as it must be: sums holds what was found. */
+static const char *counters_verify(const struct mm_struct *mm, const struct mm_struct *sums)
+{
+	if (mm->map_count != sums->map_count)
+		return "map_count";
+	if (mm->total_vm != sums->total_vm)
+		return "total_vm";
+	if (mm->locked_vm != sums->locked_vm)
+		return "locked_vm";
+	if (mm->data_vm != sums->data_vm || mm->exec_vm != sums->exec_vm ||
+	    mm->stack_vm != sums->stack_vm)
+		return "data_vm, exec_vm or stack_vm";
+	return NULL;
+}
+
+static unsigned times_cached(const struct mm_struct *mm, const struct vm_area_struct *vma)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VMACACHE_SIZE; i++)
+		n += mm->vmacache[i] == vma;
+	return n;
+}
+
 const char *mm_verify(struct mm_struct *mm, FILE *report)
 {
 	struct vma_cursor cursor = { .index = mm->mm_mt };
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
-	unsigned long n = 0, pages = 0, locked = 0, prev_end = 0;
+	struct mm_struct sums = { 0 };
+	unsigned cached = times_cached(mm, NULL);
+	unsigned long prev_end = 0;
+	const char *wrong;
 
 	if (ops->verify(mm->mm_mt, report))
 		return "the index's own invariants";
 	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor)) {
-		const char *wrong = vma_verify(mm, vma, prev_end);
-
+		wrong = vma_verify(mm, vma, prev_end);
 		if (wrong)
 			return wrong;
 		prev_end = vma->vm_end;
-		n++;
-		pages += vma_pages(vma);
-		locked += vma->vm_flags & VM_LOCKED ? vma_pages(vma) : 0;
+		sums.map_count++;
+		sums.locked_vm += vma->vm_flags & VM_LOCKED ? vma_pages(vma) : 0;
+		vm_stat_account(&sums, vma->vm_flags, (long)vma_pages(vma));
+		cached += times_cached(mm, vma);
 	}
-	if (n != mm->map_count)
-		return "map_count";
-	if (pages != mm->total_vm)
-		return "total_vm";
-	if (locked != mm->locked_vm)
-		return "locked_vm";
+	wrong = counters_verify(mm, &sums);
+	if (wrong)
+		return wrong;
+	if (cached != VMACACHE_SIZE)
+		return "the find cache holds what is not a VMA of this mm";
 	return pagetable_verify(mm, report);
 }
