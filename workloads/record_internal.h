@@ -167,7 +167,7 @@ void faults_close(struct faults *faults);
  * Marks stand between the events and tell the queue whose faults are whose.
  */
 enum queue_mark {
-	MARK_BIRTH,             /* tid is this task from here on; faults of it that came early follow */
+	MARK_BIRTH,             /* tid is this task now; its faults that came early follow */
 	MARK_EXEC,              /* likewise, but those that came early are dropped */
 	MARK_CALLS_EXEC,        /* faults of tid may come from its next address space: kept back */
 	MARK_EXEC_FAILED,       /* they did not */
