@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,7 @@ struct model_case {
 	unsigned n;
 	FILE *text;                     /* where each operation is described, or NULL */
 	double seconds;                 /* stop after that much CPU time */
+	unsigned hung;                  /* a run of that much CPU time hangs: it fails */
 };
 
 /* What a child tells: shared memory. */
@@ -357,7 +359,10 @@ static void run_case(const struct model_case *c, struct outcome *outcome)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
-		if (!c->text && !freopen("/dev/null", "w", stderr))
+		struct rlimit limit = { c->hung, c->hung + 1 };
+
+		if (setrlimit(RLIMIT_CPU, &limit) ||
+		    (!c->text && !freopen("/dev/null", "w", stderr)))
 			_exit(EXIT_FAILURE);
 		run_here(c, outcome);
 		_exit(EXIT_SUCCESS);
@@ -450,7 +455,7 @@ static void first_operations(struct model_case *c, unsigned n)
 START_TEST(test_random_edits)
 {
 	struct outcome *outcome = shared_outcome();
-	struct model_case c = { .ops = bed_type(_i), .seconds = REGIME_SECONDS };
+	struct model_case c = { .ops = bed_type(_i), .seconds = REGIME_SECONDS, .hung = 20 };
 
 	for (size_t r = 0; r < ARRAY_SIZE(regimes); r++) {
 		c.regime = &regimes[r];
@@ -458,7 +463,7 @@ START_TEST(test_random_edits)
 		first_operations(&c, regimes[r].ops);
 		run_case(&c, outcome);
 		if (outcome->failed) {
-			c.seconds = 60;
+			c.seconds = c.hung = 5;         /* it did not take REGIME_SECONDS */
 			shrink(&c, outcome);
 			explain(&c, outcome);
 			ck_abort_msg("%s", outcome->difference);
@@ -474,7 +479,7 @@ START_TEST(test_given_case)
 {
 	const char *given = getenv("MODEL_CASE");
 	struct outcome *outcome = shared_outcome();
-	struct model_case c = { .seconds = 1e9 };
+	struct model_case c = { .seconds = 1e9, .hung = 600 };
 	char name[64], regime[64];
 	unsigned long seed;
 	int at;
@@ -513,7 +518,8 @@ START_TEST(test_shrinking)
 {
 	struct outcome *outcome = shared_outcome();
 	struct vma_index_ops broken = *vma_index_lookup("array");
-	struct model_case c = { .ops = &broken, .regime = &regimes[1], .seed = 1, .seconds = 60 };
+	struct model_case c = { .ops = &broken, .regime = &regimes[1], .seed = 1, .seconds = 60,
+				.hung = 60 };
 
 	broken.name = "broken";
 	broken.find = find_wrongly;

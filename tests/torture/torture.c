@@ -195,7 +195,7 @@ TEST_SUITE(torture)
 	Suite *suite = suite_create("torture");
 	TCase *tcase = tcase_create("torture");
 
-	tcase_set_timeout(tcase, 1200);
+	tcase_set_timeout(tcase, 600);
 	tcase_add_loop_test(tcase, test_edits, 0, bed_types());
 	tcase_add_loop_test(tcase, test_builds, 0, bed_types());
 	tcase_add_loop_test(tcase, test_create, 0, bed_types());
