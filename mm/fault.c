@@ -62,10 +62,10 @@ static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
 
 /* ---- pages ---- */
 
-/* What a page holds after a write: every write leaves something of its own. */
-static uint64_t store(struct machine *machine)
+/* The write itself: every one leaves something of its own in the page. */
+static void store(struct machine *machine, pfn_t pfn)
 {
-	return mix64(++machine->writes);
+	pfn_to_page(machine->frames, pfn)->content = mix64(++machine->writes);
 }
 
 /* Maps a page that others hold too. */
@@ -89,17 +89,17 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 
 	if (anon_vma_prepare(vma))
 		return -ENOMEM;
-	pfn_t pfn = alloc_page(mm->machine->frames, store(mm->machine));
+	pfn_t pfn = alloc_page(mm->machine->frames, 0);
 	if (!pfn)
 		return -ENOMEM;
 	if (entry) {
 		pt_update(&mm->pgd, addr, pte_make(pfn, bits));
-		return 0;
-	}
-	int err = pt_map(&mm->pgd, addr, pfn, bits);
-	if (err)
+	} else if (pt_map(&mm->pgd, addr, pfn, bits)) {
 		put_page(mm->machine->frames, pfn);
-	return err;
+		return -ENOMEM;
+	}
+	store(mm->machine, pfn);
+	return 0;
 }
 
 /* F2: a read that could map a huge page prepares the VMA as a write does. */
@@ -152,14 +152,16 @@ static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned
 		return -ENOMEM;
 	if (write) {
 		machine->faults.file_shared_write++;
-		pfn_to_page(machine->frames, pfn)->content = store(machine);
 		bits |= PTE_DIRTY;
 	} else {
 		machine->faults.file_read++;
 		if (tracks_writes(vma))
 			bits &= ~PTE_WRITE;
 	}
-	return map_page(vma->vm_mm, addr, pfn, bits);
+	int err = map_page(vma->vm_mm, addr, pfn, bits);
+	if (write && !err)
+		store(machine, pfn);
+	return err;
 }
 
 /* A write where the entry is there, but read-only. */
@@ -170,13 +172,13 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t e
 
 	if (vma->vm_flags & VM_SHARED) {
 		machine->faults.file_shared_write++;
-		page->content = store(machine);
+		store(machine, PTE_PFN(entry));
 		pt_update(&vma->vm_mm->pgd, addr, entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED);
 		return 0;
 	}
 	if ((entry & PTE_ANON) && page->_refcount == 1) {
 		machine->faults.cow_reuse++;
-		page->content = store(machine);
+		store(machine, PTE_PFN(entry));
 		pt_update(&vma->vm_mm->pgd, addr,
 			  entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED | PTE_EXCLUSIVE);
 		return 0;
