@@ -73,8 +73,8 @@ static int check_anon_mapping(unsigned long flags, vm_flags_t *vm_flags)
 /* Shared memory without a name: each mapping has a file of its own (B7). */
 static struct file *shmem_zero_setup(struct machine *machine)
 {
-	struct inode *inode = inode_create(machine, ++machine->anon_inodes | 1UL << 63, FILE_SHMEM,
-					   "/dev/zero (deleted)");
+	uint64_t number = (machine->anon_inodes + 1) | 1UL << 63;
+	struct inode *inode = inode_create(machine, number, FILE_SHMEM, "/dev/zero (deleted)");
 	struct file *file;
 
 	if (!inode)
@@ -104,6 +104,7 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 		fput(desc->file);
 	if (err)
 		return (unsigned long)err;
+	mm->machine->anon_inodes += makes_file;
 	if (desc->flags & VM_LOCKED)
 		mm->locked_vm += (desc->end - desc->start) >> PAGE_SHIFT;
 	return desc->start;
