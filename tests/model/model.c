@@ -8,7 +8,7 @@
  * sense: that is all that shrinking does.  Each run is a child process, so that
  * a crash is a failure like any other.
  *
- *	MODEL_CASE='rbtree dense 12345 0,5,17' build/release/run-tests model
+ *	MODEL_CASE='rbtree dense 12345 0,5,17' build/test-check1/run-tests model
  */
 #include <errno.h>
 #include <limits.h>
@@ -416,7 +416,7 @@ static void shrink(struct model_case *c, struct outcome *outcome)
 
 static void explain(struct model_case *c, struct outcome *outcome)
 {
-	printf("\nThe index '%s' differs from the model; the shortest case is\n"
+	printf("\nThe index '%s' beside the model:\n"
 	       "  MODEL_CASE='%s %s %#lx ", c->ops->name, c->ops->name, c->regime->name,
 	       (unsigned long)c->seed);
 	for (unsigned i = 0; i < c->n; i++)
@@ -425,7 +425,7 @@ static void explain(struct model_case *c, struct outcome *outcome)
 	c->text = stdout;
 	run_case(c, outcome);
 	c->text = NULL;
-	printf("%s\n", outcome->difference);
+	printf("%s\n", outcome->failed ? outcome->difference : "no difference");
 	fflush(stdout);
 }
 
@@ -464,6 +464,7 @@ START_TEST(test_random_edits)
 		run_case(&c, outcome);
 		if (outcome->failed) {
 			c.seconds = c.hung = 5;         /* it did not take REGIME_SECONDS */
+			printf("\nThe index '%s' fails; the shortest case follows.", c.ops->name);
 			shrink(&c, outcome);
 			explain(&c, outcome);
 			ck_abort_msg("%s", outcome->difference);
