@@ -107,9 +107,13 @@ static void *windows(const struct layout *layout, struct bench_run *run, struct 
 	uint32_t apart = layout->vmas / n;
 	struct window *window = malloc(n * sizeof(*window));
 
-	run->cycle = run->batch = n;
-	for (uint32_t i = 0; window && i < n; i++)
-		window[i] = (struct window){ i * apart + rng_below(rng, apart - vmas + 1), vmas };
+	run->batch = run->cycle = n;
+	for (uint32_t i = 0; window && i < n; i++) {
+		uint32_t j = rng_below(rng, i + 1);     /* in random order: indexes may have a cheap end */
+
+		window[i] = window[j];
+		window[j] = (struct window){ i * apart + rng_below(rng, apart - vmas + 1), vmas };
+	}
 	return window;
 }
 
@@ -155,11 +159,13 @@ static bool window_map(struct bench_space *space, const struct window *window)
 	return true;
 }
 
-/* Each run begins with the first window. */
 static void munmap_restore(struct bench_run *run)
 {
-	for (uint64_t i = 0; i < run->since; i++) {
-		if (!window_map(run->space, (const struct window *)run->stream + i))
+	const struct window *end = (const struct window *)run->stream +
+				   (run->pos ? run->pos : run->cycle);
+
+	for (const struct window *window = end - run->since; window < end; window++) {
+		if (!window_map(run->space, window))
 			run->failed = true;
 	}
 }

@@ -3,7 +3,8 @@
  *
  * deep: only the holes far from both ends are large enough (layout.h), so the
  * search has to pass by a quarter to half of all VMAs.  first: a few pages,
- * which the first holes have; what mmap asks most of the time.
+ * which the first holes have; what mmap asks most of the time.  Wanted are
+ * holes between VMAs: the ends of the address space are out of bounds.
  */
 #include <stdlib.h>
 
@@ -39,13 +40,15 @@ uint64_t gap_all(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t diges
 {
 	const struct vma_index *index = run->space->index;
 	const struct layout *layout = run->space->layout;
+	unsigned long lo = layout_aged(layout, layout->aged_order[0])->start;
+	unsigned long hi = layout_aged(layout, layout->aged_order[layout->vmas - 1])->end;
 	const unsigned long *length = (const unsigned long *)run->stream + pos;
 	uint64_t zero = bench_zero(), answer = 0;
 
 	for (uint64_t i = 0; i < n; i++) {
 		struct vma_gap gap = {
 			.len = length[i] + (answer & zero),
-			.lo = layout->lo, .hi = layout->hi, .topdown = topdown,
+			.lo = lo, .hi = hi, .topdown = topdown,
 		};
 
 		answer = index->ops->find_gap(index, &gap) ? 0 : gap.start ^ gap.end << 7;

@@ -75,7 +75,7 @@ bool bench_move(struct bench_space *space, struct vm_area_struct *vma, const str
 static int space_age(struct bench_space *space, double limit)
 {
 	const struct layout *layout = space->layout;
-	double begin = wall_seconds();
+	double begin = cpu_seconds();
 
 	for (size_t i = 0; i < layout->nmoves; i++) {
 		const struct move *move = &layout->moves[i];
@@ -83,7 +83,7 @@ static int space_age(struct bench_space *space, double limit)
 		if (!bench_move(space, bench_vma(space, move->vma), &layout->places[move->to]))
 			return -1;
 		if (i % LOOK_EVERY == LOOK_EVERY - 1) {
-			double spent = wall_seconds() - begin;
+			double spent = cpu_seconds() - begin;
 
 			if (spent > limit / 100 && spent / (i + 1) * layout->nmoves > limit)
 				return 0;

@@ -121,7 +121,7 @@ static int mm_replay(const struct mm_run *run, bool digest, double deadline, uin
 		return -ENOMEM;
 	for (size_t i = 0; !err && i < run->program->n; i++) {
 		err = replay_event(world, &run->program->events[i]);
-		if (!err && deadline > 0 && i % LOOK_EVERY == 0 && wall_seconds() > deadline)
+		if (!err && deadline > 0 && i % LOOK_EVERY == 0 && cpu_seconds() > deadline)
 			err = -ETIME;
 	}
 	if (!err && digest && replay_verify(world, stderr))
@@ -253,7 +253,7 @@ static void traced_mm(struct traced *traced, unsigned i)
 {
 	const struct bench_options *options = bench_options(traced->session);
 	struct mm_run *run = &traced->mm[i];
-	double begin = wall_seconds();
+	double begin = cpu_seconds();
 	int err;
 
 	*run = (struct mm_run){ .program = &traced->program, .ops = options->indexes.ops[i] };
@@ -265,7 +265,7 @@ static void traced_mm(struct traced *traced, unsigned i)
 	traced_add(traced, (struct bench_entry){
 		.index = run->ops->name, .mode = "mm", .ctx = run, .run = mm_entry_run,
 		.verify = mm_entry_verify, .digest = run->hash,
-	}, wall_seconds() - begin);
+	}, cpu_seconds() - begin);
 }
 
 static void traced_tape(struct traced *traced, unsigned i, size_t stride)
@@ -273,7 +273,7 @@ static void traced_tape(struct traced *traced, unsigned i, size_t stride)
 	const struct bench_options *options = bench_options(traced->session);
 	const struct vma_index_ops *ops = options->indexes.ops[i];
 	struct tape_run *run = &traced->tapes[i];
-	double begin = wall_seconds();
+	double begin = cpu_seconds();
 	uint64_t digest = 0;
 	int err;
 
@@ -290,7 +290,7 @@ static void traced_tape(struct traced *traced, unsigned i, size_t stride)
 	traced_add(traced, (struct bench_entry){
 		.index = ops->name, .mode = "index", .ctx = run, .run = tape_entry_run,
 		.verify = tape_entry_verify, .digest = digest, .null = ops->caps & VMA_INDEX_NULL,
-	}, wall_seconds() - begin);
+	}, cpu_seconds() - begin);
 }
 
 /* The recorded index is one of those that have to agree. */

@@ -124,6 +124,17 @@ static void tape_edit(struct tape *tape, const struct vma_edit *edit)
 	}
 }
 
+/* Every change of an index invalidates its cursors. */
+static void tape_forget_cursors(const struct vma_index *index)
+{
+	struct tape *tape = tape_owner(index);
+
+	for (unsigned i = 0; i < TAPE_CURSORS; i++) {
+		if (tape->cursors[i].index == index)
+			tape->cursors[i].index = NULL;
+	}
+}
+
 /* ---- the index that records ---- */
 
 static int tape_init(struct vma_index *index)
@@ -142,6 +153,7 @@ static int tape_init(struct vma_index *index)
 static void tape_index_destroy(struct vma_index *index)
 {
 	tape_call(index, TAPE_DESTROY, 0);
+	tape_forget_cursors(index);
 	vma_index_destroy(tape_of(index)->inner);
 }
 
@@ -159,7 +171,8 @@ static unsigned cursor_number(struct tape *tape, const struct vma_cursor *cursor
 {
 	for (unsigned i = 0; i < TAPE_CURSORS; i++) {
 		if (tape->cursors[i].cursor == cursor) {
-			*known = tape->cursors[i].vma == cursor->vma;
+			*known = tape->cursors[i].vma == cursor->vma &&
+				 tape->cursors[i].index == cursor->index;
 			return i;
 		}
 	}
@@ -186,7 +199,7 @@ static struct vm_area_struct *cursor_step(struct vma_cursor *cursor, unsigned nu
 	else
 		ops->prev(cursor);
 	cursor->index = index;
-	tape->cursors[number] = (struct tape_cursor){ cursor, cursor->vma };
+	tape->cursors[number] = (struct tape_cursor){ cursor, index, cursor->vma };
 	return tape_answer(tape, cursor->vma);
 }
 
@@ -263,6 +276,7 @@ static void tape_commit(struct vma_index *index, const struct vma_edit *edit)
 	     cursor.vma && vma_start(cursor.vma) < edit->hi; inner->ops->next(&cursor))
 		recording->vmas--;
 	inner->ops->commit(inner, edit);
+	tape_forget_cursors(index);
 	recording->vmas += edit->nput;
 	tape->peak = max(tape->peak, recording->vmas);
 }
@@ -283,6 +297,7 @@ static int tape_build(struct vma_index *index, struct vm_area_struct *const *vma
 
 	if (err)
 		return err;
+	tape_forget_cursors(index);
 	tape_call(index, TAPE_BUILD, 0);
 	tape_word(tape, n);
 	for (size_t i = 0; i < n; i++) {

@@ -44,6 +44,7 @@ struct tape {
 	size_t numbers_room;            /* a power of two */
 	struct tape_cursor {
 		const struct vma_cursor *cursor;
+		const struct vma_index *index;          /* NULL after a change of it */
 		const struct vm_area_struct *vma;       /* where it stood last */
 	} cursors[TAPE_CURSORS];
 	unsigned next_cursor;

@@ -21,7 +21,7 @@ struct tape_player {
 	struct vma_cursor cursors[TAPE_CURSORS];
 	struct vm_area_struct **list;   /* for build: as many as there are VMAs */
 	bool verify;
-	double deadline;                /* while verify, in wall_seconds() */
+	double deadline;                /* while verify, in cpu_seconds() */
 	unsigned broken;                /* the invariant that verify found broken */
 	struct tape_digest digest;
 };
@@ -205,7 +205,7 @@ int tape_play(struct tape_player *player, uint64_t *digest)
 	player->digest = (struct tape_digest){ 0 };
 	while (word < end && !err) {
 		word = player_call(player, word, &err);
-		if (player->verify && calls++ % LOOK_EVERY == 0 && wall_seconds() > player->deadline)
+		if (player->verify && calls++ % LOOK_EVERY == 0 && cpu_seconds() > player->deadline)
 			err = -ETIME;
 	}
 	destroy_spaces(player);
@@ -218,7 +218,7 @@ int tape_play_verified(struct tape_player *player, double limit, uint64_t *diges
 	int err;
 
 	player->verify = true;
-	player->deadline = wall_seconds() + limit;
+	player->deadline = cpu_seconds() + limit;
 	player->broken = 0;
 	err = tape_play(player, digest);
 	player->verify = false;

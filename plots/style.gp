@@ -2,7 +2,7 @@
 # data/indexes.gp, which `vmabench plot` writes, sets n and names.
 load 'data/indexes.gp'
 
-set terminal svg size 1000,760 font 'sans,15' background '#ffffff' noenhanced
+set terminal svg size 1000,800 font 'sans,15' background '#ffffff' noenhanced
 set datafile missing 'NaN'
 set style line 1 lc rgb '#0072b2' lw 2 pt 7  ps 0.9
 set style line 2 lc rgb '#d55e00' lw 2 pt 5  ps 0.9
@@ -21,6 +21,7 @@ unset mytics
 # cost or bytes against the number of VMAs
 set logscale xy
 set format x '%.0s%c'
+set format y '%.0s%c'
+set ytics 10
 set xrange [60:2000000]
-set xlabel 'VMAs'
 unset key

@@ -123,8 +123,6 @@ static int fill(struct layout *layout, uint64_t seed)
 	rng_seed(&b.rng, seed);
 	while (b.n < layout->nplaces)
 		add_cluster(&b);
-	layout->lo = layout->places[0].start;
-	layout->hi = layout->places[layout->nplaces - 1].end;
 
 	for (size_t i = 0; i < layout->nplaces; i++)
 		standing[i] = i;

@@ -43,7 +43,6 @@ struct layout {
 	uint32_t *fresh_order, *aged_order;     /* the VMAs in address order */
 	struct move *moves;
 	unsigned deep;                  /* deep holes on each side */
-	unsigned long lo, hi;           /* the first place's start, the last one's end */
 };
 
 /* A layout of 1 to LAYOUT_MAX_VMAS VMAs; NULL when memory is out. */

@@ -1,0 +1,244 @@
+/*
+ * Tests of result files: read, refused, summed up, compared, plotted, reported.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/results.h"
+#include "harness/verb.h"
+#include "tests/suite.h"
+
+static char dir[] = "/tmp/vmabench-results-XXXXXX";
+
+static void make_dir(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static const char *path(const char *name)
+{
+	static char text[4][256];
+	static unsigned turn;
+
+	turn = (turn + 1) % 4;
+	snprintf(text[turn], sizeof(text[turn]), "%s/%s", dir, name);
+	return text[turn];
+}
+
+static const char *write_text(const char *name, const char *text)
+{
+	const char *to = path(name);
+	FILE *file = fopen(to, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	fclose(file);
+	return to;
+}
+
+/* Three repetitions of a case of two indexes; factor on rbtree's times. */
+static json_t *sample(double factor)
+{
+	json_t *root = json_pack("{s:i, s:{s:s}, s:[], s:[{s:s, s:i, s:f, s:f}], s:[], s:[]}",
+				 "schema", RESULTS_SCHEMA, "context", "cpu", "a `processor`",
+				 "benchmarks", "memory", "index", "rbtree", "vmas", 100,
+				 "fresh_bytes_per_vma", 48.0, "aged_bytes_per_vma", 49.0,
+				 "skipped", "failed");
+	static const char *const indexes[] = { "btree", "rbtree" };
+	static const double times[] = { 10.5, 10.0, 11.0 };
+
+	for (unsigned i = 0; i < 6; i++) {
+		json_array_append_new(json_object_get(root, "benchmarks"), json_pack(
+			"{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s}",
+			"run_name", i < 3 ? "b" : "r", "run_type", "iteration", "index",
+			indexes[i / 3], "case", "find-dependent", "mode", "no-touch", "name",
+			i < 3 ? "b" : "r", "vmas", 100, "cpu_time",
+			times[i % 3] * (i < 3 ? 1 : factor), "time_unit", i < 3 ? "us" : "ns",
+			"hash", "0123456789abcdef"));
+	}
+	return root;
+}
+
+START_TEST(test_sums)
+{
+	json_t *root = sample(1);
+	struct results results;
+	const struct result *row;
+	char why[256];
+
+	make_dir();
+	ck_assert_int_eq(results_save(root, path("a.json")), 0);
+	ck_assert_int_ne(results_save(root, "/nonexistent/a.json"), 0);
+	ck_assert_int_eq(access(path("a.json.part"), F_OK), -1);
+	ck_assert_int_eq(results_load(&results, path("a.json"), why, sizeof(why)), 0);
+	ck_assert_uint_eq(results.n, 2);
+	row = results_find(&results, "btree", "find-dependent", "no-touch", 100);
+	ck_assert_ptr_nonnull(row);
+	ck_assert_uint_eq(row->repetitions, 3);
+	ck_assert_double_eq_tol(row->median, 10500, 1e-6);
+	ck_assert_double_eq_tol(row->fastest, 10000, 1e-6);
+	ck_assert_double_eq_tol(row->slowest, 11000, 1e-6);
+	ck_assert_ptr_null(results_find(&results, "btree", "find-dependent", "touch", 100));
+	results_free(&results);
+	json_decref(root);
+}
+END_TEST
+
+START_TEST(test_refused)
+{
+	static const struct { const char *text, *why; } bad[] = {
+		{ "", "end of file" },
+		{ "{", "end of file" },
+		{ "[1]", "not a result file" },
+		{ "{\"a\": 1, \"a\": 2}", "duplicate" },
+		{ "{\"context\": {}, \"benchmarks\": []}", "schema" },
+		{ "{\"schema\": 99, \"context\": {}, \"benchmarks\": []}", "schema 99" },
+		{ "{\"schema\": 1, \"context\": {}, \"benchmarks\": [{\"run_type\": \"iteration\"}]}",
+		  "no field \"run_name\"" },
+		{ "{\"schema\": 1, \"context\": {}, \"benchmarks\": [{\"run_type\": \"iteration\", "
+		  "\"run_name\": \"x\", \"index\": \"x\", \"case\": \"x\", \"mode\": \"x\", "
+		  "\"time_unit\": \"ns\", \"vmas\": \"many\", \"cpu_time\": 1}]}", "vmas" },
+		{ "{\"schema\": 1, \"context\": {}, \"benchmarks\": [{\"run_type\": \"iteration\", "
+		  "\"run_name\": \"x\", \"index\": \"x\", \"case\": \"x\", \"mode\": \"x\", "
+		  "\"time_unit\": \"parsec\", \"vmas\": 1, \"cpu_time\": 1}]}", "not a time" },
+	};
+	struct results results;
+	char why[256];
+
+	make_dir();
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *file = write_text("bad.json", bad[i].text);
+
+		ck_assert_int_eq(results_load(&results, file, why, sizeof(why)), -1);
+		ck_assert_msg(strstr(why, bad[i].why), "'%s' gives '%s'", bad[i].text, why);
+	}
+	ck_assert_int_eq(results_load(&results, path("missing"), why, sizeof(why)), -1);
+}
+END_TEST
+
+/* Runs a verb; what it prints is in text. */
+static int verb(int (*run)(int argc, char **argv), char *text, size_t size, const char *a,
+		const char *b, const char *c)
+{
+	char *argv[] = { "vmabench verb", (char *)a, (char *)b, (char *)c, NULL };
+	int argc = c ? 4 : b ? 3 : 2, status, saved = dup(STDOUT_FILENO);
+	FILE *file = tmpfile();
+	size_t n;
+
+	fflush(stdout);
+	dup2(fileno(file), STDOUT_FILENO);
+	status = run(argc, argv);
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	rewind(file);
+	n = fread(text, 1, size - 1, file);
+	text[n] = 0;
+	fclose(file);
+	return status;
+}
+
+static void save(const char *name, double factor)
+{
+	json_t *root = sample(factor);
+
+	ck_assert_int_eq(results_save(root, path(name)), 0);
+	json_decref(root);
+}
+
+START_TEST(test_compare)
+{
+	char text[65536];
+
+	make_dir();
+	save("old", 1);
+	save("near", 1.05);             /* the ranges 10 to 11 and 10.5 to 11.6 meet */
+	save("far", 1.5);
+	save("fast", 0.5);
+	ck_assert_int_eq(verb(cmd_compare, text, sizeof(text), path("old"), path("old"), NULL), 0);
+	ck_assert_ptr_nonnull(strstr(text, "2 compared, 0 faster, 0 slower"));
+	ck_assert_int_eq(verb(cmd_compare, text, sizeof(text), path("old"), path("near"), NULL), 0);
+	ck_assert_ptr_nonnull(strstr(text, "2 compared, 0 faster, 0 slower"));
+	ck_assert_int_eq(verb(cmd_compare, text, sizeof(text), path("old"), path("far"), NULL), 0);
+	ck_assert_ptr_nonnull(strstr(text, "1.500  SLOWER"));
+	ck_assert_ptr_nonnull(strstr(text, "2 compared, 0 faster, 1 slower"));
+	ck_assert_int_eq(verb(cmd_compare, text, sizeof(text), path("old"), path("fast"), "-c"), 0);
+	ck_assert_ptr_nonnull(strstr(text, "0.500  faster"));
+	ck_assert_ptr_null(strstr(text, " btree "));
+	write_text("bad", "{}");
+	ck_assert_int_eq(verb(cmd_compare, text, sizeof(text), path("old"), path("bad"), NULL),
+			 STATUS_BAD_INPUT);
+	ck_assert_int_eq(verb(cmd_compare, text, sizeof(text), path("missing"), path("old"), NULL),
+			 STATUS_BAD_INPUT);
+}
+END_TEST
+
+START_TEST(test_report)
+{
+	char text[65536];
+
+	make_dir();
+	save("a", 500);
+	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("a"), NULL, NULL), 0);
+	ck_assert_ptr_nonnull(strstr(text, "| processor | a `processor` |"));
+	ck_assert_ptr_nonnull(strstr(text, "| find-dependent/no-touch | 100 | **5250** | "
+					   "10.5k (2.00) | - |"));
+	ck_assert_ptr_nonnull(strstr(text, "## How to reproduce"));
+	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("missing"), NULL, NULL),
+			 STATUS_BAD_INPUT);
+}
+END_TEST
+
+START_TEST(test_plot)
+{
+	char text[65536], option[300];
+	struct stat stat_svg;
+
+	make_dir();
+	save("a", 1);
+	write_text("one.gp", "# needs: find-dependent-no-touch\nload 'data/indexes.gp'\n"
+		   "set terminal svg\nset output 'one.svg'\nset logscale\n"
+		   "plot for [i=1:n] 'data/find-dependent-no-touch.dat' index i-1 using 1:2 "
+		   "with points title word(names, i)\n");
+	write_text("two.gp", "# needs: something else\nset output 'two.svg'\n");
+	snprintf(option, sizeof(option), "--dir=%s", dir);
+	ck_assert_int_eq(verb(cmd_plot, text, sizeof(text), option, path("a"), NULL), 0);
+	ck_assert_ptr_nonnull(strstr(text, "not drawn: two.gp: the results have no something"));
+	ck_assert_int_eq(stat(path("one.svg"), &stat_svg), 0);
+	ck_assert_int_gt(stat_svg.st_size, 1000);
+	ck_assert_int_eq(access(path("two.svg"), F_OK), -1);
+}
+END_TEST
+
+START_TEST(test_numbers)
+{
+	static const struct { double number; const char *text; } numbers[] = {
+		{ 0.123, "0.12" }, { 1.987, "1.99" }, { 12.34, "12.3" }, { 123.4, "123" },
+		{ 1234, "1234" }, { 12345, "12.3k" }, { 123456, "123k" }, { 1234567, "1.23M" },
+		{ 123456789, "123M" }, { 1.234e9, "1.23G" },
+	};
+	char text[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		ck_assert_str_eq(results_number(numbers[i].number, text, sizeof(text)),
+				 numbers[i].text);
+}
+END_TEST
+
+TEST_SUITE(results)
+{
+	Suite *suite = suite_create("results");
+	TCase *files = tcase_create("files");
+
+	tcase_set_timeout(files, 30);
+	tcase_add_test(files, test_sums);
+	tcase_add_test(files, test_refused);
+	tcase_add_test(files, test_compare);
+	tcase_add_test(files, test_report);
+	tcase_add_test(files, test_plot);
+	tcase_add_test(files, test_numbers);
+	suite_add_tcase(suite, files);
+	return suite;
+}
