@@ -13,8 +13,9 @@
 static bool room_above(struct mm_struct *mm, unsigned long oldbrk, unsigned long newbrk)
 {
 	struct vm_area_struct *next = find_vma(mm, oldbrk);
+	unsigned long gap = mm->machine->config.stack_guard_gap;
 
-	return !next || next->vm_start >= newbrk + PAGE_SIZE + mm->machine->config.stack_guard_gap ||
+	return !next || next->vm_start >= newbrk + PAGE_SIZE + gap ||
 	       newbrk + PAGE_SIZE <= vm_start_gap(next);
 }
 

@@ -278,8 +278,8 @@ int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 static int populate_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			 void *arg)
 {
-	unsigned flags = FAULT_FLAG_FILL |
-			 ((vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE ? FAULT_FLAG_WRITE : 0);
+	bool write = (vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	unsigned flags = FAULT_FLAG_FILL | (write ? FAULT_FLAG_WRITE : 0);
 	int err = 0;
 
 	if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) || (vma->vm_flags & VM_LOCKONFAULT))

@@ -88,8 +88,10 @@ static unsigned vmacache_slot(unsigned long addr)
 
 static struct vm_area_struct *vmacache_find(const struct mm_struct *mm, unsigned long addr)
 {
+	unsigned slot = vmacache_slot(addr);
+
 	for (unsigned i = 0; i < VMACACHE_SIZE; i++) {
-		struct vm_area_struct *vma = mm->vmacache[(vmacache_slot(addr) + i) % VMACACHE_SIZE];
+		struct vm_area_struct *vma = mm->vmacache[(slot + i) % VMACACHE_SIZE];
 
 		if (vma && vma->vm_start <= addr && addr < vma->vm_end)
 			return vma;
