@@ -119,7 +119,7 @@ void world_layout_check(struct mm_struct *mm, const char *drawn, const char *fil
 
 	rename_runs(drawn, must);
 	draw(mm, is);
-	ck_assert_msg(!strcmp(must, is), "%s:%d: the layout\n  is      %s\n  must be %s", file, line,
-		      is, must);
+	ck_assert_msg(!strcmp(must, is), "%s:%d: the layout\n  is      %s\n  must be %s", file,
+		      line, is, must);
 	verify(mm);
 }

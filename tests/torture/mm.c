@@ -25,7 +25,7 @@ static struct mm_struct *child;
 enum effect {
 	WHOLE,          /* nothing */
 	PARTS,          /* a part: done VMA by VMA, or a split at an end */
-	SUCCEEDS,       /* and says 0: what could not be filled in or unmapped stays; tidy settles it */
+	SUCCEEDS,       /* what could not be filled in or unmapped; tidy settles it */
 };
 
 struct step {

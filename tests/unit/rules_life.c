@@ -86,8 +86,8 @@ START_TEST(rule_F3_a_neighbours_anon_vma)
 	ck_assert_ptr_eq(anon_of(mm, 24), anon_of(mm, 20));     /* else the previous one's */
 	/* other flags than R, W, X: its own */
 	world_map(mm, 30, 2, RW);
-	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(32), 2 * P, RW, ANON | MAP_FIXED | MAP_STACK, 0),
-			  page_at(32));
+	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(32), 2 * P, RW,
+				  ANON | MAP_FIXED | MAP_STACK, 0), page_at(32));
 	world_write(mm, page_at(30));
 	world_write(mm, page_at(32));
 	ck_assert_ptr_ne(anon_of(mm, 32), anon_of(mm, 30));

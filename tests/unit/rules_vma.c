@@ -487,7 +487,8 @@ START_TEST(rule_G5_dontunmap)
 	ck_assert_ptr_nonnull(world_vma(mm, 10)->anon_vma);
 	ck_assert_uint_eq(world_vma(mm, 10)->vm_pgoff, pgoff);
 	/* moved away whole and back elsewhere: the offset that it kept is stale */
-	ck_assert_uint_eq(do_mremap(mm, page_at(10), 4 * P, 4 * P, flags, page_at(20)), page_at(20));
+	ck_assert_uint_eq(do_mremap(mm, page_at(10), 4 * P, 4 * P, flags, page_at(20)),
+			  page_at(20));
 	ck_assert_uint_eq(world_vma(mm, 10)->vm_pgoff, pgoff);
 	ck_assert_ptr_null(world_vma(mm, 10)->anon_vma);
 	/* a part moved: the rest still needs its anon_vma */
@@ -495,7 +496,8 @@ START_TEST(rule_G5_dontunmap)
 	ck_assert_ptr_nonnull(world_vma(mm, 21)->anon_vma);
 	/* an unfaulted VMA may become one with its own copy */
 	world_map(mm, 40, 4, RW);
-	ck_assert_uint_eq(do_mremap(mm, page_at(40), 4 * P, 4 * P, flags, page_at(44)), page_at(44));
+	ck_assert_uint_eq(do_mremap(mm, page_at(40), 4 * P, 4 * P, flags, page_at(44)),
+			  page_at(44));
 	ck_assert_ptr_eq(world_vma(mm, 40), world_vma(mm, 44));
 	teardown();
 }

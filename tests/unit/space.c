@@ -60,28 +60,24 @@ END_TEST
 
 START_TEST(exec_starts_anew)
 {
+	struct mm_struct *old;
+
+	setup(_i);
 	const struct vma_layout layout[] = {
 		{ page_at(1), page_at(3), VM_READ | VM_EXEC | VM_MAY_FLAGS, 0, world.file, false },
 		{ page_at(3), page_at(4), VM_READ | VM_WRITE | VM_MAY_FLAGS, 2, world.file, true },
 		{ page_at(8), page_at(9), VM_READ | VM_WRITE | VM_MAY_FLAGS | VM_GROWSDOWN,
 		  page_at(8) >> PAGE_SHIFT, NULL, true },
 	};
-	struct vma_layout filled[ARRAY_SIZE(layout)];
-	struct mm_struct *shared;
-
-	setup(_i);
-	for (size_t i = 0; i < ARRAY_SIZE(layout); i++) {
-		filled[i] = layout[i];
-		filled[i].file = i < 2 ? world.file : NULL;
-	}
 	world_map(mm, 0, 4, RW);
 	mm->rlimit_as = 1UL << 40;
-	shared = mm;
-	shared->mm_users++;
-	ck_assert_int_eq(exec_mmap(world.machine, &world.task, filled, ARRAY_SIZE(filled),
-				   WORLD_TOP - P, WORLD_HEAP + P, WORLD_HEAP + 2 * P, page_at(8)), 0);
-	ck_layout(shared, "AAAA");
-	mmput(shared);
+	old = mm;
+	old->mm_users++;
+	ck_assert_int_eq(exec_mmap(world.machine, &world.task, layout, ARRAY_SIZE(layout),
+				   WORLD_TOP - P, WORLD_HEAP + P, WORLD_HEAP + 2 * P,
+				   page_at(8)), 0);
+	ck_layout(old, "AAAA");
+	mmput(old);
 	world.mm = mm = world.task.mm;
 	ck_layout(mm, ".AAB....C");
 	ck_assert_ptr_null(world_vma(mm, 1)->anon_vma);
@@ -176,8 +172,8 @@ START_TEST(faults_are_counted)
 	faults = &world.machine->faults;
 	world_map(mm, 0, 4, RW);
 	world_map_file(mm, world.file, 8, 4, RW, 0);
-	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(16), 4 * P, RW, MAP_SHARED | MAP_FIXED, 8),
-			  page_at(16));
+	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(16), 4 * P, RW,
+				  MAP_SHARED | MAP_FIXED, 8), page_at(16));
 	world_map(mm, 24, 1, PROT_READ);
 	world_read(mm, page_at(0));
 	world_write(mm, page_at(0));
@@ -264,12 +260,14 @@ END_TEST
 START_TEST(hash)
 {
 	struct vm_area_struct *vma;
+	struct page *page;
 	uint64_t before;
 
 	setup(_i);
 	world_map_file(mm, world.file, 0, 4, RW, 5);
 	world_write(mm, page_at(1));
 	vma = world_vma(mm, 0);
+	page = pfn_to_page(world.machine->frames, PTE_PFN(pt_get(&mm->pgd, page_at(1))));
 	before = mm_hash(mm, 0);
 	ck_assert_uint_eq(mm_hash(mm, 0), before);
 	ck_assert_uint_ne(mm_hash(mm, 1), before);
@@ -296,7 +294,7 @@ START_TEST(hash)
 	COUNTS(mm->exec_vm, 77);
 	COUNTS(mm->stack_vm, 77);
 	COUNTS(mm->pgd.rss, 2);
-	COUNTS(pfn_to_page(world.machine->frames, PTE_PFN(pt_get(&mm->pgd, page_at(1))))->content, 1);
+	COUNTS(page->content, 1);
 #undef COUNTS
 	world_read(mm, page_at(2));
 	ck_assert_uint_ne(mm_hash(mm, 0), before);

@@ -84,7 +84,8 @@ START_TEST(find_cache_changes_nothing)
 		}
 		for (unsigned j = 0; j < 4; j++) {
 			unsigned long addr = page_at(rng_below(&rng, WORLD_PAGES + 8));
-			struct vm_area_struct *a = find_vma(mm, addr), *b = find_vma(other.mm, addr);
+			struct vm_area_struct *a = find_vma(mm, addr);
+			struct vm_area_struct *b = find_vma(other.mm, addr);
 
 			ck_assert_int_eq(!a, !b);
 			if (a && (a->vm_start != b->vm_start || a->vm_end != b->vm_end))
@@ -114,7 +115,9 @@ static struct vm_area_struct *new_vma(unsigned long page, unsigned long npages)
 
 START_TEST(insert)
 {
-	static const unsigned long overlaps[][2] = { { 1, 2 }, { 4, 1 }, { 5, 2 }, { 0, 9 }, { 2, 4 } };
+	static const unsigned long overlaps[][2] = {
+		{ 1, 2 }, { 4, 1 }, { 5, 2 }, { 0, 9 }, { 2, 4 },
+	};
 
 	setup(_i);
 	ck_assert_int_eq(insert_vm_struct(mm, new_vma(2, 4)), 0);
@@ -215,11 +218,12 @@ START_TEST(limit_as)
 	mm->rlimit_as = 10 * P;
 	world_map(mm, 0, 8, RW);
 	ck_assert_int_eq(map_anywhere(3, RW), -ENOMEM);
-	ck_assert_int_eq((long)do_mremap(mm, page_at(0), 8 * P, 11 * P, MREMAP_MAYMOVE, 0), -ENOMEM);
+	ck_assert_int_eq((long)do_mremap(mm, page_at(0), 8 * P, 11 * P, MREMAP_MAYMOVE, 0),
+			 -ENOMEM);
 	ck_assert_uint_eq(do_brk(mm, WORLD_HEAP + 3 * P), WORLD_HEAP);
 	/* what is replaced does not count */
 	world_map(mm, 0, 10, PROT_READ);
-	ck_assert_int_gt(do_munmap(mm, page_at(2), 2 * P) + 1, 0);
+	ck_assert_int_eq(do_munmap(mm, page_at(2), 2 * P), 0);
 	ck_assert_int_gt(map_anywhere(2, RW), 0);
 	ck_assert_int_eq(map_anywhere(1, RW), -ENOMEM);
 	teardown();
@@ -274,7 +278,7 @@ START_TEST(locked_vm)
 {
 	setup(_i);
 	world_map(mm, 0, 8, RW);
-	ck_assert_int_eq(do_mlock(mm, page_at(1) + 5, 2 * P, false), 0);        /* rounded outwards */
+	ck_assert_int_eq(do_mlock(mm, page_at(1) + 5, 2 * P, false), 0);        /* rounded */
 	ck_layout(mm, "ABBBCCCC");
 	ck_assert_uint_eq(mm->locked_vm, 3);
 	ck_assert_uint_eq(do_mremap(mm, page_at(1), 3 * P, 3 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
