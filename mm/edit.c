@@ -126,6 +126,66 @@ static void free_gone(struct vm_area_struct *gone)
 	}
 }
 
+/* ---- splitting ---- */
+
+/* Another VMA object for a part of vma, hanging on the same pages. */
+static struct vm_area_struct *part_of(struct vm_area_struct *vma)
+{
+	struct vm_area_struct *part = vm_area_dup(vma->vm_mm, vma);
+
+	if (part)
+		anon_vma_clone(part, vma);
+	return part;
+}
+
+/*
+ * Cuts [start, end) out of vma, which becomes that part; the parts before
+ * and behind get objects of their own.
+ */
+static int cut_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
+		   unsigned long end)
+{
+	struct vma_edit edit = { .lo = vma->vm_start, .hi = vma->vm_end };
+	struct vm_area_struct *below = NULL, *above = NULL;
+	unsigned long vm_end = vma->vm_end;
+
+	if (start > vma->vm_start && !(below = part_of(vma)))
+		return -ENOMEM;
+	if (end < vma->vm_end && !(above = part_of(vma)))
+		goto free_below;
+	if (below)
+		put(&edit, below, vma->vm_start, start);
+	put(&edit, vma, start, end);
+	if (above)
+		put(&edit, above, end, vm_end);
+	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+		goto free_above;
+	commit(mm, &edit, 1);
+	return 0;
+
+free_above:
+	if (above)
+		vm_area_free(above);
+free_below:
+	if (below)
+		vm_area_free(below);
+	return -ENOMEM;
+}
+
+int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr)
+{
+	if (mm->map_count >= mm->machine->config.max_map_count)
+		return -ENOMEM;
+	return cut_out(mm, vma, vma->vm_start, addr);
+}
+
+static int split_at(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+
+	return vma && vma->vm_start < addr ? cut_out(mm, vma, vma->vm_start, addr) : 0;
+}
+
 /* ---- replacing a range: munmap, mmap ---- */
 
 /* What the pages of [lo, hi) counted for, as they go. */
@@ -230,8 +290,8 @@ static unsigned long window_vmas(const struct gathered *g, enum vma_merge_kind k
 /* Sealed memory stays; but as in the kernel the split at the start stays too (rule H2). */
 static int refuse_sealed(struct mm_struct *mm, const struct gathered *g)
 {
-	if (!g->low_sealed && g->low && g->low->vm_end > g->start)
-		return split_vma(mm, g->low, g->start) ? -ENOMEM : -EPERM;
+	if (g->low && !g->low_sealed && split_at(mm, g->start))
+		return -ENOMEM;
 	return -EPERM;
 }
 
@@ -239,6 +299,16 @@ static int refuse_sealed(struct mm_struct *mm, const struct gathered *g)
 static void inherit_flags(struct vm_area_struct *holder, vm_flags_t flags)
 {
 	holder->vm_flags |= flags & VM_IGNORE_MERGE;
+}
+
+/* A limit is noticed late: as in the kernel the range has been cut out by then. */
+static int refuse_for_limits(struct mm_struct *mm, const struct gathered *g)
+{
+	if (g->low && split_at(mm, g->start))
+		return -ENOMEM;
+	if (g->high && split_at(mm, g->end))
+		return -ENOMEM;
+	return -ENOMEM;
 }
 
 /* The merge hands pages' anon_vmas on to the VMA that holds the range now. */
@@ -273,7 +343,7 @@ static int may_replace(struct mm_struct *mm, const struct gathered *g,
 		return 0;
 
 	unsigned long more = ((g->end - g->start) >> PAGE_SHIFT) - g->npages;
-	return may_expand_vm(mm, desc->flags, more) ? 0 : -ENOMEM;
+	return may_expand_vm(mm, desc->flags, more) ? 0 : refuse_for_limits(mm, g);
 }
 
 int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
@@ -350,57 +420,6 @@ int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma)
 }
 
 /* ---- changing a part of one VMA: mprotect, madvise, mlock ---- */
-
-/* Another VMA object for a part of vma, hanging on the same pages. */
-static struct vm_area_struct *part_of(struct vm_area_struct *vma)
-{
-	struct vm_area_struct *part = vm_area_dup(vma->vm_mm, vma);
-
-	if (part)
-		anon_vma_clone(part, vma);
-	return part;
-}
-
-/*
- * Cuts [start, end) out of vma, which becomes that part; the parts before
- * and behind get objects of their own.
- */
-static int cut_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,
-		   unsigned long end)
-{
-	struct vma_edit edit = { .lo = vma->vm_start, .hi = vma->vm_end };
-	struct vm_area_struct *below = NULL, *above = NULL;
-	unsigned long vm_end = vma->vm_end;
-
-	if (start > vma->vm_start && !(below = part_of(vma)))
-		return -ENOMEM;
-	if (end < vma->vm_end && !(above = part_of(vma)))
-		goto free_below;
-	if (below)
-		put(&edit, below, vma->vm_start, start);
-	put(&edit, vma, start, end);
-	if (above)
-		put(&edit, above, end, vm_end);
-	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
-		goto free_above;
-	commit(mm, &edit, 1);
-	return 0;
-
-free_above:
-	if (above)
-		vm_area_free(above);
-free_below:
-	if (below)
-		vm_area_free(below);
-	return -ENOMEM;
-}
-
-int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr)
-{
-	if (mm->map_count >= mm->machine->config.max_map_count)
-		return -ENOMEM;
-	return cut_out(mm, vma, vma->vm_start, addr);
-}
 
 /* Splits at start, then at end, each only below max_map_count, as the kernel does. */
 static int split_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long start,

@@ -221,6 +221,12 @@ START_TEST(limit_as)
 	ck_assert_int_eq((long)do_mremap(mm, page_at(0), 8 * P, 11 * P, MREMAP_MAYMOVE, 0),
 			 -ENOMEM);
 	ck_assert_uint_eq(do_brk(mm, WORLD_HEAP + 3 * P), WORLD_HEAP);
+	/* refused in the middle of a VMA: it has been cut at both ends by then */
+	mm->rlimit_as = 7 * P;
+	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(2), 2 * P, RW, ANON | MAP_FIXED, 0),
+			 -ENOMEM);
+	ck_layout(mm, "AABBCCCC");
+	mm->rlimit_as = 10 * P;
 	/* what is replaced does not count */
 	world_map(mm, 0, 10, PROT_READ);
 	ck_assert_int_eq(do_munmap(mm, page_at(2), 2 * P), 0);
