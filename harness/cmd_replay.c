@@ -20,7 +20,7 @@
 struct arguments {
 	struct index_list indexes;
 	struct replay_options options;
-	bool json, strict, quiet;
+	bool json, markdown, strict, quiet;
 	uint64_t verify_every;
 	uint64_t show;                  /* differences to print for each trace */
 	uint64_t shown;
@@ -265,6 +265,37 @@ static void print_json(const struct session *s, const struct arguments *args, in
 	json_decref(root);
 }
 
+/* "traces/gcc.vmt" -> "gcc", its length in *len. */
+static const char *base_name(const char *path, int *len)
+{
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	const char *dot = strrchr(name, '.');
+
+	*len = dot ? (int)(dot - name) : (int)strlen(name);
+	return name;
+}
+
+/* A row of workloads/README.md's table. */
+static void print_row(const struct session *s, const struct replay_counts *c)
+{
+	const struct fault_counters *f = &replay_machine(s->world[0])->faults;
+	const struct trace_info *info = trace_info(s->reader);
+	int len;
+	const char *name = base_name(s->path, &len);
+
+	printf("| %.*s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
+	       " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 "/%" PRIu64 " | %" PRIu64 "/%" PRIu64 " | %s |\n",
+	       len, name, c->peak_vmas, c->syscalls, c->faults, f->anon_zero + f->anon_write,
+	       f->file_read + f->file_shared_write, f->file_cow + f->cow_copy + f->cow_zero +
+	       f->cow_reuse, c->tasks, c->mms, c->results.equal, c->results.compared,
+	       c->layouts.equal, c->layouts.compared, *info->versions ? info->versions : "its own");
+}
+
+static const char row_head[] =
+	"| program | peak VMAs | calls | faults | anonymous | file | copy-on-write | tasks "
+	"| address spaces | results equal | layouts equal | version |\n"
+	"|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|\n";
+
 static int replay_file_of(struct arguments *args, const char *path)
 {
 	struct session s = { .path = path };
@@ -284,6 +315,8 @@ static int replay_file_of(struct arguments *args, const char *path)
 			args->shown - args->show);
 	if (args->json) {
 		print_json(&s, args, status);
+	} else if (args->markdown) {
+		print_row(&s, c);
 	} else {
 		if (!args->quiet) {
 			print_counts(&s, c);
@@ -299,11 +332,12 @@ static int replay_file_of(struct arguments *args, const char *path)
 
 /* ---- command line ---- */
 
-enum { OPT_NO_CACHE = 256, OPT_LEVELS, OPT_JSON, OPT_STRICT, OPT_SHOW, OPT_VERIFY };
+enum { OPT_NO_CACHE = 256, OPT_LEVELS, OPT_JSON, OPT_MARKDOWN, OPT_STRICT, OPT_SHOW, OPT_VERIFY };
 
 static const struct argp_option options[] = {
 	{ "index", 'i', "A,B", 0, "indexes to replay over, in lockstep (default: all but null)", 0 },
 	{ "json", OPT_JSON, 0, 0, "one JSON object a trace, on a line of its own", 0 },
+	{ "markdown", OPT_MARKDOWN, 0, 0, "a table, a row for each trace", 0 },
 	{ "quiet", 'q', 0, 0, "the last line only", 0 },
 	{ "strict", OPT_STRICT, 0, 0, "differences from the recording make the exit status 1", 0 },
 	{ "show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0 },
@@ -327,6 +361,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_JSON:
 		args->json = true;
+		return 0;
+	case OPT_MARKDOWN:
+		args->markdown = true;
 		return 0;
 	case OPT_STRICT:
 		args->strict = true;
@@ -377,6 +414,8 @@ int cmd_replay(int argc, char **argv)
 		return STATUS_BAD_INPUT;
 	if (!args.indexes.n)
 		index_list_all(&args.indexes);
+	if (args.markdown)
+		fputs(row_head, stdout);
 	for (int i = 0; i < args.nfiles; i++)
 		status = max(status, replay_file_of(&args, args.files[i]));
 	return status;
