@@ -39,19 +39,23 @@ PROGRAM := $(if $(filter release,$(VARIANT)),vmabench,$B/vmabench)
 all: $(PROGRAM)  ## build ./vmabench
 
 $(PROGRAM): $(OBJ)
-	$(CXX) $(OPT) -o $@ $^ $(LIBS)
+	@echo link $@
+	@$(CXX) $(OPT) -o $@ $^ $(LIBS)
 
 # The tests link everything but main().
 $B/run-tests: $(filter-out $B/harness/main.o,$(OBJ)) $(OBJ_T)
-	$(CXX) $(OPT) -o $@ $^ $(LIBS) -lcheck -lsubunit -lrt
+	@echo link $@
+	@$(CXX) $(OPT) -o $@ $^ $(LIBS) -lcheck -lsubunit -lrt
 
 $B/%.o: %.c | deps
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	@echo $(CC) $(OPT) $<
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $B/%.o: %.cc | deps
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+	@echo $(CXX) $(OPT) $<
+	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 -include $(OBJ:.o=.d) $(OBJ_T:.o=.d)
 

@@ -163,7 +163,7 @@ static const char *run_and_restore(struct bench_entry *entry, uint64_t n)
 	return error;
 }
 
-/* Runs a few operations, more each time, until their cost shows; seconds for one, restore included. */
+/* Runs a few operations, more each time, until their cost shows: what one takes, restored. */
 static double probe(struct bench_entry *entry, const char **error)
 {
 	double spent = 0;
@@ -221,7 +221,7 @@ void bench_check(struct bench_session *session, struct bench_entry *entry)
 
 	entry->op_seconds = probe(entry, &error);
 	if (!error && entry->op_seconds * entry->cycle > limit)
-		entry->op_seconds = probe(entry, &error);       /* something may have come between */
+		entry->op_seconds = probe(entry, &error); /* something may have come between */
 	if (!error && (entry->op_seconds * entry->cycle > limit ||
 		       !run_cycle(entry, limit, &error))) {
 		if (entry->rewind)

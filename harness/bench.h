@@ -36,7 +36,7 @@ struct bench_options {
 	const char *trace_dir;                  /* where recorded programs are */
 	unsigned repetitions;
 	double min_time;                        /* seconds a repetition, at least */
-	double limit;                           /* seconds: a case whose cycle takes longer is skipped */
+	double limit;                           /* seconds: a case with a longer cycle is skipped */
 	uint64_t seed;
 	uint64_t count;                         /* not 0: that many operations of each, no times */
 	FILE *talk;                             /* for lines about what is skipped */
@@ -55,7 +55,7 @@ struct bench_entry {
 	uint64_t (*hash)(void *ctx);            /* of the first cycle's answers and what it left */
 	/* NULL, or what is wrong with the answers or the index; not for null indexes. */
 	const char *(*verify)(void *ctx);
-	uint64_t unit, batch, cycle;            /* operations: the fewest, in a run, in all; multiples */
+	uint64_t unit, batch, cycle;            /* operations: the fewest, in a run, in all */
 
 	/* found out by bench_check() */
 	uint64_t digest;
@@ -114,7 +114,7 @@ void bench_traces(struct bench_session *session);
 
 struct bench_vma {
 	unsigned long vm_start, vm_end;
-	uint64_t value;                 /* stands where vm_flags does; known from the VMA's number */
+	uint64_t value;                 /* stands where vm_flags does; follows from the number */
 };
 
 struct bench_space {
@@ -174,7 +174,7 @@ struct bench_run {
 	struct bench_space *space;
 	const void *stream;             /* what prepare made, shared by all indexes */
 	void *own;                      /* what open made */
-	uint64_t unit, batch, cycle;    /* as in bench_entry; set by prepare, unit 1 if it does not */
+	uint64_t unit, batch, cycle;    /* as in bench_entry; prepare sets them */
 	uint64_t pos;                   /* in the cycle */
 	uint64_t since;                 /* operations since the last restore */
 	uint64_t digest;                /* of the answers since the cycle began */
@@ -188,8 +188,8 @@ struct bench_case {
 	const char *name, *mode;
 	const char *operation;          /* what one operation is, for people */
 	bool edits;                     /* changes the index */
-	bool mirrored;                  /* the second half of the cycle undoes the first, backwards */
-	/* Sets unit, batch and cycle of run; returns the stream, to be freed; NULL when memory is out. */
+	bool mirrored;                  /* the cycle's second half undoes the first */
+	/* Sets unit, batch and cycle; returns the stream, to be freed, or NULL: no memory. */
 	void *(*prepare)(const struct layout *layout, struct bench_run *run, struct rng *rng);
 	bool (*open)(struct bench_run *run);            /* may be NULL; false: no memory */
 	void (*close)(struct bench_run *run);           /* may be NULL */

@@ -109,7 +109,7 @@ static void *windows(const struct layout *layout, struct bench_run *run, struct 
 
 	run->batch = run->cycle = n;
 	for (uint32_t i = 0; window && i < n; i++) {
-		uint32_t j = rng_below(rng, i + 1);     /* in random order: indexes may have a cheap end */
+		uint32_t j = rng_below(rng, i + 1);     /* in random order: an end may be cheap */
 
 		window[i] = window[j];
 		window[j] = (struct window){ i * apart + rng_below(rng, apart - vmas + 1), vmas };
@@ -178,7 +178,8 @@ static const struct bench_case edit_cases[] = {
 		.name = "split-merge", .mode = "aged", .operation = "1 to 3 to 1",
 		.edits = true, .prepare = storm, .run = split_merge_all,
 	}, {
-		.name = "munmap-many", .mode = "aged", .operation = "erase of up to 64 VMAs at once",
+		.name = "munmap-many", .mode = "aged",
+		.operation = "erase of up to 64 VMAs at once",
 		.edits = true, .prepare = windows, .run = munmap_all, .restore = munmap_restore,
 	},
 };

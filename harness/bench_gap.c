@@ -67,11 +67,14 @@ static uint64_t gap_down(struct bench_run *run, uint64_t pos, uint64_t n, uint64
 	return gap_all(run, pos, n, digest, true);
 }
 
+#define GAP_CASE(case, how, stream, search) \
+	{ .name = case, .mode = how, .operation = "find_gap", .prepare = stream, .run = search }
+
 static const struct bench_case gap_cases[] = {
-	{ .name = "gap-up", .mode = "deep", .operation = "find_gap", .prepare = gap_deep, .run = gap_up },
-	{ .name = "gap-down", .mode = "deep", .operation = "find_gap", .prepare = gap_deep, .run = gap_down },
-	{ .name = "gap-up", .mode = "first", .operation = "find_gap", .prepare = gap_first, .run = gap_up },
-	{ .name = "gap-down", .mode = "first", .operation = "find_gap", .prepare = gap_first, .run = gap_down },
+	GAP_CASE("gap-up", "deep", gap_deep, gap_up),
+	GAP_CASE("gap-up", "first", gap_first, gap_up),
+	GAP_CASE("gap-down", "deep", gap_deep, gap_down),
+	GAP_CASE("gap-down", "first", gap_first, gap_down),
 };
 
 BENCH_CASES_REGISTER(gap_cases);

@@ -328,11 +328,12 @@ void bench_micro_plan(struct bench_session *session)
 
 	for (unsigned s = 0; s < options->nsizes; s++) {
 		size_t vmas = options->sizes[s];
+		double weight = options->indexes.n * micro_weight(options, vmas);
 
 		bench_plan(session, options->indexes.n * vmas * 4e-6);
 		for (size_t i = 0; i < ncases; i++) {
 			if (bench_wanted(session, cases[i]->name, cases[i]->mode))
-				bench_plan(session, options->indexes.n * micro_weight(options, vmas));
+				bench_plan(session, weight);
 		}
 	}
 }

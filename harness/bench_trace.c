@@ -106,7 +106,7 @@ struct mm_run {
 	uint64_t hash;                  /* with layouts */
 };
 
-/* The whole program: 0, -ENOMEM, -ETIME past the deadline (0: none), -EINVAL if verify finds fault. */
+/* The whole program: 0, -ENOMEM, -ETIME past the deadline (0: none), -EINVAL if verify fails. */
 static int mm_replay(const struct mm_run *run, bool digest, double deadline, uint64_t *hash,
 		     size_t *peak)
 {

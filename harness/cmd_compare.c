@@ -91,7 +91,7 @@ static void compare(const struct results *old, const struct results *new, bool c
 		       results_number(b->median, after, sizeof(after)), b->median / a->median,
 		       mark);
 	}
-	printf("%zu compared, %zu faster, %zu slower; %zu only in the old file, %zu only in the new\n",
+	printf("%zu compared, %zu faster, %zu slower; %zu only in the old, %zu only in the new\n",
 	       compared, faster, slower, old->n - compared, new->n - compared);
 }
 

@@ -62,8 +62,11 @@ static const char *clean(const char *name, char *text, size_t size)
 {
 	size_t i = 0;
 
-	for (; name[i] && i + 1 < size; i++)
-		text[i] = isalnum((unsigned char)name[i]) || strchr(".+-_", name[i]) ? name[i] : '-';
+	for (; name[i] && i + 1 < size; i++) {
+		bool good = isalnum((unsigned char)name[i]) || strchr(".+-_", name[i]);
+
+		text[i] = good ? name[i] : '-';
+	}
 	text[i] = 0;
 	return text;
 }
@@ -116,8 +119,8 @@ static int write_case(const struct plot *plot, const struct result *first)
 		for (size_t j = 0; j < plot->results->n; j++) {
 			const struct result *row = &plot->results->rows[j];
 
-			if (strcmp(row->index, plot->indexes[i]) || strcmp(row->name, first->name) ||
-			    strcmp(row->mode, first->mode))
+			if (strcmp(row->index, plot->indexes[i]) ||
+			    strcmp(row->name, first->name) || strcmp(row->mode, first->mode))
 				continue;
 			fprintf(file, "%zu %g %g %g\n", row->vmas, row->median, row->fastest,
 				row->slowest);

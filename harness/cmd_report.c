@@ -15,7 +15,7 @@
 #include "harness/verb.h"
 
 #define MAX_INDEXES 32
-#define LEVEL       1.05        /* a ratio to the fastest up to which another one is level with it */
+#define LEVEL       1.05        /* up to that ratio to the fastest an index is level with it */
 
 static const char doc[] = "Writes BENCHMARKS.md from result files (results/bench.json) and the "
 			  "plots that `vmabench plot` has drawn.";
@@ -63,27 +63,27 @@ static const struct section {
 	const char *title, *glob, *plot, *text;
 } sections[] = {
 	{ "Recorded programs, index alone", RESULTS_PROGRAM "*/index", "programs.svg",
-	  "Everything that mm asked its indexes while the program was replayed, asked again of each "
-	  "index without mm: ns for the whole program. VMAs: the most there were in one address "
-	  "space." },
+	  "Everything that mm asked its indexes while the program was replayed, asked again of "
+	  "each index without mm: ns for the whole program. VMAs: the most there were in one "
+	  "address space." },
 	{ "Recorded programs, whole mm", RESULTS_PROGRAM "*/mm", NULL,
-	  "The whole replay, with system calls, page tables and faults of the emulated mm: ns for the "
-	  "whole program. What an index cannot change is in here too, so the ratios are closer." },
+	  "The whole replay, with system calls, page tables and faults of the emulated mm: ns for "
+	  "the whole program. What an index cannot change is in here too, so the ratios are closer." },
 	{ "find", "find-*/*", "find.svg",
 	  "dependent: a query begins when the answer to the one before is there; independent: the "
 	  "processor may overlap them; all other cases are dependent. local: nine of ten are near "
-	  "the one before; zipf: some VMAs are asked for much more often; miss: addresses in holes. "
-	  "touch: the VMA found is read, as a page fault does." },
+	  "the one before; zipf: some VMAs are asked for much more often; miss: addresses in "
+	  "holes. touch: the VMA found is read, as a page fault does." },
 	{ "find_gap", "gap-*/*", "gap.svg",
 	  "deep: only holes far from both ends are large enough; first: a few pages, which the "
 	  "first holes have." },
 	{ "Changes", "churn/* split-merge/* munmap-many/*", "churn.svg",
-	  "churn: a VMA is erased here and inserted there (two edits). split-merge: one VMA becomes "
-	  "three and one again (two edits). munmap-many: up to 64 VMAs erased in one edit; putting "
-	  "them back is not timed." },
+	  "churn: a VMA is erased here and inserted there (two edits). split-merge: one VMA "
+	  "becomes three and one again (two edits). munmap-many: up to 64 VMAs erased in one edit; "
+	  "putting them back is not timed." },
 	{ "All VMAs at a time", "iterate/* build/* fork/*", NULL,
-	  "ns per VMA. iterate: next from one end to the other. build: an index from a sorted list. "
-	  "fork: a walk over the parent's index, and a build." },
+	  "ns per VMA. iterate: next from one end to the other. build: an index from a sorted "
+	  "list. fork: a walk over the parent's index, and a build." },
 	{ "Other cases", "*", NULL, "" },
 };
 
@@ -198,8 +198,8 @@ static void conclude_section(const struct report *report, const struct section *
 		if (!s.lines)
 			continue;
 		if (!any)
-			fprintf(report->out, "\n**%s**\n\n| index | fastest or level | geometric mean, "
-				"times rbtree | best | worst |\n|---|---:|---:|---|---|\n",
+			fprintf(report->out, "\n**%s**\n\n| index | fastest or level | geometric "
+				"mean, times rbtree | best | worst |\n|---|---:|---:|---|---|\n",
 				section->title);
 		any = true;
 		fprintf(report->out, "| %s | %zu of %zu |", report->indexes[i], s.wins, s.lines);
@@ -227,8 +227,8 @@ static void conclude_programs(const struct report *report)
 		if (!best)
 			continue;
 		if (!any)
-			fputs("\n| program | peak VMAs | served best by | times rbtree | level with "
-			      "it |\n|---|---:|---|---:|---|\n", report->out);
+			fputs("\n| program | peak VMAs | served best by | times rbtree | level "
+			      "with it |\n|---|---:|---|---:|---|\n", report->out);
 		any = true;
 		fprintf(report->out, "| %s | %zu | %s |", line->name + strlen(RESULTS_PROGRAM),
 			line->vmas, best->index);
@@ -276,18 +276,18 @@ static void facts(const struct report *report)
 	}
 	fprintf(report->out, "| processors | %lld |\n", (long long)
 		json_integer_value(json_object_get(context, "num_cpus")));
-	fprintf(report->out, "| noise | a loop of fixed length took up to %.1f %% longer than at best; "
-		"load %.1f to %.1f; %lld involuntary context switches |\n",
+	fprintf(report->out, "| noise | a loop of fixed length took up to %.1f %% longer than at "
+		"best; load %.1f to %.1f; %lld involuntary context switches |\n",
 		100 * json_number_value(json_object_get(noise, "spread")),
 		json_number_value(json_object_get(noise, "load_begin")),
 		json_number_value(json_object_get(noise, "load_end")), (long long)
 		json_integer_value(json_object_get(noise, "involuntary_switches")));
 	fprintf(report->out, "\nCPU time, medians of up to %lld repetitions, the indexes of a case "
-		"interleaved at random. VMAs are 192 bytes, nodes inside them included, shuffled in "
-		"memory; an index of N VMAs is aged by N + 8,192 moves. Each case has ended in the "
-		"same state hash on all indexes; one that does not shows no number. \"harness\" is "
-		"the index `null`, which does nothing: what the measuring itself costs. ±: half the "
-		"range of the repetitions, where it is 10 %% or more.\n",
+		"interleaved at random. VMAs are 192 bytes, nodes inside them included, shuffled "
+		"in memory; an index of N VMAs is aged by N + 8,192 moves. Each case has ended in "
+		"the same state hash on all indexes; one that does not shows no number. "
+		"\"harness\" is the index `null`, which does nothing: what the measuring itself "
+		"costs. ±: half the range of the repetitions, where it is 10 %% or more.\n",
 		(long long)json_integer_value(json_object_get(context, "repetitions")));
 }
 
@@ -307,7 +307,8 @@ static void table_cell(const struct report *report, const struct result *line, c
 		return;
 	}
 	half = 50 * (row->slowest - row->fastest) / row->median;
-	fprintf(report->out, " %s%s%s", bold, results_number(row->median, text, sizeof(text)), bold);
+	results_number(row->median, text, sizeof(text));
+	fprintf(report->out, " %s%s%s", bold, text, bold);
 	if (base && base != row && *row->hash)
 		fprintf(report->out, " (%.2f)", row->median / base->median);
 	if (half >= 10)
@@ -398,12 +399,12 @@ static void memory_table(const struct report *report)
 
 	if (!json_array_size(memory))
 		return;
-	fputs("\n## Memory\n\nBytes per VMA, counted from the allocator, with the nodes that stand in "
-	      "the VMAs. Fresh: built in one go; aged: after the moves. Own count: what the index "
-	      "says itself.\n", report->out);
+	fputs("\n## Memory\n\nBytes per VMA, counted from the allocator, with the nodes that stand "
+	      "in the VMAs. Fresh: built in one go; aged: after the moves. Own count: what the "
+	      "index says itself.\n", report->out);
 	plot_link(report, "memory.svg");
-	fputs("\n| index | VMAs | fresh | aged | of these in each VMA | own count, fresh | own count, "
-	      "aged | aged by |\n|---|---:|---:|---:|---:|---:|---:|---|\n", report->out);
+	fputs("\n| index | VMAs | fresh | aged | of these in each VMA | own count, fresh | own "
+	      "count, aged | aged by |\n|---|---:|---:|---:|---:|---:|---:|---|\n", report->out);
 	json_array_foreach(memory, i, entry) {
 		const char *index = json_string_value(json_object_get(entry, "index"));
 		const char *aged_by = json_string_value(json_object_get(entry, "aged_by"));
@@ -444,8 +445,8 @@ static void reasons(const struct report *report, const char *key, const char *ti
 
 static void write_report(const struct report *report)
 {
-	fputs("# Benchmarks\n\nWritten by `vmabench report` from results and plots; changes by hand "
-	      "get lost.\n", report->out);
+	fputs("# Benchmarks\n\nWritten by `vmabench report` from results and plots; changes by "
+	      "hand get lost.\n", report->out);
 	facts(report);
 	reasons(report, "failed", "Failed: the indexes did not agree");
 	conclude(report);
@@ -454,8 +455,8 @@ static void write_report(const struct report *report)
 	memory_table(report);
 	reasons(report, "skipped", "Skipped");
 	fputs("\n## How to reproduce\n\n"
-	      "```\nmake bench              # everything: table, results/bench.json, plots, this file\n"
-	      "./vmabench bench --case 'find-*' --index btree,rbtree --vmas 65536\n"
+	      "```\nmake bench              # everything: table, results/bench.json, plots, this "
+	      "file\n./vmabench bench --case 'find-*' --index btree,rbtree --vmas 65536\n"
 	      "./vmabench compare OLD.json NEW.json\n"
 	      "make counts             # instructions per operation, the same on every run\n```\n",
 	      report->out);

@@ -27,7 +27,7 @@
 #endif
 
 #define SPINS 1000000
-#define SPINS_FIRST 5           /* samples at the beginning, where the processor may still speed up */
+#define SPINS_FIRST 5           /* samples at the beginning, while the clock rate goes up */
 
 /* The text behind the first "key" that begins a line of a file, in line; "" if there is none. */
 static char *fact(const char *path, const char *key, char *line, int size)

@@ -65,7 +65,7 @@ static bool entry_good(const json_t *entry, char *why, size_t size)
 	}
 	if (!json_is_integer(json_object_get(entry, "vmas")) ||
 	    !json_is_number(json_object_get(entry, "cpu_time"))) {
-		snprintf(why, size, "%s: vmas or cpu_time is missing", text_field(entry, "run_name"));
+		snprintf(why, size, "%s: no vmas or no cpu_time", text_field(entry, "run_name"));
 		return false;
 	}
 	if (!isfinite(nanoseconds(entry))) {
@@ -282,7 +282,7 @@ const char *results_number(double number, char *text, size_t size)
 	else if (number >= 1e9)
 		snprintf(text, size, "%.3gG", number / 1e9);
 	else if (number >= 1e6)
-		snprintf(text, size, "%.*fM", number < 1e7 ? 2 : number < 1e8 ? 1 : 0, number / 1e6);
+		snprintf(text, size, "%.*fM", number < 1e7 ? 2 : number < 1e8, number / 1e6);
 	else if (number >= 1e4)
 		snprintf(text, size, "%.*fk", number < 1e5 ? 1 : 0, number / 1e3);
 	else

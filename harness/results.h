@@ -37,7 +37,7 @@ must_check int results_load(struct results *results, const char *path, char *why
 must_check int results_of(struct results *results, json_t *root, char *why, size_t size);
 void results_free(struct results *results);
 
-/* Result files that a command line names, all to be taken as one; without any, results/bench.json. */
+/* Result files that a command line names, all taken as one; without any, RESULTS_DEFAULT. */
 #define RESULTS_DEFAULT   "results/bench.json"
 #define RESULTS_MAX_FILES 64
 

@@ -40,7 +40,8 @@ uint64_t tape_digest(const struct tape *tape, size_t stride);
 
 /*
  * A player asks an index type all that is on the tape, any number of times; its VMAs
- * are stride bytes apart, their nodes included.  NULL when memory is out.  tape_play: 0 and the digest of the answers, or -ENOMEM.
+ * are stride bytes apart, their nodes included.  NULL when memory is out.
+ * tape_play: 0 and the digest of the answers, or -ENOMEM.
  */
 struct tape_player;
 must_check struct tape_player *tape_player_create(const struct tape *tape,

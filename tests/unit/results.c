@@ -1,6 +1,7 @@
 /*
  * Tests of result files: read, refused, summed up, compared, plotted, reported.
  */
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,17 @@ static char dir[] = "/tmp/vmabench-results-XXXXXX";
 static void make_dir(void)
 {
 	ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *walk)
+{
+	(void)stat, (void)type, (void)walk;
+	return remove(path);
+}
+
+static void remove_dir(void)
+{
+	ck_assert_int_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static const char *path(const char *name)
@@ -68,7 +80,6 @@ START_TEST(test_sums)
 	const struct result *row;
 	char why[256];
 
-	make_dir();
 	ck_assert_int_eq(results_save(root, path("a.json")), 0);
 	ck_assert_int_ne(results_save(root, "/nonexistent/a.json"), 0);
 	ck_assert_int_eq(access(path("a.json.part"), F_OK), -1);
@@ -107,7 +118,6 @@ START_TEST(test_refused)
 	struct results results;
 	char why[256];
 
-	make_dir();
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		const char *file = write_text("bad.json", bad[i].text);
 
@@ -152,7 +162,6 @@ START_TEST(test_compare)
 {
 	char text[65536];
 
-	make_dir();
 	save("old", 1);
 	save("near", 1.05);             /* the ranges 10 to 11 and 10.5 to 11.6 meet */
 	save("far", 1.5);
@@ -179,7 +188,6 @@ START_TEST(test_report)
 {
 	char text[65536];
 
-	make_dir();
 	save("a", 500);
 	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("a"), NULL, NULL), 0);
 	ck_assert_ptr_nonnull(strstr(text, "| processor | a `processor` |"));
@@ -196,7 +204,6 @@ START_TEST(test_plot)
 	char text[65536], option[300];
 	struct stat stat_svg;
 
-	make_dir();
 	save("a", 1);
 	write_text("one.gp", "# needs: find-dependent-no-touch\nload 'data/indexes.gp'\n"
 		   "set terminal svg\nset output 'one.svg'\nset logscale\n"
@@ -233,6 +240,7 @@ TEST_SUITE(results)
 	TCase *files = tcase_create("files");
 
 	tcase_set_timeout(files, 30);
+	tcase_add_checked_fixture(files, make_dir, remove_dir);
 	tcase_add_test(files, test_sums);
 	tcase_add_test(files, test_refused);
 	tcase_add_test(files, test_compare);
