@@ -20,7 +20,7 @@
 struct arguments {
 	struct index_list indexes;
 	struct replay_options options;
-	bool json, markdown, strict, quiet;
+	bool json, markdown, strict, stop, quiet;
 	uint64_t verify_every;
 	uint64_t show;                  /* differences to print for each trace */
 	uint64_t shown;
@@ -139,6 +139,8 @@ static int session_run(struct session *s, const struct arguments *args)
 		events++;
 		if (!status && args->verify_every && events % args->verify_every == 0)
 			status = session_verify(s, args);
+		if (args->stop && args->shown)
+			status = STATUS_DIFFERENCE;
 		if (status)
 			break;
 		if (events % 4096 == 0)
@@ -332,7 +334,7 @@ static int replay_file_of(struct arguments *args, const char *path)
 
 /* ---- command line ---- */
 
-enum { OPT_NO_CACHE = 256, OPT_LEVELS, OPT_JSON, OPT_MARKDOWN, OPT_STRICT, OPT_SHOW, OPT_VERIFY };
+enum { OPT_NO_CACHE = 256, OPT_LEVELS, OPT_JSON, OPT_MARKDOWN, OPT_STRICT, OPT_STOP, OPT_SHOW, OPT_VERIFY };
 
 static const struct argp_option options[] = {
 	{ "index", 'i', "A,B", 0, "indexes to replay over, in lockstep (default: all but null)", 0 },
@@ -340,6 +342,7 @@ static const struct argp_option options[] = {
 	{ "markdown", OPT_MARKDOWN, 0, 0, "a table, a row for each trace", 0 },
 	{ "quiet", 'q', 0, 0, "the last line only", 0 },
 	{ "strict", OPT_STRICT, 0, 0, "differences from the recording make the exit status 1", 0 },
+	{ "stop", OPT_STOP, 0, 0, "stop at the first difference from the recording, with status 1", 0 },
 	{ "show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0 },
 	{ "verify", OPT_VERIFY, "N", 0, "check every address space and index after each N events", 0 },
 	{ "no-find-cache", OPT_NO_CACHE, 0, 0, "find_vma always asks the index", 0 },
@@ -367,6 +370,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_STRICT:
 		args->strict = true;
+		return 0;
+	case OPT_STOP:
+		args->stop = true;
 		return 0;
 	case OPT_SHOW:
 		args->show = strtoull(arg, NULL, 0);

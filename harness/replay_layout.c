@@ -133,6 +133,8 @@ static const char *vma_differs(const struct replay_world *world, const struct vm
 	if (vma->vm_file && vma->vm_file->inode->kind != FILE_SPECIAL &&
 	    vma->vm_pgoff != recorded->pgoff)
 		return "offset";
+	if (world->info.faults && recorded->anon && !vma->anon_vma)
+		return "pages were written, but there is no anon_vma";
 	return NULL;
 }
 
