@@ -138,9 +138,10 @@ static uint64_t find_independent_touch(struct bench_run *run, uint64_t pos, uint
 	return find_all(run, pos, n, digest, false, true);
 }
 
-#define FIND_CASE(case, stream, how) \
-	{ .name = case, .mode = "no-touch", .operation = "find", .prepare = stream, .run = how }, \
-	{ .name = case, .mode = "touch", .operation = "find", .prepare = stream, .run = how##_touch }
+#define FIND_CASE(what, stream, how) \
+	{ .name = what, .mode = "no-touch", .operation = "find", .prepare = stream, .run = how }, \
+	{ .name = what, .mode = "touch", .operation = "find", .prepare = stream, \
+	  .run = how##_touch }
 
 static const struct bench_case find_cases[] = {
 	FIND_CASE("find-dependent", find_uniform, find_dependent),

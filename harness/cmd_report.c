@@ -68,7 +68,7 @@ static const struct section {
 	  "address space." },
 	{ "Recorded programs, whole mm", RESULTS_PROGRAM "*/mm", NULL,
 	  "The whole replay, with system calls, page tables and faults of the emulated mm: ns for "
-	  "the whole program. What an index cannot change is in here too, so the ratios are closer." },
+	  "the whole program. What no index can change is in it too, so the ratios are closer." },
 	{ "find", "find-*/*", "find.svg",
 	  "dependent: a query begins when the answer to the one before is there; independent: the "
 	  "processor may overlap them; all other cases are dependent. local: nine of ten are near "
@@ -248,7 +248,7 @@ static void conclude(const struct report *report)
 {
 	fputs("\n## What to conclude\n\n"
 	      "Times rbtree: a case's median divided by rbtree's; below 1 is faster. Level: within "
-	      "5 % of the fastest. An index that is not in a line was skipped there (see the end).\n",
+	      "5 % of the fastest. An index missing in a line was skipped there (see the end).\n",
 	      report->out);
 	conclude_programs(report);
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
@@ -500,7 +500,8 @@ int cmd_report(int argc, char **argv)
 		usual_order(&report);
 		write_report(&report);
 	}
-	bad = !report.out || ferror(report.out) || (report.out == stdout ? fflush : fclose)(report.out);
+	bad = !report.out || ferror(report.out) ||
+	      (report.out == stdout ? fflush : fclose)(report.out);
 	if (bad)
 		fprintf(stderr, "vmabench report: %s: %s\n",
 			arguments.output ? arguments.output : "stdout", strerror(errno));

@@ -20,7 +20,7 @@ struct counters {
 	unsigned n;
 	const char *name[COUNTERS_MAX];
 	int fd[COUNTERS_MAX];
-	double value[COUNTERS_MAX];     /* after counters_stop, scaled up if the kernel took turns */
+	double value[COUNTERS_MAX];     /* set by counters_stop; scaled if events took turns */
 };
 
 /*

@@ -18,11 +18,11 @@ struct gbench_case {
 	void *ctx;
 	/* Does n operations, timed; NULL, or why it could not. n is always batch. */
 	const char *(*run)(void *ctx, uint64_t n);
-	/* Not timed, each may be NULL: before and after a repetition, after each batch but the last. */
+	/* Not timed, each may be NULL: before and after a repetition, after each batch. */
 	void (*begin)(void *ctx);
 	void (*end)(void *ctx);
 	void (*restore)(void *ctx);     /* costs the time of its batch about half a microsecond */
-	uint64_t batch;                 /* operations a call: enough to make the call's cost vanish */
+	uint64_t batch;                 /* operations a call: enough to hide its cost */
 	uint64_t operations;            /* a repetition: a multiple of batch */
 };
 
