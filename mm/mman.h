@@ -17,6 +17,11 @@
 #ifndef MAP_ABOVE4G
 #define MAP_ABOVE4G             0x80
 #endif
+#ifndef MAP_UNINITIALIZED
+#define MAP_UNINITIALIZED       0x4000000
+#endif
+/* the sizes of huge pages that all file systems know of: 2 MB and 1 GB */
+#define HUGE_SIZES              ((21 << 26) | (30 << 26))
 #ifndef MAP_SYNC
 #define MAP_SYNC                0x80000
 #endif

@@ -15,6 +15,12 @@
 #define SHM_EXEC 0100000
 #endif
 
+/* The flags that MAP_SHARED_VALIDATE lets pass: those that mmap has always had. */
+#define VALIDATED_FLAGS \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | \
+	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | \
+	 MAP_32BIT | MAP_ABOVE4G | MAP_UNINITIALIZED | HUGE_SIZES)
+
 static bool is_shared(unsigned long flags)
 {
 	return (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
@@ -30,8 +36,11 @@ static int check_file_mapping(const struct file *file, unsigned long prot, unsig
 			      vm_flags_t *vm_flags)
 {
 	switch (flags & MAP_TYPE) {
-	case MAP_SHARED:
 	case MAP_SHARED_VALIDATE:
+		if (flags & ~(unsigned long)VALIDATED_FLAGS)
+			return -EOPNOTSUPP;
+		/* fall through */
+	case MAP_SHARED:
 		if ((prot & PROT_WRITE) && !file->writable)
 			return -EACCES;
 		*vm_flags |= VM_SHARED | VM_MAYSHARE;
@@ -86,7 +95,8 @@ static struct file *shmem_zero_setup(struct machine *machine)
 
 static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 {
-	bool makes_file = (desc->flags & VM_MAYSHARE) &&
+	/* /dev/zero open for reading only is not shared at all: B3 has cleared VM_SHARED */
+	bool makes_file = (desc->flags & VM_SHARED) &&
 			  (!desc->file || desc->file->inode->kind == FILE_ZERO);
 
 	if (accountable_mapping(desc->flags))
