@@ -21,14 +21,21 @@ struct summary {
 	uint64_t time;                  /* of the last event, us */
 	uint64_t calls[TRACE_NKINDS], failed[TRACE_NKINDS];
 	uint64_t reads, writes, execs, kernel;  /* faults; kernel: those that are not USER */
+	uint64_t unknown, inferred;     /* and where they were not recorded in full */
 };
 
 /* ---- counting ---- */
 
 static void summary_fault(struct summary *sum, uint64_t bits)
 {
+	if (bits & TRACE_FAULT_INFERRED) {
+		sum->inferred++;
+		return;
+	}
 	sum->kernel += !(bits & TRACE_FAULT_USER);
-	if (bits & TRACE_FAULT_INSTR)
+	if (bits & TRACE_FAULT_UNKNOWN)
+		sum->unknown++;
+	else if (bits & TRACE_FAULT_INSTR)
 		sum->execs++;
 	else if (bits & TRACE_FAULT_WRITE)
 		sum->writes++;
@@ -118,13 +125,18 @@ static void info_print_calls(const struct summary *sum)
 
 static void info_print_faults(const struct summary *sum)
 {
-	if (!sum->info->faults) {
+	if (!*sum->info->fault_source) {
 		printf("  %-14s not recorded\n", "page faults");
 		return;
 	}
-	printf("  %-14s %" PRIu64 ": %" PRIu64 " read, %" PRIu64 " write, %" PRIu64 " exec; %"
-	       PRIu64 " of them by the kernel", "page faults", sum->calls[TRACE_FAULT], sum->reads,
-	       sum->writes, sum->execs, sum->kernel);
+	printf("  %-14s %" PRIu64 " by %s: %" PRIu64 " read, %" PRIu64 " write, %" PRIu64 " exec",
+	       "page faults", sum->calls[TRACE_FAULT] - sum->inferred, sum->info->fault_source,
+	       sum->reads, sum->writes, sum->execs);
+	if (sum->info->faults)
+		printf("; %" PRIu64 " of them by the kernel", sum->kernel);
+	else
+		printf(", %" PRIu64 " unknown; none by the kernel, but %" PRIu64 " pages were found "
+		       "written", sum->unknown, sum->inferred);
 	if (sum->info->lost)
 		printf("; %" PRIu64 " lost", sum->info->lost);
 	putchar('\n');
@@ -181,9 +193,11 @@ static void info_json_counts(json_t *object, const struct summary *sum)
 
 static json_t *info_json_faults(const struct summary *sum)
 {
-	if (!sum->info->faults)
+	if (!*sum->info->fault_source)
 		return json_null();
-	return json_pack("{sI sI sI sI sI}", "read", (json_int_t)sum->reads,
+	return json_pack("{ss sI sI sI sI sI sI sI}", "source", sum->info->fault_source,
+			 "unknown", (json_int_t)sum->unknown, "inferred", (json_int_t)sum->inferred,
+			 "read", (json_int_t)sum->reads,
 			 "write", (json_int_t)sum->writes, "exec", (json_int_t)sum->execs,
 			 "kernel", (json_int_t)sum->kernel, "lost", (json_int_t)sum->info->lost);
 }

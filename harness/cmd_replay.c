@@ -199,16 +199,26 @@ static void print_faults(const struct machine *m)
 	       m->finds.calls ? 100.0 * (double)m->finds.cache_hits / (double)m->finds.calls : 0.0);
 }
 
+/* What a replay lacks where faults were not recorded in full. */
+static void print_fault_source(const struct trace_info *info, const struct replay_counts *c)
+{
+	if (info->faults)
+		return;
+	printf("  faults by %s: %" PRIu64 " guessed to be reads or writes, %" PRIu64
+	       " inferred from pages found written; how far stacks grew is not compared%s\n",
+	       *info->fault_source ? info->fault_source : "nothing", c->faults_guessed,
+	       c->faults_inferred, strstr(info->fault_source, "pagemap") ? "" :
+	       ", and merges that depend on what was written may differ");
+}
+
 static void print_counts(const struct session *s, const struct replay_counts *c)
 {
 	printf("%s: %" PRIu64 " events, %" PRIu64 " system calls, %" PRIu64 " faults%s; %" PRIu64
 	       " tasks, %" PRIu64 " address spaces, at most %" PRIu64 " VMAs in one\n",
 	       s->path, c->events, c->syscalls, c->faults,
-	       trace_info(s->reader)->faults ? "" : " (missing from the recording)", c->tasks, c->mms,
+	       trace_info(s->reader)->faults ? "" : " (not all that there were)", c->tasks, c->mms,
 	       c->peak_vmas);
-	if (!trace_info(s->reader)->faults)
-		printf("  without faults, how far stacks grew is not compared, and merges that "
-		       "depend on what was written may differ\n");
+	print_fault_source(trace_info(s->reader), c);
 	if (c->random_placements)
 		printf("  MAP_32BIT under ASLR: %" PRIu64 " random placements followed, not compared\n",
 		       c->random_placements);

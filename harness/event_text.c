@@ -40,7 +40,8 @@ static const struct event_name clone_names[] = {
 };
 static const struct event_name fault_names[] = {
 	{ TRACE_FAULT_PRESENT, "present" }, { TRACE_FAULT_WRITE, "write" },
-	{ TRACE_FAULT_USER, "user" }, { TRACE_FAULT_INSTR, "exec" }, { 0 },
+	{ TRACE_FAULT_USER, "user" }, { TRACE_FAULT_INSTR, "exec" },
+	{ TRACE_FAULT_UNKNOWN, "unknown" }, { TRACE_FAULT_INFERRED, "inferred" }, { 0 },
 };
 static const struct event_name mlockall_names[] = {
 	{ 1, "CURRENT" }, { 2, "FUTURE" }, { 4, "ONFAULT" }, { 0 },

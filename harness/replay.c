@@ -63,6 +63,7 @@ struct replay_world *replay_create(const struct vma_index_ops *ops, const struct
 		return NULL;
 	config_from(&config, info, options);
 	world->info = *info;
+	world->writes_told = info->fault_source && strstr(info->fault_source, "pagemap");
 	world->options = *options;
 	world->hash = HASH_START;
 	world->machine = machine_create(ops, &config, MAX_PAGES);
@@ -256,24 +257,6 @@ static void do_exit(struct replay_world *world, const struct trace_event *event)
 	task->alive = false;
 }
 
-/* ---- faults ---- */
-
-static int do_fault(struct replay_world *world, const struct trace_event *event)
-{
-	struct mm_struct *mm = replay_mm(world, event->task);
-	unsigned flags = (event->arg[1] & TRACE_FAULT_WRITE ? FAULT_FLAG_WRITE : 0) |
-			 (event->arg[1] & TRACE_FAULT_INSTR ? FAULT_FLAG_INSTRUCTION : 0);
-
-	world->counts.faults++;
-	if (!mm) {
-		world->counts.faults_without_mm++;
-		return 0;
-	}
-	int err = handle_mm_fault(mm, event->arg[0], flags);
-	world->hash = hash_add(world->hash, (uint64_t)err);
-	return err == -ENOMEM ? -ENOMEM : 0;
-}
-
 /* ---- events ---- */
 
 static int do_call(struct replay_world *world, const struct trace_event *event)
@@ -307,7 +290,7 @@ int replay_event(struct replay_world *world, const struct trace_event *event)
 	case TRACE_VMA:
 		return replay_layout_vma(world, event);
 	case TRACE_FAULT:
-		return do_fault(world, event);
+		return replay_fault(world, event);
 	default:
 		return do_call(world, event);
 	}

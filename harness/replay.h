@@ -29,6 +29,8 @@ struct replay_counts {
 	struct replay_tally layouts;    /* of an mm when its last task leaves it */
 	uint64_t random_placements;     /* MAP_32BIT under ASLR: random by design, not compared */
 	uint64_t not_modelled;          /* calls that mm has no rule for; their effect is left out */
+	uint64_t faults_guessed;        /* of them: read or write, that was not recorded */
+	uint64_t faults_inferred;       /* beside them: no faults, but pages found written */
 	uint64_t faults_without_mm;     /* of tasks that have left theirs */
 	uint64_t tasks, mms;            /* ever */
 	uint64_t peak_vmas;             /* the most in any one mm */

@@ -1,6 +1,6 @@
 /*
- * What replay.c (the world), replay_calls.c (system calls) and replay_layout.c
- * (recorded layouts) share.
+ * What replay.c (the world), replay_calls.c (system calls), replay_fault.c (page
+ * faults) and replay_layout.c (recorded layouts) share.
  */
 #ifndef HARNESS_REPLAY_INTERNAL_H
 #define HARNESS_REPLAY_INTERNAL_H
@@ -22,6 +22,7 @@ struct replay_task {
 struct replay_world {
 	struct machine *machine;
 	struct trace_info info;         /* its strings are the reader's and not used here */
+	bool writes_told;               /* faults of unknown kind: the recorder told which wrote */
 	struct replay_options options;
 	struct replay_counts counts;
 	struct replay_task *tasks;      /* by number */
@@ -50,6 +51,9 @@ void replay_digest(struct replay_world *world, struct mm_struct *mm);
 /* One system call of a task with an mm: done, compared. 0 or -ENOMEM. */
 must_check int replay_call(struct replay_world *world, struct mm_struct *mm,
 			   const struct trace_event *event);
+
+/* A page fault. 0 or -ENOMEM. */
+must_check int replay_fault(struct replay_world *world, const struct trace_event *event);
 
 /* LAYOUT and VMA events, and what follows from them: exec, comparison. 0 or -ENOMEM. */
 must_check int replay_layout_begin(struct replay_world *world, const struct trace_event *event);

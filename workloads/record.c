@@ -209,17 +209,28 @@ static char *record_list_missing(const struct recorder *r)
 static void record_free_info(struct trace_info *info)
 {
 	char *strings[] = { info->command, info->versions, info->kernel, info->arch, info->date,
-			    info->recorder, info->missing, info->thp, info->shmem_thp };
+			    info->recorder, info->missing, info->fault_source, info->thp,
+			    info->shmem_thp };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
+}
+
+static const char *record_fault_source(const struct recorder *r)
+{
+	if (!r->faults)
+		return r->infers ? "pagemap" : "";
+	if (faults_complete(r->faults))
+		return "tracepoint";
+	return r->infers ? "software+pagemap" : "software";
 }
 
 /* Writes the header and gives the trace its name: 0 or -1, with a message. */
 static int record_finish(struct recorder *r, struct trace_info *info)
 {
 	info->missing = record_list_missing(r);
-	info->faults = r->faults != NULL;
+	info->faults = r->faults && faults_complete(r->faults);
+	info->fault_source = strdup(record_fault_source(r));
 	info->lost = r->faults ? faults_lost(r->faults) : 0;
 	if (asprintf(&info->recorder, "ptrace, one memory call of an mm at a time; %s",
 		     files_how(r->files)) < 0)
@@ -253,8 +264,12 @@ static void record_open_faults(struct recorder *r, pid_t pid)
 	if (!r->options->faults)
 		return;
 	r->faults = faults_open(pid, why, sizeof(why));
+	r->infers = (!r->faults || !faults_complete(r->faults)) && written_supported();
 	if (!r->faults)
 		fprintf(stderr, "vmabench record: page faults are missing: %s\n", why);
+	else if (!faults_complete(r->faults))
+		fprintf(stderr, "vmabench record: page faults without the kernel's own: "
+			"the tracepoints are refused\n");
 }
 
 /* From the first stop to the last; returns the exit status. */

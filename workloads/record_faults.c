@@ -1,10 +1,13 @@
 /*
- * record_faults - page faults, from the kernel's tracepoints through perf
+ * record_faults - page faults, from the kernel through perf
  *
  *	exceptions:page_fault_user    faults of the program itself
  *	exceptions:page_fault_kernel  faults of the kernel at the program's addresses
+ *	page-faults                   where the two are refused: the software event, that
+ *	                              knows the address, and neither reads from writes nor
+ *	                              (without rights) the kernel's own faults
  *
- * One ring a CPU serves both events; they are inherited by every thread and
+ * One ring a CPU serves all events; they are inherited by every thread and
  * child of the recorded process, and by nobody else.  A thread empties the
  * rings, so that a program that faults while the recorder waits loses nothing.
  *
@@ -33,11 +36,12 @@
 enum { NEVENTS = 2 };
 static const char *const event_names[NEVENTS] = { "page_fault_user", "page_fault_kernel" };
 
-#define RING_SIZE (8u << 20)
+#define RING_MAX (8u << 20)
+#define RING_MIN (64u << 10)
 
 struct ring {
 	struct perf_event_mmap_page *page;
-	int fd[NEVENTS];                /* the ring is the first one's */
+	int fd[NEVENTS];                /* the ring is the first one's; -1: none */
 };
 
 struct faults {
@@ -47,6 +51,8 @@ struct faults {
 	struct fault *list;
 	size_t n, cap;
 	uint64_t lost;
+	int ids[NEVENTS];               /* the tracepoints'; -1: the software event instead */
+	size_t ring_size;
 	unsigned nrings;
 	struct ring rings[];
 };
@@ -124,23 +130,42 @@ static bool faults_find_ids(int ids[NEVENTS])
 
 /* ---- the rings ---- */
 
-/* What a record of ours looks like, with PERF_SAMPLE_TID, _TIME and _RAW. */
+/* What a record of ours looks like, with PERF_SAMPLE_TID, _TIME and _ADDR or _RAW. */
 struct sample {
 	struct perf_event_header header;
 	uint32_t pid, tid;
 	uint64_t time;
-	uint32_t raw_size;
-	uint8_t raw[];
+	union {
+		uint64_t address;
+		struct {
+			uint32_t raw_size;
+			uint8_t raw[];
+		};
+	};
 };
+
+static bool faults_parse(const struct faults *faults, const struct sample *sample,
+			 uint64_t *address, uint64_t *bits)
+{
+	if (!faults_complete(faults)) {
+		*address = sample->address;
+		*bits = TRACE_FAULT_USER | TRACE_FAULT_UNKNOWN;
+		return true;
+	}
+	if (sample->raw_size < 32)
+		return false;
+	memcpy(address, sample->raw + 8, 8);
+	memcpy(bits, sample->raw + 24, 8);
+	*bits &= TRACE_FAULT_PRESENT | TRACE_FAULT_WRITE | TRACE_FAULT_USER | TRACE_FAULT_INSTR;
+	return true;
+}
 
 static int faults_add(struct faults *faults, const struct sample *sample)
 {
 	uint64_t address, bits;
 
-	if (sample->raw_size < 32)
+	if (!faults_parse(faults, sample, &address, &bits))
 		return 0;
-	memcpy(&address, sample->raw + 8, 8);
-	memcpy(&bits, sample->raw + 24, 8);
 	if (address >> 63)
 		return 0;               /* the kernel's own */
 	if (faults->n == faults->cap) {
@@ -155,9 +180,7 @@ static int faults_add(struct faults *faults, const struct sample *sample)
 		faults->cap = cap;
 	}
 	faults->list[faults->n++] = (struct fault){
-		.time = sample->time, .address = address, .tid = sample->tid,
-		.bits = bits & (TRACE_FAULT_PRESENT | TRACE_FAULT_WRITE | TRACE_FAULT_USER |
-				TRACE_FAULT_INSTR),
+		.time = sample->time, .address = address, .tid = sample->tid, .bits = bits,
 	};
 	return 0;
 }
@@ -177,11 +200,11 @@ static void faults_drain_ring(struct faults *faults, struct ring *ring)
 	uint64_t tail = ring->page->data_tail, copy[32];
 
 	while (tail < head) {
-		size_t at = tail % RING_SIZE, first;
+		size_t at = tail % faults->ring_size, first;
 		const struct perf_event_header *header = (const void *)(data + at);
 		size_t size = header->size;
 
-		first = min(size, RING_SIZE - at);
+		first = min(size, faults->ring_size - at);
 		if (first < size && size <= sizeof(copy)) {     /* it goes around the end */
 			memcpy(copy, data + at, first);
 			memcpy((char *)copy + first, data, size - first);
@@ -224,28 +247,31 @@ static void *faults_thread(void *arg)
 
 /* ---- opening ---- */
 
-static int faults_open_event(int id, pid_t pid, int cpu)
+static int faults_open_event(const struct faults *faults, unsigned event, pid_t pid, int cpu)
 {
+	bool tracepoint = faults_complete(faults);
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
-		.type = PERF_TYPE_TRACEPOINT,
-		.config = id,
+		.type = tracepoint ? PERF_TYPE_TRACEPOINT : PERF_TYPE_SOFTWARE,
+		.config = tracepoint ? faults->ids[event] : PERF_COUNT_SW_PAGE_FAULTS,
 		.sample_period = 1,
-		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW,
+		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
+			       (tracepoint ? PERF_SAMPLE_RAW : PERF_SAMPLE_ADDR),
+		.exclude_kernel = !tracepoint,
 		.inherit = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.watermark = 1,
-		.wakeup_watermark = RING_SIZE / 8,
+		.wakeup_watermark = faults->ring_size / 8,
 	};
 
 	return syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-static void faults_close_ring(struct ring *ring)
+static void faults_close_ring(const struct faults *faults, struct ring *ring)
 {
 	if (ring->page)
-		munmap(ring->page, sysconf(_SC_PAGESIZE) + RING_SIZE);
+		munmap(ring->page, sysconf(_SC_PAGESIZE) + faults->ring_size);
 	for (unsigned i = 0; i < NEVENTS; i++) {
 		if (ring->fd[i] >= 0)
 			close(ring->fd[i]);
@@ -253,25 +279,63 @@ static void faults_close_ring(struct ring *ring)
 }
 
 /* 0, or -errno and the ring is closed. */
-static int faults_open_ring(struct ring *ring, const int ids[NEVENTS], pid_t pid, int cpu)
+static int faults_open_ring(const struct faults *faults, struct ring *ring, pid_t pid, int cpu)
 {
+	unsigned n = faults_complete(faults) ? NEVENTS : 1;
 	int error;
 
 	*ring = (struct ring){ .fd = { -1, -1 } };
-	for (unsigned i = 0; i < NEVENTS; i++) {
-		ring->fd[i] = faults_open_event(ids[i], pid, cpu);
+	for (unsigned i = 0; i < n; i++) {
+		ring->fd[i] = faults_open_event(faults, i, pid, cpu);
 		if (ring->fd[i] < 0)
 			goto fail;
 	}
-	ring->page = mmap(NULL, sysconf(_SC_PAGESIZE) + RING_SIZE, PROT_READ | PROT_WRITE,
+	ring->page = mmap(NULL, sysconf(_SC_PAGESIZE) + faults->ring_size, PROT_READ | PROT_WRITE,
 			  MAP_SHARED, ring->fd[0], 0);
 	if (ring->page == MAP_FAILED)
 		ring->page = NULL;
-	if (ring->page && !ioctl(ring->fd[1], PERF_EVENT_IOC_SET_OUTPUT, ring->fd[0]))
+	if (ring->page &&
+	    (n == 1 || !ioctl(ring->fd[1], PERF_EVENT_IOC_SET_OUTPUT, ring->fd[0])))
 		return 0;
 fail:
 	error = -errno;
-	faults_close_ring(ring);
+	faults_close_ring(faults, ring);
+	return error;
+}
+
+static void faults_close_rings(struct faults *faults)
+{
+	while (faults->nrings)
+		faults_close_ring(faults, &faults->rings[--faults->nrings]);
+}
+
+/* A ring for each CPU, of faults->ring_size: 0 or -errno, and there is none. */
+static int faults_open_rings(struct faults *faults, pid_t pid, long cpus)
+{
+	int error;
+
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		error = faults_open_ring(faults, &faults->rings[faults->nrings], pid, cpu);
+		if (!error) {
+			faults->nrings++;
+		} else if (error != -ENODEV) {          /* a CPU that is off */
+			faults_close_rings(faults);
+			return error;
+		}
+	}
+	return 0;
+}
+
+/* The largest rings that are allowed: without rights, perf_event_mlock_kb limits them. */
+static int faults_open_largest(struct faults *faults, pid_t pid, long cpus)
+{
+	int error;
+
+	faults->ring_size = RING_MAX;
+	do {
+		error = faults_open_rings(faults, pid, cpus);
+		faults->ring_size /= error ? 2 : 1;
+	} while (error == -EPERM && faults->ring_size >= RING_MIN);
 	return error;
 }
 
@@ -279,32 +343,33 @@ struct faults *faults_open(pid_t pid, char *why, size_t size)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	struct faults *faults = calloc(1, sizeof(*faults) + cpus * sizeof(struct ring));
-	int ids[NEVENTS], error;
+	int error = -EPERM;
 
 	snprintf(why, size, "no memory");
 	if (!faults)
 		return NULL;
-	snprintf(why, size, "no tracepoints exceptions:page_fault_* (that takes root, and x86)");
-	if (!faults_find_ids(ids))
-		goto close_faults;
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		error = faults_open_ring(&faults->rings[faults->nrings], ids, pid, cpu);
-		if (error == -ENODEV)
-			continue;       /* a CPU that is off */
-		snprintf(why, size, "perf_event_open: %s", strerror(-error));
-		if (error)
-			goto close_faults;
-		faults->nrings++;
+	if (faults_find_ids(faults->ids))
+		error = faults_open_largest(faults, pid, cpus);
+	if (error) {
+		faults->ids[0] = -1;
+		error = faults_open_largest(faults, pid, cpus);
 	}
+	snprintf(why, size, "perf_event_open: %s", strerror(-error));
+	if (error)
+		goto close_faults;
 	pthread_mutex_init(&faults->lock, NULL);
 	if (!pthread_create(&faults->thread, NULL, faults_thread, faults))
 		return faults;
 	snprintf(why, size, "no thread to read them");
 close_faults:
-	for (unsigned i = 0; i < faults->nrings; i++)
-		faults_close_ring(&faults->rings[i]);
+	faults_close_rings(faults);
 	free(faults);
 	return NULL;
+}
+
+bool faults_complete(const struct faults *faults)
+{
+	return faults->ids[0] >= 0;
 }
 
 int faults_take(struct faults *faults, struct fault **list, size_t *n, size_t *cap)
@@ -349,8 +414,7 @@ void faults_close(struct faults *faults)
 	faults->stop = true;
 	pthread_mutex_unlock(&faults->lock);
 	pthread_join(faults->thread, NULL);
-	for (unsigned i = 0; i < faults->nrings; i++)
-		faults_close_ring(&faults->rings[i]);
+	faults_close_rings(faults);
 	pthread_mutex_destroy(&faults->lock);
 	free(faults->list);
 	free(faults);

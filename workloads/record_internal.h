@@ -7,6 +7,7 @@
  *	record_files.c   which open file a descriptor is
  *	record_layout.c  smaps to LAYOUT and VMA events
  *	record_faults.c  page faults, from perf
+ *	record_written.c what was written to, where perf does not tell
  *	record_queue.c   events and faults merged by time, into the trace
  *	record_info.c    the header: the settings of this machine
  */
@@ -27,6 +28,8 @@ struct record_mm {
 	unsigned busy;                  /* calls of it in flight that others must wait for */
 	uint64_t since;                 /* when the last of them began, ns */
 	struct task *held, **held_end;  /* tasks that wait, in order */
+	int maps, pagemap;              /* its files in /proc; -1: not open */
+	uint64_t brk;                   /* as the last brk call returned it */
 	struct record_mm *next, **prev; /* all of them */
 };
 
@@ -86,6 +89,7 @@ struct recorder {
 	struct record_mm *mms;
 	struct queue *queue;
 	struct faults *faults;          /* NULL: not recorded */
+	bool infers;                    /* writes are found in the pagemap */
 	struct files *files;
 	struct missing {
 		const char *what;
@@ -154,12 +158,30 @@ struct fault {
 	uint32_t tid, bits;             /* enum trace_fault */
 };
 
-/* Faults of process pid and its children from now on; or NULL and *why. */
+/*
+ * Faults of process pid and its children from now on; or NULL and *why.  By the
+ * tracepoints, or, if those are refused, by the software event: then the program's
+ * own only, all TRACE_FAULT_UNKNOWN.
+ */
 must_check struct faults *faults_open(pid_t pid, char *why, size_t size);
+bool faults_complete(const struct faults *faults);      /* by the tracepoints */
 /* Appends what has been seen since the last call to (*list)[*n], reallocating; 0 or -ENOMEM. */
 must_check int faults_take(struct faults *faults, struct fault **list, size_t *n, size_t *cap);
 uint64_t faults_lost(struct faults *faults);
 void faults_close(struct faults *faults);
+
+/* ---- record_written.c ---- */
+
+/* Can this kernel be asked? */
+bool written_supported(void);
+/* mm is that of tid, which has stopped or not run yet. */
+void written_open(struct recorder *r, struct record_mm *mm, pid_t tid);
+void written_close(struct record_mm *mm);
+/* Queues inferred faults: before task's call runs, and when it has returned. */
+void written_before(struct recorder *r, const struct task *task);
+void written_after(struct recorder *r, const struct task *task, int64_t result);
+/* Finds out whether a fault of unknown kind was a write, if its page tells. */
+void written_classify(const struct record_mm *mm, struct fault *fault);
 
 /* ---- record_queue.c ---- */
 
@@ -180,6 +202,8 @@ void queue_free(struct queue *queue);
 /* At r->now. The name is copied. */
 void queue_event(struct recorder *r, const struct trace_event *event);
 void queue_mark(struct recorder *r, enum queue_mark mark, pid_t tid, uint32_t number);
+/* Takes what faults have come: before a call may take their pages away. */
+void queue_take_faults(struct recorder *r);
 /* Writes what is old enough to have its faults beside it; last: everything. */
 void queue_flush(struct recorder *r, bool last);
 uint64_t queue_written(const struct queue *queue);

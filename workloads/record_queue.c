@@ -254,6 +254,25 @@ static void queue_item(struct recorder *r, struct item *item)
 	free((char *)item->event.name);
 }
 
+void queue_take_faults(struct recorder *r)
+{
+	struct queue *queue = r->queue;
+	size_t had = queue->nfaults;
+
+	if (!r->faults)
+		return;
+	if (faults_take(r->faults, &queue->faults, &queue->nfaults, &queue->faults_cap))
+		queue_fail(r);
+	if (faults_complete(r->faults))
+		return;
+	for (size_t i = had; i < queue->nfaults; i++) {
+		const struct task *task = r->by_tid[queue->faults[i].tid];
+
+		if (task && task->mm)
+			written_classify(task->mm, &queue->faults[i]);
+	}
+}
+
 void queue_flush(struct recorder *r, bool last)
 {
 	struct queue *queue = r->queue;
@@ -262,8 +281,7 @@ void queue_flush(struct recorder *r, bool last)
 
 	if (!r->faults)
 		return;
-	if (faults_take(r->faults, &queue->faults, &queue->nfaults, &queue->faults_cap))
-		queue_fail(r);
+	queue_take_faults(r);
 	if (queue->nfaults)
 		qsort(queue->faults, queue->nfaults, sizeof(*queue->faults), queue_compare);
 	while (i < queue->n && queue->items[i].time < until) {

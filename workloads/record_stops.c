@@ -70,6 +70,7 @@ static struct record_mm *mm_new(struct recorder *r)
 	if (!mm)
 		stops_out_of_memory();
 	mm->held_end = &mm->held;
+	mm->maps = mm->pagemap = -1;
 	mm->next = r->mms;
 	mm->prev = &r->mms;
 	if (mm->next)
@@ -94,6 +95,7 @@ static void mm_leave(struct task *task)
 	*mm->prev = mm->next;
 	if (mm->next)
 		mm->next->prev = mm->prev;
+	written_close(mm);
 	free(mm);
 }
 
@@ -128,6 +130,15 @@ static bool call_waits(const struct task *task)
 	return task->call->how == CALL_FORK && !(task->event.arg[1] & CLONE_VM);
 }
 
+/* Looks at what was written to before the call changes it. */
+static void call_take_writes(struct recorder *r, struct task *task)
+{
+	if (r->faults && faults_complete(r->faults))
+		return;
+	queue_take_faults(r);
+	written_before(r, task);
+}
+
 /* Runs the call that the task has stopped for. */
 static void call_begin(struct recorder *r, struct task *task)
 {
@@ -138,6 +149,7 @@ static void call_begin(struct recorder *r, struct task *task)
 		stops_resume(r, task, PTRACE_CONT, 0);
 		return;
 	}
+	call_take_writes(r, task);
 	if (call_waits(task)) {
 		task->busy = true;
 		task->mm->busy++;
@@ -215,6 +227,7 @@ void stops_tick(struct recorder *r)
 
 static void stop_exec_entry(struct recorder *r, struct task *task)
 {
+	queue_take_faults(r);
 	layout_free(task->layout);
 	task->layout = task->mm->users == 1 ? layout_read(r, task) : NULL;
 	queue_mark(r, MARK_CALLS_EXEC, task->tid, task->number);
@@ -273,6 +286,7 @@ static void call_returned(struct recorder *r, struct task *task, int64_t result)
 		task->layout = NULL;
 		queue_mark(r, MARK_EXEC_FAILED, task->tid, task->number);
 	} else {
+		written_after(r, task, result);
 		calls_result(r, task, result);
 		queue_event(r, &task->event);
 	}
@@ -305,6 +319,8 @@ static void task_born(struct recorder *r, struct task *parent, pid_t tid, uint64
 	if (flags & CLONE_THREAD)
 		child->tgid = parent->tgid;
 	mm_enter(child, flags & CLONE_VM ? parent->mm : mm_new(r));
+	if (!(flags & CLONE_VM))
+		written_open(r, child->mm, tid);
 	queue_event(r, &event);
 	queue_mark(r, MARK_BIRTH, tid, child->number);
 	if (child->status) {
@@ -427,6 +443,8 @@ static void task_dies(struct recorder *r, struct task *task, bool stopped)
 
 	if (!task->mm)
 		return;
+	if (task->mm->users == 1)
+		queue_take_faults(r);
 	task_settle_call(r, task, stopped);
 	if (task->mm->users == 1) {
 		/* killed inside an exec: of the old VMAs there is what was read before */
@@ -495,6 +513,7 @@ static void stop_exec(struct recorder *r, struct task *task)
 	task->layout = NULL;
 	mm_leave(task);
 	mm_enter(task, mm_new(r));
+	written_open(r, task->mm, task->tid);
 	layout_queue_exec(r, task);
 	queue_mark(r, MARK_EXEC, task->tid, task->number);
 	stops_resume(r, task, PTRACE_CONT, 0);

@@ -71,6 +71,9 @@ enum trace_fault {
 	TRACE_FAULT_WRITE = 2,
 	TRACE_FAULT_USER = 4,           /* else: the kernel, on the program's behalf */
 	TRACE_FAULT_INSTR = 16,
+	/* not the machine's: */
+	TRACE_FAULT_UNKNOWN = 256,      /* nobody told whether it was a write */
+	TRACE_FAULT_INFERRED = 512,     /* no fault was seen, but a page that only a write can leave */
 };
 
 #define TRACE_MAX_ARGS  6
@@ -101,7 +104,8 @@ struct trace_info {
 	char *date;                     /* YYYY-MM-DD */
 	char *recorder;                 /* "ptrace", ... : how the order was found */
 	char *missing;                  /* what was seen and could not be recorded; "" if nothing */
-	bool faults;                    /* page faults are in the trace */
+	bool faults;                    /* page faults are in the trace, all of them and in full */
+	char *fault_source;             /* "tracepoint", "software+pagemap", "software", "pagemap", "" */
 	uint64_t lost;                  /* fault records that the kernel dropped */
 	bool aslr, legacy_layout;
 	char *thp, *shmem_thp;          /* sysfs: always, madvise, never, ... */

@@ -19,8 +19,9 @@ static const struct info_field {
 	const char *key;
 	enum info_type type;
 	size_t offset;
+	bool newer;             /* a string that the first traces lack */
 } info_fields[] = {
-#define FIELD(TYPE, name) { #name, INFO_##TYPE, offsetof(struct trace_info, name) }
+#define FIELD(TYPE, name) { #name, INFO_##TYPE, offsetof(struct trace_info, name), false }
 	FIELD(STRING, command),
 	FIELD(STRING, versions),
 	FIELD(STRING, kernel),
@@ -29,6 +30,7 @@ static const struct info_field {
 	FIELD(STRING, recorder),
 	FIELD(STRING, missing),
 	FIELD(BOOL, faults),
+	{ "fault_source", INFO_STRING, offsetof(struct trace_info, fault_source), .newer = true },
 	FIELD(U64, lost),
 	FIELD(BOOL, aslr),
 	FIELD(BOOL, legacy_layout),
@@ -138,17 +140,37 @@ static const char *info_set(struct trace_info *info, const struct info_field *fi
 	return NULL;
 }
 
+/* Sets those fields that the object has, each of which it must have. */
+static const char *info_set_all(struct trace_info *info, const json_t *object)
+{
+	const char *reason = NULL;
+	size_t known = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(info_fields) && !reason; i++) {
+		const json_t *value = json_object_get(object, info_fields[i].key);
+
+		known += value != NULL;
+		if (value || !info_fields[i].newer)
+			reason = info_set(info, &info_fields[i], value);
+	}
+	if (!reason && json_object_size(object) != known)
+		reason = "the header has a field that is not known";
+	if (!reason && !info->fault_source) {
+		info->fault_source = strdup(info->faults ? "tracepoint" : "");
+		if (!info->fault_source)
+			reason = "no memory";
+	}
+	return reason;
+}
+
 const char *info_from_json(struct trace_info *info, const char *json, size_t len)
 {
 	json_t *object = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
-	const char *reason = NULL;
+	const char *reason;
 
 	*info = (struct trace_info){ 0 };
-	if (!json_is_object(object) || json_object_size(object) != ARRAY_SIZE(info_fields))
-		reason = "the header is not the JSON object that it should be";
-	for (size_t i = 0; i < ARRAY_SIZE(info_fields) && !reason; i++)
-		reason = info_set(info, &info_fields[i],
-				  json_object_get(object, info_fields[i].key));
+	reason = json_is_object(object) ? info_set_all(info, object) :
+		 "the header is not the JSON object that it should be";
 	json_decref(object);
 	if (reason)
 		info_clear(info);

@@ -105,7 +105,8 @@ static const char *rules_vma(struct trace_rules *rules, const struct trace_event
 static const char *rules_fault(const struct trace_event *event)
 {
 	if (event->arg[1] & ~(uint64_t)(TRACE_FAULT_PRESENT | TRACE_FAULT_WRITE |
-					TRACE_FAULT_USER | TRACE_FAULT_INSTR))
+					TRACE_FAULT_USER | TRACE_FAULT_INSTR |
+					TRACE_FAULT_UNKNOWN | TRACE_FAULT_INFERRED))
 		return "a fault with unknown bits";
 	return NULL;
 }
