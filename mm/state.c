@@ -54,19 +54,21 @@ static const char *vma_verify(const struct mm_struct *mm, const struct vm_area_s
 /* Every page-table entry is inside a VMA. */
 static const char *pagetable_verify(struct mm_struct *mm, FILE *report)
 {
+	struct vma_cursor cursor = { .index = mm->mm_mt };
+	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vm_area_struct *vma = ops->seek(&cursor, 0);
 	unsigned long addr = 0;
 	uint64_t entry;
 
 	if (pt_verify(&mm->pgd, report))
 		return "the page tables' own invariants";
-	while (pt_next(&mm->pgd, &addr, pt_end(&mm->pgd), &entry)) {
-		struct vm_area_struct *vma = mm->mm_mt->ops->find(mm->mm_mt, addr);
-
+	for (; pt_next(&mm->pgd, &addr, pt_end(&mm->pgd), &entry); addr += PAGE_SIZE) {
+		while (vma && vma->vm_end <= addr)
+			vma = ops->next(&cursor);
 		if (!vma || vma->vm_start > addr)
 			return "a page-table entry outside of all VMAs";
 		if ((entry & PTE_WRITE) && !(vma->vm_flags & VM_WRITE))
 			return "a writable entry in a VMA that is not";
-		addr += PAGE_SIZE;
 	}
 	return NULL;
 }
