@@ -96,7 +96,7 @@ START_TEST(test_trace)
 	lockstep_open(&l, traces.gl_pathv[_i]);
 	while ((more = trace_next(l.reader, &event, &error)) > 0) {
 		lockstep_event(&l, &event, ++number);
-		if (number % 50000 == 0)
+		if (number % 100000 == 0)
 			lockstep_verify(&l);
 	}
 	ck_assert_msg(more == 0, "%s: %s", l.path, error.reason);
