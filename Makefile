@@ -88,11 +88,11 @@ deps:  ## install the Debian packages that are missing (as root), or name them
 
 # ---- tests ----
 .PHONY: test run-tests asan tsan check-long clang format-check
-test: all  ## build and run the tests
+test: all  ## build and run the tests; SUITE=NAME only that one
 	@$(MAKE) VARIANT=test run-tests
 
 run-tests: $B/run-tests
-	$B/run-tests $(SUITE)
+	@tests/run.sh $B/run-tests $(SUITE)
 
 asan:  ## the tests with AddressSanitizer and UBSan
 	@$(MAKE) VARIANT=asan run-tests

@@ -90,14 +90,14 @@ static FILE *open_data(const struct plot *plot, const char *format, ...)
 	return file;
 }
 
-static int write_indexes(const struct plot *plot, size_t programs)
+static int write_indexes(const struct plot *plot, size_t nprograms)
 {
 	FILE *file = open_data(plot, "indexes.gp");
 	char text[64];
 
 	if (!file)
 		return -1;
-	fprintf(file, "n = %zu\nrows = %zu\nnames = '", plot->n, programs);
+	fprintf(file, "n = %zu\nrows = %zu\nnames = '", plot->n, nprograms);
 	for (size_t i = 0; i < plot->n; i++)
 		fprintf(file, "%s%s", i ? " " : "", clean(plot->indexes[i], text, sizeof(text)));
 	fputs("'\n", file);
@@ -176,34 +176,54 @@ static int write_memory(const struct plot *plot)
 	return fclose(file);
 }
 
-/* A line for each program: its name and every index's time as a multiple of rbtree's. */
-static int write_programs(const struct plot *plot, size_t *programs)
+static int by_vmas(const void *a, const void *b)
 {
-	FILE *file = NULL;
+	const struct result *x = *(const struct result *const *)a;
+	const struct result *y = *(const struct result *const *)b;
 
-	for (size_t i = 0; i < plot->results->n; i++) {
-		const struct result *base = &plot->results->rows[i];
-		char text[128];
+	return (x->vmas > y->vmas) - (x->vmas < y->vmas);
+}
 
-		if (!results_is_program(base) || strcmp(base->mode, "index") ||
-		    strcmp(base->index, "rbtree"))
-			continue;
-		if (!file && !(file = open_data(plot, "programs.dat")))
-			return -1;
-		fputs(clean(base->name + strlen(RESULTS_PROGRAM), text, sizeof(text)), file);
+/* rbtree's rows of recorded programs, by their VMAs; to be freed. */
+static const struct result **programs(const struct plot *plot, size_t *n)
+{
+	const struct result **rows = calloc(plot->results->n + 1, sizeof(*rows));
+
+	*n = 0;
+	for (size_t i = 0; rows && i < plot->results->n; i++) {
+		const struct result *row = &plot->results->rows[i];
+
+		if (results_is_program(row) && !strcmp(row->mode, "index") &&
+		    !strcmp(row->index, "rbtree"))
+			rows[(*n)++] = row;
+	}
+	if (rows)
+		qsort(rows, *n, sizeof(*rows), by_vmas);
+	return rows;
+}
+
+/* A line for each program: its name and every index's time as a multiple of rbtree's. */
+static int write_programs(const struct plot *plot, size_t *n)
+{
+	const struct result **rows = programs(plot, n);
+	FILE *file = rows && *n ? open_data(plot, "programs.dat") : NULL;
+	char text[128];
+
+	for (size_t i = 0; file && i < *n; i++) {
+		const struct result *base = rows[i];
+
+		fprintf(file, "\"%s  %zu\"", clean(base->name + strlen(RESULTS_PROGRAM), text,
+						  sizeof(text)), base->vmas);
 		for (size_t j = 0; j < plot->n; j++) {
 			const struct result *row = results_find(plot->results, plot->indexes[j],
 								base->name, base->mode, base->vmas);
 
-			if (row)
-				fprintf(file, " %g", row->median / base->median);
-			else
-				fputs(" NaN", file);
+			fprintf(file, row ? " %g" : " NaN", row ? row->median / base->median : 0);
 		}
 		fputc('\n', file);
-		++*programs;
 	}
-	return file ? fclose(file) : 0;
+	free(rows);
+	return file ? fclose(file) : *n ? -1 : 0;
 }
 
 /* Data of an earlier run must not be drawn with this one's. */
@@ -222,7 +242,7 @@ static void remove_data(const char *dir)
 
 static int write_data(struct plot *plot)
 {
-	size_t programs = 0;
+	size_t nprograms = 0;
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/data", plot->dir);
@@ -231,8 +251,8 @@ static int write_data(struct plot *plot)
 		return -1;
 	}
 	remove_data(plot->dir);
-	return write_cases(plot) || write_memory(plot) || write_programs(plot, &programs) ||
-	       write_indexes(plot, programs) ? -1 : 0;
+	return write_cases(plot) || write_memory(plot) || write_programs(plot, &nprograms) ||
+	       write_indexes(plot, nprograms) ? -1 : 0;
 }
 
 /* The first file of data that the script needs and that is not there; "" if all are. */

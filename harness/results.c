@@ -290,12 +290,26 @@ const char *results_number(double number, char *text, size_t size)
 	return text;
 }
 
+/* Are they in one table?  Recorded programs are, by mode. */
+static bool same_table(const struct result *a, const struct result *b)
+{
+	return !strcmp(a->mode, b->mode) && (!strcmp(a->name, b->name) ||
+					     (results_is_program(a) && results_is_program(b)));
+}
+
+static bool same_line(const struct result *a, const struct result *b)
+{
+	return a->vmas == b->vmas && !strcmp(a->name, b->name) && !strcmp(a->mode, b->mode);
+}
+
 static void table_head(const struct result *first, const char **indexes, size_t nindexes, FILE *out)
 {
-	fprintf(out, "\n%s/%s", first->name, first->mode);
-	fprintf(out, "\n%10s", "VMAs");
+	bool program = results_is_program(first);
+
+	fprintf(out, "\n%s/%s\n", program ? "recorded programs" : first->name, first->mode);
+	fprintf(out, "%22s", program ? "program, peak VMAs" : "VMAs");
 	for (size_t i = 0; i < nindexes; i++)
-		fprintf(out, " %15s", strcmp(indexes[i], "null") ? indexes[i] : "(harness)");
+		fprintf(out, " %14s", strcmp(indexes[i], "null") ? indexes[i] : "(harness)");
 	fputc('\n', out);
 }
 
@@ -304,25 +318,43 @@ static void table_line(const struct results *results, const struct result *first
 {
 	const struct result *base = results_find(results, "rbtree", first->name, first->mode,
 						 first->vmas);
+	size_t skip = results_is_program(first) ? strlen(RESULTS_PROGRAM) : strlen(first->name);
 	char text[32], cell[64];
 
-	fprintf(out, "%10zu", first->vmas);
+	fprintf(out, "%-15s%7zu", first->name + skip, first->vmas);
 	for (size_t i = 0; i < nindexes; i++) {
 		const struct result *row = results_find(results, indexes[i], first->name,
 							first->mode, first->vmas);
 
+		if (row)
+			results_number(row->median, text, sizeof(text));
 		if (!row)
 			snprintf(cell, sizeof(cell), "-");
 		else if (!base || !*row->hash)
-			snprintf(cell, sizeof(cell), "%s",
-				 results_number(row->median, text, sizeof(text)));
+			snprintf(cell, sizeof(cell), "%s", text);
 		else
-			snprintf(cell, sizeof(cell), "%s %5.2fx",
-				 results_number(row->median, text, sizeof(text)),
-				 row->median / base->median);
-		fprintf(out, " %15s", cell);
+			snprintf(cell, sizeof(cell), "%s %5.2fx", text, row->median / base->median);
+		fprintf(out, " %14s", cell);
 	}
 	fputc('\n', out);
+}
+
+/* The table that begins with row i. */
+static void table(const struct results *results, size_t i, const char **indexes, size_t nindexes,
+		  FILE *out)
+{
+	const struct result *first = &results->rows[i];
+
+	table_head(first, indexes, nindexes, out);
+	for (size_t j = i; j < results->n; j++) {
+		const struct result *row = &results->rows[j];
+		size_t before = i;
+
+		while (before < j && !same_line(&results->rows[before], row))
+			before++;
+		if (before == j && same_table(first, row))
+			table_line(results, row, indexes, nindexes, out);
+	}
 }
 
 void results_table(const struct results *results, FILE *out)
@@ -333,29 +365,11 @@ void results_table(const struct results *results, FILE *out)
 	indexes[nindexes++] = "null";
 	fprintf(out, "\nns per operation (CPU time, median), and times rbtree's\n");
 	for (size_t i = 0; i < results->n; i++) {
-		const struct result *row = &results->rows[i];
-		size_t same = 0, line = 0;
+		size_t before = 0;
 
-		/* a table at the first row of a case, with a line for each number of VMAs */
-		while (same < i && (strcmp(results->rows[same].name, row->name) ||
-				    strcmp(results->rows[same].mode, row->mode)))
-			same++;
-		if (same < i)
-			continue;
-		table_head(row, indexes, nindexes, out);
-		for (size_t j = i; j < results->n; j++) {
-			const struct result *other = &results->rows[j];
-
-			if (strcmp(other->name, row->name) || strcmp(other->mode, row->mode))
-				continue;
-			for (line = i; line < j; line++) {
-				if (!strcmp(results->rows[line].name, row->name) &&
-				    !strcmp(results->rows[line].mode, row->mode) &&
-				    results->rows[line].vmas == other->vmas)
-					break;
-			}
-			if (line == j)
-				table_line(results, other, indexes, nindexes, out);
-		}
+		while (before < i && !same_table(&results->rows[before], &results->rows[i]))
+			before++;
+		if (before == i)
+			table(results, i, indexes, nindexes, out);
 	}
 }

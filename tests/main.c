@@ -1,5 +1,6 @@
 /*
- * The test program: runs all suites, or those named on its command line.
+ * The test program: runs all suites, or those named on its command line; --list
+ * names them.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,8 +52,18 @@ static int wanted(const char *name, int argc, char **argv)
 	return argc == 1;
 }
 
+static int list(void)
+{
+	for (unsigned i = 0; i < nsuites; i++)
+		puts(suites[i].name);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 2 && !strcmp(argv[1], "--list"))
+		return list();
+
 	SRunner *runner = srunner_create(NULL);
 
 	test_seed();    /* before check forks: one seed for all */
