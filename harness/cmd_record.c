@@ -7,15 +7,49 @@
 #include "harness/verb.h"
 #include "workloads/record.h"
 
-enum { OPT_ALLOW_LOST = 256, OPT_NO_FAULTS };
+enum { OPT_ALLOW_LOST = 256, OPT_NO_FAULTS, OPT_SECONDS };
+
+#define MAX_PIDS 64
+
+static pid_t record_pids[MAX_PIDS + 1];
 
 static const struct argp_option record_argp_options[] = {
 	{ "output", 'o', "FILE", 0, "The trace to write (.vmt)", 0 },
+	{ "pid", 'p', "PID", 0,
+	  "Attach to this running process instead of running a command (may be repeated)", 0 },
+	{ "seconds", OPT_SECONDS, "N", 0, "With -p: record for N seconds, then let go", 0 },
 	{ "allow-lost", OPT_ALLOW_LOST, NULL, 0,
 	  "Be content with a trace in which some page faults are lost", 0 },
 	{ "no-faults", OPT_NO_FAULTS, NULL, 0, "Leave page faults out", 0 },
 	{ 0 },
 };
+
+static void record_add_pid(struct record_options *options, const char *arg,
+			   struct argp_state *state)
+{
+	unsigned n = 0;
+	char *end;
+	long pid = strtol(arg, &end, 10);
+
+	while (record_pids[n])
+		n++;
+	if (*end || pid <= 0 || pid != (pid_t)pid)
+		argp_error(state, "not a process: %s", arg);
+	if (n == MAX_PIDS)
+		argp_error(state, "at most %d processes", MAX_PIDS);
+	record_pids[n] = pid;
+	options->pids = record_pids;
+}
+
+static void record_set_seconds(struct record_options *options, const char *arg,
+			       struct argp_state *state)
+{
+	char *end;
+
+	options->seconds = strtod(arg, &end);
+	if (*end || !(options->seconds > 0))
+		argp_error(state, "not a number of seconds: %s", arg);
+}
 
 static error_t record_parse(int key, char *arg, struct argp_state *state)
 {
@@ -24,6 +58,12 @@ static error_t record_parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'o':
 		options->output = arg;
+		return 0;
+	case 'p':
+		record_add_pid(options, arg, state);
+		return 0;
+	case OPT_SECONDS:
+		record_set_seconds(options, arg, state);
 		return 0;
 	case OPT_ALLOW_LOST:
 		options->allow_lost = true;
@@ -37,8 +77,10 @@ static error_t record_parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!options->output)
 			argp_error(state, "where to? (-o FILE)");
-		if (!options->command)
-			argp_error(state, "what is to be run?");
+		if (!options->command == !options->pids)
+			argp_error(state, "either a command or processes (-p)");
+		if (options->seconds && !options->pids)
+			argp_error(state, "--seconds is for processes (-p)");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -48,11 +90,15 @@ static error_t record_parse(int key, char *arg, struct argp_state *state)
 static const struct argp record_argp = {
 	.options = record_argp_options,
 	.parser = record_parse,
-	.args_doc = "-o FILE -- COMMAND...",
+	.args_doc = "-o FILE -- COMMAND...\n-o FILE -p PID",
 	.doc = "Run COMMAND and record the memory system calls of all its threads and children, "
 	       "and their page faults where that is allowed (as root)."
 	       "\vThe exit status is that of COMMAND, 128 + the signal that killed it, or 2 if "
-	       "there is no trace.",
+	       "there is no trace.\n\n"
+	       "With -p the program is slower than under a command's recording, because all "
+	       "its system calls stop it.  Children that it has already are not recorded unless "
+	       "named by -p as well.  SIGINT or SIGTERM ends the recording, the program goes on; "
+	       "the exit status is 0, or 2.",
 };
 
 int cmd_record(int argc, char **argv)

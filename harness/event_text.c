@@ -48,7 +48,7 @@ static const struct event_name mlockall_names[] = {
 };
 static const struct event_name layout_names[] = {
 	{ TRACE_AFTER_EXEC, "after exec" }, { TRACE_AT_EXIT, "at exit" },
-	{ TRACE_AT_ATTACH, "at attach" }, { 0 },
+	{ TRACE_AT_ATTACH, "at attach" }, { TRACE_AT_DETACH, "at detach" }, { 0 },
 };
 static const struct event_name map_type_names[] = {
 	{ 1, "SHARED" }, { 2, "PRIVATE" }, { 3, "SHARED_VALIDATE" }, { 8, "DROPPABLE" }, { 0 },

@@ -200,7 +200,7 @@ static void layout_compare(struct replay_world *world, uint32_t task)
 
 static int layout_complete(struct replay_world *world, const struct trace_event *last)
 {
-	if (world->layout.reason == TRACE_AT_EXIT) {
+	if (world->layout.reason == TRACE_AT_EXIT || world->layout.reason == TRACE_AT_DETACH) {
 		layout_compare(world, last->task);
 		return 0;
 	}

@@ -28,10 +28,6 @@ enum { RECORD_FAILED = 2 };
 #define RECORD_TICK_US  200000
 #define RECORD_FLUSH_NS 100000000u
 
-#define RECORD_OPTIONS \
-	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
-	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
-
 uint64_t record_clock(void)
 {
 	struct timespec now;
@@ -92,7 +88,8 @@ static int launch_start(struct launch *launch, char **command)
 		launch_child(launch, command);
 	close(launch->go[0]);
 	close(launch->error[1]);
-	if (ptrace(PTRACE_SEIZE, launch->pid, 0, RECORD_OPTIONS)) {
+	if (ptrace(PTRACE_SEIZE, launch->pid, 0,
+		   RECORD_OPTIONS | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)) {
 		int error = -errno;
 
 		kill(launch->pid, SIGKILL);
@@ -129,8 +126,11 @@ static void record_on_signal(int signal)
 		record_asked_to_end = signal;
 }
 
-/* A terminal's signals reach the program by themselves; others are handed on. */
-static void record_take_signals(void)
+/*
+ * A terminal's signals reach a command by themselves; others are handed on.  A
+ * program that ran before gets none: they end the recording.
+ */
+static void record_take_signals(bool attached)
 {
 	struct sigaction action = { .sa_handler = record_on_signal };
 	struct itimerval tick = { { 0, RECORD_TICK_US }, { 0, RECORD_TICK_US } };
@@ -138,10 +138,23 @@ static void record_take_signals(void)
 	sigaction(SIGALRM, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	signal(SIGINT, SIG_IGN);
+	if (attached)
+		sigaction(SIGINT, &action, NULL);
+	else
+		signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	setitimer(ITIMER_REAL, &tick, NULL);
+}
+
+/* Has the time come to let the programs go? */
+static void record_see_end(struct recorder *r)
+{
+	double seconds = r->options->seconds;
+
+	if (r->attached && !r->detaching && (record_asked_to_end ||
+					    (seconds > 0 && r->now - r->start > seconds * 1e9)))
+		attach_ask_to_stop(r);
 }
 
 static void record_hand_signal_on(struct recorder *r)
@@ -171,17 +184,19 @@ static void record_loop(struct recorder *r)
 	int status;
 	pid_t tid;
 
-	for (;;) {
+	while (!attach_ready_to_end(r)) {
 		tid = waitpid(-1, &status, __WALL);
 		if (tid < 0 && errno != EINTR)
 			break;
 		if (tid > 0) {
 			stops_handle(r, tid, status);
 		} else {
-			record_hand_signal_on(r);
+			if (!r->attached)
+				record_hand_signal_on(r);
 			record_show_progress(r);
 			stops_tick(r);
 		}
+		record_see_end(r);
 		if (r->now - flushed > RECORD_FLUSH_NS) {
 			flushed = r->now;
 			queue_flush(r, false);
@@ -254,10 +269,12 @@ static int record_exit_status(const struct recorder *r, const struct trace_info 
 		if (!r->options->allow_lost)
 			return RECORD_FAILED;
 	}
+	if (r->attached)
+		return 0;
 	return WIFSIGNALED(r->status) ? 128 + WTERMSIG(r->status) : WEXITSTATUS(r->status);
 }
 
-static void record_open_faults(struct recorder *r, pid_t pid)
+void record_open_faults(struct recorder *r, pid_t pid)
 {
 	char why[128];
 
@@ -272,44 +289,81 @@ static void record_open_faults(struct recorder *r, pid_t pid)
 			"the tracepoints are refused\n");
 }
 
-/* From the first stop to the last; returns the exit status. */
-static int record_program(struct recorder *r)
+/* From the first stop to the last. */
+static void record_stops(struct recorder *r)
 {
-	struct trace_info info = { 0 };
-	struct launch launch;
-	int status = RECORD_FAILED, error;
-
-	info_collect(&info, r->options->command);       /* before limits are raised */
-	error = launch_start(&launch, r->options->command);
-	if (error) {
-		fprintf(stderr, "vmabench record: cannot trace: %s\n", strerror(-error));
-		goto free_info;
-	}
-	r->files = files_create();
-	if (!r->files) {
-		fprintf(stderr, "vmabench record: no memory\n");
-		kill(launch.pid, SIGKILL);
-		goto free_info;
-	}
-	record_open_faults(r, launch.pid);
-	record_take_signals();
-	launch_go(&launch);
 	record_loop(r);
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	if (r->options->progress)
 		fputs("\r\033[K", stderr);
+}
+
+/* The trace of what was recorded; returns the exit status. */
+static int record_end(struct recorder *r, struct trace_info *info)
+{
+	int status;
+
 	queue_flush(r, true);
-	if (r->started) {
-		status = record_finish(r, &info) ? RECORD_FAILED : record_exit_status(r, &info);
-		r->writer = NULL;
-	} else {
-		fprintf(stderr, "vmabench record: cannot run %s: %s\n", r->options->command[0],
-			launch_error(&launch));
+	status = record_finish(r, info) ? RECORD_FAILED : record_exit_status(r, info);
+	r->writer = NULL;
+	return status;
+}
+
+static int record_program(struct recorder *r, struct trace_info *info)
+{
+	struct launch launch;
+	int error = launch_start(&launch, r->options->command);
+
+	if (error) {
+		fprintf(stderr, "vmabench record: cannot trace: %s\n", strerror(-error));
+		return RECORD_FAILED;
 	}
+	record_open_faults(r, launch.pid);
+	record_take_signals(false);
+	launch_go(&launch);
+	record_stops(r);
+	if (r->started)
+		return record_end(r, info);
+	fprintf(stderr, "vmabench record: cannot run %s: %s\n", r->options->command[0],
+		launch_error(&launch));
+	return RECORD_FAILED;
+}
+
+static int record_running(struct recorder *r, struct trace_info *info)
+{
+	record_take_signals(true);
+	if (attach_begin(r))
+		return RECORD_FAILED;   /* the kernel lets go of all at this process' end */
+	record_stops(r);
+	if (r->detaching) {
+		queue_take_faults(r);
+		stops_queue_last_layouts(r);
+		attach_end(r);
+	}
+	return record_end(r, info);
+}
+
+static int record_all(struct recorder *r)
+{
+	struct trace_info info = { 0 };
+	int status = RECORD_FAILED;
+
+	/* before limits are raised */
+	if (r->options->pids)
+		info_collect_running(&info, r->options->pids[0]);
+	else
+		info_collect(&info, r->options->command);
+	r->files = files_create();
+	if (!r->files)
+		fprintf(stderr, "vmabench record: no memory\n");
+	else if (r->options->pids)
+		status = record_running(r, &info);
+	else
+		status = record_program(r, &info);
 	stops_end(r);
 	faults_close(r->faults);
-	files_free(r->files);
-free_info:
+	if (r->files)
+		files_free(r->files);
 	record_free_info(&info);
 	return status;
 }
@@ -327,7 +381,7 @@ int record_run(const struct record_options *options)
 	r.queue = queue_create();
 	r.by_tid = calloc(RECORD_MAX_TID + 1, sizeof(*r.by_tid));
 	if (r.queue && r.by_tid)
-		status = record_program(&r);
+		status = record_all(&r);
 	else
 		fprintf(stderr, "vmabench record: no memory\n");
 	if (r.writer)

@@ -1,16 +1,19 @@
 /*
- * record - runs a program and writes the trace of its address spaces
+ * record - runs a program, or attaches to a running one, and writes the trace of its address spaces
  */
 #ifndef WORKLOADS_RECORD_H
 #define WORKLOADS_RECORD_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/util.h"
 
 struct record_options {
 	const char *output;             /* the trace's path */
-	char **command;                 /* argv, NULL at its end */
+	char **command;                 /* argv, NULL at its end; with pids: NULL */
+	const pid_t *pids;              /* processes that run already, 0 at the end; NULL: command */
+	double seconds;                 /* with pids: end after so long; 0: when asked to */
 	bool faults;                    /* record page faults, where that is allowed */
 	bool allow_lost;                /* a trace that lacks some of them is fine */
 	bool progress;                  /* show on stderr how far it is */
@@ -21,6 +24,10 @@ struct record_options {
  * last of them has ended, and writes the trace.  Returns the command's exit
  * status, 128 + the signal that killed it, or 2 (and a message on stderr) if
  * there is no trace, or one that lacks faults and must not.
+ *
+ * With pids: attaches to these processes, with all their threads and all children
+ * they will have, until they have ended, or the seconds are over, or SIGINT,
+ * SIGTERM or SIGHUP comes; then they run on as before.  Returns 0, or 2 as above.
  *
  * Takes over waitpid(), SIGALRM, SIGTERM, SIGHUP, SIGINT and SIGQUIT of the calling process,
  * which must have one thread and no other children.

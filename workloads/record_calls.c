@@ -267,6 +267,34 @@ void calls_result(struct recorder *r, struct task *task, int64_t result)
 	event->arg[0] = files_of_segment(r, task, event->arg[4], segment.shm_perm.__key);
 }
 
+static bool calls_wants(const struct record_call *call, uint64_t nr, const uint64_t *args)
+{
+	bool any = call->only[0];
+
+	if ((uint64_t)call->nr != nr)
+		return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(call->only) && call->only[i]; i++) {
+		if (call->only[i] == (uint32_t)args[call->narg])
+			return true;
+	}
+	return !any;
+}
+
+unsigned calls_find(uint32_t arch, uint64_t nr, const uint64_t *args)
+{
+	if (arch != CALLS_ARCH)
+		return CALLS_FOREIGN;
+#if defined(__x86_64__)
+	if (nr >= 0x40000000)   /* the x32 calls */
+		return CALLS_FOREIGN;
+#endif
+	for (unsigned i = 0; i < NCALLS; i++) {
+		if (calls_wants(&record_calls[i], nr, args))
+			return i;
+	}
+	return CALLS_OTHER;
+}
+
 /* ---- the filter ---- */
 
 #define FILTER_MAX 512

@@ -41,6 +41,7 @@ static const char *const event_names[NEVENTS] = { "page_fault_user", "page_fault
 
 struct ring {
 	struct perf_event_mmap_page *page;
+	int cpu;
 	int fd[NEVENTS];                /* the ring is the first one's; -1: none */
 };
 
@@ -53,6 +54,8 @@ struct faults {
 	uint64_t lost;
 	int ids[NEVENTS];               /* the tracepoints'; -1: the software event instead */
 	size_t ring_size;
+	int *more;                      /* events of threads that were there before */
+	size_t nmore;
 	unsigned nrings;
 	struct ring rings[];
 };
@@ -284,7 +287,7 @@ static int faults_open_ring(const struct faults *faults, struct ring *ring, pid_
 	unsigned n = faults_complete(faults) ? NEVENTS : 1;
 	int error;
 
-	*ring = (struct ring){ .fd = { -1, -1 } };
+	*ring = (struct ring){ .cpu = cpu, .fd = { -1, -1 } };
 	for (unsigned i = 0; i < n; i++) {
 		ring->fd[i] = faults_open_event(faults, i, pid, cpu);
 		if (ring->fd[i] < 0)
@@ -367,6 +370,34 @@ close_faults:
 	return NULL;
 }
 
+/* What it finds goes to the ring of its CPU. */
+static bool faults_follow_event(struct faults *faults, struct ring *ring, unsigned event,
+				pid_t tid)
+{
+	int *more = realloc(faults->more, (faults->nmore + 1) * sizeof(*more));
+	int fd;
+
+	if (!more)
+		return false;
+	faults->more = more;
+	fd = faults_open_event(faults, event, tid, ring->cpu);
+	if (fd < 0)
+		return false;
+	faults->more[faults->nmore++] = fd;
+	return !ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, ring->fd[0]);
+}
+
+bool faults_follow(struct faults *faults, pid_t tid)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < faults->nrings; i++) {
+		for (unsigned j = 0; j < (faults_complete(faults) ? NEVENTS : 1); j++)
+			all &= faults_follow_event(faults, &faults->rings[i], j, tid);
+	}
+	return all;
+}
+
 bool faults_complete(const struct faults *faults)
 {
 	return faults->ids[0] >= 0;
@@ -414,6 +445,9 @@ void faults_close(struct faults *faults)
 	faults->stop = true;
 	pthread_mutex_unlock(&faults->lock);
 	pthread_join(faults->thread, NULL);
+	while (faults->nmore)
+		close(faults->more[--faults->nmore]);
+	free(faults->more);
 	faults_close_rings(faults);
 	pthread_mutex_destroy(&faults->lock);
 	free(faults->list);

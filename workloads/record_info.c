@@ -201,11 +201,22 @@ static uint64_t info_task_size(void)
 #endif
 }
 
-static uint64_t info_rlimit(int resource)
+static uint64_t info_rlimit(pid_t pid, int resource)
 {
 	struct rlimit limit;
 
-	return getrlimit(resource, &limit) ? RLIM_INFINITY : limit.rlim_cur;
+	return prlimit(pid, resource, NULL, &limit) ? RLIM_INFINITY : limit.rlim_cur;
+}
+
+static unsigned long info_personality(pid_t pid)
+{
+	char path[64], line[64];
+
+	if (!pid)
+		return personality(0xffffffff);
+	snprintf(path, sizeof(path), "/proc/%d/personality", pid);
+	info_read_line(path, line, sizeof(line));
+	return strtoul(line, NULL, 16);
 }
 
 static char *info_date(void)
@@ -219,14 +230,13 @@ static char *info_date(void)
 	return strdup(date);
 }
 
-void info_collect(struct trace_info *info, char **command)
+/* What is the machine's, and the settings of process pid (0: this one). */
+static void info_collect_settings(struct trace_info *info, pid_t pid)
 {
-	int persona = personality(0xffffffff);
+	unsigned long persona = info_personality(pid);
 	struct utsname uts;
 
 	uname(&uts);
-	info->command = info_command(command);
-	info->versions = info_versions(command[0]);
 	info->kernel = strdup(uts.release);
 	info->arch = strdup(uts.machine);
 	info->date = info_date();
@@ -241,8 +251,35 @@ void info_collect(struct trace_info *info, char **command)
 	info->mmap_min_addr = info_read_number("/proc/sys/vm/mmap_min_addr", 65536);
 	info->stack_guard_gap = info_find_number("/proc/cmdline", "stack_guard_gap=", 256);
 	info->overcommit = info_read_number("/proc/sys/vm/overcommit_memory", 0);
-	info->rlimit_stack = info_rlimit(RLIMIT_STACK);
-	info->rlimit_as = info_rlimit(RLIMIT_AS);
-	info->rlimit_data = info_rlimit(RLIMIT_DATA);
-	info->rlimit_memlock = info_rlimit(RLIMIT_MEMLOCK);
+	info->rlimit_stack = info_rlimit(pid, RLIMIT_STACK);
+	info->rlimit_as = info_rlimit(pid, RLIMIT_AS);
+	info->rlimit_data = info_rlimit(pid, RLIMIT_DATA);
+	info->rlimit_memlock = info_rlimit(pid, RLIMIT_MEMLOCK);
+}
+
+void info_collect(struct trace_info *info, char **command)
+{
+	info->command = info_command(command);
+	info->versions = info_versions(command[0]);
+	info_collect_settings(info, 0);
+}
+
+void info_collect_running(struct trace_info *info, pid_t pid)
+{
+	char path[64], text[4096] = "", *words[256] = { NULL };
+	size_t n = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	file = fopen(path, "re");
+	if (file) {
+		text[fread(text, 1, sizeof(text) - 1, file)] = 0;
+		fclose(file);
+	}
+	for (char *at = text; *at && n < ARRAY_SIZE(words) - 1; at += strlen(at) + 1)
+		words[n++] = at;
+	info->command = info_command(words);
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	info->versions = info_versions(path);
+	info_collect_settings(info, pid);
 }

@@ -2,6 +2,7 @@
  * record_internal - what the parts of the recorder share
  *
  *	record.c         starts the program, waits for stops, ends the trace
+ *	record_attach.c  attaches to running programs, and detaches
  *	record_stops.c   what to do at each stop: order, births, execs, deaths
  *	record_calls.c   the system calls of interest, the seccomp filter, arguments to events
  *	record_files.c   which open file a descriptor is
@@ -20,6 +21,10 @@
 #include "workloads/record.h"
 #include "workloads/trace.h"
 
+#define RECORD_OPTIONS \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
+	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT)
+
 #define RECORD_MAX_TID  (1 << 22)       /* the kernel's PID_MAX_LIMIT */
 
 /* An address space as the recorder knows it. */
@@ -29,6 +34,7 @@ struct record_mm {
 	uint64_t since;                 /* when the last of them began, ns */
 	struct task *held, **held_end;  /* tasks that wait, in order */
 	int maps, pagemap;              /* its files in /proc; -1: not open */
+	bool told;                      /* its layout at the detaching is in the trace */
 	uint64_t brk;                   /* as the last brk call returned it */
 	struct record_mm *next, **prev; /* all of them */
 };
@@ -63,6 +69,8 @@ struct task {
 	struct task *again;             /* in the recorder's list of such */
 	struct record_mm *mm;           /* NULL once it is dying */
 	const struct record_call *call; /* in flight or held; NULL: none */
+	bool parked;                    /* stopped for the detaching */
+	bool in_vfork;                  /* cannot stop before its child lets go of the mm */
 	bool stray;                     /* has no number and will not get one: not recorded */
 	bool held, busy;                /* waits in mm->held; counted in mm->busy */
 	uint64_t arg[6];                /* the call's, as in the registers */
@@ -77,6 +85,8 @@ struct recorder {
 	struct trace_error error;
 	bool failed;                    /* error says why; nothing more is written */
 	bool started;                   /* the program's first exec is done */
+	bool attached;                  /* it ran before: no filter, all its calls stop */
+	uint64_t detaching;             /* ns, since when; 0: not yet */
 	uint64_t start, now;            /* ns; now: of the stop being handled */
 	pid_t first;                    /* the program's own process */
 	int status;                     /* its wait status */
@@ -102,7 +112,28 @@ uint64_t record_clock(void);            /* CLOCK_MONOTONIC, ns */
 /* Something that the trace lacks: counted under a name that stays valid. */
 void record_missing(struct recorder *r, const char *what);
 
+/* Begins to record faults, of pid first, as far as that is wanted and allowed. */
+void record_open_faults(struct recorder *r, pid_t pid);
+/* Does this process trace tid? */
+bool record_traces(pid_t tid);
+
+/* ---- record_attach.c ---- */
+
+/* All processes asked for are traced and recorded from here on: 0, or -errno and a message. */
+must_check int attach_begin(struct recorder *r);
+void attach_ask_to_stop(struct recorder *r);
+/* Everything has stopped that will. */
+bool attach_ready_to_end(const struct recorder *r);
+/* What has stopped runs on, untraced. */
+void attach_end(struct recorder *r);
+
 /* ---- record_stops.c ---- */
+
+/* A thread that runs already, of process tgid, whose first it is or has been adopted. */
+void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, int status);
+void stops_run_adopted(struct recorder *r);
+/* The layouts that the programs go on with. */
+void stops_queue_last_layouts(struct recorder *r);
 
 /* One result of waitpid(). */
 void stops_handle(struct recorder *r, pid_t tid, int status);
@@ -114,10 +145,13 @@ void stops_end(struct recorder *r);
 
 extern const struct record_call record_calls[];
 
-enum { CALLS_FOREIGN = 0xffff };        /* the filter's word for a call of another architecture */
+/* For a call of another architecture; for one of no interest (never from the filter). */
+enum { CALLS_FOREIGN = 0xffff, CALLS_OTHER = 0xfffe };
 
 /* Installs the filter in this process: 0 or -errno. */
 must_check int calls_install_filter(void);
+/* What the filter would say of a call. */
+unsigned calls_find(uint32_t arch, uint64_t nr, const uint64_t *args);
 /* task->event from task->call and task->arg, when the call is about to run. False: leave it out. */
 must_check bool calls_fill(struct recorder *r, struct task *task);
 /* task->event is complete but for what only a result can tell. */
@@ -146,8 +180,8 @@ struct layout *layout_read(struct recorder *r, const struct task *task);
 /* Queues LAYOUT and VMA events, and FILE events before them. layout NULL: an empty one. */
 void layout_queue(struct recorder *r, const struct task *task, struct layout *layout,
 		  enum trace_layout kind);
-/* EXEC with its layout, of a task in its exec stop. */
-void layout_queue_exec(struct recorder *r, const struct task *task);
+/* EXEC with its layout: of a task in its exec stop, or (AT_ATTACH) of one just seized. */
+void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_layout kind);
 void layout_free(struct layout *layout);
 
 /* ---- record_faults.c ---- */
@@ -164,6 +198,8 @@ struct fault {
  * own only, all TRACE_FAULT_UNKNOWN.
  */
 must_check struct faults *faults_open(pid_t pid, char *why, size_t size);
+/* The same of another thread; false: not all of its faults will be seen. */
+must_check bool faults_follow(struct faults *faults, pid_t tid);
 bool faults_complete(const struct faults *faults);      /* by the tracepoints */
 /* Appends what has been seen since the last call to (*list)[*n], reallocating; 0 or -ENOMEM. */
 must_check int faults_take(struct faults *faults, struct fault **list, size_t *n, size_t *cap);
@@ -212,5 +248,7 @@ uint64_t queue_written(const struct queue *queue);
 
 /* Fills what is the machine's and the command's; the rest is the caller's. To be cleared. */
 void info_collect(struct trace_info *info, char **command);
+/* The same of a process that runs already. */
+void info_collect_running(struct trace_info *info, pid_t pid);
 
 #endif

@@ -246,7 +246,19 @@ static void layout_read_stat(const struct task *task, uint64_t *start_brk, uint6
 	}
 }
 
-void layout_queue_exec(struct recorder *r, const struct task *task)
+/* The end of the heap, which is the break but for its last page. */
+static uint64_t layout_brk(const struct layout *layout, uint64_t start_brk)
+{
+	uint64_t brk = start_brk;
+
+	for (size_t i = 0; i < layout->n; i++) {
+		if (!strcmp(layout->vmas[i].name, "[heap]"))
+			brk = layout->vmas[i].end;
+	}
+	return brk;
+}
+
+void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_layout kind)
 {
 	struct layout *layout = layout_read(r, task);
 	char path[64], exe[TRACE_MAX_NAME + 1] = "";
@@ -259,9 +271,11 @@ void layout_queue_exec(struct recorder *r, const struct task *task)
 	event.arg[2] = event.arg[1];
 	if (layout) {
 		event.arg[0] = layout_mmap_base(task, layout);
+		if (kind == TRACE_AT_ATTACH)
+			event.arg[2] = layout_brk(layout, event.arg[1]);
 		layout_number_files(r, task, layout, true);
 	}
 	queue_event(r, &event);
-	layout_queue_vmas(r, task, layout, TRACE_AFTER_EXEC);
+	layout_queue_vmas(r, task, layout, kind);
 	layout_free(layout);
 }

@@ -51,8 +51,12 @@ static void stops_resume(struct recorder *r, struct task *task, int request, int
 		r->again = task;
 		return;
 	}
+	if (r->attached && request == PTRACE_CONT)
+		request = PTRACE_SYSCALL;
 	if (ptrace(request, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
 		perror("vmabench record: ptrace");
+	if (r->detaching)       /* any stop makes it forget that it was asked to stop */
+		ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
 }
 
 /* ---- address spaces ---- */
@@ -234,27 +238,40 @@ static void stop_exec_entry(struct recorder *r, struct task *task)
 	stops_resume(r, task, PTRACE_SYSCALL, 0);
 }
 
-static void stop_entry(struct recorder *r, struct task *task)
+/* Which call it is that a task has stopped for: as the filter says, or would say. */
+static unsigned stop_which_call(struct recorder *r, struct task *task)
 {
 	struct __ptrace_syscall_info info;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0) {
 		if (errno != ESRCH)     /* before Linux 5.3 */
 			record_missing(r, "system calls that ptrace did not tell");
-		info.op = PTRACE_SYSCALL_INFO_NONE;
+		return CALLS_OTHER;
 	}
-	if (info.op != PTRACE_SYSCALL_INFO_SECCOMP || !r->started) {
+	if (info.op == PTRACE_SYSCALL_INFO_SECCOMP) {
+		memcpy(task->arg, info.seccomp.args, sizeof(task->arg));
+		return info.seccomp.ret_data;
+	}
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return CALLS_OTHER;
+	memcpy(task->arg, info.entry.args, sizeof(task->arg));
+	return calls_find(info.arch, info.entry.nr, task->arg);
+}
+
+static void stop_entry(struct recorder *r, struct task *task)
+{
+	unsigned which = stop_which_call(r, task);
+
+	if (which == CALLS_OTHER || !r->started) {
 		stops_resume(r, task, PTRACE_CONT, 0);
 		return;
 	}
-	if (info.seccomp.ret_data == CALLS_FOREIGN) {
+	if (which == CALLS_FOREIGN) {
 		record_missing(r, "system calls of 32-bit programs, which are not recorded");
 		stops_resume(r, task, PTRACE_CONT, 0);
 		return;
 	}
-	task->call = &record_calls[info.seccomp.ret_data];
-	for (unsigned i = 0; i < 6; i++)
-		task->arg[i] = info.seccomp.args[i];
+	task->call = &record_calls[which];
 	switch (task->call->how) {
 	case CALL_MISSING:
 		record_missing(r, task->call->name);
@@ -296,6 +313,11 @@ static void call_returned(struct recorder *r, struct task *task, int64_t result)
 static void stop_return(struct recorder *r, struct task *task)
 {
 	struct __ptrace_syscall_info info;
+
+	if (r->attached && !task->call) {       /* it stops at the entry, too */
+		stop_entry(r, task);
+		return;
+	}
 
 	if (task->call && ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) > 0 &&
 	    info.op == PTRACE_SYSCALL_INFO_EXIT)
@@ -342,20 +364,18 @@ static void stop_fork(struct recorder *r, struct task *parent, int event)
 
 	if (!ptrace(PTRACE_GETEVENTMSG, parent->tid, 0, &tid) && tid <= RECORD_MAX_TID) {
 		task_born(r, parent, tid, fork_flags(parent, event));
+		parent->in_vfork = event == PTRACE_EVENT_VFORK;
 		call_end(r, parent);
 	}
 	stops_resume(r, parent, PTRACE_CONT, 0);
 }
 
-/* Is this a task that the recorder traces, but has not numbered? */
-static bool task_is_unborn(const struct recorder *r, pid_t tid)
+bool record_traces(pid_t tid)
 {
 	char path[64], line[128];
 	int tracer = 0;
 	FILE *file;
 
-	if (r->by_tid[tid])
-		return !r->by_tid[tid]->number;
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file) &&
@@ -364,6 +384,12 @@ static bool task_is_unborn(const struct recorder *r, pid_t tid)
 	if (file)
 		fclose(file);
 	return tracer == getpid();
+}
+
+/* Is this a task that the recorder traces, but has not numbered? */
+static bool task_is_unborn(const struct recorder *r, pid_t tid)
+{
+	return r->by_tid[tid] ? !r->by_tid[tid]->number : record_traces(tid);
 }
 
 /*
@@ -514,7 +540,7 @@ static void stop_exec(struct recorder *r, struct task *task)
 	mm_leave(task);
 	mm_enter(task, mm_new(r));
 	written_open(r, task->mm, task->tid);
-	layout_queue_exec(r, task);
+	layout_queue_exec(r, task, TRACE_AFTER_EXEC);
 	queue_mark(r, MARK_EXEC, task->tid, task->number);
 	stops_resume(r, task, PTRACE_CONT, 0);
 }
@@ -526,7 +552,9 @@ static void stop_signal(struct recorder *r, struct task *task, int event, int si
 	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 		     signal == SIGTTOU;
 
-	if (event == PTRACE_EVENT_STOP)
+	if (event == PTRACE_EVENT_STOP && r->detaching)
+		task->parked = true;
+	else if (event == PTRACE_EVENT_STOP)
 		stops_resume(r, task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
 	else
 		stops_resume(r, task, PTRACE_CONT, signal);
@@ -599,6 +627,7 @@ static void stops_take(struct recorder *r, pid_t tid, int status)
 	}
 	if (!task)
 		return;
+	task->in_vfork = false;
 	if (!task->number && tid != r->first) {
 		stop_unborn(r, task, status);
 	} else if (gone) {
@@ -618,6 +647,65 @@ void stops_handle(struct recorder *r, pid_t tid, int status)
 
 		r->again = task->again;
 		stops_take(r, task->tid, task->status);
+	}
+}
+
+/* ---- attaching and detaching ---- */
+
+void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, int status)
+{
+	struct task *task = task_new(r, tid), *leader = r->by_tid[tgid];
+	struct trace_event fork = { .kind = TRACE_FORK, .task = 1, .name = "", .result = tid };
+
+	task->status = status;
+	task->tgid = tgid;
+	task->number = ++r->tasks;
+	if (!r->started) {
+		r->started = true;
+		r->start = r->now;
+		r->first = tid;
+	} else {
+		/* a thread is its leader's child; another process the first one's, for the trace */
+		fork.arg[0] = task->number;
+		fork.arg[1] = tid == tgid ? 0 : CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
+		fork.task = tid == tgid ? 1 : leader->number;
+		queue_event(r, &fork);
+	}
+	mm_enter(task, tid == tgid ? mm_new(r) : leader->mm);
+	if (tid == tgid) {
+		written_open(r, task->mm, tid);
+		layout_queue_exec(r, task, TRACE_AT_ATTACH);
+	}
+	queue_mark(r, MARK_BIRTH, tid, task->number);
+}
+
+void stops_run_adopted(struct recorder *r)
+{
+	for (pid_t tid = 1; tid <= r->max_tid; tid++) {
+		struct task *task = r->by_tid[tid];
+		int status = task ? task->status : 0;
+
+		if (!status)
+			continue;
+		task->status = 0;
+		stop_dispatch(r, task, status);
+	}
+}
+
+void stops_queue_last_layouts(struct recorder *r)
+{
+	r->now = record_clock();
+	for (pid_t tid = 1; tid <= r->max_tid; tid++) {
+		struct task *task = r->by_tid[tid];
+		struct layout *layout;
+
+		if (!task || !task->parked || !task->number || !task->mm || task->mm->told)
+			continue;
+		layout = layout_read(r, task);
+		if (layout)
+			layout_queue(r, task, layout, TRACE_AT_DETACH);
+		layout_free(layout);
+		task->mm->told = true;
 	}
 }
 

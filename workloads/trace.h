@@ -62,7 +62,8 @@ enum trace_kind {
 enum trace_layout {
 	TRACE_AFTER_EXEC,       /* the address space the new program starts with */
 	TRACE_AT_EXIT,          /* what the last task of an mm leaves behind */
-	TRACE_AT_ATTACH,        /* the start of a recording of a running program */
+	TRACE_AT_ATTACH,        /* the start of a recording of a running program; after its EXEC event */
+	TRACE_AT_DETACH,        /* what it goes on with when the recording ends */
 };
 
 /* The bits of x86's error code, whatever the machine. */

@@ -76,9 +76,9 @@ static const char *rules_fork(struct trace_rules *rules, const struct trace_even
 
 static const char *rules_layout(struct trace_rules *rules, const struct trace_event *event)
 {
-	if (event->arg[0] > TRACE_AT_ATTACH)
+	if (event->arg[0] > TRACE_AT_DETACH)
 		return "an unknown kind of layout";
-	if (rules->exec && event->arg[0] != TRACE_AFTER_EXEC)
+	if (rules->exec && event->arg[0] != TRACE_AFTER_EXEC && event->arg[0] != TRACE_AT_ATTACH)
 		return "an exec without its layout";
 	rules->exec = false;
 	rules->vmas = event->arg[1];

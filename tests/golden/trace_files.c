@@ -458,7 +458,7 @@ static const struct {
 	{ "inode out of order", { .kind = TRACE_FILE, .task = 1, .arg = { 3, 3 } } },
 	{ "child out of order", { .kind = TRACE_FORK, .task = 1, .arg = { 4 } } },
 	{ "failed fork's child", { .kind = TRACE_FORK, .task = 1, .arg = { 3 }, .result = -1 } },
-	{ "kind of layout", { .kind = TRACE_LAYOUT, .task = 1, .arg = { 3 } } },
+	{ "kind of layout", { .kind = TRACE_LAYOUT, .task = 1, .arg = { 4 } } },
 	{ "VMA without layout", { .kind = TRACE_VMA, .task = 1, .arg = { 0, 4096 } } },
 	{ "fault bits", { .kind = TRACE_FAULT, .task = 1, .arg = { 0, 8 } } },
 };

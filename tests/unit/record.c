@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/replay.h"
+#include "indexes/vma_index.h"
 #include "tests/suite.h"
 #include "workloads/record.h"
 #include "workloads/trace.h"
@@ -257,6 +259,62 @@ static int helper_storm(void)
 	return 6;
 }
 
+/*
+ * Until SIGTERM: threads, forks, vforks and writes, all of which must come out right.
+ * The lock, because a fault of one thread amid a call of another has no place in the
+ * trace that is certain.
+ */
+static pthread_mutex_t helper_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void *helper_churn_on(void *arg)
+{
+	while (!helper_signalled) {
+		pthread_mutex_lock(&helper_lock);
+		char *at = helper_map(MARK_LEN, PROT_READ | PROT_WRITE);
+
+		memset(at, 7, MARK_LEN);
+		mprotect(at, PAGE_SIZE, PROT_READ);
+		pthread_mutex_unlock(&helper_lock);
+		usleep(500);
+		pthread_mutex_lock(&helper_lock);
+		for (size_t i = 0; i < MARK_LEN; i++) {
+			if (at[i] != 7)
+				_exit(93);
+		}
+		munmap(at, MARK_LEN);
+		pthread_mutex_unlock(&helper_lock);
+	}
+	return arg;
+}
+
+static int helper_runs(void)
+{
+	pthread_t threads[4];
+
+	signal(SIGTERM, helper_on_signal);
+	helper_start(threads, 4, helper_churn_on, 0);
+	while (!helper_signalled) {
+		pthread_mutex_lock(&helper_lock);
+		pid_t pid = fork();
+
+		if (!pid) {
+			helper_churn((void *)3);
+			_exit(5);
+		}
+		pthread_mutex_unlock(&helper_lock);
+		helper_wait_for(pid, 5 << 8);
+		pid = vfork();
+		if (!pid) {
+			execl("/bin/true", "true", NULL);
+			_exit(1);
+		}
+		helper_wait_for(pid, 0);
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	return 8;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -268,6 +326,7 @@ static const struct {
 	{ "orphan", helper_orphan },
 	{ "calls", helper_calls },
 	{ "storm", helper_storm },
+	{ "runs", helper_runs },
 };
 
 __attribute__((constructor)) static void helper_main(void)
@@ -626,6 +685,82 @@ START_TEST(killed_at_once)
 }
 END_TEST
 
+/* ---- a program that runs already ---- */
+
+static pid_t start_runs(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		setenv("RECORD_HELPER", "runs", 1);
+		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+		unsetenv("CK_RUN_SUITE");
+		execl("/proc/self/exe", "runs", NULL);
+		_exit(99);
+	}
+	usleep(300000);
+	return pid;
+}
+
+static void end_runs(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_eq(kill(pid, SIGTERM), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 8 << 8);
+}
+
+/* Replays what was recorded: all results and layouts are the kernel's, and so many. */
+static void replay_recorded(uint64_t min_results, uint64_t min_layouts)
+{
+	struct replay_options options;
+	struct trace_event event;
+	struct trace_error error;
+	struct trace_reader *reader = trace_open(path, &error);
+	struct replay_world *world;
+	const struct replay_counts *counts;
+
+	ck_assert_msg(reader != NULL, "%s", error.reason);
+	replay_options_default(&options);
+	world = replay_create(vma_index_lookup("array"), trace_info(reader), &options);
+	ck_assert_ptr_nonnull(world);
+	while (trace_next(reader, &event, &error) > 0)
+		ck_assert_int_eq(replay_event(world, &event), 0);
+	counts = replay_counts(world);
+	ck_assert_uint_eq(counts->results.equal, counts->results.compared);
+	ck_assert_uint_eq(counts->layouts.equal, counts->layouts.compared);
+	ck_assert_uint_ge(counts->results.compared, min_results);
+	ck_assert_uint_ge(counts->layouts.compared, min_layouts);
+	replay_destroy(world);
+	trace_close(reader);
+}
+
+START_TEST(attach)
+{
+	pid_t first = start_runs(), second = start_runs();
+	pid_t pids[] = { first, second, 0 };
+	struct record_options options = { .output = path, .pids = pids, .faults = true,
+					  .seconds = 0.5 };
+
+	ck_assert_int_eq(record_run(&options), 0);
+	end_runs(first);
+	end_runs(second);
+	replay_recorded(20, 2);
+}
+END_TEST
+
+START_TEST(attach_to_nothing)
+{
+	pid_t pids[] = { 1 << 22, 0 };
+	struct record_options options = { .output = path, .pids = pids };
+
+	unlink(path);
+	ck_assert_int_eq(record_run(&options), 2);
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
 TEST_SUITE(record)
 {
 	Suite *suite = suite_create("record");
@@ -644,6 +779,8 @@ TEST_SUITE(record)
 	tcase_add_test(tcase, unprivileged);
 	tcase_add_test(tcase, cannot_start);
 	tcase_add_test(tcase, killed_at_once);
+	tcase_add_test(tcase, attach);
+	tcase_add_test(tcase, attach_to_nothing);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
