@@ -324,9 +324,13 @@ static void inherit(struct vm_area_struct *holder, const struct gathered *g,
 		anon_vma_clone(holder, desc->copied_from);
 }
 
-static enum vma_merge_kind decide(const struct gathered *g, const struct vma_desc *desc)
+static enum vma_merge_kind decide(const struct mm_struct *mm, const struct gathered *g,
+				  const struct vma_desc *desc)
 {
-	struct vma_merge merge = { .prev = &g->prev, .next = &g->next, .range = desc };
+	struct vma_merge merge = {
+		.prev = &g->prev, .next = &g->next, .range = desc,
+		.leave_out = mm->machine->config.leave_out,
+	};
 
 	return desc ? vma_merge(&merge) : MERGE_NONE;
 }
@@ -360,7 +364,7 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 	if (err)
 		return err;
 
-	enum vma_merge_kind kind = decide(&g, desc);
+	enum vma_merge_kind kind = decide(mm, &g, desc);
 	err = alloc_fresh(mm, &g, desc, kind, &fresh);
 	if (err)
 		return err;
@@ -491,6 +495,7 @@ struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *v
 	struct vma_side next = whole_side(end == vma->vm_end ? ops->next(&cursor) : NULL);
 	struct vma_merge merge = {
 		.prev = &prev, .next = &next, .range = &range, .middle = vma,
+		.leave_out = mm->machine->config.leave_out,
 	};
 	enum vma_merge_kind kind = vma_merge(&merge);
 

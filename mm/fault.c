@@ -62,10 +62,11 @@ static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
 
 /* ---- pages ---- */
 
-/* The write itself: every one leaves something of its own in the page. */
-static void store(struct machine *machine, pfn_t pfn)
+/* The write itself: every one leaves something of its own in the page; a prefault only says so. */
+static void store(struct machine *machine, pfn_t pfn, unsigned flags)
 {
-	pfn_to_page(machine->frames, pfn)->content = mix64(++machine->writes);
+	if (!(flags & FAULT_FLAG_FILL))
+		pfn_to_page(machine->frames, pfn)->content = mix64(++machine->writes);
 }
 
 /* Maps a page that others hold too. */
@@ -80,8 +81,9 @@ static int map_page(struct mm_struct *mm, unsigned long addr, pfn_t pfn, uint64_
 	return err;
 }
 
-/* A fresh private page, written to, in place of the entry that is there (0: none). */
-static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t entry)
+/* A fresh private page, a copy of from, written to, in place of the entry that is there (0: none). */
+static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t entry, pfn_t from,
+		       unsigned flags)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	uint64_t bits = page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON |
@@ -89,7 +91,7 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 
 	if (anon_vma_prepare(vma))
 		return -ENOMEM;
-	pfn_t pfn = alloc_page(mm->machine->frames, 0);
+	pfn_t pfn = alloc_page(mm->machine->frames, pfn_to_page(mm->machine->frames, from)->content);
 	if (!pfn)
 		return -ENOMEM;
 	if (entry) {
@@ -98,7 +100,7 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 		put_page(mm->machine->frames, pfn);
 		return -ENOMEM;
 	}
-	store(mm->machine, pfn);
+	store(mm->machine, pfn, flags);
 	return 0;
 }
 
@@ -122,7 +124,7 @@ static int do_anonymous_page(struct vm_area_struct *vma, unsigned long addr, uns
 
 	if (flags & FAULT_FLAG_WRITE) {
 		mm->machine->faults.anon_write++;
-		return map_private(vma, addr, 0);
+		return map_private(vma, addr, 0, 0, flags);
 	}
 	mm->machine->faults.anon_zero++;
 	if (may_map_pmd(vma, addr) && anon_vma_prepare(vma))
@@ -130,11 +132,23 @@ static int do_anonymous_page(struct vm_area_struct *vma, unsigned long addr, uns
 	return map_page(mm, addr, 0, (page_prot(vma->vm_flags) & ~PTE_WRITE) | PTE_ACCESSED);
 }
 
+static unsigned long file_pgoff(const struct vm_area_struct *vma, unsigned long addr)
+{
+	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+}
+
 static pfn_t file_page(struct vm_area_struct *vma, unsigned long addr)
 {
-	unsigned long pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+	return page_cache_get(&vma->vm_file->inode->cache, vma->vm_mm->machine->frames,
+			      file_pgoff(vma, addr));
+}
 
-	return page_cache_get(&vma->vm_file->inode->cache, vma->vm_mm->machine->frames, pgoff);
+/* SIGBUS: the file has no such page. */
+static bool beyond_end(const struct vm_area_struct *vma, unsigned long addr)
+{
+	unsigned long pages = vma->vm_file->inode->pages;
+
+	return pages && file_pgoff(vma, addr) >= pages;
 }
 
 static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
@@ -143,13 +157,18 @@ static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned
 	bool write = flags & FAULT_FLAG_WRITE;
 	uint64_t bits = vm_get_page_prot(vma->vm_flags) | PTE_ACCESSED;
 
-	if (write && !(vma->vm_flags & VM_SHARED)) {
-		machine->faults.file_cow++;
-		return map_private(vma, addr, 0);
+	if (beyond_end(vma, addr)) {
+		if (!(flags & FAULT_FLAG_FILL))
+			machine->faults.sigbus++;
+		return -ENXIO;
 	}
 	pfn_t pfn = file_page(vma, addr);
 	if (!pfn)
 		return -ENOMEM;
+	if (write && !(vma->vm_flags & VM_SHARED)) {
+		machine->faults.file_cow++;
+		return map_private(vma, addr, 0, pfn, flags);
+	}
 	if (write) {
 		machine->faults.file_shared_write++;
 		bits |= PTE_DIRTY;
@@ -160,25 +179,26 @@ static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned
 	}
 	int err = map_page(vma->vm_mm, addr, pfn, bits);
 	if (write && !err)
-		store(machine, pfn);
+		store(machine, pfn, flags);
 	return err;
 }
 
 /* A write where the entry is there, but read-only. */
-static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t entry)
+static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t entry,
+		      unsigned flags)
 {
 	struct machine *machine = vma->vm_mm->machine;
 	struct page *page = pfn_to_page(machine->frames, PTE_PFN(entry));
 
 	if (vma->vm_flags & VM_SHARED) {
 		machine->faults.file_shared_write++;
-		store(machine, PTE_PFN(entry));
+		store(machine, PTE_PFN(entry), flags);
 		pt_update(&vma->vm_mm->pgd, addr, entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED);
 		return 0;
 	}
 	if ((entry & PTE_ANON) && page->_refcount == 1) {
 		machine->faults.cow_reuse++;
-		store(machine, PTE_PFN(entry));
+		store(machine, PTE_PFN(entry), flags);
 		pt_update(&vma->vm_mm->pgd, addr,
 			  entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED | PTE_EXCLUSIVE);
 		return 0;
@@ -189,7 +209,7 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t e
 		machine->faults.file_cow++;
 	else
 		machine->faults.cow_zero++;
-	return map_private(vma, addr, entry);
+	return map_private(vma, addr, entry, PTE_PFN(entry), flags);
 }
 
 static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
@@ -201,7 +221,7 @@ static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flag
 		return vma_is_anonymous(vma) ? do_anonymous_page(vma, addr, flags)
 					     : do_file_page(vma, addr, flags);
 	if ((flags & FAULT_FLAG_WRITE) && !(entry & PTE_WRITE))
-		return do_wp_page(vma, addr, entry);
+		return do_wp_page(vma, addr, entry, flags);
 	if (!(flags & FAULT_FLAG_FILL))
 		mm->machine->faults.spurious++;
 	return 0;
@@ -288,6 +308,8 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 		err = -EFAULT;
 	for (; start < end && !err; start += PAGE_SIZE)
 		err = handle_mm_fault(vma->vm_mm, start, flags);
+	if (err == -ENXIO)
+		err = -EFAULT;
 	return *(const bool *)arg ? 0 : err;
 }
 

@@ -21,9 +21,14 @@
 #include "mm/mm.h"
 
 /* C1: all but place and pages must be the same. */
-static bool is_mergeable_vma(const struct vm_area_struct *vma, const struct vma_desc *range)
+static bool is_mergeable_vma(const struct vma_merge *merge, const struct vm_area_struct *vma)
 {
-	return !((vma->vm_flags ^ range->flags) & ~VM_IGNORE_MERGE) &&
+	const struct vma_desc *range = merge->range;
+	vm_flags_t ignored = VM_IGNORE_MERGE;
+
+	if (merge->leave_out & LEAVE_OUT_ACCOUNT_MERGE)
+		ignored |= VM_ACCOUNT;
+	return !((vma->vm_flags ^ range->flags) & ~ignored) &&
 	       vma->vm_file == range->file && vma->vm_policy == range->policy &&
 	       vma->vm_userfaultfd_ctx == range->uffd;
 }
@@ -34,6 +39,8 @@ static bool is_mergeable_anon_vma(const struct vma_merge *merge,
 {
 	const struct anon_vma *source = merge->range->anon_vma;
 
+	if (merge->leave_out & LEAVE_OUT_ANON_VMA)
+		return true;
 	if (!target->anon_vma && source)
 		return !vma_is_fork_child(merge->middle) &&
 		       !vma_is_fork_child(merge->range->copied_from);
@@ -48,7 +55,7 @@ static bool can_merge_left(const struct vma_merge *merge)
 	const struct vma_desc *range = merge->range;
 
 	return prev->vma && prev->end == range->start && prev->end > range->prev_limit &&
-	       is_mergeable_vma(prev->vma, range) &&
+	       is_mergeable_vma(merge, prev->vma) &&
 	       prev->pgoff + ((prev->end - prev->start) >> PAGE_SHIFT) == range->pgoff &&
 	       is_mergeable_anon_vma(merge, prev->vma);
 }
@@ -59,15 +66,17 @@ static bool can_merge_right(const struct vma_merge *merge)
 	const struct vma_desc *range = merge->range;
 
 	return next->vma && next->start == range->end && !range->expand_only &&
-	       is_mergeable_vma(next->vma, range) &&
+	       is_mergeable_vma(merge, next->vma) &&
 	       range->pgoff + ((range->end - range->start) >> PAGE_SHIFT) == next->pgoff &&
 	       is_mergeable_anon_vma(merge, next->vma);
 }
 
 /* C4: prev and next must go together as well. */
-static bool anon_vmas_compatible(const struct vm_area_struct *a, const struct vm_area_struct *b)
+static bool anon_vmas_compatible(const struct vma_merge *merge)
 {
-	return !a->anon_vma || !b->anon_vma || a->anon_vma == b->anon_vma;
+	const struct vm_area_struct *a = merge->prev->vma, *b = merge->next->vma;
+
+	return (merge->leave_out & LEAVE_OUT_ANON_VMA) || !a->anon_vma || !b->anon_vma || a->anon_vma == b->anon_vma;
 }
 
 /* C5: a VMA whose driver wants to hear of its end is not merged away. */
@@ -88,7 +97,7 @@ enum vma_merge_kind vma_merge(const struct vma_merge *merge)
 	bool right = (!middle || range->end == middle->vm_end) && can_merge_right(merge);
 	bool whole = middle && range->start == middle->vm_start && range->end == middle->vm_end;
 
-	if (left && right && !anon_vmas_compatible(merge->prev->vma, merge->next->vma))
+	if (left && right && !anon_vmas_compatible(merge))
 		right = false;
 	if ((left || right) && whole && !can_remove(middle))
 		return MERGE_NONE;

@@ -31,6 +31,14 @@
 
 /* ---- objects ---- */
 
+/* Rules that can be left out, to see that a checker notices: bits of config.leave_out. */
+enum leave_out {
+	LEAVE_OUT_THP_ALIGNMENT = 1,    /* A2 */
+	LEAVE_OUT_ACCOUNT_MERGE = 2,    /* B2: VM_ACCOUNT keeps VMAs apart */
+	LEAVE_OUT_MAP_STACK = 4,        /* B1 */
+	LEAVE_OUT_ANON_VMA = 8,         /* C3, C4 */
+};
+
 /* What kernel version, settings and hardware decide. config_default() fills it. */
 struct config {
 	unsigned long task_size;        /* one past the last user address */
@@ -43,6 +51,7 @@ struct config {
 	bool shmem_thp;                 /* shmem huge pages are not 'never' */
 	bool find_cache;                /* find_vma asks a small cache before the index */
 	unsigned pagetable_levels;      /* 4 or 5 */
+	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
 	unsigned long rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;    /* bytes */
 };
 
@@ -97,6 +106,7 @@ struct inode {
 	uint64_t number;
 	enum file_kind kind;
 	struct page_cache cache;
+	unsigned long pages;            /* its size, of shared memory that mm knows; 0: no end */
 	char *path;
 };
 
@@ -408,6 +418,7 @@ struct vma_merge {
 	const struct vma_side *prev, *next;
 	const struct vma_desc *range;           /* the range in question, as it is to be */
 	struct vm_area_struct *middle;          /* whose part the range is now; NULL: a new mapping */
+	unsigned leave_out;                     /* of the rules, as in config */
 };
 
 enum vma_merge_kind {

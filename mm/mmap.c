@@ -80,7 +80,7 @@ static int check_anon_mapping(unsigned long flags, vm_flags_t *vm_flags)
 }
 
 /* Shared memory without a name: each mapping has a file of its own (B7). */
-static struct file *shmem_zero_setup(struct machine *machine)
+static struct file *shmem_zero_setup(struct machine *machine, unsigned long pages)
 {
 	uint64_t number = (machine->anon_inodes + 1) | 1UL << 63;
 	struct inode *inode = inode_create(machine, number, FILE_SHMEM, "/dev/zero (deleted)");
@@ -88,6 +88,7 @@ static struct file *shmem_zero_setup(struct machine *machine)
 
 	if (!inode)
 		return NULL;
+	inode->pages = pages;
 	file = file_open(machine, inode, 0, true, true);
 	inode_put(machine, inode);
 	return file;
@@ -102,7 +103,8 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 	if (accountable_mapping(desc->flags))
 		desc->flags |= VM_ACCOUNT;
 	if (makes_file) {
-		desc->file = shmem_zero_setup(mm->machine);
+		desc->file = shmem_zero_setup(mm->machine,
+					      (desc->end - desc->start) >> PAGE_SHIFT);
 		if (!desc->file)
 			return -ENOMEM;
 	}
@@ -151,6 +153,8 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 		prot |= PROT_EXEC;
 	if (flags & MAP_FIXED_NOREPLACE)
 		flags |= MAP_FIXED;
+	if (config->leave_out & LEAVE_OUT_MAP_STACK)
+		flags &= ~(unsigned long)MAP_STACK;
 	if (!(flags & MAP_FIXED)) {     /* A6 */
 		addr &= PAGE_MASK;
 		if (addr && addr < config->mmap_min_addr)
@@ -226,6 +230,7 @@ unsigned long do_shmat(struct mm_struct *mm, struct file *file, unsigned long ad
 		if (addr + size < addr || find_vma_intersection(mm, addr, addr + size))
 			return -EINVAL;
 	}
+	file->inode->pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	return do_mmap(mm, file, addr, size, prot, flags, 0);
 }
 
@@ -242,6 +247,7 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
 	const struct file *file = NULL;
+	unsigned long size = -1UL;      /* after the first part: what lies beyond was grown by mremap */
 	int result = -EINVAL;
 
 	if (addr & ~PAGE_MASK)
@@ -249,7 +255,11 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr)
 	for (vma = find_vma(mm, addr); vma; ) {
 		unsigned long end = vma->vm_end;
 
+		if (file && end - addr > size)
+			break;
 		if (is_attach_of(vma, addr, file)) {
+			if (!file && vma->vm_file->inode->pages)
+				size = vma->vm_file->inode->pages << PAGE_SHIFT;
 			file = vma->vm_file;    /* compared only, never followed */
 			int err = vma_replace(mm, vma->vm_start, end, NULL, NULL);
 			if (err == -ENOMEM)

@@ -149,7 +149,7 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 		err = vma_replace(mm, r->addr, r->addr + r->old_len, NULL, NULL);
 	(void)err;      /* as in the kernel: the move is done, the old range stays */
 	if (desc.flags & VM_LOCKED)
-		mm_populate(mm, r->new_addr, r->new_addr + r->new_len, true);
+		mm_populate(mm, r->new_addr + r->old_len, r->new_addr + r->new_len, true);
 	return r->new_addr;
 }
 

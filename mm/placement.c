@@ -185,6 +185,8 @@ static unsigned long thp_area(struct mm_struct *mm, unsigned long addr, unsigned
 static bool wants_thp_area(const struct mm_struct *mm, const struct file *file,
 			   unsigned long addr, unsigned long len, unsigned long flags)
 {
+	if (mm->machine->config.leave_out & LEAVE_OUT_THP_ALIGNMENT)
+		return false;
 	if (file && file->inode->kind == FILE_ZERO)
 		return (flags & MAP_TYPE) == MAP_PRIVATE || mm->machine->config.shmem_thp;
 	if (file)

@@ -65,7 +65,9 @@ static void draw_case(struct drawn *d, const char *text)
 	};
 	find_run(text, "*M", &start, &end);
 	d->middle = drawn_vma(start, end);
-	d->merge = (struct vma_merge){ &d->prev_side, &d->next_side, &d->range, NULL };
+	d->merge = (struct vma_merge){
+		.prev = &d->prev_side, .next = &d->next_side, .range = &d->range,
+	};
 }
 
 /* The places alone: everything else is alike. */
