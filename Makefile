@@ -37,12 +37,21 @@ OBJ     := $(SRC:%.c=$B/%.o) $(SRC_CXX:%.cc=$B/%.o)
 OBJ_T   := $(SRC_T:%.c=$B/%.o)
 PROGRAM := $(if $(filter release,$(VARIANT)),vmabench,$B/vmabench)
 
+SUBJECT := build/kernel-subject
+
 .PHONY: all
-all: $(PROGRAM)  ## build ./vmabench
+all: $(PROGRAM) $(SUBJECT)  ## build ./vmabench
 
 $(PROGRAM): $(OBJ)
 	@echo link $@
 	@$(CXX) $(OPT) -o $@ $^ $(LIBS)
+
+# What 'check --kernel' runs: nothing in its address space but itself.
+$(SUBJECT): harness/kernel_subject/subject.c harness/kernel_subject/subject.h | deps
+	@mkdir -p $(@D)
+	@echo $(CC) $<
+	@$(CC) -I. -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -ffreestanding -fno-stack-protector -fno-pie \
+		-no-pie -static -nostdlib -o $@ $<
 
 # The tests link everything but main().
 $B/run-tests: $(filter-out $B/harness/main.o,$(OBJ)) $(OBJ_T)
@@ -93,7 +102,7 @@ deps:  ## install the Debian packages that are missing (as root), or name them
 test: all  ## build and run the tests; SUITE=NAME only that one
 	@$(MAKE) VARIANT=test run-tests
 
-run-tests: $B/run-tests
+run-tests: $B/run-tests $(SUBJECT)
 	@tests/run.sh $B/run-tests $(SUITE)
 
 asan:  ## the tests with AddressSanitizer and UBSan

@@ -95,8 +95,9 @@ static bool all_consistent(const struct worlds *w, char *what, size_t size)
 	return true;
 }
 
-int check_differs(const struct index_list *indexes, const struct check_options *options,
-		  const struct check_events *events, char *what, size_t size)
+/* Do the indexes differ on these events?  *what says how. -1 when memory is out. */
+static int indexes_differ(const struct index_list *indexes, const struct check_options *options,
+			  const struct check_events *events, char *what, size_t size)
 {
 	struct worlds w;
 	int differs = 0;
@@ -127,7 +128,7 @@ struct run {
 	struct check_events events;     /* all so far: to be shrunk if need be */
 };
 
-static struct trace_event *new_event(struct check_events *events)
+struct trace_event *check_events_add(struct check_events *events)
 {
 	if (events->n == events->room) {
 		size_t room = events->room ? events->room * 2 : 4096;
@@ -144,7 +145,7 @@ static struct trace_event *new_event(struct check_events *events)
 /* One event more, done by the first world, which says what it returned. */
 static int lead(struct run *run)
 {
-	struct trace_event *event = new_event(&run->events);
+	struct trace_event *event = check_events_add(&run->events);
 
 	if (!event)
 		return -1;
@@ -217,37 +218,67 @@ static int go_on(struct run *run)
 
 /* ---- what is left of a difference ---- */
 
-static int save(const struct check_options *options, const struct check_events *events)
+/* A trace numbers its tasks by birth, without gaps: so do these events afterwards. */
+static int renumber_tasks(const struct check_events *events)
+{
+	uint32_t *number = calloc(TRACE_MAX_TASKS, sizeof(*number)), last = 1;
+
+	if (!number)
+		return -1;
+	number[1] = 1;
+	for (size_t i = 0; i < events->n; i++) {
+		struct trace_event *e = &events->event[i];
+
+		e->task = number[e->task];
+		if (e->kind == TRACE_FORK)
+			e->arg[0] = number[e->arg[0]] = ++last;
+	}
+	free(number);
+	return 0;
+}
+
+int check_save(const char *path, const struct trace_info *info, const struct check_events *events)
 {
 	struct trace_error error;
-	struct trace_info info;
-	struct trace_writer *writer = trace_create(options->save, &error);
+	struct trace_writer *writer;
 
-	check_info(&info);
+	if (renumber_tasks(events))
+		return -1;
+	writer = trace_create(path, &error);
 	for (size_t i = 0; writer && i < events->n; i++) {
 		if (trace_write(writer, &events->event[i], &error)) {
 			trace_abandon(writer);
 			writer = NULL;
 		}
 	}
-	if (writer && !trace_finish(writer, &info, &error))
+	if (writer && !trace_finish(writer, info, &error))
 		return 0;
 	trace_error_print(&error);
 	return -1;
+}
+
+static bool run_differs(const struct check_events *events, void *arg)
+{
+	const struct run *run = arg;
+	char what[sizeof(run->report->what)];
+
+	return indexes_differ(run->worlds.indexes, run->options, events, what, sizeof(what)) == 1;
 }
 
 static int tell_difference(struct run *run)
 {
 	struct check_report *report = run->report;
 	char what[sizeof(report->what)];
+	struct trace_info info;
 
 	report->event = run->events.n;
-	check_shrink(run->worlds.indexes, run->options, &run->events);
+	check_shrink(&run->events, run->options->shrink_seconds, run_differs, run);
 	report->shrunk = run->events.n;
-	if (check_differs(run->worlds.indexes, run->options, &run->events, what,
-			  sizeof(what)) == 1)
+	if (indexes_differ(run->worlds.indexes, run->options, &run->events, what,
+			   sizeof(what)) == 1)
 		memcpy(report->what, what, sizeof(what));
-	return save(run->options, &run->events);
+	check_info(&info);
+	return check_save(run->options->save, &info, &run->events);
 }
 
 static void finish(struct run *run)

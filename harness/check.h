@@ -23,6 +23,8 @@ struct check_options {
 	struct progress *progress;      /* may be NULL */
 	double shrink_seconds;          /* how long shrinking may take */
 	unsigned pagetable_levels;
+	unsigned leave_out;             /* enum leave_out: rules that the emulation forgets */
+	bool quiet;
 };
 
 void check_options_default(struct check_options *options);
@@ -36,7 +38,7 @@ struct check_report {
 	uint64_t hash;                          /* the state hash at the end */
 	bool different;
 	uint64_t event;                         /* of the difference, from 1 */
-	char what[256];                         /* the difference, in words */
+	char what[640];                         /* the difference, in words */
 	size_t shrunk;                          /* events that are left of it */
 };
 
@@ -46,6 +48,10 @@ struct check_report {
  */
 must_check int check_run(const struct index_list *indexes, const struct check_options *options,
 			 struct check_report *report);
+
+/* The same for one index beside the running kernel; see check_kernel.h. */
+must_check int check_kernel(const struct vma_index_ops *index, const struct check_options *options,
+			    struct check_report *report);
 
 /* ---- check_gen.c: the events ---- */
 
@@ -69,19 +75,26 @@ void check_gen_start(struct check_gen *gen, uint64_t seed, unsigned long vmas);
 void check_gen_next(struct check_gen *gen, const struct replay_world *world,
 		    struct trace_event *event);
 
-/* ---- check_shrink.c ---- */
+/* ---- check.c: events and what is left of them ---- */
 
 struct check_events {
 	struct trace_event *event;
 	size_t n, room;
 };
 
-/* Do the indexes differ on these events?  *what says how. -1 when memory is out. */
-int check_differs(const struct index_list *indexes, const struct check_options *options,
-		  const struct check_events *events, char *what, size_t size);
+/* One more, at the end; NULL when memory is out. */
+struct trace_event *check_events_add(struct check_events *events);
 
-/* Leaves few events on which the indexes still differ. */
-void check_shrink(const struct index_list *indexes, const struct check_options *options,
-		  struct check_events *events);
+/* Writes them as a trace, their tasks renumbered: 0, or -1 with a message. */
+must_check int check_save(const char *path, const struct trace_info *info,
+			  const struct check_events *events);
+
+/* ---- check_shrink.c ---- */
+
+/* Do these events still show the difference? */
+typedef bool (*check_differs_fn)(const struct check_events *events, void *arg);
+
+/* Leaves few events that still do, taking about so many seconds at most. */
+void check_shrink(struct check_events *events, double seconds, check_differs_fn differs, void *arg);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * Delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating
  * Failure-Inducing Input", 2002), on complements only: pieces of the events are
- * left out, larger pieces first, as long as the indexes still differ.
+ * left out, larger pieces first, as long as what is left still differs.
  */
 #include "harness/check.h"
 
@@ -55,17 +55,14 @@ static void without(const struct check_events *events, size_t from, size_t to,
 }
 
 /* Leaves out pieces of that size wherever it can; true if any went. */
-static bool pass(const struct index_list *indexes, const struct check_options *options,
-		 struct check_events *events, struct check_events *spare, size_t piece,
-		 double deadline)
+static bool pass(struct check_events *events, struct check_events *spare, size_t piece,
+		 double deadline, check_differs_fn differs, void *arg)
 {
 	bool went = false;
-	char what[256];
 
 	for (size_t from = 0; from < events->n && wall_seconds() < deadline; ) {
 		without(events, from, from + piece, spare);
-		if (spare->n < events->n &&
-		    check_differs(indexes, options, spare, what, sizeof(what)) == 1) {
+		if (spare->n < events->n && differs(spare, arg)) {
 			struct check_events swap = *events;
 
 			*events = *spare;
@@ -78,16 +75,15 @@ static bool pass(const struct index_list *indexes, const struct check_options *o
 	return went;
 }
 
-void check_shrink(const struct index_list *indexes, const struct check_options *options,
-		  struct check_events *events)
+void check_shrink(struct check_events *events, double seconds, check_differs_fn differs, void *arg)
 {
-	double deadline = wall_seconds() + options->shrink_seconds;
+	double deadline = wall_seconds() + seconds;
 	struct check_events spare = { .room = events->room };
 	size_t piece = events->n / 2;
 
 	spare.event = malloc(spare.room * sizeof(*spare.event));
 	while (spare.event && piece && wall_seconds() < deadline) {
-		bool went = pass(indexes, options, events, &spare, piece, deadline);
+		bool went = pass(events, &spare, piece, deadline, differs, arg);
 
 		if (!went || piece > 1)
 			piece = piece > 1 ? piece / 2 : 0;

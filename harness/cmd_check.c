@@ -11,19 +11,25 @@
 struct arguments {
 	struct index_list indexes;
 	struct check_options options;
-	bool quiet;
+	bool kernel, verify_given;
 };
 
-enum { OPT_OPS = 256, OPT_SEED, OPT_VMAS, OPT_VERIFY, OPT_SAVE, OPT_LEVELS };
+enum { OPT_OPS = 256, OPT_SEED, OPT_VMAS, OPT_VERIFY, OPT_SAVE, OPT_LEVELS,
+       OPT_KERNEL, OPT_LEAVE_OUT };
 
 static const struct argp_option options[] = {
 	{ "index", 'i', "A,B", 0, "indexes to compare (default: all but null)", 0 },
+	{ "kernel", OPT_KERNEL, 0, 0,
+	  "compare one index (default btree) with this kernel: everything is also done for real, by a "
+	  "child process", 0 },
 	{ "ops", OPT_OPS, "N", 0, "operations (default 1000000)", 0 },
 	{ "seed", OPT_SEED, "S", 0, "any number: the same seed, the same operations (default 1)", 0 },
 	{ "vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 250)", 0 },
-	{ "verify", OPT_VERIFY, "N", 0, "operations between full checks (default 20000)", 0 },
+	{ "verify", OPT_VERIFY, "N", 0, "operations between full checks (default 20000, 3000 with "
+	  "--kernel)", 0 },
 	{ "save", OPT_SAVE, "FILE", 0,
 	  "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0 },
+	{ "leave-out", OPT_LEAVE_OUT, "RULE", OPTION_HIDDEN, "a rule that the emulation forgets", 0 },
 	{ "levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0 },
 	{ "quiet", 'q', 0, 0, "the last line only", 0 },
 	{ 0 },
@@ -39,6 +45,24 @@ static uint64_t number(struct argp_state *state, const char *text)
 	return n;
 }
 
+/* The rules that can be left out, to see that it is noticed. */
+static unsigned rule(struct argp_state *state, const char *name)
+{
+	static const struct { const char *name; unsigned rule; } rules[] = {
+		{ "thp-alignment", LEAVE_OUT_THP_ALIGNMENT },
+		{ "account-merge", LEAVE_OUT_ACCOUNT_MERGE },
+		{ "map-stack", LEAVE_OUT_MAP_STACK },
+		{ "anon-vma", LEAVE_OUT_ANON_VMA },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		if (!strcmp(rules[i].name, name))
+			return rules[i].rule;
+	}
+	argp_error(state, "no rule '%s': thp-alignment, account-merge, map-stack, anon-vma", name);
+	return 0;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *args = state->input;
@@ -49,7 +73,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "%s", args->indexes.error);
 		return 0;
 	case 'q':
-		args->quiet = true;
+		args->options.quiet = true;
+		return 0;
+	case OPT_KERNEL:
+		args->kernel = true;
+		return 0;
+	case OPT_LEAVE_OUT:
+		args->options.leave_out |= rule(state, arg);
 		return 0;
 	case OPT_OPS:
 		args->options.ops = number(state, arg);
@@ -62,6 +92,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_VERIFY:
 		args->options.verify_every = number(state, arg);
+		args->verify_given = true;
 		if (!args->options.verify_every)
 			argp_error(state, "--verify must be at least 1");
 		return 0;
@@ -111,6 +142,17 @@ static void print_rates(const struct arguments *args, const struct check_report 
 	printf("  %-16s %9.0f operations a second\n", "together", (double)report->ops / total);
 }
 
+/* What was not said. */
+static void choose(struct arguments *args)
+{
+	if (args->kernel && !args->verify_given)
+		args->options.verify_every = 3000;
+	if (!args->indexes.n && args->kernel)
+		args->indexes.ops[args->indexes.n++] = vma_index_lookup("btree");
+	else if (!args->indexes.n)
+		index_list_all(&args->indexes);
+}
+
 int cmd_check(int argc, char **argv)
 {
 	struct arguments args = { 0 };
@@ -120,15 +162,19 @@ int cmd_check(int argc, char **argv)
 	check_options_default(&args.options);
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args))
 		return STATUS_BAD_INPUT;
-	if (!args.indexes.n)
-		index_list_all(&args.indexes);
-	progress_begin(&progress, !args.quiet);
+	choose(&args);
+	if (args.kernel && args.indexes.n != 1) {
+		fprintf(stderr, "vmabench check: --kernel takes one index\n");
+		return STATUS_BAD_INPUT;
+	}
+	progress_begin(&progress, !args.options.quiet);
 	args.options.progress = &progress;
-	int err = check_run(&args.indexes, &args.options, &report);
+	int err = args.kernel ? check_kernel(args.indexes.ops[0], &args.options, &report)
+			      : check_run(&args.indexes, &args.options, &report);
 	progress_clear(&progress);
 	if (err)
 		return STATUS_BAD_INPUT;
-	if (!args.quiet) {
+	if (!args.options.quiet) {
 		print_kinds(&report);
 		print_rates(&args, &report);
 	}

@@ -48,6 +48,7 @@ static void config_from(struct config *config, const struct trace_info *info,
 			    !strstr(info->shmem_thp, "never") && !strstr(info->shmem_thp, "deny");
 	config->find_cache = options->find_cache;
 	config->pagetable_levels = options->pagetable_levels;
+	config->leave_out = options->leave_out;
 	config->rlimit_stack = info->rlimit_stack;
 	config->rlimit_as = info->rlimit_as;
 	config->rlimit_data = info->rlimit_data;

@@ -49,6 +49,7 @@ typedef void (*replay_difference_fn)(const struct replay_difference *difference,
 struct replay_options {
 	bool find_cache;                /* the cache in front of find_vma */
 	unsigned pagetable_levels;      /* 4 or 5 */
+	unsigned leave_out;             /* enum leave_out of mm.h */
 	bool digest;                    /* compare layouts, digest each mm as it ends; off for timing */
 	bool compare;                   /* results with the recording's, and follow it */
 	replay_difference_fn on_difference;     /* may be NULL */

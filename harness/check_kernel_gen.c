@@ -1,0 +1,499 @@
+/*
+ * check_kernel_gen - random operations that the subject can do without harm to itself
+ *
+ * They crowd in a small window, near what is mapped there, so that VMAs meet;
+ * some go where the kernel puts them.  The subject's own ranges and the stack
+ * are left alone, files are never read beyond their ends, memory stays small.
+ */
+#include "harness/check_kernel.h"
+
+#include <fcntl.h>
+#include <linux/mempolicy.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+
+#include "mm/mman.h"
+
+#define WINDOW          0x10000000000UL
+#define WINDOW_PAGES    160
+#define LOWEST          0x10000UL
+#define STACKS          0x7ffffff00000UL        /* the subject's stack and its guard gap */
+#define MOST_VMAS       150
+#define MOST_PAGES      20000
+#define FILE_BYTES      (60UL << 20)    /* mappings of a file begin below */
+
+/* ---- where ---- */
+
+static bool is_own(const struct kernel_gen *gen, unsigned long start, unsigned long len)
+{
+	unsigned long end = PAGE_ALIGN(start + len);
+
+	if (start < LOWEST || end > STACKS || end < start)
+		return true;
+	for (unsigned i = 0; i < gen->nown; i++) {
+		if (start < gen->own[i].end && gen->own[i].start < end)
+			return true;
+	}
+	return false;
+}
+
+static struct vm_area_struct *random_vma(struct kernel_gen *gen, struct mm_struct *mm)
+{
+	struct vma_cursor cursor = { .index = mm->mm_mt };
+	struct vm_area_struct *vma = mm->mm_mt->ops->seek(&cursor, 0);
+
+	for (unsigned long k = rng_below(&gen->rng, mm->map_count); k && vma; k--)
+		vma = mm->mm_mt->ops->next(&cursor);
+	return vma && !is_own(gen, vma->vm_start, vma->vm_end - vma->vm_start) ? vma : NULL;
+}
+
+static unsigned long small_length(struct kernel_gen *gen)
+{
+	static const unsigned char most[] = { 1, 1, 1, 4, 4, 16, 16, 40 };
+
+	return rng_between(&gen->rng, 1, most[rng_below(&gen->rng, ARRAY_SIZE(most))]) * PAGE_SIZE;
+}
+
+/* A range that shares an edge with a VMA, or lies in one. */
+static void range_near(struct kernel_gen *gen, const struct vm_area_struct *vma,
+		       unsigned long *start, unsigned long *len)
+{
+	*start = vma->vm_start;
+	*len = small_length(gen);
+	switch (rng_below(&gen->rng, 6)) {
+	case 0:
+		*len = vma->vm_end - vma->vm_start;
+		break;
+	case 1:
+		break;
+	case 2:
+		*len = min(*len, vma->vm_end - vma->vm_start);
+		*start = vma->vm_end - *len;
+		break;
+	case 3:
+		*start += rng_below(&gen->rng, vma_pages(vma)) * PAGE_SIZE;
+		break;
+	case 4:
+		*start = vma->vm_end;
+		break;
+	default:
+		*start -= *len;
+	}
+}
+
+static void some_range(struct kernel_gen *gen, struct mm_struct *mm, unsigned long *start,
+		       unsigned long *len)
+{
+	do {
+		struct vm_area_struct *vma =
+			rng_below(&gen->rng, 10) < 7 ? random_vma(gen, mm) : NULL;
+
+		*start = WINDOW + rng_below(&gen->rng, WINDOW_PAGES) * PAGE_SIZE;
+		*len = small_length(gen);
+		if (vma)
+			range_near(gen, vma, start, len);
+		if (rng_one_in(&gen->rng, 200))
+			*start += rng_below(&gen->rng, PAGE_SIZE);
+		if (rng_one_in(&gen->rng, 300))
+			*len = 0;
+		if (rng_one_in(&gen->rng, 50))
+			*len += rng_below(&gen->rng, PAGE_SIZE);
+	} while (is_own(gen, *start, *len + PAGE_SIZE));
+}
+
+static unsigned long some_prot(struct kernel_gen *gen)
+{
+	static const unsigned char prot[] = { 3, 3, 3, 3, 3, 1, 1, 1, 0, 0, 0, 7, 5, 2 };
+
+	return prot[rng_below(&gen->rng, ARRAY_SIZE(prot))];
+}
+
+/* ---- mmap ---- */
+
+static void place_mmap(struct kernel_gen *gen, struct trace_event *e, unsigned long at)
+{
+	unsigned how = (unsigned)rng_below(&gen->rng, 10);
+
+	if (how < 7)
+		e->arg[0] = at;
+	if (how < 5)
+		e->arg[3] |= MAP_FIXED;
+	else if (how < 6)
+		e->arg[3] |= MAP_FIXED_NOREPLACE;
+	else if (how < 7)
+		return;
+	else if (rng_one_in(&gen->rng, 4))
+		e->arg[1] = rng_between(&gen->rng, 1, 3) << 21;
+	else if (rng_one_in(&gen->rng, 4))
+		e->arg[1] = rng_between(&gen->rng, 1, 4 << 20);
+}
+
+/* Goes on where vma's file ends, with its properties, so that the two may merge. */
+static void continue_file(struct kernel_gen *gen, const struct vm_area_struct *vma,
+			  struct trace_event *e)
+{
+	e->arg[5] = vma->vm_file->number;
+	e->arg[4] = (vma->vm_pgoff + vma_pages(vma)) << PAGE_SHIFT;
+	e->arg[0] = vma->vm_end;
+	e->arg[2] = vma->vm_flags & (PROT_READ | PROT_WRITE | PROT_EXEC);
+	e->arg[3] = (e->arg[3] & ~(uint64_t)MAP_TYPE) |
+		    (vma->vm_flags & VM_MAYSHARE ? MAP_SHARED : MAP_PRIVATE);
+	if (is_own(gen, e->arg[0], e->arg[1])) {
+		e->arg[0] = 0;
+		e->arg[3] &= ~(uint64_t)(MAP_FIXED | MAP_FIXED_NOREPLACE);
+	}
+}
+
+static void mmap_file(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	struct vm_area_struct *vma = random_vma(gen, mm);
+
+	e->arg[5] = 2 + rng_below(&gen->rng, KERNEL_FILES);
+	e->arg[4] = rng_one_in(&gen->rng, 3) ? rng_below(&gen->rng, 64) << PAGE_SHIFT
+					     : e->arg[0] & 0xfff000;
+	if (vma && vma->vm_file && vma->vm_file->number >= 2 &&
+	    vma->vm_file->number < 2 + KERNEL_FILES && rng_one_in(&gen->rng, 2))
+		continue_file(gen, vma, e);
+	if (e->arg[4] + e->arg[1] > FILE_BYTES)
+		e->arg[4] = 0;
+	/* a trace does not say what is mounted noexec: pipes are */
+	if (S_ISFIFO(gen->bed->file[e->arg[5] - 2].mode))
+		e->arg[2] &= ~(uint64_t)PROT_EXEC;
+}
+
+static void mmap_anonymous(struct kernel_gen *gen, struct trace_event *e)
+{
+	e->arg[3] |= MAP_ANONYMOUS;
+	if (rng_one_in(&gen->rng, 20))
+		e->arg[3] |= MAP_STACK;
+	if (rng_one_in(&gen->rng, 12))
+		e->arg[3] |= MAP_GROWSDOWN;
+	if (gen->bed->droppable && rng_one_in(&gen->rng, 30))
+		e->arg[3] = (e->arg[3] & ~(uint64_t)MAP_TYPE) | MAP_DROPPABLE;
+}
+
+static void gen_mmap(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	unsigned long at = e->arg[0];
+
+	e->kind = TRACE_MMAP;
+	e->arg[0] = 0;
+	e->arg[2] = some_prot(gen);
+	e->arg[3] = rng_one_in(&gen->rng, 5) ? MAP_SHARED : MAP_PRIVATE;
+	place_mmap(gen, e, at);
+	if (rng_one_in(&gen->rng, 3))
+		mmap_file(gen, mm, e);
+	else
+		mmap_anonymous(gen, e);
+	if (rng_one_in(&gen->rng, 12))
+		e->arg[3] |= MAP_NORESERVE;
+	if (e->arg[1] <= 64 * PAGE_SIZE) {
+		if (rng_one_in(&gen->rng, 20))
+			e->arg[3] |= MAP_POPULATE;
+		if (gen->bed->lock && rng_one_in(&gen->rng, 20))
+			e->arg[3] |= MAP_LOCKED;
+	}
+	if (rng_one_in(&gen->rng, 60))
+		e->arg[3] |= MAP_32BIT;
+	if (rng_one_in(&gen->rng, 60))
+		e->arg[3] |= MAP_ABOVE4G;
+}
+
+/* ---- other calls; arg[0], arg[1] are a range already ---- */
+
+static bool gen_mprotect(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	struct vm_area_struct *vma = find_vma(mm, e->arg[0]);
+
+	e->kind = TRACE_MPROTECT;
+	e->arg[2] = some_prot(gen);
+	e->arg[3] = (uint64_t)-1;
+	if (gen->bed->pkey && rng_one_in(&gen->rng, 6))
+		e->arg[3] = rng_one_in(&gen->rng, 2) ? (uint64_t)gen->bed->pkey : 0;
+	if (rng_one_in(&gen->rng, 80))
+		e->arg[2] |= PROT_GROWSUP;
+	if (rng_one_in(&gen->rng, 40)) {        /* reaches down to where vma starts */
+		e->arg[2] |= PROT_GROWSDOWN;
+		return !vma || !is_own(gen, vma->vm_start, vma->vm_end - vma->vm_start);
+	}
+	return true;
+}
+
+static bool gen_mremap(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	unsigned long len = e->arg[1], other_len;
+
+	e->kind = TRACE_MREMAP;
+	some_range(gen, mm, &e->arg[4], &other_len);
+	e->arg[2] = len;
+	switch (rng_below(&gen->rng, 5)) {
+	case 0:
+		break;
+	case 1:
+		e->arg[2] = small_length(gen);
+		break;
+	case 2:
+		e->arg[2] += small_length(gen);
+		break;
+	case 3:
+		e->arg[2] /= 2;
+		break;
+	default:
+		e->arg[2] = other_len;
+	}
+	e->arg[3] = rng_one_in(&gen->rng, 4) ? 0 : MREMAP_MAYMOVE;
+	if (rng_one_in(&gen->rng, 3))
+		e->arg[3] |= MREMAP_FIXED;
+	if (rng_one_in(&gen->rng, 8)) {
+		e->arg[3] |= MREMAP_DONTUNMAP;
+		if (rng_below(&gen->rng, 4))
+			e->arg[2] = len;
+	}
+	if (rng_one_in(&gen->rng, 10))
+		e->arg[2] = rng_between(&gen->rng, 1, 2) << 21;
+	if (rng_one_in(&gen->rng, 40))
+		e->arg[1] = 0;
+	return !is_own(gen, e->arg[4], e->arg[2]);
+}
+
+static int stays_in_files(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			  void *arg)
+{
+	(void)start, (void)end, (void)arg;
+	return vma->vm_file && (vma->vm_flags & VM_SHARED) ? 1 : 0;
+}
+
+static bool gen_madvise(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	e->kind = TRACE_MADVISE;
+	e->arg[2] = (uint64_t)gen->bed->advice[rng_below(&gen->rng, gen->bed->nadvice)];
+	/* what it removes from a file stays in the emulated one */
+	return e->arg[2] != MADV_REMOVE ||
+	       !vma_walk(mm, e->arg[0] & PAGE_MASK, PAGE_ALIGN(e->arg[0] + e->arg[1] + PAGE_SIZE),
+			 HOLE_IGNORED, stays_in_files, NULL);
+}
+
+static bool gen_mlock(struct kernel_gen *gen, struct trace_event *e)
+{
+	unsigned dice = (unsigned)rng_below(&gen->rng, 300);
+
+	if (!gen->bed->lock)
+		return false;
+	if (dice < 3) {
+		e->kind = TRACE_MLOCKALL;
+		e->arg[0] = rng_below(&gen->rng, 8) & ~(uint64_t)MCL_FUTURE;
+		e->arg[1] = 0;
+	} else if (dice < 6) {
+		e->kind = TRACE_MUNLOCKALL;
+		e->arg[0] = e->arg[1] = 0;
+	} else if (dice < 120) {
+		e->kind = TRACE_MUNLOCK;
+	} else {
+		e->kind = TRACE_MLOCK;
+		e->arg[2] = dice < 180;
+	}
+	return true;
+}
+
+static bool gen_fault(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	struct vm_area_struct *vma = random_vma(gen, mm);
+
+	e->kind = TRACE_FAULT;
+	e->arg[0] &= PAGE_MASK;
+	e->arg[1] = TRACE_FAULT_USER | (rng_one_in(&gen->rng, 3) ? 0 : TRACE_FAULT_WRITE);
+	if (vma && rng_below(&gen->rng, 3))
+		e->arg[0] = vma->vm_start + rng_below(&gen->rng, vma_pages(vma)) * PAGE_SIZE;
+	if (vma && (vma->vm_flags & VM_GROWSDOWN) && rng_one_in(&gen->rng, 3))
+		e->arg[0] = vma->vm_start - rng_between(&gen->rng, 1, 20) * PAGE_SIZE;
+	return !is_own(gen, e->arg[0], PAGE_SIZE);
+}
+
+static void gen_brk(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	e->kind = TRACE_BRK;
+	e->arg[0] = mm->brk + rng_below(&gen->rng, 40) * 2048 - 20 * 2048;
+	if (rng_one_in(&gen->rng, 20))
+		e->arg[0] = mm->start_brk + rng_below(&gen->rng, 60) * 1024;
+	if (mm->brk - mm->start_brk > 2 << 20)
+		e->arg[0] = mm->start_brk;
+	e->arg[1] = 0;
+}
+
+static void gen_shmat(struct kernel_gen *gen, struct trace_event *e)
+{
+	unsigned long at = e->arg[0] & PAGE_MASK, flags = 0;
+
+	if (rng_one_in(&gen->rng, 3))
+		flags |= SHM_RDONLY;
+	if (rng_one_in(&gen->rng, 3))
+		flags |= SHM_REMAP;
+	if (rng_one_in(&gen->rng, 3) || is_own(gen, at, KERNEL_SEGMENT_PAGES * PAGE_SIZE))
+		at = 0;
+	gen->pending = *e;
+	gen->pending.kind = TRACE_SHMAT;
+	gen->pending.arg[0] = gen->next_file;
+	gen->pending.arg[1] = at;
+	gen->pending.arg[2] = flags;
+	gen->pending.arg[3] = KERNEL_SEGMENT_PAGES * PAGE_SIZE;
+	gen->pending.arg[4] = (uint64_t)gen->bed->segment;
+	kernel_bed_file(gen->bed, KERNEL_FILE_SEGMENT, gen->next_file++, e);
+	if (flags & SHM_RDONLY)
+		e->arg[4] = O_RDONLY;
+}
+
+static bool gen_shm(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	if (rng_below(&gen->rng, 5) < 3) {
+		gen_shmat(gen, e);
+		return true;
+	}
+	for (unsigned i = 0; i < 30; i++) {
+		struct vm_area_struct *vma = random_vma(gen, mm);
+
+		if (!vma || !vma->vm_file || vma->vm_file->inode->kind != FILE_SYSV_SHM)
+			continue;
+		e->kind = TRACE_SHMDT;
+		e->arg[0] = vma->vm_start;
+		e->arg[1] = 0;
+		if (rng_below(&gen->rng, 4))
+			e->arg[0] -= vma->vm_pgoff << PAGE_SHIFT;
+		return true;
+	}
+	return false;
+}
+
+static void gen_limit(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	static const int resource[] = { RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK };
+	unsigned which = (unsigned)rng_below(&gen->rng, 3);
+	bool tight = rng_one_in(&gen->rng, 3);
+	unsigned long pages = which == 0 ? mm->total_vm : which == 1 ? mm->data_vm : 64;
+
+	e->kind = TRACE_SETRLIMIT;
+	e->arg[0] = (uint64_t)resource[which];
+	e->arg[1] = which == 2 ? 8UL << 20 : ~0UL;
+	e->arg[2] = ~0UL;
+	if (tight)
+		e->arg[1] = pages * PAGE_SIZE + rng_below(&gen->rng, 100000);
+}
+
+static bool gen_rare(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	switch (rng_below(&gen->rng, 10)) {
+	case 0:
+	case 1:
+		e->kind = TRACE_MBIND;
+		e->arg[2] = rng_one_in(&gen->rng, 2) ? MPOL_DEFAULT : MPOL_LOCAL;
+		return true;
+	case 2:
+		e->kind = TRACE_REMAP_FILE;
+		e->arg[3] = rng_below(&gen->rng, 20);
+		return true;
+	case 3:
+	case 4:
+	case 5:
+		return gen_shm(gen, mm, e);
+	case 6:         /* cannot be undone: not in the task that stays */
+		e->kind = TRACE_MSEAL;
+		return gen->bed->mseal && e->task != gen->task[0];
+	default:
+		gen_limit(gen, mm, e);
+		return true;
+	}
+}
+
+/* ---- all ---- */
+
+/* Something large goes, or many small ones: memory of both sides has an end. */
+static bool gen_less(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	struct vm_area_struct *vma = random_vma(gen, mm);
+	bool many = mm->map_count > MOST_VMAS, much = mm->total_vm > MOST_PAGES;
+
+	if (!vma || (!many && !much) || rng_one_in(&gen->rng, 2))
+		return false;
+	for (unsigned i = 0; much && i < 20; i++) {
+		struct vm_area_struct *other = random_vma(gen, mm);
+
+		if (other && vma_pages(other) > vma_pages(vma))
+			vma = other;
+	}
+	e->kind = TRACE_MUNMAP;
+	e->arg[0] = vma->vm_start;
+	e->arg[1] = max(vma->vm_end - vma->vm_start, 256 * PAGE_SIZE);
+	return !is_own(gen, e->arg[0], e->arg[1]);
+}
+
+static bool gen_call(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	unsigned dice = (unsigned)rng_below(&gen->rng, 1340);
+
+	if (gen_less(gen, mm, e))
+		return true;
+	some_range(gen, mm, &e->arg[0], &e->arg[1]);
+	if (dice < 300) {
+		gen_mmap(gen, mm, e);
+	} else if (dice < 400) {
+		e->kind = TRACE_MUNMAP;
+		if (rng_one_in(&gen->rng, 30)) {
+			e->arg[0] = WINDOW;
+			e->arg[1] = WINDOW_PAGES * PAGE_SIZE;
+		}
+	} else if (dice < 600) {
+		return gen_mprotect(gen, mm, e);
+	} else if (dice < 720) {
+		return gen_mremap(gen, mm, e);
+	} else if (dice < 840) {
+		return gen_madvise(gen, mm, e);
+	} else if (dice < 900) {
+		return gen_mlock(gen, e);
+	} else if (dice < 1210) {
+		return gen_fault(gen, mm, e);
+	} else if (dice < 1260) {
+		gen_brk(gen, mm, e);
+	} else {
+		return gen_rare(gen, mm, e);
+	}
+	return true;
+}
+
+static bool gen_task(struct kernel_gen *gen, uint32_t task, struct trace_event *e)
+{
+	unsigned slot = (unsigned)rng_between(&gen->rng, 1, KERNEL_TASKS - 1);
+
+	if (!gen->task[slot]) {
+		gen->task[slot] = gen->next_task++;
+		e->kind = TRACE_FORK;
+		e->arg[0] = gen->task[slot];
+		return true;
+	}
+	if (gen->task[slot] != task)
+		return false;
+	gen->task[slot] = 0;
+	e->kind = TRACE_EXIT;
+	return true;
+}
+
+uint32_t kernel_gen_task(struct kernel_gen *gen)
+{
+	uint32_t task = gen->task[rng_below(&gen->rng, KERNEL_TASKS)];
+
+	return task ? task : gen->task[0];
+}
+
+void kernel_gen_next(struct kernel_gen *gen, const struct replay_world *world, uint32_t task,
+		     struct trace_event *event)
+{
+	if (gen->pending.kind != TRACE_FILE) {
+		*event = gen->pending;
+		gen->pending.kind = TRACE_FILE;
+		return;
+	}
+	do {
+		*event = (struct trace_event){ .task = task, .name = "" };
+	} while (!(rng_one_in(&gen->rng, 150) && gen_task(gen, task, event)) &&
+		 !gen_call(gen, replay_mm(world, task), event));
+}
