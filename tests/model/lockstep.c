@@ -91,14 +91,14 @@ START_TEST(test_wrong_index_is_found_and_shrunk)
 	check_options_default(&options);
 	options.seed = test_seed();
 	options.ops = 200000;
-	options.shrink_seconds = 60;
+	options.shrink_seconds = 600;   /* it takes a second or two; a slow machine may take its time */
 	snprintf(path, sizeof(path), "/tmp/vmabench-lockstep-%d.vmt", getpid());
 	options.save = path;
 
 	ck_assert_int_eq(check_run(&indexes, &options, &report), 0);
 	ck_assert(report.different);
-	/* what the beginning takes, and a few calls */
-	ck_assert_uint_le(report.shrunk, CHECK_FILES + 5 + 30);
+	/* the beginning, and few of the calls: how few depends on the seed */
+	ck_assert_uint_le(report.shrunk, CHECK_FILES + 5 + 100);
 	check_shrunk_trace(path, &wrong);
 	unlink(path);
 }
