@@ -68,7 +68,9 @@ static void check_shrunk_trace(const char *path, const struct vma_index_ops *wro
 		ck_assert_int_eq(replay_event(b, &event), 0);
 	}
 	ck_assert_int_eq(more, 0);
-	ck_assert(replay_finish(a) != replay_finish(b));
+	/* the wrong one ends elsewhere, or holds what contradicts itself */
+	bool wrong_state = replay_verify(b, NULL) != NULL;
+	ck_assert(wrong_state || replay_finish(a) != replay_finish(b));
 	replay_destroy(a);
 	replay_destroy(b);
 	trace_close(reader);
