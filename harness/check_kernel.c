@@ -130,7 +130,8 @@ static bool order_fill(const struct kernel_bed *bed, const struct trace_event *e
 		order_mmap(e, order);
 		return true;
 	case TRACE_MPROTECT:
-		order_call(order, (int64_t)e->arg[3] < 0 ? SYS_mprotect : SYS_pkey_mprotect, e->arg, 4);
+		order_call(order, (int64_t)e->arg[3] < 0 ? SYS_mprotect : SYS_pkey_mprotect,
+			   e->arg, 4);
 		return true;
 	case TRACE_SHMAT:
 		order_call(order, SYS_shmat,
@@ -161,12 +162,15 @@ static bool order_fill(const struct kernel_bed *bed, const struct trace_event *e
 static void order_looks(const struct trace_event *e, int64_t result, struct subject_order *order)
 {
 	uint64_t start = e->arg[0], len = e->arg[1], other;
+	bool failed = IS_ERR_VALUE(result);
 
 	switch (e->kind) {
 	case TRACE_MMAP:
+		start = failed ? e->arg[0] : (uint64_t)result;
+		break;
 	case TRACE_SHMAT:
-		len = e->arg[e->kind == TRACE_MMAP ? 1 : 3];
-		start = IS_ERR_VALUE(result) ? e->arg[e->kind == TRACE_MMAP ? 0 : 1] : (uint64_t)result;
+		start = failed ? e->arg[1] : (uint64_t)result;
+		len = e->arg[3];
 		break;
 	case TRACE_FAULT:
 		len = PAGE_SIZE;
@@ -179,7 +183,7 @@ static void order_looks(const struct trace_event *e, int64_t result, struct subj
 		break;
 	}
 	other = start + len;
-	if (e->kind == TRACE_MREMAP && !IS_ERR_VALUE(result)) {
+	if (e->kind == TRACE_MREMAP && !failed) {
 		other = start;
 		start = (uint64_t)result;
 	}
@@ -445,7 +449,8 @@ static void layout_event(const struct kernel_bed *bed, const struct kernel_vma *
 static int prologue_layout(struct kernel_session *s, const struct kernel_vma *vmas, long n)
 {
 	struct trace_event layout = {
-		.kind = TRACE_LAYOUT, .task = 1, .name = "", .arg = { TRACE_AFTER_EXEC, (uint64_t)n },
+		.kind = TRACE_LAYOUT, .task = 1, .name = "",
+		.arg = { TRACE_AFTER_EXEC, (uint64_t)n },
 	};
 	int err = add_and_do(s, &layout);
 
@@ -498,10 +503,11 @@ static bool source_ended(const struct kernel_source *source)
 /* Fills the batch: of one task, up to an exit. */
 static int fill(struct kernel_session *s, struct kernel_source *source, struct kernel_batch *batch)
 {
-	unsigned most = source->gen ? (unsigned)rng_between(&source->gen->rng, 16, SUBJECT_ORDERS - 8)
-				    : SUBJECT_ORDERS;
+	unsigned most = SUBJECT_ORDERS;
 	bool exits = false;
 
+	if (source->gen)
+		most = (unsigned)rng_between(&source->gen->rng, 16, SUBJECT_ORDERS);
 	batch->n = 0;
 	if (source_ended(source))
 		return 0;

@@ -66,8 +66,8 @@ static int add_file(struct kernel_bed *bed, unsigned i, int fd, unsigned access,
 	if (fd < 0 || fstat(fd, &stat) || fstatfs(fd, &fs))
 		return bed_error(path);
 	*file = (struct kernel_file){
-		.fd = fd, .inode = ++bed->inodes, .magic = (uint64_t)fs.f_type, .mode = stat.st_mode,
-		.access = access, .ino = stat.st_ino, .path = path,
+		.fd = fd, .inode = ++bed->inodes, .magic = (uint64_t)fs.f_type,
+		.mode = stat.st_mode, .access = access, .ino = stat.st_ino, .path = path,
 	};
 	for (unsigned j = 0; j < i; j++) {
 		if (bed->file[j].ino != file->ino || bed->file[j].magic != file->magic)
@@ -93,8 +93,8 @@ static int open_files(struct kernel_bed *bed)
 	       add_file(bed, 4, reopen(shared, O_RDONLY), O_RDONLY, "a memfd") ||
 	       add_file(bed, 5, open("/dev/zero", O_RDWR | O_CLOEXEC), O_RDWR, "/dev/zero") ||
 	       add_file(bed, 6, ends[0], O_RDONLY, "a pipe") ||
-	       add_file(bed, KERNEL_FILE_SUBJECT, open(bed->subject, O_RDONLY | O_CLOEXEC), O_RDONLY,
-			bed->subject) ||
+	       add_file(bed, KERNEL_FILE_SUBJECT, open(bed->subject, O_RDONLY | O_CLOEXEC),
+			O_RDONLY, bed->subject) ||
 	       add_file(bed, KERNEL_FILE_BOARD, bed->board_fd, O_RDWR, "the board") ? -1 : 0;
 }
 

@@ -247,7 +247,8 @@ static void tell_vma(const struct kernel_vma *real, const struct vm_area_struct 
 		vm_flags_to_smaps(real->flags & ~NOT_COMPARED, a, sizeof(a));
 	if (vma)
 		vm_flags_to_smaps(vma->vm_flags & ~NOT_COMPARED, b, sizeof(b));
-	snprintf(what, size, "layout:\n  kernel %lx-%lx [%s] offset %lx\n  ours   %lx-%lx [%s] offset %lx",
+	snprintf(what, size, "layout:\n  kernel %lx-%lx [%s] offset %lx"
+		 "\n  ours   %lx-%lx [%s] offset %lx",
 		 real ? real->start : 0, real ? real->end : 0, a, real ? real->pgoff : 0,
 		 vma ? vma->vm_start : 0, vma ? vma->vm_end : 0, b,
 		 vma && is_mapped_file(vma) ? vma->vm_pgoff : 0);
@@ -309,7 +310,8 @@ static const char *page_differs(const struct kernel_compare *compare, uint64_t e
 	if (entry && !PTE_PFN(entry))
 		return !there && compare->no_thp ? "the zero page is missing" : NULL;
 	if (there && !file && compare->no_thp)
-		return entry ? "an anonymous page instead of a file's" : "an anonymous page too many";
+		return entry ? "an anonymous page instead of a file's"
+			     : "an anonymous page too many";
 	return NULL;
 }
 

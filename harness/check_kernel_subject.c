@@ -23,8 +23,8 @@
 static int set_limits(void)
 {
 	static const struct { int resource; rlim_t soft; } limits[] = {
-		{ RLIMIT_STACK, 8 << 20 }, { RLIMIT_AS, RLIM_INFINITY }, { RLIMIT_DATA, RLIM_INFINITY },
-		{ RLIMIT_CORE, 0 },
+		{ RLIMIT_STACK, 8 << 20 }, { RLIMIT_AS, RLIM_INFINITY },
+		{ RLIMIT_DATA, RLIM_INFINITY }, { RLIMIT_CORE, 0 },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
@@ -91,6 +91,15 @@ void kernel_subject_go(struct kernel_bed *bed, uint32_t task)
 	syscall(SYS_futex, &bed->board->turn, FUTEX_WAKE, 1000, NULL, NULL, 0);
 }
 
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	if (kill(pid, 0))
+		return true;
+	return !waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid == pid;
+}
+
 int kernel_subject_wait(struct kernel_bed *bed, pid_t pid)
 {
 	struct timespec second = { .tv_sec = 1 };
@@ -104,9 +113,7 @@ int kernel_subject_wait(struct kernel_bed *bed, pid_t pid)
 		    errno != ETIMEDOUT)
 			continue;
 		seconds++;
-		siginfo_t info = { 0 };
-		if (kill(pid, 0) || (!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
-				     info.si_pid == pid))
+		if (has_ended(pid))
 			break;
 	}
 	fprintf(stderr, "check --kernel: the subject (process %d) has died or hangs\n", pid);

@@ -20,8 +20,8 @@ enum { OPT_OPS = 256, OPT_SEED, OPT_VMAS, OPT_VERIFY, OPT_SAVE, OPT_LEVELS,
 static const struct argp_option options[] = {
 	{ "index", 'i', "A,B", 0, "indexes to compare (default: all but null)", 0 },
 	{ "kernel", OPT_KERNEL, 0, 0,
-	  "compare one index (default btree) with this kernel: everything is also done for real, by a "
-	  "child process", 0 },
+	  "compare one index (default btree) with this kernel: everything is also done for real, "
+	  "by a child process", 0 },
 	{ "ops", OPT_OPS, "N", 0, "operations (default 1000000)", 0 },
 	{ "seed", OPT_SEED, "S", 0, "any number: the same seed, the same operations (default 1)", 0 },
 	{ "vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 250)", 0 },
@@ -29,7 +29,7 @@ static const struct argp_option options[] = {
 	  "--kernel)", 0 },
 	{ "save", OPT_SAVE, "FILE", 0,
 	  "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0 },
-	{ "leave-out", OPT_LEAVE_OUT, "RULE", OPTION_HIDDEN, "a rule that the emulation forgets", 0 },
+	{ "leave-out", OPT_LEAVE_OUT, "RULE", OPTION_HIDDEN, "a rule that is to be forgotten", 0 },
 	{ "levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0 },
 	{ "quiet", 'q', 0, 0, "the last line only", 0 },
 	{ 0 },

@@ -81,7 +81,7 @@ static int map_page(struct mm_struct *mm, unsigned long addr, pfn_t pfn, uint64_
 	return err;
 }
 
-/* A fresh private page, a copy of from, written to, in place of the entry that is there (0: none). */
+/* A fresh page, a copy of from, written to, in place of the entry that is there (0: none). */
 static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t entry, pfn_t from,
 		       unsigned flags)
 {
@@ -91,7 +91,8 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 
 	if (anon_vma_prepare(vma))
 		return -ENOMEM;
-	pfn_t pfn = alloc_page(mm->machine->frames, pfn_to_page(mm->machine->frames, from)->content);
+	struct frames *frames = mm->machine->frames;
+	pfn_t pfn = alloc_page(frames, pfn_to_page(frames, from)->content);
 	if (!pfn)
 		return -ENOMEM;
 	if (entry) {

@@ -76,7 +76,9 @@ static bool anon_vmas_compatible(const struct vma_merge *merge)
 {
 	const struct vm_area_struct *a = merge->prev->vma, *b = merge->next->vma;
 
-	return (merge->leave_out & LEAVE_OUT_ANON_VMA) || !a->anon_vma || !b->anon_vma || a->anon_vma == b->anon_vma;
+	if (merge->leave_out & LEAVE_OUT_ANON_VMA)
+		return true;
+	return !a->anon_vma || !b->anon_vma || a->anon_vma == b->anon_vma;
 }
 
 /* C5: a VMA whose driver wants to hear of its end is not merged away. */

@@ -247,7 +247,7 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
 	const struct file *file = NULL;
-	unsigned long size = -1UL;      /* after the first part: what lies beyond was grown by mremap */
+	unsigned long size = -1UL;      /* what lies beyond, mremap has made */
 	int result = -EINVAL;
 
 	if (addr & ~PAGE_MASK)

@@ -31,7 +31,8 @@ struct subject_query {
 	uint64_t vma_name_addr, build_id_addr;
 };
 #define SUBJECT_PROCMAP_QUERY   0xc0686611UL    /* _IOWR('f', 17, struct subject_query) */
-#define SUBJECT_COVERING_OR_NEXT 0x10           /* query_flags; vma_flags: 1 r, 2 w, 4 x, 8 shared */
+/* query_flags; the answer in vma_flags: 1 read, 2 write, 4 execute, 8 shared */
+#define SUBJECT_COVERING_OR_NEXT 0x10
 
 struct subject_vma {
 	uint64_t start, end, flags, offset, inode;      /* all 0: there is none */
