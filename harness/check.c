@@ -142,6 +142,11 @@ struct trace_event *check_events_add(struct check_events *events)
 	return &events->event[events->n++];
 }
 
+static bool has_result(const struct trace_event *event)
+{
+	return strchr(trace_kind_fields(event->kind), 'r') && event->kind != TRACE_FORK;
+}
+
 /* One event more, done by the first world, which says what it returned. */
 static int lead(struct run *run)
 {
@@ -152,7 +157,7 @@ static int lead(struct run *run)
 	check_gen_next(&run->gen, run->worlds.world[0], event);
 	if (replay_event(run->worlds.world[0], event))
 		return -1;
-	if (strchr(trace_kind_fields(event->kind), 'r') && event->kind != TRACE_FORK) {
+	if (has_result(event)) {
 		event->result = replay_result(run->worlds.world[0]);
 		run->report->failed_calls += IS_ERR_VALUE(event->result);
 	}
@@ -265,6 +270,22 @@ static bool run_differs(const struct check_events *events, void *arg)
 	return indexes_differ(run->worlds.indexes, run->options, events, what, sizeof(what)) == 1;
 }
 
+/* What the first index returns on the events that are left: a replay follows recorded results. */
+static int record_results(const struct run *run, struct check_events *events)
+{
+	struct index_list first = { .ops = { run->worlds.indexes->ops[0] }, .n = 1 };
+	struct worlds w;
+	int err = worlds_create(&w, &first, run->options);
+
+	for (size_t e = 0; !err && e < events->n; e++) {
+		err = replay_event(w.world[0], &events->event[e]);
+		if (has_result(&events->event[e]))
+			events->event[e].result = replay_result(w.world[0]);
+	}
+	worlds_destroy(&w);
+	return err ? -1 : 0;
+}
+
 static int tell_difference(struct run *run)
 {
 	struct check_report *report = run->report;
@@ -277,6 +298,8 @@ static int tell_difference(struct run *run)
 	if (indexes_differ(run->worlds.indexes, run->options, &run->events, what,
 			   sizeof(what)) == 1)
 		memcpy(report->what, what, sizeof(what));
+	if (record_results(run, &run->events))
+		return -1;
 	check_info(&info);
 	return check_save(run->options->save, &info, &run->events);
 }
