@@ -11,7 +11,8 @@
  * about them).  System calls return what the kernel returns: an address or 0,
  * or -errno as a number above IS_ERR's border.  Where memory of the emulation
  * is out they return -ENOMEM and nothing has changed, but for calls that work
- * VMA by VMA (mprotect, madvise, mlock), which like the kernel's stop half way.
+ * VMA by VMA (mprotect, madvise, mlock), which like the kernel's stop half way,
+ * and mremap, whose move is not taken back if the old range cannot be unmapped.
  */
 #ifndef MM_MM_H
 #define MM_MM_H
