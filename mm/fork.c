@@ -155,11 +155,12 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm, const struct vm_area
 	return vma;
 }
 
-/* A child needs the entries of memory that a fault could not bring back. */
+/* A child needs the entries of memory that a fault could not bring back, guard pages among it. */
 static bool vma_needs_copy(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & VM_WIPEONFORK) &&
-	       (vma->anon_vma || (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)));
+	       (vma->anon_vma ||
+		(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_MAYBE_GUARD)));
 }
 
 static bool is_cow_mapping(vm_flags_t flags)
