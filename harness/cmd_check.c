@@ -14,25 +14,36 @@ struct arguments {
 	bool kernel, verify_given;
 };
 
-enum { OPT_OPS = 256, OPT_SEED, OPT_VMAS, OPT_VERIFY, OPT_SAVE, OPT_LEVELS,
-       OPT_KERNEL, OPT_LEAVE_OUT };
+enum {
+	OPT_OPS = 256,
+	OPT_SEED,
+	OPT_VMAS,
+	OPT_VERIFY,
+	OPT_SAVE,
+	OPT_LEVELS,
+	OPT_KERNEL,
+	OPT_LEAVE_OUT
+};
 
 static const struct argp_option options[] = {
-	{ "index", 'i', "A,B", 0, "indexes to compare (default: all but null)", 0 },
-	{ "kernel", OPT_KERNEL, 0, 0,
-	  "compare one index (default btree) with this kernel: everything is also done for real, "
-	  "by a child process", 0 },
-	{ "ops", OPT_OPS, "N", 0, "operations (default 1000000)", 0 },
-	{ "seed", OPT_SEED, "S", 0, "any number: the same seed, the same operations (default 1)", 0 },
-	{ "vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 250)", 0 },
-	{ "verify", OPT_VERIFY, "N", 0, "operations between full checks (default 20000, 3000 with "
-	  "--kernel)", 0 },
-	{ "save", OPT_SAVE, "FILE", 0,
-	  "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0 },
-	{ "leave-out", OPT_LEAVE_OUT, "RULE", OPTION_HIDDEN, "a rule that is to be forgotten", 0 },
-	{ "levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0 },
-	{ "quiet", 'q', 0, 0, "the last line only", 0 },
-	{ 0 },
+	{"index", 'i', "A,B", 0, "indexes to compare (default: all but null)", 0},
+	{"kernel", OPT_KERNEL, 0, 0,
+	 "compare one index (default btree) with this kernel: everything is also done for real, "
+	 "by a child process",
+	 0},
+	{"ops", OPT_OPS, "N", 0, "operations (default 1000000)", 0},
+	{"seed", OPT_SEED, "S", 0, "any number: the same seed, the same operations (default 1)", 0},
+	{"vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 250)", 0},
+	{"verify", OPT_VERIFY, "N", 0,
+	 "operations between full checks (default 20000, 3000 with "
+	 "--kernel)",
+	 0},
+	{"save", OPT_SAVE, "FILE", 0,
+	 "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0},
+	{"leave-out", OPT_LEAVE_OUT, "RULE", OPTION_HIDDEN, "a rule that is to be forgotten", 0},
+	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
+	{"quiet", 'q', 0, 0, "the last line only", 0},
+	{0},
 };
 
 static uint64_t number(struct argp_state *state, const char *text)
@@ -48,11 +59,14 @@ static uint64_t number(struct argp_state *state, const char *text)
 /* The rules that can be left out, to see that it is noticed. */
 static unsigned rule(struct argp_state *state, const char *name)
 {
-	static const struct { const char *name; unsigned rule; } rules[] = {
-		{ "thp-alignment", LEAVE_OUT_THP_ALIGNMENT },
-		{ "account-merge", LEAVE_OUT_ACCOUNT_MERGE },
-		{ "map-stack", LEAVE_OUT_MAP_STACK },
-		{ "anon-vma", LEAVE_OUT_ANON_VMA },
+	static const struct {
+		const char *name;
+		unsigned rule;
+	} rules[] = {
+		{"thp-alignment", LEAVE_OUT_THP_ALIGNMENT},
+		{"account-merge", LEAVE_OUT_ACCOUNT_MERGE},
+		{"map-stack", LEAVE_OUT_MAP_STACK},
+		{"anon-vma", LEAVE_OUT_ANON_VMA},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
@@ -126,7 +140,8 @@ static void print_kinds(const struct check_report *report)
 			printf(" %s %" PRIu64, trace_kind_name(kind), report->by_kind[kind]);
 	}
 	printf("\n  %" PRIu64 " calls failed, as they should; at most %" PRIu64
-	       " VMAs in one address space\n", report->failed_calls, report->peak_vmas);
+	       " VMAs in one address space\n",
+	       report->failed_calls, report->peak_vmas);
 }
 
 static void print_rates(const struct arguments *args, const struct check_report *report)
@@ -155,7 +170,7 @@ static void choose(struct arguments *args)
 
 int cmd_check(int argc, char **argv)
 {
-	struct arguments args = { 0 };
+	struct arguments args = {0};
 	struct check_report report;
 	struct progress progress;
 
@@ -180,7 +195,8 @@ int cmd_check(int argc, char **argv)
 	}
 	if (report.different)
 		printf("check seed=%" PRIu64 " difference at event %" PRIu64 ": %s; shrunk to %zu "
-		       "events in %s\n", args.options.seed, report.event, report.what, report.shrunk,
+		       "events in %s\n",
+		       args.options.seed, report.event, report.what, report.shrunk,
 		       args.options.save);
 	else
 		printf("check seed=%" PRIu64 " ops=%" PRIu64 " differences=0 hash=%016" PRIx64 "\n",

@@ -22,7 +22,7 @@ struct arguments {
 	struct replay_options options;
 	bool json, markdown, strict, stop, quiet;
 	uint64_t verify_every;
-	uint64_t show;                  /* differences to print for each trace */
+	uint64_t show; /* differences to print for each trace */
 	uint64_t shown;
 	char **files;
 	int nfiles;
@@ -69,11 +69,11 @@ static int session_open(struct session *s, struct arguments *args)
 	for (s->n = 0; s->n < args->indexes.n; s->n++) {
 		struct replay_options options = args->options;
 
-		if (s->n == 0)          /* one of them tells; they all agree or the replay fails */
+		if (s->n == 0) /* one of them tells; they all agree or the replay fails */
 			options.on_difference = show_difference;
 		options.arg = args;
-		s->world[s->n] = replay_create(args->indexes.ops[s->n], trace_info(s->reader),
-					       &options);
+		s->world[s->n] =
+			replay_create(args->indexes.ops[s->n], trace_info(s->reader), &options);
 		if (!s->world[s->n]) {
 			fprintf(stderr, "%s: out of memory\n", s->path);
 			return STATUS_BAD_INPUT;
@@ -164,8 +164,8 @@ static int session_finish(struct session *s, const struct arguments *args)
 		if (s->hash[i] == s->hash[0])
 			continue;
 		fprintf(stderr, "%s: state hash of %s %016" PRIx64 ", of %s %016" PRIx64 "\n",
-			s->path, args->indexes.ops[0]->name, s->hash[0],
-			args->indexes.ops[i]->name, s->hash[i]);
+			s->path, args->indexes.ops[0]->name, s->hash[0], args->indexes.ops[i]->name,
+			s->hash[i]);
 		status = STATUS_DIFFERENCE;
 	}
 	return status;
@@ -182,10 +182,10 @@ static void print_faults(const struct machine *m)
 {
 	const struct fault_counters *f = &m->faults;
 
-	printf("  faults: anonymous %" PRIu64 " zero, %" PRIu64 " write; file %" PRIu64 " read, %"
-	       PRIu64 " shared write, %" PRIu64 " copied; after fork %" PRIu64 " copied, %" PRIu64
-	       " reused; zero page replaced %" PRIu64 "; spurious %" PRIu64 "; refused %" PRIu64
-	       "; stack grown %" PRIu64 "\n",
+	printf("  faults: anonymous %" PRIu64 " zero, %" PRIu64 " write; file %" PRIu64
+	       " read, %" PRIu64 " shared write, %" PRIu64 " copied; after fork %" PRIu64
+	       " copied, %" PRIu64 " reused; zero page replaced %" PRIu64 "; spurious %" PRIu64
+	       "; refused %" PRIu64 "; stack grown %" PRIu64 "\n",
 	       f->anon_zero, f->anon_write, f->file_read, f->file_shared_write, f->file_cow,
 	       f->cow_copy, f->cow_reuse, f->cow_zero, f->spurious, f->segv + f->sigbus,
 	       f->stack_growth);
@@ -207,8 +207,10 @@ static void print_fault_source(const struct trace_info *info, const struct repla
 	printf("  faults by %s: %" PRIu64 " guessed to be reads or writes, %" PRIu64
 	       " inferred from pages found written; how far stacks grew is not compared%s\n",
 	       *info->fault_source ? info->fault_source : "nothing", c->faults_guessed,
-	       c->faults_inferred, strstr(info->fault_source, "pagemap") ? "" :
-	       ", and merges that depend on what was written may differ");
+	       c->faults_inferred,
+	       strstr(info->fault_source, "pagemap")
+		       ? ""
+		       : ", and merges that depend on what was written may differ");
 }
 
 static void print_counts(const struct session *s, const struct replay_counts *c)
@@ -220,12 +222,15 @@ static void print_counts(const struct session *s, const struct replay_counts *c)
 	       c->peak_vmas);
 	print_fault_source(trace_info(s->reader), c);
 	if (c->random_placements)
-		printf("  MAP_32BIT under ASLR: %" PRIu64 " random placements followed, not compared\n",
+		printf("  MAP_32BIT under ASLR: %" PRIu64
+		       " random placements followed, not compared\n",
 		       c->random_placements);
 	if (c->not_modelled)
-		printf("  not modelled: %" PRIu64 " calls whose effect is left out\n", c->not_modelled);
+		printf("  not modelled: %" PRIu64 " calls whose effect is left out\n",
+		       c->not_modelled);
 	if (c->faults_without_mm)
-		printf("  faults of tasks that had left their mm: %" PRIu64 "\n", c->faults_without_mm);
+		printf("  faults of tasks that had left their mm: %" PRIu64 "\n",
+		       c->faults_without_mm);
 	if (c->bad_events)
 		printf("  events that contradict the trace: %" PRIu64 "\n", c->bad_events);
 }
@@ -262,16 +267,15 @@ static void print_json(const struct session *s, const struct arguments *args, in
 		json_array_append_new(indexes, json_pack("{s:s, s:s}", "index",
 							 args->indexes.ops[i]->name, "hash", hash));
 	}
-	root = json_pack("{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}",
-			 "file", s->path, "agree", status == STATUS_OK, "indexes", indexes,
-			 "events", (json_int_t)c->events, "syscalls", (json_int_t)c->syscalls,
-			 "faults", (json_int_t)c->faults, "tasks", (json_int_t)c->tasks,
-			 "mms", (json_int_t)c->mms, "peak_vmas", (json_int_t)c->peak_vmas,
-			 "results", json_tally(&c->results), "placements", json_tally(&c->placements),
-			 "layouts", json_tally(&c->layouts),
-			 "random_placements", (json_int_t)c->random_placements,
-			 "not_modelled", (json_int_t)c->not_modelled,
-			 "bad_events", (json_int_t)c->bad_events);
+	root = json_pack(
+		"{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}",
+		"file", s->path, "agree", status == STATUS_OK, "indexes", indexes, "events",
+		(json_int_t)c->events, "syscalls", (json_int_t)c->syscalls, "faults",
+		(json_int_t)c->faults, "tasks", (json_int_t)c->tasks, "mms", (json_int_t)c->mms,
+		"peak_vmas", (json_int_t)c->peak_vmas, "results", json_tally(&c->results),
+		"placements", json_tally(&c->placements), "layouts", json_tally(&c->layouts),
+		"random_placements", (json_int_t)c->random_placements, "not_modelled",
+		(json_int_t)c->not_modelled, "bad_events", (json_int_t)c->bad_events);
 	json_dumpf(root, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(root);
@@ -295,12 +299,14 @@ static void print_row(const struct session *s, const struct replay_counts *c)
 	int len;
 	const char *name = base_name(s->path, &len);
 
-	printf("| %.*s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
-	       " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 "/%" PRIu64 " | %" PRIu64 "/%" PRIu64 " | %s |\n",
+	printf("| %.*s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
+	       " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 "/%" PRIu64 " | %" PRIu64
+	       "/%" PRIu64 " | %s |\n",
 	       len, name, c->peak_vmas, c->syscalls, c->faults, f->anon_zero + f->anon_write,
-	       f->file_read + f->file_shared_write, f->file_cow + f->cow_copy + f->cow_zero +
-	       f->cow_reuse, c->tasks, c->mms, c->results.equal, c->results.compared,
-	       c->layouts.equal, c->layouts.compared, *info->versions ? info->versions : "its own");
+	       f->file_read + f->file_shared_write,
+	       f->file_cow + f->cow_copy + f->cow_zero + f->cow_reuse, c->tasks, c->mms,
+	       c->results.equal, c->results.compared, c->layouts.equal, c->layouts.compared,
+	       *info->versions ? info->versions : "its own");
 }
 
 static const char row_head[] =
@@ -310,7 +316,7 @@ static const char row_head[] =
 
 static int replay_file_of(struct arguments *args, const char *path)
 {
-	struct session s = { .path = path };
+	struct session s = {.path = path};
 
 	args->shown = 0;
 	int status = session_open(&s, args);
@@ -344,20 +350,31 @@ static int replay_file_of(struct arguments *args, const char *path)
 
 /* ---- command line ---- */
 
-enum { OPT_NO_CACHE = 256, OPT_LEVELS, OPT_JSON, OPT_MARKDOWN, OPT_STRICT, OPT_STOP, OPT_SHOW, OPT_VERIFY };
+enum {
+	OPT_NO_CACHE = 256,
+	OPT_LEVELS,
+	OPT_JSON,
+	OPT_MARKDOWN,
+	OPT_STRICT,
+	OPT_STOP,
+	OPT_SHOW,
+	OPT_VERIFY
+};
 
 static const struct argp_option options[] = {
-	{ "index", 'i', "A,B", 0, "indexes to replay over, in lockstep (default: all but null)", 0 },
-	{ "json", OPT_JSON, 0, 0, "one JSON object a trace, on a line of its own", 0 },
-	{ "markdown", OPT_MARKDOWN, 0, 0, "a table, a row for each trace", 0 },
-	{ "quiet", 'q', 0, 0, "the last line only", 0 },
-	{ "strict", OPT_STRICT, 0, 0, "differences from the recording make the exit status 1", 0 },
-	{ "stop", OPT_STOP, 0, 0, "stop at the first difference from the recording, with status 1", 0 },
-	{ "show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0 },
-	{ "verify", OPT_VERIFY, "N", 0, "check every address space and index after each N events", 0 },
-	{ "no-find-cache", OPT_NO_CACHE, 0, 0, "find_vma always asks the index", 0 },
-	{ "levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0 },
-	{ 0 },
+	{"index", 'i', "A,B", 0, "indexes to replay over, in lockstep (default: all but null)", 0},
+	{"json", OPT_JSON, 0, 0, "one JSON object a trace, on a line of its own", 0},
+	{"markdown", OPT_MARKDOWN, 0, 0, "a table, a row for each trace", 0},
+	{"quiet", 'q', 0, 0, "the last line only", 0},
+	{"strict", OPT_STRICT, 0, 0, "differences from the recording make the exit status 1", 0},
+	{"stop", OPT_STOP, 0, 0, "stop at the first difference from the recording, with status 1",
+	 0},
+	{"show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0},
+	{"verify", OPT_VERIFY, "N", 0, "check every address space and index after each N events",
+	 0},
+	{"no-find-cache", OPT_NO_CACHE, 0, 0, "find_vma always asks the index", 0},
+	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
+	{0},
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -422,7 +439,7 @@ static const struct argp argp = {
 
 int cmd_replay(int argc, char **argv)
 {
-	struct arguments args = { .show = 10 };
+	struct arguments args = {.show = 10};
 	int status = STATUS_OK;
 
 	replay_options_default(&args.options);

@@ -10,7 +10,8 @@ static int add(struct index_list *list, const char *name)
 	const struct vma_index_ops *ops = vma_index_lookup(name);
 
 	if (!ops) {
-		snprintf(list->error, sizeof(list->error), "no index '%s' (see vmabench list)", name);
+		snprintf(list->error, sizeof(list->error), "no index '%s' (see vmabench list)",
+			 name);
 		return -1;
 	}
 	if (list->n == INDEX_LIST_MAX) {
