@@ -28,7 +28,7 @@ struct replay_counts {
 	struct replay_tally placements; /* of those: where mmap, mremap, shmat chose the place */
 	struct replay_tally layouts;    /* of an mm when its last task leaves it */
 	uint64_t random_placements;     /* MAP_32BIT under ASLR: random by design, not compared */
-	uint64_t not_modelled;          /* calls that mm has no rule for; their effect is left out */
+	uint64_t not_modelled;          /* calls without a rule in mm: no effect here */
 	uint64_t faults_guessed;        /* of them: read or write, that was not recorded */
 	uint64_t faults_inferred;       /* beside them: no faults, but pages found written */
 	uint64_t faults_without_mm;     /* of tasks that have left theirs */
@@ -50,7 +50,7 @@ struct replay_options {
 	bool find_cache;                /* the cache in front of find_vma */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	unsigned leave_out;             /* enum leave_out of mm.h */
-	bool digest;                    /* compare layouts, digest each mm as it ends; off for timing */
+	bool digest;                    /* compare layouts, digest each mm as it ends */
 	bool compare;                   /* results with the recording's, and follow it */
 	replay_difference_fn on_difference;     /* may be NULL */
 	void *arg;
