@@ -286,6 +286,38 @@ START_TEST(rule_B3_shared_but_not_writable)
 }
 END_TEST
 
+/* /dev/zero open for reading is no shared memory: it stays what it is, without a file of its own. */
+START_TEST(rule_B3_dev_zero)
+{
+	struct file *reads, *writes;
+	struct vm_area_struct *vma;
+
+	setup(_i, NULL);
+	reads = open_kind(FILE_ZERO, true, false);
+	writes = open_kind(FILE_ZERO, true, true);
+	vma = vma_lookup(mm, do_mmap(mm, reads, 0, P, PROT_READ, MAP_SHARED, 0));
+	ck_assert(vma->vm_file == reads && vma_is_anonymous(vma));
+	vma = vma_lookup(mm, do_mmap(mm, writes, 0, P, PROT_READ, MAP_SHARED, 0));
+	ck_assert(vma->vm_file != writes && !vma_is_anonymous(vma));
+	fput(reads);
+	fput(writes);
+	teardown();
+}
+END_TEST
+
+/* MAP_SHARED_VALIDATE takes only flags it knows, MAP_SHARED any. */
+START_TEST(shared_validate)
+{
+	setup(_i, NULL);
+	ck_assert_int_eq((long)do_mmap(mm, world.file, 0, P, RW, MAP_SHARED_VALIDATE | 0x400, 0),
+			 -EOPNOTSUPP);
+	ck_assert(!IS_ERR_VALUE(do_mmap(mm, world.file, 0, P, RW, MAP_SHARED | 0x400, 0)));
+	ck_assert(!IS_ERR_VALUE(do_mmap(mm, world.file, 0, P, RW,
+					MAP_SHARED_VALIDATE | MAP_POPULATE, 0)));
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_B4_flags_asked_for)
 {
 	const vm_flags_t droppable = VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
@@ -365,6 +397,8 @@ TEST_SUITE(rules_place)
 	tcase_add_loop_test(tcase, rule_B1_stacks_have_no_huge_pages, 0, types);
 	tcase_add_loop_test(tcase, rule_B2_account, 0, types);
 	tcase_add_loop_test(tcase, rule_B3_shared_but_not_writable, 0, types);
+	tcase_add_loop_test(tcase, rule_B3_dev_zero, 0, types);
+	tcase_add_loop_test(tcase, shared_validate, 0, types);
 	tcase_add_loop_test(tcase, rule_B4_flags_asked_for, 0, types);
 	tcase_add_loop_test(tcase, rule_B6_default_flags, 0, types);
 	tcase_add_loop_test(tcase, rule_B7_offsets_of_anonymous_memory, 0, types);
