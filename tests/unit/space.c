@@ -200,6 +200,82 @@ START_TEST(faults_are_counted)
 }
 END_TEST
 
+/* A prefault copies a private file page, but nobody has written to the copy. */
+START_TEST(prefault_copies)
+{
+	uint64_t read;
+
+	setup(_i);
+	world_map_file(mm, world.file, 0, 2, RW, 0);
+	world_map_file(mm, world.again, 4, 2, PROT_READ, 0);
+	world_read(mm, page_at(4));
+	read = world_content(mm, page_at(4));
+	ck_assert_int_eq(do_mlock(mm, page_at(0), 2 * P, false), 0);
+	ck_assert_uint_eq(world_content(mm, page_at(0)), read);
+	ck_assert_ptr_nonnull(world_vma(mm, 0)->anon_vma);
+	world_write(mm, page_at(0));
+	ck_assert_int_eq(do_munlockall(mm), 0);
+	teardown();
+}
+END_TEST
+
+/* Shared memory without a name is as long as it was made, however long its mapping is now. */
+START_TEST(shared_memory_ends)
+{
+	unsigned long addr;
+
+	setup(_i);
+	addr = do_mmap(mm, NULL, 0, 2 * P, RW, MAP_SHARED | MAP_ANONYMOUS, 0);
+	addr = do_mremap(mm, addr, 2 * P, 4 * P, MREMAP_MAYMOVE, 0);
+	ck_assert(!IS_ERR_VALUE(addr));
+	world_write(mm, addr + P);
+	ck_assert_int_eq(handle_mm_fault(mm, addr + 2 * P, FAULT_FLAG_WRITE), -ENXIO);
+	ck_assert_int_eq(handle_mm_fault(mm, addr + 3 * P, 0), -ENXIO);
+	ck_assert_uint_eq(world.machine->faults.sigbus, 2);
+	teardown();
+}
+END_TEST
+
+/* mremap fills in what a locked mapping has gained, not what it had. */
+START_TEST(locked_growth_is_filled)
+{
+	unsigned long addr;
+
+	setup(_i);
+	world_map(mm, 0, 4, RW);
+	world_map(mm, 4, 1, PROT_READ);         /* in the way: it has to move */
+	ck_assert_int_eq(do_mlock(mm, page_at(0), 4 * P, false), 0);
+	ck_assert_int_eq(do_madvise(mm, page_at(1), 2 * P, MADV_DONTNEED_LOCKED), 0);
+	addr = do_mremap(mm, page_at(0), 4 * P, 6 * P, MREMAP_MAYMOVE, 0);
+	ck_assert(!IS_ERR_VALUE(addr) && addr != page_at(0));
+	ck_assert_uint_eq(pt_populated(&mm->pgd, addr, addr + 4 * P), 2);
+	ck_assert_uint_eq(pt_populated(&mm->pgd, addr + 4 * P, addr + 6 * P), 2);
+	ck_assert_int_eq(do_munlockall(mm), 0);
+	teardown();
+}
+END_TEST
+
+/* fork copies the entries of a VMA that may hold guard pages, even if it has no anon_vma. */
+START_TEST(fork_copies_beside_guards)
+{
+	struct mm_struct *child;
+
+	setup(_i);
+	world_map_file(mm, world.file, 0, 4, PROT_READ, 0);
+	world_map_file(mm, world.again, 8, 4, PROT_READ, 0);
+	world_read(mm, page_at(0));
+	world_read(mm, page_at(8));
+	ck_assert_int_eq(do_madvise(mm, page_at(2), P, MADV_GUARD_INSTALL), 0);
+	ck_assert_ptr_null(world_vma(mm, 0)->anon_vma);
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	ck_assert_uint_eq(pt_populated(&child->pgd, page_at(0), page_at(4)), 1);
+	ck_assert_uint_eq(pt_populated(&child->pgd, page_at(8), page_at(12)), 0);
+	mmput(child);
+	teardown();
+}
+END_TEST
+
 START_TEST(protection_none_and_back)
 {
 	uint64_t content;
@@ -355,6 +431,10 @@ TEST_SUITE(space)
 	tcase_add_loop_test(faults, contents_after_fork, 0, types);
 	tcase_add_loop_test(faults, contents_of_files, 0, types);
 	tcase_add_loop_test(faults, faults_are_counted, 0, types);
+	tcase_add_loop_test(faults, prefault_copies, 0, types);
+	tcase_add_loop_test(faults, shared_memory_ends, 0, types);
+	tcase_add_loop_test(faults, locked_growth_is_filled, 0, types);
+	tcase_add_loop_test(faults, fork_copies_beside_guards, 0, types);
 	tcase_add_loop_test(faults, protection_none_and_back, 0, types);
 	suite_add_tcase(suite, faults);
 	tcase_add_loop_test(state, maps, 0, types);
