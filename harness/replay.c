@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 
 #include "base/hash.h"
@@ -204,8 +205,11 @@ struct replay_task *replay_task_born(struct replay_world *world, uint64_t number
 		return NULL;
 
 	struct replay_task *task = &world->tasks[number];
-	if (!task->alive)
+	if (!task->alive) {
 		world->counts.tasks++;
+		task->personality = (world->info.legacy_layout ? ADDR_COMPAT_LAYOUT : 0) |
+				    (world->info.aslr ? 0 : ADDR_NO_RANDOMIZE);
+	}
 	task->alive = true;
 	return task;
 }
@@ -228,6 +232,7 @@ static int do_fork(struct replay_world *world, const struct trace_event *event)
 	}
 	if (parent->tsk.mm && !(event->arg[1] & CLONE_VM))
 		world->counts.mms++;
+	child->personality = parent->personality;
 	return copy_mm(event->arg[1], &child->tsk, &parent->tsk);
 }
 

@@ -31,7 +31,8 @@ static void call_mmap(struct replay_world *world, struct mm_struct *mm,
 	struct file *file = flags & MAP_ANONYMOUS ? NULL : replay_file(world, e->arg[5]);
 
 	out->placed = !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE));
-	out->random = out->placed && (flags & MAP_32BIT) && world->info.aslr;
+	out->random = out->placed && (flags & MAP_32BIT) &&
+		      !(world->tasks[e->task].personality & ADDR_NO_RANDOMIZE);
 	out->len = PAGE_ALIGN(e->arg[1]);
 	if (offset & ~PAGE_MASK)
 		out->result = -EINVAL;
@@ -101,13 +102,16 @@ static void call_setrlimit(struct mm_struct *mm, const struct trace_event *e, st
 	}
 }
 
-static void call_personality(struct mm_struct *mm, const struct trace_event *e,
-			     struct outcome *out)
+/* What an exec will heed, and what the mm heeds at once. */
+static void call_personality(struct replay_world *world, struct mm_struct *mm,
+			     const struct trace_event *e, struct outcome *out)
 {
 	out->result = e->result;
 	out->unknown = true;
-	if (e->result >= 0 && (uint32_t)e->arg[0] != 0xffffffff)
-		mm->read_implies_exec = e->arg[0] & READ_IMPLIES_EXEC;
+	if (e->result < 0 || (uint32_t)e->arg[0] == 0xffffffff)
+		return;
+	mm->read_implies_exec = e->arg[0] & READ_IMPLIES_EXEC;
+	world->tasks[e->task].personality = e->arg[0];
 }
 
 static void perform(struct replay_world *world, struct mm_struct *mm,
@@ -175,7 +179,7 @@ static void perform(struct replay_world *world, struct mm_struct *mm,
 		call_setrlimit(mm, e, out);
 		break;
 	case TRACE_PERSONALITY:
-		call_personality(mm, e, out);
+		call_personality(world, mm, e, out);
 		break;
 	default:
 		out->unknown = true;

@@ -16,6 +16,7 @@ struct replay_layout {
 
 struct replay_task {
 	struct task_struct tsk;
+	unsigned long personality;      /* ADDR_COMPAT_LAYOUT, ADDR_NO_RANDOMIZE count */
 	bool alive;
 };
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 
 /* Flags that say what happened rather than what is allowed, or that smaps does not show alike. */
 #define NOT_COMPARED (VM_SOFTDIRTY | VM_MAYBE_GUARD | VM_ARCH_1)
@@ -97,8 +98,11 @@ static int layout_exec(struct replay_world *world, uint32_t number)
 	world->counts.mms++;
 	if (task->tsk.mm)
 		replay_digest(world, task->tsk.mm);
-	return exec_mmap(world->machine, &task->tsk, layout->vmas, layout->n, exec.arg[0],
-			 exec.arg[1], exec.arg[2], exec.arg[3]);
+	int err = exec_mmap(world->machine, &task->tsk, layout->vmas, layout->n, exec.arg[0],
+			    exec.arg[1], exec.arg[2], exec.arg[3]);
+	if (!err)
+		task->tsk.mm->legacy_layout = task->personality & ADDR_COMPAT_LAYOUT;
+	return err;
 }
 
 /* ---- at exit ---- */

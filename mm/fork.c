@@ -36,6 +36,7 @@ struct mm_struct *mm_alloc(struct machine *machine)
 		return NULL;
 	mm->mm_users = 1;
 	mm->mmap_base = config->task_size;
+	mm->legacy_layout = config->legacy_layout;
 	mm->rlimit_stack = config->rlimit_stack;
 	mm->rlimit_as = config->rlimit_as;
 	mm->rlimit_data = config->rlimit_data;
@@ -220,6 +221,7 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 	mm->start_stack = oldmm->start_stack;
 	mm->def_flags = oldmm->def_flags & ~VM_LOCKED_MASK;
 	mm->read_implies_exec = oldmm->read_implies_exec;
+	mm->legacy_layout = oldmm->legacy_layout;
 	mm->rlimit_stack = oldmm->rlimit_stack;
 	mm->rlimit_as = oldmm->rlimit_as;
 	mm->rlimit_data = oldmm->rlimit_data;

@@ -47,7 +47,7 @@ struct config {
 	unsigned long stack_guard_gap;  /* bytes */
 	unsigned long max_map_count;
 	unsigned overcommit;            /* vm.overcommit_memory: 0, 1 or 2 */
-	bool legacy_layout;             /* mmap searches bottom-up */
+	bool legacy_layout;             /* new address spaces have the old layout, bottom-up */
 	enum { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;        /* of anonymous memory */
 	bool shmem_thp;                 /* shmem huge pages are not 'never' */
 	bool find_cache;                /* find_vma asks a small cache before the index */
@@ -153,6 +153,7 @@ struct mm_struct {
 	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm;         /* pages */
 	vm_flags_t def_flags;           /* mlockall(MCL_FUTURE), PR_SET_MEMORY_MERGE */
 	bool read_implies_exec;         /* personality */
+	bool legacy_layout;             /* mmap searches bottom-up, from mmap_base */
 	unsigned long rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;
 	struct vm_area_struct *vmacache[VMACACHE_SIZE];
 };

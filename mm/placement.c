@@ -88,7 +88,7 @@ static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, uns
 	unsigned long task_size = mm->machine->config.task_size;
 	struct search s = { mm, len, mm->mmap_base, task_size };
 
-	if (!mm->machine->config.legacy_layout)
+	if (!mm->legacy_layout)
 		s.low_limit = PAGE_ALIGN(task_size / 3);
 	if (flags & MAP_32BIT) {        /* A7 */
 		s.low_limit = 0x40000000;
@@ -139,7 +139,7 @@ static unsigned long plain_area(struct mm_struct *mm, unsigned long addr, unsign
 		return -ENOMEM;
 	if (flags & MAP_FIXED)
 		return addr;
-	if (mm->machine->config.legacy_layout)
+	if (mm->legacy_layout)
 		return area_bottomup(mm, addr, len, flags);
 	return area_topdown(mm, addr, len, flags);
 }
@@ -166,7 +166,7 @@ static unsigned long thp_area_padded(struct mm_struct *mm, unsigned long addr, u
 	if (area == addr)       /* the hint was free */
 		return addr;
 	unsigned long slack = (off - area) & (PMD_SIZE - 1);
-	if (!mm->machine->config.legacy_layout && !slack)
+	if (!mm->legacy_layout && !slack)
 		return area + PMD_SIZE;
 	return area + slack;
 }
