@@ -7,6 +7,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 
 #include "base/hash.h"
 #include "mm/mman.h"
@@ -55,8 +56,10 @@ static void call_shmat(struct replay_world *world, struct mm_struct *mm,
 {
 	struct file *file = replay_file(world, e->arg[0]);
 
-	if (file)       /* only here the trace says that it is a segment */
+	if (file) {     /* only here the trace says that it is a segment, and opened how */
 		file->inode->kind = FILE_SYSV_SHM;
+		file->writable = !(e->arg[2] & SHM_RDONLY);
+	}
 	out->placed = !e->arg[1];
 	out->len = PAGE_ALIGN(e->arg[3]);
 	out->result = file ? (int64_t)do_shmat(mm, file, e->arg[1], e->arg[2], e->arg[3]) : -EINVAL;
