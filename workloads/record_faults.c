@@ -3,6 +3,9 @@
  *
  *	exceptions:page_fault_user    faults of the program itself
  *	exceptions:page_fault_kernel  faults of the kernel at the program's addresses
+ *	mmap_lock:mmap_lock_acquire_returned
+ *	                              the moment at which a call has its effect: faults of
+ *	                              other threads came before or after it; if it is there
  *	page-faults                   where the two are refused: the software event, that
  *	                              knows the address, and neither reads from writes nor
  *	                              (without rights) the kernel's own faults
@@ -33,8 +36,13 @@
 
 #include "workloads/record_internal.h"
 
-enum { NEVENTS = 2 };
-static const char *const event_names[NEVENTS] = { "page_fault_user", "page_fault_kernel" };
+enum { EVENT_LOCK = 2, NEVENTS };
+static const char *const event_names[NEVENTS] = {
+	"exceptions/page_fault_user",
+	"exceptions/page_fault_kernel",
+	"mmap_lock/mmap_lock_acquire_returned",
+};
+#define LOCK_FILTER "write == 1 && success == 1"
 
 #define RING_MAX (8u << 20)
 #define RING_MIN (64u << 10)
@@ -62,21 +70,24 @@ struct faults {
 
 /* ---- the tracepoints' numbers ---- */
 
-/* The number in DIR/events/exceptions/NAME/id, or -1; checks the layout of its records. */
-static int faults_read_id(const char *dir, const char *name)
+/* The number in DIR/events/NAME/id, or -1; checks the layout of a fault's records. */
+static int faults_read_id(const char *dir, unsigned event)
 {
+	const char *name = event_names[event];
 	char path[256], text[2048] = "";
 	int id = -1;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/events/exceptions/%s/id", dir, name);
+	snprintf(path, sizeof(path), "%s/events/%s/id", dir, name);
 	file = fopen(path, "re");
 	if (!file)
 		return -1;
 	if (fscanf(file, "%d", &id) != 1)
 		id = -1;
 	fclose(file);
-	snprintf(path, sizeof(path), "%s/events/exceptions/%s/format", dir, name);
+	if (event == EVENT_LOCK)        /* nothing in its records is read but what it is */
+		return id;
+	snprintf(path, sizeof(path), "%s/events/%s/format", dir, name);
 	file = fopen(path, "re");
 	if (!file)
 		return -1;
@@ -91,8 +102,8 @@ static int faults_read_id(const char *dir, const char *name)
 static bool faults_read_ids(const char *dir, int ids[NEVENTS])
 {
 	for (unsigned i = 0; i < NEVENTS; i++) {
-		ids[i] = faults_read_id(dir, event_names[i]);
-		if (ids[i] < 0)
+		ids[i] = faults_read_id(dir, i);
+		if (ids[i] < 0 && i != EVENT_LOCK)
 			return false;
 	}
 	return true;
@@ -150,9 +161,17 @@ struct sample {
 static bool faults_parse(const struct faults *faults, const struct sample *sample,
 			 uint64_t *address, uint64_t *bits)
 {
+	uint16_t id;
+
 	if (!faults_complete(faults)) {
 		*address = sample->address;
 		*bits = TRACE_FAULT_USER | TRACE_FAULT_UNKNOWN;
+		return true;
+	}
+	memcpy(&id, sample->raw, sizeof(id));
+	if (id == faults->ids[EVENT_LOCK]) {
+		*address = 0;
+		*bits = FAULT_IS_LOCK;
 		return true;
 	}
 	if (sample->raw_size < 32)
@@ -250,6 +269,11 @@ static void *faults_thread(void *arg)
 
 /* ---- opening ---- */
 
+static bool faults_has(const struct faults *faults, unsigned event)
+{
+	return faults_complete(faults) ? faults->ids[event] >= 0 : event == 0;
+}
+
 static int faults_open_event(const struct faults *faults, unsigned event, pid_t pid, int cpu)
 {
 	bool tracepoint = faults_complete(faults);
@@ -268,7 +292,12 @@ static int faults_open_event(const struct faults *faults, unsigned event, pid_t 
 		.wakeup_watermark = faults->ring_size / 8,
 	};
 
-	return syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	int fd = syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	if (fd < 0 || event != EVENT_LOCK || !ioctl(fd, PERF_EVENT_IOC_SET_FILTER, LOCK_FILTER))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 static void faults_close_ring(const struct faults *faults, struct ring *ring)
@@ -282,24 +311,31 @@ static void faults_close_ring(const struct faults *faults, struct ring *ring)
 }
 
 /* 0, or -errno and the ring is closed. */
-static int faults_open_ring(const struct faults *faults, struct ring *ring, pid_t pid, int cpu)
+static int faults_open_ring(struct faults *faults, struct ring *ring, pid_t pid, int cpu)
 {
-	unsigned n = faults_complete(faults) ? NEVENTS : 1;
 	int error;
 
-	*ring = (struct ring){ .cpu = cpu, .fd = { -1, -1 } };
-	for (unsigned i = 0; i < n; i++) {
+	*ring = (struct ring){ .cpu = cpu, .fd = { -1, -1, -1 } };
+	for (unsigned i = 0; i < NEVENTS; i++) {
+		if (!faults_has(faults, i))
+			continue;
 		ring->fd[i] = faults_open_event(faults, i, pid, cpu);
-		if (ring->fd[i] < 0)
+		if (ring->fd[i] < 0 && i != EVENT_LOCK)
 			goto fail;
+		if (ring->fd[i] < 0)
+			faults->ids[i] = -1;    /* it goes without */
 	}
 	ring->page = mmap(NULL, sysconf(_SC_PAGESIZE) + faults->ring_size, PROT_READ | PROT_WRITE,
 			  MAP_SHARED, ring->fd[0], 0);
 	if (ring->page == MAP_FAILED)
 		ring->page = NULL;
-	if (ring->page &&
-	    (n == 1 || !ioctl(ring->fd[1], PERF_EVENT_IOC_SET_OUTPUT, ring->fd[0])))
-		return 0;
+	if (!ring->page)
+		goto fail;
+	for (unsigned i = 1; i < NEVENTS; i++) {
+		if (ring->fd[i] >= 0 && ioctl(ring->fd[i], PERF_EVENT_IOC_SET_OUTPUT, ring->fd[0]))
+			goto fail;
+	}
+	return 0;
 fail:
 	error = -errno;
 	faults_close_ring(faults, ring);
@@ -392,8 +428,10 @@ bool faults_follow(struct faults *faults, pid_t tid)
 	bool all = true;
 
 	for (unsigned i = 0; i < faults->nrings; i++) {
-		for (unsigned j = 0; j < (faults_complete(faults) ? NEVENTS : 1); j++)
-			all &= faults_follow_event(faults, &faults->rings[i], j, tid);
+		for (unsigned j = 0; j < NEVENTS; j++) {
+			if (faults_has(faults, j))
+				all &= faults_follow_event(faults, &faults->rings[i], j, tid);
+		}
 	}
 	return all;
 }

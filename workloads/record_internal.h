@@ -73,6 +73,7 @@ struct task {
 	bool in_vfork;                  /* cannot stop before its child lets go of the mm */
 	bool stray;                     /* has no number and will not get one: not recorded */
 	bool held, busy;                /* waits in mm->held; counted in mm->busy */
+	uint64_t locked;                /* when the call in flight got the mm's lock, ns; 0: unseen */
 	uint64_t arg[6];                /* the call's, as in the registers */
 	struct trace_event event;       /* the call's, but for its result */
 	struct layout *layout;          /* before an exec: what the exec may leave behind */
@@ -189,8 +190,11 @@ void layout_free(struct layout *layout);
 struct fault {
 	uint64_t time;                  /* ns */
 	uint64_t address;
-	uint32_t tid, bits;             /* enum trace_fault */
+	uint32_t tid, bits;             /* enum trace_fault, or FAULT_IS_LOCK */
 };
+
+/* No fault: tid got an mmap lock for writing.  Only if faults_complete(). */
+#define FAULT_IS_LOCK (1u << 31)
 
 /*
  * Faults of process pid and its children from now on; or NULL and *why.  By the
@@ -237,6 +241,8 @@ must_check struct queue *queue_create(void);
 void queue_free(struct queue *queue);
 /* At r->now. The name is copied. */
 void queue_event(struct recorder *r, const struct trace_event *event);
+/* The event of task's call, which has returned: among the faults where it got the mm's lock. */
+void queue_call(struct recorder *r, const struct task *task, const struct trace_event *event);
 void queue_mark(struct recorder *r, enum queue_mark mark, pid_t tid, uint32_t number);
 /* Takes what faults have come: before a call may take their pages away. */
 void queue_take_faults(struct recorder *r);

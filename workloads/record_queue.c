@@ -11,6 +11,14 @@
  * its parent's fork is seen) or belong to an address space that an exec is
  * still building.  These wait among the early ones for the mark that decides.
  *
+ * The faults of others in the same address space need more: when in a call, between
+ * its entry and its return, did it have its effect?  When the caller got the mm's
+ * lock for writing, which faults that change a VMA take, too.  So that is the
+ * call's time, if it was seen; such an event goes back in the queue, but
+ *  1. not before another of its task, so that it stays behind its FILE;
+ *  2. tasks get their final numbers as they are written, for FORKs may change places;
+ *  3. what may still come from a call in flight is waited for (queue_until).
+ *
  * All events of one stop have one time, so that no fault gets between an exec
  * and its layout.  Without faults, events are written at once.
  */
@@ -23,6 +31,8 @@
 
 /* A fault that happened so long ago has reached its ring. */
 #define QUEUE_DELAY 20000000u           /* ns */
+/* A call is waited for so long. */
+#define QUEUE_PATIENCE 1000000000u      /* ns */
 
 struct item {
 	uint64_t time;                  /* ns */
@@ -47,6 +57,8 @@ struct queue {
 	struct fault *early;
 	size_t nearly, early_cap;
 	struct owner *by_tid;           /* RECORD_MAX_TID + 1 */
+	uint32_t *numbers;              /* TRACE_MAX_TASKS + 1: the recorder's to the trace's */
+	uint32_t born;                  /* the last one of the trace's */
 	uint64_t time;                  /* of the last event written, us */
 	uint64_t written;
 };
@@ -55,11 +67,15 @@ struct queue *queue_create(void)
 {
 	struct queue *queue = calloc(1, sizeof(*queue));
 
-	if (queue)
-		queue->by_tid = calloc(RECORD_MAX_TID + 1, sizeof(*queue->by_tid));
-	if (queue && queue->by_tid)
+	if (!queue)
+		return NULL;
+	queue->by_tid = calloc(RECORD_MAX_TID + 1, sizeof(*queue->by_tid));
+	queue->numbers = calloc(TRACE_MAX_TASKS + 1, sizeof(*queue->numbers));
+	if (queue->by_tid && queue->numbers) {
+		queue->numbers[1] = queue->born = 1;
 		return queue;
-	free(queue);
+	}
+	queue_free(queue);
 	return NULL;
 }
 
@@ -73,6 +89,7 @@ void queue_free(struct queue *queue)
 	free(queue->faults);
 	free(queue->early);
 	free(queue->by_tid);
+	free(queue->numbers);
 	free(queue);
 }
 
@@ -90,6 +107,17 @@ static void queue_fail(struct recorder *r)
 	r->failed = true;
 }
 
+/* Tasks are numbered by birth, as the trace has it. */
+static void queue_number(struct queue *queue, struct trace_event *event)
+{
+	if (event->kind == TRACE_FORK && event->arg[0] && event->arg[0] <= TRACE_MAX_TASKS) {
+		queue->numbers[event->arg[0]] = ++queue->born;
+		event->arg[0] = queue->born;
+	}
+	if (event->task <= TRACE_MAX_TASKS)
+		event->task = queue->numbers[event->task];
+}
+
 static void queue_write(struct recorder *r, struct trace_event *event, uint64_t time)
 {
 	uint64_t us = time > r->start ? (time - r->start) / 1000 : 0;
@@ -98,6 +126,7 @@ static void queue_write(struct recorder *r, struct trace_event *event, uint64_t 
 	if (r->failed)
 		return;
 	r->queue->written++;
+	queue_number(r->queue, event);
 	r->failed = trace_write(r->writer, event, &r->error) != 0;
 }
 
@@ -220,19 +249,55 @@ static void queue_add(struct recorder *r, const struct item *item)
 	queue->items[queue->n++] = *item;
 }
 
-void queue_event(struct recorder *r, const struct trace_event *event)
+/* Must item stay behind other? */
+static bool queue_follows(const struct item *item, const struct item *other)
 {
-	struct item item = { .time = r->now, .event = *event };
+	return other->time <= item->time || other->event.task == item->event.task;
+}
+
+/* Moves the last item to where its time belongs. */
+static void queue_order_last(struct queue *queue)
+{
+	size_t i = queue->n - 1;
+	struct item item = queue->items[i];
+
+	for (; i && !queue_follows(&item, &queue->items[i - 1]); i--)
+		queue->items[i] = queue->items[i - 1];
+	if (i)
+		item.time = max(item.time, queue->items[i - 1].time);
+	queue->items[i] = item;
+}
+
+static void queue_event_at(struct recorder *r, const struct trace_event *event, uint64_t time)
+{
+	struct item item = { .time = time, .event = *event };
 
 	if (!r->faults) {
-		queue_write(r, &item.event, r->now);
+		queue_write(r, &item.event, time);
 		return;
 	}
 	item.event.name = strdup(event->name);
-	if (item.event.name)
-		queue_add(r, &item);
-	else
+	if (!item.event.name) {
 		queue_fail(r);
+		return;
+	}
+	queue_add(r, &item);
+	if (!r->failed)
+		queue_order_last(r->queue);
+}
+
+void queue_event(struct recorder *r, const struct trace_event *event)
+{
+	queue_event_at(r, event, r->now);
+}
+
+void queue_call(struct recorder *r, const struct task *task, const struct trace_event *event)
+{
+	bool ordered = task->busy && r->faults && faults_complete(r->faults);
+
+	if (ordered)
+		queue_take_faults(r);
+	queue_event_at(r, event, ordered && task->locked ? task->locked : r->now);
 }
 
 void queue_mark(struct recorder *r, enum queue_mark mark, pid_t tid, uint32_t number)
@@ -254,6 +319,25 @@ static void queue_item(struct recorder *r, struct item *item)
 	free((char *)item->event.name);
 }
 
+/* Takes the locks out of what has come since there were had faults. */
+static void queue_take_locks(struct recorder *r, size_t had)
+{
+	struct queue *queue = r->queue;
+	size_t n = had;
+
+	for (size_t i = had; i < queue->nfaults; i++) {
+		const struct fault *fault = &queue->faults[i];
+		struct task *task = r->by_tid[fault->tid];
+
+		if (!(fault->bits & FAULT_IS_LOCK))
+			queue->faults[n++] = *fault;
+		else if (task && task->busy && fault->time >= task->mm->since &&
+			 (!task->locked || fault->time < task->locked))
+			task->locked = fault->time;     /* a fork's first is the parent's */
+	}
+	queue->nfaults = n;
+}
+
 void queue_take_faults(struct recorder *r)
 {
 	struct queue *queue = r->queue;
@@ -263,8 +347,10 @@ void queue_take_faults(struct recorder *r)
 		return;
 	if (faults_take(r->faults, &queue->faults, &queue->nfaults, &queue->faults_cap))
 		queue_fail(r);
-	if (faults_complete(r->faults))
+	if (faults_complete(r->faults)) {
+		queue_take_locks(r, had);
 		return;
+	}
 	for (size_t i = had; i < queue->nfaults; i++) {
 		const struct task *task = r->by_tid[queue->faults[i].tid];
 
@@ -273,10 +359,22 @@ void queue_take_faults(struct recorder *r)
 	}
 }
 
+/* Nothing will come any more that belongs before this time. */
+static uint64_t queue_until(const struct recorder *r)
+{
+	uint64_t now = record_clock(), until = now - QUEUE_DELAY;
+
+	for (const struct record_mm *mm = r->mms; mm; mm = mm->next) {
+		if (mm->busy && now - mm->since < QUEUE_PATIENCE)
+			until = min(until, mm->since);
+	}
+	return until;
+}
+
 void queue_flush(struct recorder *r, bool last)
 {
 	struct queue *queue = r->queue;
-	uint64_t until = last ? UINT64_MAX : record_clock() - QUEUE_DELAY;
+	uint64_t until = last ? UINT64_MAX : queue_until(r);
 	size_t i = 0, f = 0;
 
 	if (!r->faults)

@@ -156,6 +156,7 @@ static void call_begin(struct recorder *r, struct task *task)
 	call_take_writes(r, task);
 	if (call_waits(task)) {
 		task->busy = true;
+		task->locked = 0;
 		task->mm->busy++;
 		task->mm->since = r->now;
 	}
@@ -305,7 +306,7 @@ static void call_returned(struct recorder *r, struct task *task, int64_t result)
 	} else {
 		written_after(r, task, result);
 		calls_result(r, task, result);
-		queue_event(r, &task->event);
+		queue_call(r, task, &task->event);
 	}
 	call_end(r, task);
 }
@@ -343,7 +344,7 @@ static void task_born(struct recorder *r, struct task *parent, pid_t tid, uint64
 	mm_enter(child, flags & CLONE_VM ? parent->mm : mm_new(r));
 	if (!(flags & CLONE_VM))
 		written_open(r, child->mm, tid);
-	queue_event(r, &event);
+	queue_call(r, parent, &event);
 	queue_mark(r, MARK_BIRTH, tid, child->number);
 	if (child->status) {
 		child->again = r->again;
