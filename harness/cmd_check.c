@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/check.h"
+#include "harness/option.h"
 #include "harness/verb.h"
 
 struct arguments {
@@ -45,16 +46,6 @@ static const struct argp_option options[] = {
 	{"quiet", 'q', 0, 0, "the last line only", 0},
 	{0},
 };
-
-static uint64_t number(struct argp_state *state, const char *text)
-{
-	char *end;
-	uint64_t n = strtoull(text, &end, 0);
-
-	if (!*text || *end || *text == '-')
-		argp_error(state, "'%s' is not a number", text);
-	return n;
-}
 
 /* The rules that can be left out, to see that it is noticed. */
 static unsigned rule(struct argp_state *state, const char *name)
@@ -96,16 +87,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->options.leave_out |= rule(state, arg);
 		return 0;
 	case OPT_OPS:
-		args->options.ops = number(state, arg);
+		args->options.ops = option_number(state, arg);
 		return 0;
 	case OPT_SEED:
-		args->options.seed = number(state, arg);
+		args->options.seed = option_number(state, arg);
 		return 0;
 	case OPT_VMAS:
-		args->options.vmas = number(state, arg);
+		args->options.vmas = option_number(state, arg);
 		return 0;
 	case OPT_VERIFY:
-		args->options.verify_every = number(state, arg);
+		args->options.verify_every = option_number(state, arg);
 		args->verify_given = true;
 		if (!args->options.verify_every)
 			argp_error(state, "--verify must be at least 1");
@@ -114,9 +105,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->options.save = arg;
 		return 0;
 	case OPT_LEVELS:
-		args->options.pagetable_levels = (unsigned)number(state, arg);
-		if (args->options.pagetable_levels != 4 && args->options.pagetable_levels != 5)
-			argp_error(state, "--levels is 4 or 5, not '%s'", arg);
+		args->options.pagetable_levels = option_levels(state, arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

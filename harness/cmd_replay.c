@@ -13,6 +13,7 @@
 
 #include "harness/event_text.h"
 #include "harness/index_list.h"
+#include "harness/option.h"
 #include "harness/progress.h"
 #include "harness/replay.h"
 #include "harness/verb.h"
@@ -402,18 +403,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->stop = true;
 		return 0;
 	case OPT_SHOW:
-		args->show = strtoull(arg, NULL, 0);
+		args->show = option_number(state, arg);
 		return 0;
 	case OPT_VERIFY:
-		args->verify_every = strtoull(arg, NULL, 0);
+		args->verify_every = option_number(state, arg);
 		return 0;
 	case OPT_NO_CACHE:
 		args->options.find_cache = false;
 		return 0;
 	case OPT_LEVELS:
-		args->options.pagetable_levels = (unsigned)strtoul(arg, NULL, 0);
-		if (args->options.pagetable_levels != 4 && args->options.pagetable_levels != 5)
-			argp_error(state, "--levels is 4 or 5, not '%s'", arg);
+		args->options.pagetable_levels = option_levels(state, arg);
 		return 0;
 	case ARGP_KEY_ARGS:
 		args->files = state->argv + state->next;

@@ -209,6 +209,15 @@ int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 	return copy_page_tables(mm, oldmm);
 }
 
+/* Limits are the process's: fork and exec keep them. */
+static void copy_limits(struct mm_struct *mm, const struct mm_struct *oldmm)
+{
+	mm->rlimit_stack = oldmm->rlimit_stack;
+	mm->rlimit_as = oldmm->rlimit_as;
+	mm->rlimit_data = oldmm->rlimit_data;
+	mm->rlimit_memlock = oldmm->rlimit_memlock;
+}
+
 struct mm_struct *dup_mm(struct mm_struct *oldmm)
 {
 	struct mm_struct *mm = mm_alloc(oldmm->machine);
@@ -222,10 +231,7 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 	mm->def_flags = oldmm->def_flags & ~VM_LOCKED_MASK;
 	mm->read_implies_exec = oldmm->read_implies_exec;
 	mm->legacy_layout = oldmm->legacy_layout;
-	mm->rlimit_stack = oldmm->rlimit_stack;
-	mm->rlimit_as = oldmm->rlimit_as;
-	mm->rlimit_data = oldmm->rlimit_data;
-	mm->rlimit_memlock = oldmm->rlimit_memlock;
+	copy_limits(mm, oldmm);
 	if (dup_mmap(mm, oldmm)) {
 		mmput(mm);
 		return NULL;
@@ -295,10 +301,7 @@ int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma
 	mm->brk = brk;
 	mm->start_stack = start_stack;
 	if (tsk->mm) {
-		mm->rlimit_stack = tsk->mm->rlimit_stack;
-		mm->rlimit_as = tsk->mm->rlimit_as;
-		mm->rlimit_data = tsk->mm->rlimit_data;
-		mm->rlimit_memlock = tsk->mm->rlimit_memlock;
+		copy_limits(mm, tsk->mm);
 		mmput(tsk->mm);
 	}
 	tsk->mm = mm;
