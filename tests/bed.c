@@ -104,7 +104,7 @@ void bed_free(struct bed *bed, struct vm_area_struct *vma)
 
 static void bed_room(struct bed *bed, size_t n)
 {
-	if (n <= bed->room)
+	if (bed->ranges && n <= bed->room)
 		return;
 	bed->room = n + n / 2 + 16;
 	bed->ranges = realloc(bed->ranges, bed->room * sizeof(*bed->ranges));
