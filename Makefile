@@ -4,8 +4,18 @@ MAKEFLAGS += --no-print-directory
 
 # ---- what is built: every .c file of these folders ----
 SRC     := $(wildcard base/*.c indexes/*.c indexes/*/*.c mm/*.c workloads/*.c harness/*.c)
-SRC_CXX := $(wildcard harness/*.cc)
+SRC_CXX := $(wildcard harness/*.cc indexes/peers/*.cc)
 SRC_T   := $(wildcard tests/*.c tests/*/*.c)
+
+# ---- peers: other people's indexes, built where their Debian packages are (make peers) ----
+# source file in indexes/peers, index, package, a file of that package
+PEERS := judy.c:judy:libjudy-dev:/usr/include/Judy.h
+peer          = $(word $2,$(subst :, ,$1))
+PEERS_MISSING := $(foreach p,$(PEERS),$(if $(wildcard $(call peer,$p,4)),,$p))
+PEER_PACKAGES := $(sort $(foreach p,$(PEERS),$(call peer,$p,3)))
+MISSING_SRC   := $(foreach p,$(PEERS_MISSING),indexes/peers/$(call peer,$p,1))
+SRC     := $(filter-out $(MISSING_SRC),$(SRC))
+SRC_CXX := $(filter-out $(MISSING_SRC),$(SRC_CXX))
 
 # ---- what that needs: Debian packages ----
 PACKAGES := make git gcc g++ libc6-dev libbenchmark-dev libjemalloc-dev libzstd-dev \
@@ -76,6 +86,12 @@ COMMIT = $(shell git describe --always --abbrev=12 2>/dev/null)$(shell git diff 
 BUILD  = -DBUILD_FLAGS='"$(OPT) -DCHECK_LEVEL=$(CHECK)"' -DBUILD_COMMIT='"$(COMMIT)"'
 $B/harness/host.o: CPPFLAGS += $(BUILD)
 $B/harness/host.o: $B/build-facts
+MISSING = $(foreach p,$(PEERS_MISSING),{ "$(call peer,$p,2)", "$(call peer,$p,3)" },)
+$B/indexes/peers/peers.o: CPPFLAGS += -DPEERS_MISSING='$(MISSING)'
+$B/indexes/peers/peers.o: $B/peers-missing
+$B/peers-missing: always
+	@mkdir -p $(@D)
+	@echo '$(PEERS_MISSING)' | cmp -s - $@ || echo '$(PEERS_MISSING)' > $@
 $B/build-facts: always
 	@mkdir -p $(@D)
 	@printf '%s\n' "$(subst ",,$(BUILD))" | cmp -s - $@ || \
@@ -96,6 +112,11 @@ deps:  ## install the Debian packages that are missing (as root), or name them
 	fi; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get update -q && apt-get install -qy --no-install-recommends $$missing
+
+.PHONY: peers
+peers:  ## install the packages of the peers, other people's indexes, and build with them
+	@$(MAKE) deps PACKAGES='$(PACKAGES) $(PEER_PACKAGES)'
+	@$(MAKE) all
 
 # ---- tests ----
 .PHONY: test run-tests asan tsan check-long clang format-check

@@ -1,0 +1,17 @@
+/*
+ * peers - indexes that other people wrote, behind the same interface
+ *
+ * Each is built where its Debian package is (`make peers` installs them all);
+ * what is not built is named, so that no row is missed silently.
+ */
+#ifndef INDEXES_PEERS_H
+#define INDEXES_PEERS_H
+
+struct peer {
+	const char *name, *package;     /* the index, and the Debian package it is built from */
+};
+
+/* The i-th peer that is not built because its package was not there, or NULL past the last. */
+const struct peer *peer_missing(unsigned i);
+
+#endif
