@@ -125,7 +125,7 @@ static bool bulk_open(struct bench_run *run)
 	return true;
 }
 
-/* As dup_mmap does: walk the parent, set up the child's VMA for each, build. */
+/* As dup_mmap does: walk the parent, set up the child's VMA for each, clone. */
 static size_t fork_walk(struct bench_run *run)
 {
 	const struct bench_space *space = run->space;
@@ -142,16 +142,17 @@ static size_t fork_walk(struct bench_run *run)
 	return n;
 }
 
-static uint64_t bulk_build(struct bench_run *run, uint64_t n, uint64_t digest, bool walk)
+static uint64_t bulk_build(struct bench_run *run, uint64_t n, uint64_t digest, bool fork)
 {
 	struct bulk *bulk = run->own;
 
 	for (size_t i = 0; i < n / bulk->vmas; i++) {
-		size_t vmas = walk ? fork_walk(run) : bulk->vmas;
+		size_t vmas = fork ? fork_walk(run) : bulk->vmas;
+		struct vma_index *copy = vma_index_create(run->space->ops, bulk->arena);
 
-		bulk->copies[i] = vma_index_create(run->space->ops, bulk->arena);
-		if (!bulk->copies[i] ||
-		    run->space->ops->build(bulk->copies[i], bulk->list, vmas))
+		bulk->copies[i] = copy;
+		if (!copy || (fork ? vma_index_clone(copy, run->space->index, bulk->list, vmas) :
+			      copy->ops->build(copy, bulk->list, vmas)))
 			run->failed = true;
 		digest = bench_digest(digest, vmas);
 	}
@@ -203,7 +204,7 @@ static const struct bench_case bulk_cases[] = {
 		.prepare = bulk_nothing, .open = bulk_open, .close = bulk_close,
 		.run = build, .restore = bulk_restore,
 	}, {
-		.name = "fork", .mode = "bulk", .operation = "walk and build, per VMA",
+		.name = "fork", .mode = "bulk", .operation = "walk and clone, per VMA",
 		.prepare = bulk_nothing, .open = bulk_open, .close = bulk_close,
 		.run = fork_all, .restore = bulk_restore,
 	},

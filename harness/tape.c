@@ -289,16 +289,12 @@ static void tape_unreserve(struct vma_index *index)
 	inner->ops->unreserve(inner);
 }
 
-static int tape_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
+/* The VMAs that an index was filled with. */
+static void tape_filled(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
 {
 	struct tape *tape = tape_owner(index);
-	struct vma_index *inner = tape_of(index)->inner;
-	int err = inner->ops->build(inner, vmas, n);
 
-	if (err)
-		return err;
 	tape_forget_cursors(index);
-	tape_call(index, TAPE_BUILD, 0);
 	tape_word(tape, n);
 	for (size_t i = 0; i < n; i++) {
 		tape_word(tape, tape_number(tape, vmas[i]));
@@ -307,6 +303,32 @@ static int tape_build(struct vma_index *index, struct vm_area_struct *const *vma
 	}
 	tape_of(index)->vmas = n;
 	tape->peak = max(tape->peak, n);
+}
+
+static int tape_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
+{
+	struct vma_index *inner = tape_of(index)->inner;
+	int err = inner->ops->build(inner, vmas, n);
+
+	if (err)
+		return err;
+	tape_call(index, TAPE_BUILD, 0);
+	tape_filled(index, vmas, n);
+	return 0;
+}
+
+static int tape_clone(struct vma_index *index, const struct vma_index *from,
+		      struct vm_area_struct *const *copies)
+{
+	const struct tape_index *original = tape_of(from);
+	int err = vma_index_clone(tape_of(index)->inner, original->inner, copies,
+				  original->vmas);
+
+	if (err)
+		return err;
+	tape_call(index, TAPE_CLONE, 0);
+	tape_word(tape_owner(index), original->space);
+	tape_filled(index, copies, original->vmas);
 	return 0;
 }
 
@@ -347,6 +369,7 @@ static const struct vma_index_ops tape_template = {
 	.commit = tape_commit,
 	.unreserve = tape_unreserve,
 	.build = tape_build,
+	.clone = tape_clone,
 	.verify = tape_verify,
 	.corrupt = tape_corrupt,
 	.dump = tape_dump,

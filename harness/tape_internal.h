@@ -7,6 +7,7 @@
  *	TAPE_RESERVE                   detail times an edit
  *	TAPE_COMMIT                    an edit: lo, hi, nput, then nput times number, start, end
  *	TAPE_BUILD                     n, then n times number, start, end
+ *	TAPE_CLONE                     the space it is like, n, then n times number, start, end
  *
  * detail is a cursor's number, whether a gap is searched topdown, or how many edits.
  */
@@ -19,7 +20,7 @@
 
 enum tape_kind {
 	TAPE_CREATE, TAPE_DESTROY, TAPE_FIND, TAPE_SEEK, TAPE_NEXT, TAPE_PREV, TAPE_FIND_GAP,
-	TAPE_RESERVE, TAPE_COMMIT, TAPE_UNRESERVE, TAPE_BUILD,
+	TAPE_RESERVE, TAPE_COMMIT, TAPE_UNRESERVE, TAPE_BUILD, TAPE_CLONE,
 };
 
 /* Of the VMAs that were answers, by number; of the holes that were. */

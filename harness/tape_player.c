@@ -119,8 +119,9 @@ static const uint64_t *player_reserve(struct tape_player *player, struct vma_ind
 	return word;
 }
 
-static const uint64_t *player_build(struct tape_player *player, struct vma_index *index,
-				    const uint64_t *word, int *err)
+/* Fills an index: like from, or from nothing. */
+static const uint64_t *player_fill(struct tape_player *player, struct vma_index *index,
+				   const struct vma_index *from, const uint64_t *word, int *err)
 {
 	uint64_t n = *word++;
 
@@ -128,7 +129,8 @@ static const uint64_t *player_build(struct tape_player *player, struct vma_index
 		player->list[i] = player_vma(player, word[0]);
 		vma_set_bounds(player->list[i], word[1], word[2]);
 	}
-	*err = player->ops->build(index, player->list, n);
+	*err = from ? vma_index_clone(index, from, player->list, n) :
+		      player->ops->build(index, player->list, n);
 	return word;
 }
 
@@ -191,7 +193,9 @@ static const uint64_t *player_call(struct tape_player *player, const uint64_t *w
 		ops->unreserve(index);
 		return word;
 	case TAPE_BUILD:
-		return player_build(player, index, word, err);
+		return player_fill(player, index, NULL, word, err);
+	case TAPE_CLONE:
+		return player_fill(player, index, player->spaces[word[0]], word + 1, err);
 	}
 	abort();
 }

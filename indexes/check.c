@@ -398,20 +398,40 @@ static void check_commit(struct vma_index *index, const struct vma_edit *edit)
 	check_all_at_times(check);
 }
 
-static int check_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
+/* After the oracle was filled: the inner one's error, or both are compared. */
+static int check_filled(struct check *check, int err)
 {
-	struct check *check = check_of(index);
 	static const struct vma_edit nothing = { .lo = 0, .hi = VMA_INDEX_END };
 
-	if (check->oracle->ops->build(check->oracle, vmas, n))
-		return -ENOMEM;
-	if (check->inner->ops->build(check->inner, vmas, n)) {
+	if (err) {
 		check->oracle->ops->commit(check->oracle, &nothing);
-		return -ENOMEM;
+		return err;
 	}
 	check->edits = check->vmas;
 	check_all_at_times(check);
 	return 0;
+}
+
+static int check_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
+{
+	struct check *check = check_of(index);
+
+	if (check->oracle->ops->build(check->oracle, vmas, n))
+		return -ENOMEM;
+	return check_filled(check, check->inner->ops->build(check->inner, vmas, n));
+}
+
+static int check_clone(struct vma_index *index, const struct vma_index *from,
+		       struct vm_area_struct *const *copies)
+{
+	struct check *check = check_of(index), *original = check_of(from);
+	struct vma_footprint footprint;
+
+	original->oracle->ops->footprint(original->oracle, &footprint);
+	if (check->oracle->ops->build(check->oracle, copies, footprint.vmas))
+		return -ENOMEM;
+	return check_filled(check, vma_index_clone(check->inner, original->inner, copies,
+						   footprint.vmas));
 }
 
 /* ---- self-help ---- */
@@ -460,6 +480,7 @@ static const struct vma_index_ops check_template = {
 	.commit = check_commit,
 	.unreserve = check_unreserve,
 	.build = check_build,
+	.clone = check_clone,
 	.verify = check_verify,
 	.corrupt = check_corrupt,
 	.dump = check_dump,

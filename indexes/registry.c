@@ -126,6 +126,14 @@ int vma_index_edit(struct vma_index *index, const struct vma_edit *edit)
 	return err;
 }
 
+int vma_index_clone(struct vma_index *index, const struct vma_index *from,
+		    struct vm_area_struct *const *copies, size_t n)
+{
+	if (index->ops->clone)
+		return index->ops->clone(index, from, copies);
+	return index->ops->build(index, copies, n);
+}
+
 unsigned vma_index_broken(const struct vma_index *index, unsigned n, FILE *report,
 			  const char *format, ...)
 {

@@ -171,6 +171,13 @@ struct vma_index_ops {
 	 * 0, or -ENOMEM and the index is empty.
 	 */
 	int (*build)(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n);
+	/*
+	 * May be missing: then vma_index_clone() builds.  Fills an empty index like
+	 * from, of the same type, with copies[i] in place of its i-th VMA; their bounds
+	 * are set, and the same.  0, or -ENOMEM and the index is empty.
+	 */
+	int (*clone)(struct vma_index *index, const struct vma_index *from,
+		     struct vm_area_struct *const *copies);
 
 	/* 0, or the number of the first invariant that is broken, explained on report (may be NULL). */
 	unsigned (*verify)(const struct vma_index *index, FILE *report);
@@ -223,6 +230,13 @@ void vma_index_destroy(struct vma_index *index);
 
 /* Reserve and commit in one: 0, or -ENOMEM and nothing has changed. */
 must_check int vma_index_edit(struct vma_index *index, const struct vma_edit *edit);
+
+/*
+ * Fork: fills an empty index like from, which holds n VMAs, by its type's clone
+ * or by build.  As clone.
+ */
+must_check int vma_index_clone(struct vma_index *index, const struct vma_index *from,
+			       struct vm_area_struct *const *copies, size_t n);
 
 /* For verify: explains on report (NULL: nowhere) how invariant number n is broken; returns n. */
 unsigned vma_index_broken(const struct vma_index *index, unsigned n, FILE *report,

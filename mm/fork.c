@@ -121,14 +121,20 @@ static void batch_add(struct batch *batch, struct vm_area_struct *vma)
 	batch->vmas[batch->n++] = vma;
 }
 
-/* Puts the VMAs into the index; 0, or -ENOMEM and they are gone. */
-static int batch_commit(struct batch *batch)
+/*
+ * Puts the VMAs, which are copies of all that oldmm (unless NULL) has, into the
+ * index; 0, or -ENOMEM and they are gone.
+ */
+static int batch_commit(struct batch *batch, const struct mm_struct *oldmm)
 {
 	struct mm_struct *mm = batch->mm;
+	struct vma_index *index = mm->mm_mt;
+	int err = oldmm ? vma_index_clone(index, oldmm->mm_mt, batch->vmas, batch->n) :
+			  index->ops->build(index, batch->vmas, batch->n);
 
-	if (mm->mm_mt->ops->build(mm->mm_mt, batch->vmas, batch->n)) {
+	if (err) {
 		batch_drop(batch);
-		return -ENOMEM;
+		return err;
 	}
 	for (size_t i = 0; i < batch->n; i++)
 		vm_stat_account(mm, batch->vmas[i]->vm_flags, (long)vma_pages(batch->vmas[i]));
@@ -204,7 +210,7 @@ int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 		}
 		batch_add(&batch, vma);
 	}
-	if (batch_commit(&batch))
+	if (batch_commit(&batch, batch.n == oldmm->map_count ? oldmm : NULL))
 		return -ENOMEM;
 	return copy_page_tables(mm, oldmm);
 }
@@ -294,7 +300,7 @@ int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma
 		}
 		batch_add(&batch, vma);
 	}
-	if (batch_commit(&batch) || prepare_layout(mm, layout, n))
+	if (batch_commit(&batch, NULL) || prepare_layout(mm, layout, n))
 		goto drop_mm;
 	mm->mmap_base = mmap_base;
 	mm->start_brk = start_brk;

@@ -180,10 +180,10 @@ struct vma_put bed_new(struct bed *bed, unsigned long start, unsigned long end)
 	return (struct vma_put){ bed_vma(bed), start, end };
 }
 
-int bed_build(struct bed *bed, const struct vma_bounds *ranges, size_t n)
+/* New VMAs with these bounds, for an index that holds nothing. */
+static struct vm_area_struct **bed_vmas(struct bed *bed, const struct vma_bounds *ranges, size_t n)
 {
 	struct vm_area_struct **vmas = malloc((n + 1) * sizeof(*vmas));
-	int err;
 
 	if (!vmas)
 		out_of_memory();
@@ -191,17 +191,42 @@ int bed_build(struct bed *bed, const struct vma_bounds *ranges, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		vmas[i] = bed_vma(bed);
 		vma_set_bounds(vmas[i], ranges[i].vm_start, ranges[i].vm_end);
-	}
-	err = bed->ops->build(bed->index, vmas, n);
-	for (size_t i = 0; i < n; i++) {
 		bed->ranges[i] = (struct bed_range){ ranges[i].vm_start, ranges[i].vm_end,
 						     vmas[i] };
-		if (err)
-			bed_free(bed, vmas[i]);
 	}
+	return vmas;
+}
+
+/* The index was filled with the VMAs, or that failed. */
+static int bed_filled(struct bed *bed, struct vm_area_struct **vmas, size_t n, int err)
+{
+	for (size_t i = 0; err && i < n; i++)
+		bed_free(bed, vmas[i]);
 	bed->n = err ? 0 : n;
 	free(vmas);
 	return err;
+}
+
+int bed_build(struct bed *bed, const struct vma_bounds *ranges, size_t n)
+{
+	struct vm_area_struct **vmas = bed_vmas(bed, ranges, n);
+
+	return bed_filled(bed, vmas, n, bed->ops->build(bed->index, vmas, n));
+}
+
+int bed_clone(struct bed *bed, const struct bed *from)
+{
+	struct vma_bounds *ranges = malloc((from->n + 1) * sizeof(*ranges));
+	struct vm_area_struct **vmas;
+
+	if (!ranges)
+		out_of_memory();
+	for (size_t i = 0; i < from->n; i++)
+		ranges[i] = (struct vma_bounds){ from->ranges[i].start, from->ranges[i].end };
+	vmas = bed_vmas(bed, ranges, from->n);
+	free(ranges);
+	return bed_filled(bed, vmas, from->n,
+			  vma_index_clone(bed->index, from->index, vmas, from->n));
 }
 
 void bed_clear(struct bed *bed)

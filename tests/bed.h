@@ -62,6 +62,9 @@ struct vma_put bed_new(struct bed *bed, unsigned long start, unsigned long end);
 /* Builds the index, which must be empty, of n new VMAs at ranges. */
 int bed_build(struct bed *bed, const struct vma_bounds *ranges, size_t n);
 
+/* Makes the index, which must be empty, a clone of from's, with new VMAs. */
+int bed_clone(struct bed *bed, const struct bed *from);
+
 /* Erases all VMAs by one edit. */
 void bed_clear(struct bed *bed);
 

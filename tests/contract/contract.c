@@ -442,6 +442,37 @@ START_TEST(test_build_sizes)
 }
 END_TEST
 
+/* An aged index and its clone: the same, and then each on its own; the first one may go first. */
+START_TEST(test_clone)
+{
+	static const size_t sizes[] = { 0, 1, 2, 7, 40, 41, 100, 1000, 5000 };
+	struct bed bed, clone;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t n = sizes[i];
+
+		bed_init(&bed, bed_type(_i));
+		bed_init(&clone, bed_type(_i));
+		build_spaced(&bed, n);
+		for (size_t j = 0; j < n; j += 3)
+			edit(&bed, &(struct vma_edit){ .lo = 4 * j * P, .hi = (4 * j + 4) * P });
+		for (size_t j = 0; j < n; j += 6)
+			insert(&bed, 4 * j * P, 4 * j * P + P);
+		ck_assert_int_eq(bed_clone(&clone, &bed), 0);
+		ck_same(&clone, all(&clone));
+		insert(&bed, (4 * n + 4) * P, END);
+		insert(&clone, 0, P);
+		ck_same(&bed, all(&bed));
+		finish(&bed);
+		both_gaps(&clone, 3 * P, 0, END);
+		for (size_t j = 1; j < min(n, (size_t)400); j += 2)
+			insert(&clone, 4 * j * P, 4 * j * P + P);
+		ck_same(&clone, all(&clone));
+		finish(&clone);
+	}
+}
+END_TEST
+
 /*
  * One by one, rising, falling and from the middle outwards, up to 20,000 VMAs
  * or what the index does in a twentieth of a second; then all out again the same way.
@@ -537,7 +568,7 @@ TEST_SUITE(contract)
 	const TTest *const tests[] = {
 		test_empty, test_address_space, test_gap_table, test_gap_every_question,
 		test_every_edit, test_wide_edits, test_adjacent, test_reserve_two, test_unreserve,
-		test_build_sizes, test_growth, test_footprint, test_dump,
+		test_build_sizes, test_clone, test_growth, test_footprint, test_dump,
 	};
 	Suite *suite = suite_create("contract");
 	TCase *tcase = tcase_create("contract");

@@ -3,8 +3,8 @@
  * and must succeed later.
  *
  * Each edit of a random run is tried with its first allocation failing, then
- * with its second, and so on until it succeeds; so is each bulk build, and the
- * making of an index.
+ * with its second, and so on until it succeeds; so is each bulk build, each
+ * clone, and the making of an index.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -169,6 +169,39 @@ START_TEST(test_builds)
 }
 END_TEST
 
+START_TEST(test_clones)
+{
+	static const size_t sizes[] = { 1, 20, 100, 1000 };
+	const struct vma_index_ops *ops = bed_type(_i);
+	struct vma_bounds ranges[1000];
+	struct bed bed, clone;
+	struct rng rng;
+
+	rng_seed(&rng, test_seed());
+	bed_init(&bed, ops);
+	bed_init(&clone, ops);
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+		ranges[i] = (struct vma_bounds){ (i * 7 + 2) * P, (i * 7 + 5 + i % 4) * P };
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		unsigned nth = 1;
+
+		ck_assert_int_eq(bed_build(&bed, ranges, sizes[i]), 0);
+		for (arena_fail_at(clone.memory, nth); bed_clone(&clone, &bed);) {
+			arena_fail_at(clone.memory, 0);
+			unchanged(&clone, &rng);
+			arena_fail_at(clone.memory, ++nth);
+		}
+		arena_fail_at(clone.memory, 0);
+		unchanged(&clone, &rng);
+		unchanged(&bed, &rng);
+		bed_clear(&clone);
+		bed_clear(&bed);
+	}
+	ck_assert_msg(bed_done(&bed) && bed_done(&clone), "%s: memory of the index is left over",
+		      ops->name);
+}
+END_TEST
+
 START_TEST(test_create)
 {
 	const struct vma_index_ops *ops = bed_type(_i);
@@ -198,6 +231,7 @@ TEST_SUITE(torture)
 	tcase_set_timeout(tcase, 600);
 	tcase_add_loop_test(tcase, test_edits, 0, bed_types());
 	tcase_add_loop_test(tcase, test_builds, 0, bed_types());
+	tcase_add_loop_test(tcase, test_clones, 0, bed_types());
 	tcase_add_loop_test(tcase, test_create, 0, bed_types());
 	suite_add_tcase(suite, tcase);
 	return suite;

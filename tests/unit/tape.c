@@ -83,7 +83,10 @@ static void do_fork(struct program *program)
 		list[n] = program_vma(program, VMAS + n);
 		vma_set_bounds(list[n++], vma_start(cursor.vma), vma_end(cursor.vma));
 	}
-	ck_assert_int_eq(ops->build(child, list, n), 0);
+	if (rng_one_in(&program->rng, 2))
+		ck_assert_int_eq(vma_index_clone(child, program->parent, list, n), 0);
+	else
+		ck_assert_int_eq(ops->build(child, list, n), 0);
 	ops->find(child, rng_below(&program->rng, VMAS * 16 * PAGE_SIZE));
 	vma_index_destroy(child);
 }
