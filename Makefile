@@ -10,12 +10,22 @@ SRC_T   := $(wildcard tests/*.c tests/*/*.c)
 # ---- peers: other people's indexes, built where their Debian packages are (make peers) ----
 # source file in indexes/peers, index, package, a file of that package
 PEERS := judy.c:judy:libjudy-dev:/usr/include/Judy.h
+LINUX_TAR := /usr/src/linux-source-6.12.tar.xz
+PEERS += linux/maple.c:linux-maple:linux-source-6.12:$(LINUX_TAR)
+PEERS += linux/maple.c:linux-maple-rcu:linux-source-6.12:$(LINUX_TAR)
+PEERS += linux/rbtree.c:linux-rbtree:linux-source-6.12:$(LINUX_TAR)
 peer          = $(word $2,$(subst :, ,$1))
 PEERS_MISSING := $(foreach p,$(PEERS),$(if $(wildcard $(call peer,$p,4)),,$p))
 PEER_PACKAGES := $(sort $(foreach p,$(PEERS),$(call peer,$p,3)))
 MISSING_SRC   := $(foreach p,$(PEERS_MISSING),indexes/peers/$(call peer,$p,1))
+SRC     += $(if $(wildcard $(LINUX_TAR)),$(wildcard indexes/peers/linux/*.c))
 SRC     := $(filter-out $(MISSING_SRC),$(SRC))
 SRC_CXX := $(filter-out $(MISSING_SRC),$(SRC_CXX))
+
+# The kernel's files are compiled where they are unpacked: GPL, so none of them is ours.
+LINUX         := build/linux-6.12
+LINUX_SRC     := lib/maple_tree.c lib/rbtree.c
+LINUX_HEADERS := $(addprefix include/linux/,maple_tree.h rbtree.h rbtree_types.h rbtree_augmented.h)
 
 # ---- what that needs: Debian packages ----
 PACKAGES := make git gcc g++ libc6-dev libbenchmark-dev libjemalloc-dev libzstd-dev \
@@ -44,6 +54,8 @@ LIBS    += $(if $(filter asan tsan,$(VARIANT)),,-ljemalloc)
 
 B       := build/$(VARIANT)-check$(CHECK)
 OBJ     := $(SRC:%.c=$B/%.o) $(SRC_CXX:%.cc=$B/%.o)
+OBJ_LINUX := $(if $(wildcard $(LINUX_TAR)),$(LINUX_SRC:%.c=$B/linux-6.12/%.o))
+OBJ     += $(OBJ_LINUX)
 OBJ_T   := $(SRC_T:%.c=$B/%.o)
 PROGRAM := $(if $(filter release,$(VARIANT)),vmabench,$B/vmabench)
 
@@ -77,6 +89,23 @@ $B/%.o: %.cc | deps
 	@mkdir -p $(@D)
 	@echo $(CXX) $(OPT) $<
 	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
+
+# Once: only the files that are compiled. The shims stand in for the rest of the kernel.
+$(LINUX)/unpacked: $(LINUX_TAR)
+	@echo "unpack $(LINUX_SRC) of $< (20 s, once)"
+	@mkdir -p build && new=$$(mktemp -d build/linux.XXXXXX) && \
+		tar -C $$new -xJf $< --strip-components=1 \
+			$(addprefix linux-source-6.12/,$(LINUX_SRC) $(LINUX_HEADERS)) && \
+		touch $$new/unpacked && rm -rf $(LINUX) && mv -T $$new $(LINUX)
+
+CPPFLAGS_LINUX = -DCONFIG_64BIT -Iindexes/peers/linux/include -isystem $(LINUX)/include
+$B/indexes/peers/linux/%.o: CPPFLAGS += $(CPPFLAGS_LINUX)
+$B/indexes/peers/linux/%.o: | $(LINUX)/unpacked
+
+$(OBJ_LINUX): $B/linux-6.12/%.o: $(LINUX)/unpacked | deps
+	@mkdir -p $(@D)
+	@echo $(CC) $(OPT) $(LINUX)/$*.c
+	@$(CC) $(CPPFLAGS) $(CPPFLAGS_LINUX) $(CFLAGS) -w -c -o $@ $(LINUX)/$*.c
 
 -include $(OBJ:.o=.d) $(OBJ_T:.o=.d)
 

@@ -1,0 +1,6 @@
+#ifndef LINUX_COMPILER_H
+#define LINUX_COMPILER_H
+
+#include <linux/kernel.h>
+
+#endif

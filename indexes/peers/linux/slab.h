@@ -1,0 +1,37 @@
+/*
+ * slab - where the maple trees of one index get their nodes from
+ *
+ * The kernel's code allocates without saying for whom, so each call into it
+ * that may allocate or free is preceded by linux_slab_use().
+ */
+#ifndef INDEXES_PEERS_LINUX_SLAB_H
+#define INDEXES_PEERS_LINUX_SLAB_H
+
+#include "base/arena.h"
+
+#define LINUX_NODE_SIZE 256 /* and alignment */
+
+struct linux_object;
+struct rcu_head;
+
+struct linux_slab {
+	struct arena *arena;
+	struct linux_object *spare;
+	struct rcu_head *deferred; /* call_rcu, the last one first */
+	size_t nspare, ndeferred;
+	size_t nodes; /* in the tree, deferred or spare */
+};
+
+/* From now on this thread's nodes come from and go to slab. */
+void linux_slab_use(struct linux_slab *slab);
+
+/* Makes n nodes spare, so that as many allocations succeed: 0, or -ENOMEM. */
+int linux_slab_fill(struct linux_slab *slab, size_t n);
+
+/* Gives spare nodes back to the arena but for keep of them. */
+void linux_slab_trim(struct linux_slab *slab, size_t keep);
+
+/* Frees, to the spare ones, what call_rcu has put off, if that is at least batch nodes. */
+void linux_slab_run_deferred(struct linux_slab *slab, size_t batch);
+
+#endif
