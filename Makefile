@@ -51,6 +51,7 @@ CFLAGS   = -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -MMD -MP
 CXXFLAGS = -std=c++17 $(OPT) $(WARN) -MMD -MP
 LIBS    := -lbenchmark -lzstd -ljansson -lz -lm -lpthread
 LIBS    += $(if $(filter asan tsan,$(VARIANT)),,-ljemalloc)
+LDFLAGS := -Wl,--export-dynamic-symbol=vma_index_* -Wl,--export-dynamic-symbol=arena_*   # to plug-ins
 
 B       := build/$(VARIANT)-check$(CHECK)
 OBJ     := $(SRC:%.c=$B/%.o) $(SRC_CXX:%.cc=$B/%.o)
@@ -66,7 +67,7 @@ all: $(PROGRAM) $(SUBJECT)  ## build ./vmabench
 
 $(PROGRAM): $(OBJ)
 	@echo link $@
-	@$(CXX) $(OPT) -o $@ $^ $(LIBS)
+	@$(CXX) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # What 'check --kernel' runs: nothing in its address space but itself.
 $(SUBJECT): harness/kernel_subject/subject.c harness/kernel_subject/subject.h | deps
@@ -78,7 +79,7 @@ $(SUBJECT): harness/kernel_subject/subject.c harness/kernel_subject/subject.h | 
 # The tests link everything but main().
 $B/run-tests: $(filter-out $B/harness/main.o,$(OBJ)) $(OBJ_T)
 	@echo link $@
-	@$(CXX) $(OPT) -o $@ $^ $(LIBS) -lcheck -lsubunit -lrt
+	@$(CXX) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS) -lcheck -lsubunit -lrt
 
 $B/%.o: %.c | deps
 	@mkdir -p $(@D)
@@ -152,8 +153,8 @@ peers:  ## install the packages of the peers, other people's indexes, and build 
 test: all  ## build and run the tests; SUITE=NAME only that one
 	@$(MAKE) VARIANT=test run-tests
 
-run-tests: $B/run-tests $(SUBJECT)
-	@tests/run.sh $B/run-tests $(SUITE)
+run-tests: $B/run-tests $(PROGRAM) $(SUBJECT)
+	@VMABENCH=$(PROGRAM) tests/run.sh $B/run-tests $(SUITE)
 
 asan:  ## the tests with AddressSanitizer and UBSan
 	@$(MAKE) VARIANT=asan run-tests

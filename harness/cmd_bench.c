@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/bench.h"
+#include "harness/option.h"
 #include "harness/results.h"
 #include "harness/verb.h"
 
@@ -20,7 +21,6 @@ static const char doc[] =
 enum { KEY_COUNT = 256, KEY_LIMIT, KEY_SEED, KEY_TRACES };
 
 static const struct argp_option argp_options[] = {
-	{ "index", 'i', "A,B", 0, "these indexes only", 0 },
 	{ "case", 'c', "GLOB", 0, "these cases only", 0 },
 	{ "vmas", 'n', "N,N", 0, "numbers of VMAs (100,1000,65536,1000000)", 0 },
 	{ "repetitions", 'r', "N", 0, "how often each is timed (5)", 0 },
@@ -81,10 +81,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct bench_options *options = &arguments->options;
 
 	switch (key) {
-	case 'i':
-		options->indexes.n = 0;
-		if (index_list_parse(&options->indexes, arg))
-			argp_error(state, "%s", options->indexes.error);
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->indexes;
 		return 0;
 	case 'c':
 		options->case_glob = arg;
@@ -159,9 +157,20 @@ static int report(json_t *root, const struct arguments *arguments)
 	return STATUS_OK;
 }
 
+/* All that there are, null too: what the harness itself costs. */
+static void all_indexes(struct index_list *list)
+{
+	const struct vma_index_ops *ops;
+
+	while (list->n < INDEX_LIST_MAX && (ops = vma_index_type(list->n)))
+		list->ops[list->n++] = ops;
+}
+
 int cmd_bench(int argc, char **argv)
 {
-	static const struct argp argp = { argp_options, parse, NULL, doc, NULL, NULL, NULL };
+	static const struct argp argp = {
+		argp_options, parse, NULL, doc, option_index_children, NULL, NULL
+	};
 	struct arguments arguments = {
 		.options = {
 			.sizes = { 100, 1000, 65536, 1000000 }, .nsizes = 4,
@@ -174,10 +183,9 @@ int cmd_bench(int argc, char **argv)
 	int status, written;
 	json_t *root;
 
-	for (const struct vma_index_ops *ops; options->indexes.n < INDEX_LIST_MAX &&
-	     (ops = vma_index_type(options->indexes.n)); options->indexes.n++)
-		options->indexes.ops[options->indexes.n] = ops;
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if (!options->indexes.n)
+		all_indexes(&options->indexes);
 	session = bench_begin(options);
 	if (!session) {
 		fprintf(stderr, "vmabench bench: memory is out\n");

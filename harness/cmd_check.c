@@ -27,7 +27,6 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"index", 'i', "A,B", 0, "indexes to compare (default: all but null)", 0},
 	{"kernel", OPT_KERNEL, 0, 0,
 	 "compare one index (default btree) with this kernel: everything is also done for real, "
 	 "by a child process",
@@ -73,9 +72,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *args = state->input;
 
 	switch (key) {
-	case 'i':
-		if (index_list_parse(&args->indexes, arg))
-			argp_error(state, "%s", args->indexes.error);
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &args->indexes;
 		return 0;
 	case 'q':
 		args->options.quiet = true;
@@ -115,8 +113,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Does random memory operations in one emulated address space for each index, in "
-	       "lockstep, and compares what they return and hold.\v"
+	.children = option_index_children,
+	.doc = "Does random memory operations in one emulated address space for each index (all "
+	       "but null), in lockstep, and compares what they return and hold.\v"
 	       "Exit status: 0 no difference, 1 a difference, shrunk and saved as a trace that "
 	       "'vmabench replay' and 'vmabench dump' take.",
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/bench.h"
+#include "harness/option.h"
 #include "harness/verb.h"
 #include "workloads/gen.h"
 #include "workloads/trace.h"
@@ -82,7 +83,9 @@ static void list_traces(const char *dir)
 
 int cmd_list(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
+	static const struct argp argp = {
+		options, parse, NULL, doc, option_plugin_children, NULL, NULL
+	};
 	struct arguments arguments = { .traces = "workloads/traces" };
 	const struct vma_index_ops *ops;
 	const struct bench_case *kase;

@@ -363,7 +363,6 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"index", 'i', "A,B", 0, "indexes to replay over, in lockstep (default: all but null)", 0},
 	{"json", OPT_JSON, 0, 0, "one JSON object a trace, on a line of its own", 0},
 	{"markdown", OPT_MARKDOWN, 0, 0, "a table, a row for each trace", 0},
 	{"quiet", 'q', 0, 0, "the last line only", 0},
@@ -383,9 +382,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *args = state->input;
 
 	switch (key) {
-	case 'i':
-		if (index_list_parse(&args->indexes, arg))
-			argp_failure(state, STATUS_BAD_INPUT, 0, "%s", args->indexes.error);
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &args->indexes;
 		return 0;
 	case 'q':
 		args->quiet = true;
@@ -430,7 +428,9 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "FILE...",
-	.doc = "Replays recorded programs through the emulated mm over each index.\v"
+	.children = option_index_children,
+	.doc = "Replays recorded programs through the emulated mm over each index (all but null), "
+	       "in lockstep.\v"
 	       "Every recorded result is compared, and the layout of each address space at its "
 	       "end. Exit status: 0 all indexes agree, 1 they do not (or --strict and the kernel "
 	       "differs), 2 a file cannot be read.",

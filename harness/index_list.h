@@ -11,6 +11,7 @@
 struct index_list {
 	const struct vma_index_ops *ops[INDEX_LIST_MAX];
 	unsigned n;
+	const char *names;              /* what --index said, or NULL */
 	char error[128];                /* why index_list_parse failed */
 };
 

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "harness/verb.h"
+
 uint64_t option_number(struct argp_state *state, const char *text)
 {
 	char *end;
@@ -23,3 +25,59 @@ unsigned option_levels(struct argp_state *state, const char *text)
 		argp_error(state, "--levels is 4 or 5, not '%s'", text);
 	return (unsigned)levels;
 }
+
+/* ---- --plugin FILE ---- */
+
+enum { KEY_PLUGIN = 0x1000 };
+
+static error_t parse_plugin(int key, char *arg, struct argp_state *state)
+{
+	char why[512];
+
+	if (key != KEY_PLUGIN)
+		return ARGP_ERR_UNKNOWN;
+	if (vma_index_load(arg, why, sizeof(why)))
+		argp_failure(state, STATUS_BAD_INPUT, 0, "--plugin %s: %s", arg, why);
+	return 0;
+}
+
+static const struct argp_option plugin_options[] = {
+	{ "plugin", KEY_PLUGIN, "FILE.so", 0, "load the indexes of a shared object, too", 0 },
+	{ 0 }
+};
+
+static const struct argp plugin_argp = { .options = plugin_options, .parser = parse_plugin };
+
+const struct argp_child option_plugin_children[] = { { &plugin_argp, 0, NULL, 0 }, { 0 } };
+
+/* ---- --index A,B: looked up at the end, when all plug-ins are loaded ---- */
+
+static error_t parse_index(int key, char *arg, struct argp_state *state)
+{
+	struct index_list *list = state->input;
+
+	switch (key) {
+	case 'i':
+		list->names = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (list->names && index_list_parse(list, list->names))
+			argp_failure(state, STATUS_BAD_INPUT, 0, "%s", list->error);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option index_options[] = {
+	{ "index", 'i', "A,B", 0, "these indexes only ('vmabench list' names them)", 0 },
+	{ 0 }
+};
+
+static const struct argp index_argp = {
+	.options = index_options,
+	.parser = parse_index,
+	.children = option_plugin_children,
+};
+
+const struct argp_child option_index_children[] = { { &index_argp, 0, NULL, 0 }, { 0 } };

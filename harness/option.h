@@ -7,10 +7,26 @@
 #include <argp.h>
 #include <stdint.h>
 
+#include "harness/index_list.h"
+
 /* The number in text; anything else ends the program with a usage error. */
 uint64_t option_number(struct argp_state *state, const char *text);
 
 /* The argument of --levels, 4 or 5; anything else likewise. */
 unsigned option_levels(struct argp_state *state, const char *text);
+
+/*
+ * --index and --plugin, a child of a verb's argp, which has to set its
+ * child_inputs[0] to a struct index_list at ARGP_KEY_INIT:
+ *
+ *	.children = option_index_children
+ *
+ * The list is there when argp_parse() is through, empty if nothing was named;
+ * only then do all indexes exist.
+ */
+extern const struct argp_child option_index_children[];
+
+/* --plugin alone; needs no input. */
+extern const struct argp_child option_plugin_children[];
 
 #endif

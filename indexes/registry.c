@@ -1,12 +1,13 @@
 /*
  * registry - the index types there are, by name
  *
- * Types add themselves through VMA_INDEX_REGISTER before main() runs.
+ * Types add themselves through VMA_INDEX_REGISTER: those of the program before
+ * main() runs, those of a plug-in while it is loaded.
  */
 #include "indexes/vma_index.h"
 
-#include <errno.h>
-#include <stdarg.h>
+#include <dlfcn.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,10 +18,27 @@
 static const struct vma_index_ops *types[MAX_TYPES];    /* sorted by name */
 static unsigned ntypes;
 
+/* While a plug-in is loaded: what it has registered, or why it may not. */
+static struct loading {
+	unsigned types;
+	char *why;
+	size_t size;
+	bool refused;
+} *loading;
+
 static void refuse(const char *name, const char *why)
 {
-	fprintf(stderr, "vma_index: cannot register index '%s': %s\n", name, why);
-	exit(EXIT_FAILURE);
+	static const char format[] = "cannot register index '%s': %s";
+
+	if (!loading) {
+		fputs("vma_index: ", stderr);
+		fprintf(stderr, format, name, why);
+		fputc('\n', stderr);
+		exit(EXIT_FAILURE);
+	}
+	if (!loading->refused)
+		snprintf(loading->why, loading->size, format, name, why);
+	loading->refused = true;
 }
 
 static const char *missing_op(const struct vma_index_ops *ops)
@@ -49,26 +67,77 @@ static const char *missing_op(const struct vma_index_ops *ops)
 	return NULL;
 }
 
+/* Why this type cannot be added, or NULL. */
+static const char *objection(const struct vma_index_ops *ops)
+{
+	if (!ops->name || !*ops->name)
+		return "it has no name";
+	if (ops->abi != VMA_INDEX_ABI)
+		return "built for another version of vma_index.h";
+	if (missing_op(ops))
+		return missing_op(ops);
+	if (ops->node_size % sizeof(long))
+		return "node_size is not a multiple of 8";
+	if (ntypes == MAX_TYPES)
+		return "too many index types";
+	for (unsigned i = 0; i < ntypes; i++) {
+		if (!strcmp(types[i]->name, ops->name))
+			return "the name is taken";
+	}
+	return NULL;
+}
+
 void vma_index_register(const struct vma_index_ops *ops)
 {
+	const char *why = objection(ops);
 	unsigned i = ntypes;
 
-	if (!ops->name || !*ops->name)
-		refuse("?", "it has no name");
-	if (ops->abi != VMA_INDEX_ABI)
-		refuse(ops->name, "built for another version of vma_index.h");
-	if (missing_op(ops))
-		refuse(ops->name, missing_op(ops));
-	if (ops->node_size % sizeof(long))
-		refuse(ops->name, "node_size is not a multiple of 8");
-	if (ntypes == MAX_TYPES)
-		refuse(ops->name, "too many index types");
-	for (; i > 0 && strcmp(types[i - 1]->name, ops->name) >= 0; i--) {
-		if (!strcmp(types[i - 1]->name, ops->name))
-			refuse(ops->name, "the name is taken");
+	if (why) {
+		refuse(ops->name && *ops->name ? ops->name : "?", why);
+		return;
 	}
+	while (i > 0 && strcmp(types[i - 1]->name, ops->name) > 0)
+		i--;
 	memmove(&types[i + 1], &types[i], (ntypes++ - i) * sizeof(types[0]));
 	types[i] = ops;
+	if (loading)
+		loading->types++;
+}
+
+/* What dlerror() says, without the file's name in front. */
+static void tell_dlerror(const char *path, char *why, size_t size)
+{
+	const char *error = dlerror();
+	size_t len = strlen(path);
+
+	if (!strncmp(error, path, len) && !strncmp(error + len, ": ", 2))
+		error += len + 2;
+	snprintf(why, size, "%s", error);
+}
+
+int vma_index_load(const char *file, char *why, size_t size)
+{
+	struct loading plugin = { .why = why, .size = size };
+	char path[PATH_MAX];
+	void *object;
+
+	/* without a slash it would be looked for among the system's libraries */
+	snprintf(path, sizeof(path), "%s%s", strchr(file, '/') ? "" : "./", file);
+	if (dlopen(path, RTLD_LAZY | RTLD_NOLOAD)) {
+		snprintf(why, size, "it is loaded already");
+		return -1;
+	}
+	dlerror();
+	loading = &plugin;
+	object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	loading = NULL;
+	if (!object) {
+		tell_dlerror(path, why, size);
+		return -1;
+	}
+	if (!plugin.types && !plugin.refused)
+		snprintf(why, size, "it registers no index (VMA_INDEX_REGISTER)");
+	return plugin.types && !plugin.refused ? 0 : -1;
 }
 
 const struct vma_index_ops *vma_index_type(unsigned i)
@@ -91,60 +160,4 @@ const struct vma_index_ops *vma_index_lookup(const char *name)
 			return types[i];
 	}
 	return NULL;
-}
-
-struct vma_index *vma_index_create(const struct vma_index_ops *ops, struct arena *arena)
-{
-	struct vma_index *index = arena_alloc(arena, ops->size, 64);
-
-	if (!index)
-		return NULL;
-	memset(index, 0, ops->size);
-	index->ops = ops;
-	index->arena = arena;
-	if (ops->init(index)) {
-		arena_free(arena, index, ops->size, 64);
-		return NULL;
-	}
-	return index;
-}
-
-void vma_index_destroy(struct vma_index *index)
-{
-	if (!index)
-		return;
-	index->ops->destroy(index);
-	arena_free(index->arena, index, index->ops->size, 64);
-}
-
-int vma_index_edit(struct vma_index *index, const struct vma_edit *edit)
-{
-	int err = index->ops->reserve(index, edit, 1);
-
-	if (!err)
-		index->ops->commit(index, edit);
-	return err;
-}
-
-int vma_index_clone(struct vma_index *index, const struct vma_index *from,
-		    struct vm_area_struct *const *copies, size_t n)
-{
-	if (index->ops->clone)
-		return index->ops->clone(index, from, copies);
-	return index->ops->build(index, copies, n);
-}
-
-unsigned vma_index_broken(const struct vma_index *index, unsigned n, FILE *report,
-			  const char *format, ...)
-{
-	va_list args;
-
-	if (!report)
-		return n;
-	fprintf(report, "%s: invariant %u is broken: ", index->ops->name, n);
-	va_start(args, format);
-	vfprintf(report, format, args);
-	va_end(args);
-	fputc('\n', report);
-	return n;
 }

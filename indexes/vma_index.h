@@ -14,7 +14,8 @@
  *
  * Reserve may fail, commit cannot: a failed call leaves everything as it was.
  *
- * Adding an index is adding one file that ends in VMA_INDEX_REGISTER(ops).
+ * Adding an index is adding one file that ends in VMA_INDEX_REGISTER(ops): to
+ * this folder, or to a shared object of your own (examples/plugin).
  * One thread at a time uses an index.
  */
 #ifndef INDEXES_VMA_INDEX_H
@@ -198,7 +199,7 @@ static inline void *vma_node(const struct vma_index_ops *ops, const struct vm_ar
 	return (char *)vma - ops->node_size;
 }
 
-/* ---- the registry (registry.c) ---- */
+/* ---- the registry (registry.c) and what all indexes share (vma_index.c) ---- */
 
 #define VMA_INDEX_REGISTER(ops) \
 	__attribute__((constructor)) static void ops##_register(void) \
@@ -210,8 +211,16 @@ static inline void *vma_node(const struct vma_index_ops *ops, const struct vm_ar
 /*
  * Adds an index type.  Ends the program with a message if abi, an op or the
  * name is missing, or the name is there already: an error of its programmer.
+ * That of a plug-in is told by vma_index_load.
  */
 void vma_index_register(const struct vma_index_ops *ops);
+
+/*
+ * Loads a plug-in: a shared object that registers index types by the same
+ * VMA_INDEX_REGISTER.  They live until the program ends.  0, or -1 and the
+ * reason in why[size]; then the program should end, for some may be there.
+ */
+must_check int vma_index_load(const char *file, char *why, size_t size);
 
 /* The i-th index type by name, or NULL past the last. */
 const struct vma_index_ops *vma_index_type(unsigned i);

@@ -31,7 +31,8 @@ struct bed {
 
 /*
  * The index types to test: each registered one, then check:X of each.  One
- * that does nothing (VMA_INDEX_NULL) is left out.
+ * that does nothing (VMA_INDEX_NULL) is left out.  With TEST_INDEX=NAME in the
+ * environment only that one.
  */
 unsigned bed_plain_types(void);
 unsigned bed_types(void);

@@ -1,6 +1,6 @@
 /*
  * The test program: runs all suites, or those named on its command line; --list
- * names them.
+ * names them.  TEST_PLUGIN=FILE.so in the environment is loaded first.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "indexes/vma_index.h"
 #include "tests/suite.h"
 
 #define MAX_SUITES 64
@@ -59,6 +60,17 @@ static int list(void)
 	return EXIT_SUCCESS;
 }
 
+static void load_plugin(void)
+{
+	const char *file = getenv("TEST_PLUGIN");
+	char why[512];
+
+	if (!file || !vma_index_load(file, why, sizeof(why)))
+		return;
+	fprintf(stderr, "tests: TEST_PLUGIN=%s: %s\n", file, why);
+	exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "--list"))
@@ -66,6 +78,7 @@ int main(int argc, char **argv)
 
 	SRunner *runner = srunner_create(NULL);
 
+	load_plugin();
 	test_seed();    /* before check forks: one seed for all */
 	for (unsigned i = 0; i < nsuites; i++) {
 		if (wanted(suites[i].name, argc, argv))
