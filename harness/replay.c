@@ -4,6 +4,7 @@
 #include "harness/replay_internal.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -33,6 +34,21 @@ static int thp_mode(const char *setting)
 	return strstr(setting, "always") ? THP_ALWAYS : THP_MADVISE;
 }
 
+static void set_capabilities(struct limits *limits, uint64_t lacks)
+{
+	limits->ipc_lock = !(lacks & 1ULL << CAP_IPC_LOCK);
+	limits->sys_admin = !(lacks & 1ULL << CAP_SYS_ADMIN);
+}
+
+static void limits_from(struct limits *limits, const struct trace_info *info)
+{
+	*limits = (struct limits){
+		.stack = info->rlimit_stack, .as = info->rlimit_as, .memlock = info->rlimit_memlock,
+		.data = info->rlimit_data, .data_max = ~0UL,
+	};
+	set_capabilities(limits, info->lacks_capabilities);
+}
+
 static void config_from(struct config *config, const struct trace_info *info,
 			const struct replay_options *options)
 {
@@ -50,9 +66,14 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->find_cache = options->find_cache;
 	config->pagetable_levels = options->pagetable_levels;
 	config->leave_out = options->leave_out;
-	config->rlimit_stack = info->rlimit_stack;
-	config->rlimit_as = info->rlimit_as;
-	config->rlimit_data = info->rlimit_data;
+	config->ram = info->ram >> PAGE_SHIFT;
+	config->swap = info->swap >> PAGE_SHIFT;
+	config->committed = info->committed >> PAGE_SHIFT;
+	config->overcommit_ratio = (unsigned)info->overcommit_ratio;
+	config->overcommit_pages = info->overcommit_kbytes >> (PAGE_SHIFT - 10);
+	config->admin_reserve = info->admin_reserve_kbytes >> (PAGE_SHIFT - 10);
+	config->user_reserve = info->user_reserve_kbytes >> (PAGE_SHIFT - 10);
+	limits_from(&config->limits, info);
 }
 
 struct replay_world *replay_create(const struct vma_index_ops *ops, const struct trace_info *info,
@@ -199,6 +220,27 @@ struct mm_struct *replay_mm(const struct replay_world *world, uint32_t task)
 	return task < world->ntasks ? world->tasks[task].tsk.mm : NULL;
 }
 
+struct mm_struct *replay_act_as(struct replay_world *world, uint32_t number)
+{
+	const struct replay_task *task = task_of(world, number);
+
+	world->machine->current = task ? &task->limits : &world->machine->config.limits;
+	return task ? task->tsk.mm : NULL;
+}
+
+/* What an exec, or a change of user, made of a task. */
+static int do_process(struct replay_world *world, const struct trace_event *event)
+{
+	struct replay_task *task = replay_task_born(world, event->task);
+
+	if (!task)
+		return -ENOMEM;
+	set_capabilities(&task->limits, event->arg[0]);
+	if (task->tsk.mm)
+		task->tsk.mm->data_size = event->arg[1];
+	return 0;
+}
+
 struct replay_task *replay_task_born(struct replay_world *world, uint64_t number)
 {
 	if (reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number))
@@ -207,11 +249,32 @@ struct replay_task *replay_task_born(struct replay_world *world, uint64_t number
 	struct replay_task *task = &world->tasks[number];
 	if (!task->alive) {
 		world->counts.tasks++;
+		task->process = number;
+		task->limits = world->machine->config.limits;
 		task->personality = (world->info.legacy_layout ? ADDR_COMPAT_LAYOUT : 0) |
 				    (world->info.aslr ? 0 : ADDR_NO_RANDOMIZE);
 	}
 	task->alive = true;
 	return task;
+}
+
+/* What overcommit would refuse here has been granted there: the child is born all the same. */
+static int copy_or_insist(struct replay_world *world, const struct trace_event *event,
+			  struct replay_task *child, const struct replay_task *parent)
+{
+	struct machine *machine = world->machine;
+	uint64_t refused = machine->commits_refused;
+	unsigned overcommit = machine->config.overcommit;
+
+	machine->current = &parent->limits;
+	int err = copy_mm(event->arg[1], &child->tsk, &parent->tsk);
+	if (!err || machine->commits_refused == refused)
+		return err;
+	replay_difference(world, event, -ENOMEM, NULL);
+	machine->config.overcommit = 1;
+	err = copy_mm(event->arg[1], &child->tsk, &parent->tsk);
+	machine->config.overcommit = overcommit;
+	return err;
 }
 
 static int do_fork(struct replay_world *world, const struct trace_event *event)
@@ -233,7 +296,12 @@ static int do_fork(struct replay_world *world, const struct trace_event *event)
 	if (parent->tsk.mm && !(event->arg[1] & CLONE_VM))
 		world->counts.mms++;
 	child->personality = parent->personality;
-	return copy_mm(event->arg[1], &child->tsk, &parent->tsk);
+	child->limits = parent->limits;
+	if (event->arg[1] & CLONE_THREAD)
+		child->process = parent->process;
+	if (event->arg[1] & CLONE_NEWUSER)
+		set_capabilities(&child->limits, ~0ULL);
+	return copy_or_insist(world, event, child, parent);
 }
 
 void replay_digest(struct replay_world *world, struct mm_struct *mm)
@@ -267,7 +335,7 @@ static void do_exit(struct replay_world *world, const struct trace_event *event)
 
 static int do_call(struct replay_world *world, const struct trace_event *event)
 {
-	struct mm_struct *mm = replay_mm(world, event->task);
+	struct mm_struct *mm = replay_act_as(world, event->task);
 
 	world->counts.syscalls++;
 	if (!mm) {
@@ -297,6 +365,8 @@ int replay_event(struct replay_world *world, const struct trace_event *event)
 		return replay_layout_vma(world, event);
 	case TRACE_FAULT:
 		return replay_fault(world, event);
+	case TRACE_PROCESS:
+		return do_process(world, event);
 	default:
 		return do_call(world, event);
 	}

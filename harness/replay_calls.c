@@ -84,24 +84,38 @@ static void call_prctl(struct replay_world *world, struct mm_struct *mm,
 	}
 }
 
-static void call_setrlimit(struct mm_struct *mm, const struct trace_event *e, struct outcome *out)
+static void set_limit(struct limits *limits, const struct trace_event *e)
+{
+	switch (e->arg[0]) {
+	case RLIMIT_STACK:
+		limits->stack = e->arg[1];
+		break;
+	case RLIMIT_AS:
+		limits->as = e->arg[1];
+		break;
+	case RLIMIT_DATA:
+		limits->data = e->arg[1];
+		limits->data_max = e->arg[2];
+		break;
+	case RLIMIT_MEMLOCK:
+		limits->memlock = e->arg[1];
+		break;
+	default:
+		break;
+	}
+}
+
+/* Of all threads of the process. */
+static void call_setrlimit(struct replay_world *world, const struct trace_event *e,
+			   struct outcome *out)
 {
 	out->result = e->result;
 	out->unknown = true;
 	if (e->result)
 		return;
-	switch (e->arg[0]) {
-	case RLIMIT_STACK:
-		mm->rlimit_stack = e->arg[1];
-		break;
-	case RLIMIT_AS:
-		mm->rlimit_as = e->arg[1];
-		break;
-	case RLIMIT_DATA:
-		mm->rlimit_data = e->arg[1];
-		break;
-	default:        /* MEMLOCK binds only those without CAP_IPC_LOCK */
-		break;
+	for (size_t i = 0; i < world->ntasks; i++) {
+		if (world->tasks[i].process == world->tasks[e->task].process)
+			set_limit(&world->tasks[i].limits, e);
 	}
 }
 
@@ -179,7 +193,7 @@ static void perform(struct replay_world *world, struct mm_struct *mm,
 		call_prctl(world, mm, e, out);
 		break;
 	case TRACE_SETRLIMIT:
-		call_setrlimit(mm, e, out);
+		call_setrlimit(world, e, out);
 		break;
 	case TRACE_PERSONALITY:
 		call_personality(world, mm, e, out);

@@ -58,7 +58,7 @@ static int fault_inferred(struct replay_world *world, struct mm_struct *mm, unsi
 
 int replay_fault(struct replay_world *world, const struct trace_event *event)
 {
-	struct mm_struct *mm = replay_mm(world, event->task);
+	struct mm_struct *mm = replay_act_as(world, event->task);
 	int err;
 
 	if (mm && (event->arg[1] & TRACE_FAULT_INFERRED)) {

@@ -17,6 +17,8 @@ struct replay_layout {
 struct replay_task {
 	struct task_struct tsk;
 	unsigned long personality;      /* ADDR_COMPAT_LAYOUT, ADDR_NO_RANDOMIZE count */
+	uint64_t process;               /* its first task's number: limits are theirs together, */
+	struct limits limits;           /* capabilities are its own */
 	bool alive;
 };
 
@@ -42,6 +44,9 @@ void replay_difference(struct replay_world *world, const struct trace_event *rec
 
 /* The open file of that number, NULL if it was never defined. */
 struct file *replay_file(const struct replay_world *world, uint64_t number);
+
+/* That task acts from here on: its limits count. Its mm, or NULL. */
+struct mm_struct *replay_act_as(struct replay_world *world, uint32_t number);
 
 /* The task of that number, born now if it was not; NULL when memory is out. */
 struct replay_task *replay_task_born(struct replay_world *world, uint64_t number);

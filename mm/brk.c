@@ -55,7 +55,8 @@ unsigned long do_brk(struct mm_struct *mm, unsigned long brk)
 	unsigned long newbrk = PAGE_ALIGN(brk), oldbrk = PAGE_ALIGN(mm->brk);
 	int err = 0;
 
-	if (brk < mm->start_brk || brk - mm->start_brk > mm->rlimit_data)
+	if (brk < mm->start_brk ||
+	    brk - mm->start_brk + mm->data_size > mm->machine->current->data)
 		return mm->brk;
 	if (newbrk > oldbrk)
 		err = grow(mm, oldbrk, newbrk);

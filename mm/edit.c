@@ -22,7 +22,8 @@ struct gathered {
 	struct vm_area_struct *gone;            /* linked by vm_next_gone */
 	struct vma_side prev, next;             /* what will stand beside the range */
 	unsigned long nvmas;                    /* low, high and gone */
-	unsigned long npages;                   /* mapped in the range now */
+	unsigned long npages;                   /* mapped in the range now, */
+	unsigned long naccounted;               /* of them promised */
 	bool sealed, low_sealed;                /* something inside must not go */
 };
 
@@ -50,6 +51,8 @@ static void gather_one(struct gathered *g, struct vm_area_struct *vma)
 
 	g->nvmas++;
 	g->npages += (hi - lo) >> PAGE_SHIFT;
+	if (vma->vm_flags & VM_ACCOUNT)
+		g->naccounted += (hi - lo) >> PAGE_SHIFT;
 	if (vma->vm_flags & VM_SEALED)
 		g->sealed = true;
 	if (vma->vm_start < g->start) {
@@ -335,6 +338,17 @@ static enum vma_merge_kind decide(const struct mm_struct *mm, const struct gathe
 	return desc ? vma_merge(&merge) : MERGE_NONE;
 }
 
+/* Is there enough memory for what is promised, less what was promised for the range before? */
+static int may_promise(struct mm_struct *mm, const struct gathered *g,
+		       const struct vma_desc *desc)
+{
+	unsigned long npages = (g->end - g->start) >> PAGE_SHIFT;
+
+	if (!(desc->flags & VM_ACCOUNT) || npages == g->naccounted)
+		return 0;
+	return security_vm_enough_memory_mm(mm, npages - g->naccounted);
+}
+
 /* May the range be replaced at all?  0 or -errno. */
 static int may_replace(struct mm_struct *mm, const struct gathered *g,
 		       const struct vma_desc *desc)
@@ -347,7 +361,12 @@ static int may_replace(struct mm_struct *mm, const struct gathered *g,
 		return 0;
 
 	unsigned long more = ((g->end - g->start) >> PAGE_SHIFT) - g->npages;
-	return may_expand_vm(mm, desc->flags, more) ? 0 : refuse_for_limits(mm, g);
+	if (!may_expand_vm(mm, desc->flags, more) || may_promise(mm, g, desc))
+		return refuse_for_limits(mm, g);
+	if (!desc->shmem || !security_vm_enough_memory_mm(mm, desc->shmem))
+		return 0;
+	(void)!vma_replace(mm, g->start, g->end, NULL, NULL);   /* so late that this has gone */
+	return -ENOMEM;
 }
 
 int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
@@ -415,6 +434,8 @@ int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma)
 	};
 
 	if (find_vma_intersection(mm, vma->vm_start, vma->vm_end))
+		return -ENOMEM;
+	if ((vma->vm_flags & VM_ACCOUNT) && security_vm_enough_memory_mm(mm, vma_pages(vma)))
 		return -ENOMEM;
 	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
 		return -ENOMEM;

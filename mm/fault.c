@@ -240,14 +240,15 @@ static bool room_below(struct vm_area_struct *vma, unsigned long addr)
 	       addr - prev->vm_end >= vma->vm_mm->machine->config.stack_guard_gap;
 }
 
-static bool growth_allowed(const struct vm_area_struct *vma, unsigned long addr)
+static bool growth_allowed(struct vm_area_struct *vma, unsigned long addr)
 {
-	const struct mm_struct *mm = vma->vm_mm;
+	struct mm_struct *mm = vma->vm_mm;
 	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
 
-	return grow <= vma->vm_pgoff && vma->vm_end - addr <= mm->rlimit_stack &&
+	return grow <= vma->vm_pgoff && vma->vm_end - addr <= mm->machine->current->stack &&
 	       may_expand_vm(mm, vma->vm_flags, grow) &&
-	       mlock_future_ok(mm, vma->vm_flags, grow << PAGE_SHIFT);
+	       mlock_future_ok(mm, vma->vm_flags, grow << PAGE_SHIFT) &&
+	       !security_vm_enough_memory_mm(mm, grow);
 }
 
 /* E3; where a limit refuses, the anon_vma stays prepared. */

@@ -37,10 +37,6 @@ struct mm_struct *mm_alloc(struct machine *machine)
 	mm->mm_users = 1;
 	mm->mmap_base = config->task_size;
 	mm->legacy_layout = config->legacy_layout;
-	mm->rlimit_stack = config->rlimit_stack;
-	mm->rlimit_as = config->rlimit_as;
-	mm->rlimit_data = config->rlimit_data;
-	mm->rlimit_memlock = config->rlimit_memlock;
 	mm->mm_mt = vma_index_create(machine->index_ops, machine->index_arena);
 	if (!mm->mm_mt)
 		goto free_mm;
@@ -76,6 +72,7 @@ void exit_mmap(struct mm_struct *mm)
 	while (gone) {
 		vma = gone;
 		gone = vma->vm_next_gone;
+		vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
 		vm_area_free(vma);
 	}
 	free_mm(mm);    /* destroy does not look at the VMAs */
@@ -111,13 +108,19 @@ static void batch_end(struct batch *batch)
 
 static void batch_drop(struct batch *batch)
 {
-	while (batch->n)
-		vm_area_free(batch->vmas[--batch->n]);
+	while (batch->n) {
+		struct vm_area_struct *vma = batch->vmas[--batch->n];
+
+		vm_stat_account(batch->mm, vma->vm_flags, -(long)vma_pages(vma));
+		vm_area_free(vma);
+	}
 	batch_end(batch);
 }
 
+/* From here on its pages count, also against what is promised to the next one. */
 static void batch_add(struct batch *batch, struct vm_area_struct *vma)
 {
+	vm_stat_account(batch->mm, vma->vm_flags, (long)vma_pages(vma));
 	batch->vmas[batch->n++] = vma;
 }
 
@@ -136,8 +139,6 @@ static int batch_commit(struct batch *batch, const struct mm_struct *oldmm)
 		batch_drop(batch);
 		return err;
 	}
-	for (size_t i = 0; i < batch->n; i++)
-		vm_stat_account(mm, batch->vmas[i]->vm_flags, (long)vma_pages(batch->vmas[i]));
 	mm->map_count = batch->n;
 	mm->machine->peak_vmas = max(mm->machine->peak_vmas, mm->map_count);
 	batch_end(batch);
@@ -146,10 +147,15 @@ static int batch_commit(struct batch *batch, const struct mm_struct *oldmm)
 
 /* ---- fork ---- */
 
-/* F5: a child's copy of one VMA. */
+/* F5: a child's copy of one VMA; NULL also where it would be promised too much. */
 static struct vm_area_struct *dup_vma(struct mm_struct *mm, const struct vm_area_struct *mpnt)
 {
-	struct vm_area_struct *vma = vm_area_dup(mm, mpnt);
+	struct vm_area_struct *vma;
+
+	if ((mpnt->vm_flags & VM_ACCOUNT) &&
+	    security_vm_enough_memory_mm(mpnt->vm_mm, vma_pages(mpnt)))
+		return NULL;
+	vma = vm_area_dup(mm, mpnt);
 
 	if (!vma)
 		return NULL;
@@ -215,15 +221,6 @@ int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 	return copy_page_tables(mm, oldmm);
 }
 
-/* Limits are the process's: fork and exec keep them. */
-static void copy_limits(struct mm_struct *mm, const struct mm_struct *oldmm)
-{
-	mm->rlimit_stack = oldmm->rlimit_stack;
-	mm->rlimit_as = oldmm->rlimit_as;
-	mm->rlimit_data = oldmm->rlimit_data;
-	mm->rlimit_memlock = oldmm->rlimit_memlock;
-}
-
 struct mm_struct *dup_mm(struct mm_struct *oldmm)
 {
 	struct mm_struct *mm = mm_alloc(oldmm->machine);
@@ -237,7 +234,7 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 	mm->def_flags = oldmm->def_flags & ~VM_LOCKED_MASK;
 	mm->read_implies_exec = oldmm->read_implies_exec;
 	mm->legacy_layout = oldmm->legacy_layout;
-	copy_limits(mm, oldmm);
+	mm->data_size = oldmm->data_size;
 	if (dup_mmap(mm, oldmm)) {
 		mmput(mm);
 		return NULL;
@@ -306,10 +303,8 @@ int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma
 	mm->start_brk = start_brk;
 	mm->brk = brk;
 	mm->start_stack = start_stack;
-	if (tsk->mm) {
-		copy_limits(mm, tsk->mm);
+	if (tsk->mm)
 		mmput(tsk->mm);
-	}
 	tsk->mm = mm;
 	return 0;
 

@@ -16,10 +16,11 @@ void config_default(struct config *config)
 		.thp = THP_MADVISE,
 		.find_cache = true,
 		.pagetable_levels = 4,
-		.rlimit_stack = 8UL << 20,
-		.rlimit_as = ~0UL,
-		.rlimit_data = ~0UL,
-		.rlimit_memlock = ~0UL,
+		.overcommit_ratio = 50,
+		.limits = {
+			.stack = 8UL << 20, .as = ~0UL, .memlock = ~0UL,
+			.data = ~0UL, .data_max = ~0UL, .ipc_lock = true, .sys_admin = true,
+		},
 	};
 }
 
@@ -32,6 +33,7 @@ struct machine *machine_create(const struct vma_index_ops *ops, const struct con
 		return NULL;
 	machine->index_ops = ops;
 	machine->config = *config;
+	machine->current = &machine->config.limits;
 	machine->index_arena = arena_create();
 	machine->arena = arena_create();
 	machine->frames = frames_create(max_pages);
@@ -63,6 +65,8 @@ void machine_destroy(struct machine *machine)
 	expect_none("open files", machine->files);
 	expect_none("inodes", machine->inodes);
 	expect_none("anon_vmas", machine->anon_vmas);
+	if (!(machine->config.leave_out & LEAVE_OUT_ACCOUNT_MERGE))
+		expect_none("committed pages", machine->committed);
 	expect_none("page frames", frames_in_use(machine->frames));
 	arena_stats(machine->index_arena, &nodes);
 	arena_stats(machine->arena, &objects);
@@ -93,6 +97,7 @@ void inode_put(struct machine *machine, struct inode *inode)
 	if (--inode->refs)
 		return;
 	page_cache_destroy(&inode->cache, machine->frames);
+	machine->committed -= inode->committed;
 	free(inode->path);
 	machine->inodes--;
 	arena_free(machine->arena, inode, sizeof(*inode), 0);

@@ -11,9 +11,16 @@
 
 bool mlock_future_ok(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes)
 {
-	if (!(flags & VM_LOCKED))
+	const struct limits *limits = mm->machine->current;
+
+	if (!(flags & VM_LOCKED) || limits->ipc_lock)
 		return true;
-	return mm->locked_vm + (bytes >> PAGE_SHIFT) <= mm->rlimit_memlock >> PAGE_SHIFT;
+	return mm->locked_vm + (bytes >> PAGE_SHIFT) <= limits->memlock >> PAGE_SHIFT;
+}
+
+bool can_do_mlock(const struct mm_struct *mm)
+{
+	return mm->machine->current->memlock || mm->machine->current->ipc_lock;
 }
 
 /* The part gets VM_LOCKED, VM_LOCKONFAULT as *arg says. */
@@ -67,9 +74,9 @@ static int count_locked(struct vm_area_struct *vma, unsigned long start, unsigne
 static bool may_lock(struct mm_struct *mm, unsigned long start, unsigned long len)
 {
 	unsigned long locked = mm->locked_vm + (len >> PAGE_SHIFT), already = 0;
-	unsigned long limit = mm->rlimit_memlock >> PAGE_SHIFT;
+	unsigned long limit = mm->machine->current->memlock >> PAGE_SHIFT;
 
-	if (locked <= limit)
+	if (locked <= limit || mm->machine->current->ipc_lock)
 		return true;
 	vma_walk(mm, start, start + len, HOLE_IGNORED, count_locked, &already);
 	return locked - already <= limit;
@@ -79,6 +86,8 @@ int do_mlock(struct mm_struct *mm, unsigned long start, unsigned long len, bool 
 {
 	vm_flags_t flags = VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0);
 
+	if (!can_do_mlock(mm))
+		return -EPERM;
 	len = PAGE_ALIGN(len + (start & ~PAGE_MASK));
 	start &= PAGE_MASK;
 	if (!may_lock(mm, start, len))
@@ -110,11 +119,15 @@ static void apply_to_all(struct mm_struct *mm, vm_flags_t flags)
 int do_mlockall(struct mm_struct *mm, unsigned long flags)
 {
 	vm_flags_t lock = VM_LOCKED | (flags & MCL_ONFAULT ? VM_LOCKONFAULT : 0);
+	const struct limits *limits = mm->machine->current;
 
 	if (!flags || (flags & ~(unsigned long)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
 	    flags == MCL_ONFAULT)
 		return -EINVAL;
-	if ((flags & MCL_CURRENT) && mm->total_vm > mm->rlimit_memlock >> PAGE_SHIFT)
+	if (!can_do_mlock(mm))
+		return -EPERM;
+	if ((flags & MCL_CURRENT) && !limits->ipc_lock &&
+	    mm->total_vm > limits->memlock >> PAGE_SHIFT)
 		return -ENOMEM;
 	mm->def_flags &= ~VM_LOCKED_MASK;
 	if (flags & MCL_FUTURE)

@@ -40,6 +40,13 @@ enum leave_out {
 	LEAVE_OUT_ANON_VMA = 8,         /* C3, C4 */
 };
 
+/* What binds the process that acts: its limits, in bytes, and two of its capabilities. */
+struct limits {
+	unsigned long stack, as, memlock;
+	unsigned long data, data_max;   /* RLIMIT_DATA, soft and hard */
+	bool ipc_lock, sys_admin;       /* CAP_IPC_LOCK, CAP_SYS_ADMIN */
+};
+
 /* What kernel version, settings and hardware decide. config_default() fills it. */
 struct config {
 	unsigned long task_size;        /* one past the last user address */
@@ -47,13 +54,18 @@ struct config {
 	unsigned long stack_guard_gap;  /* bytes */
 	unsigned long max_map_count;
 	unsigned overcommit;            /* vm.overcommit_memory: 0, 1 or 2 */
+	unsigned long ram, swap;        /* pages; no ram: not known, nothing is refused for it */
+	unsigned long committed;        /* pages promised to others than these address spaces */
+	unsigned overcommit_ratio;      /* per cent of ram, for mode 2, */
+	unsigned long overcommit_pages; /* or if not 0 so many pages */
+	unsigned long admin_reserve, user_reserve;      /* pages of them that are kept back */
 	bool legacy_layout;             /* new address spaces have the old layout, bottom-up */
 	enum { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;        /* of anonymous memory */
 	bool shmem_thp;                 /* shmem huge pages are not 'never' */
 	bool find_cache;                /* find_vma asks a small cache before the index */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
-	unsigned long rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;    /* bytes */
+	struct limits limits;           /* of whoever acts, while nobody else is machine.current */
 };
 
 struct fault_counters {
@@ -81,6 +93,9 @@ struct machine {
 	struct arena *arena;            /* everything else of mm */
 	struct frames *frames;
 	struct config config;
+	const struct limits *current;   /* of the task that acts now; borrowed */
+	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
+	uint64_t commits_refused;
 	struct pt_counters pt;
 	struct fault_counters faults;
 	struct find_counters finds;
@@ -108,6 +123,7 @@ struct inode {
 	enum file_kind kind;
 	struct page_cache cache;
 	unsigned long pages;            /* its size, of shared memory that mm knows; 0: no end */
+	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
 	char *path;
 };
 
@@ -154,7 +170,7 @@ struct mm_struct {
 	vm_flags_t def_flags;           /* mlockall(MCL_FUTURE), PR_SET_MEMORY_MERGE */
 	bool read_implies_exec;         /* personality */
 	bool legacy_layout;             /* mmap searches bottom-up, from mmap_base */
-	unsigned long rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;
+	unsigned long data_size;        /* bytes of the program's data, which brk's limit counts */
 	struct vm_area_struct *vmacache[VMACACHE_SIZE];
 };
 
@@ -248,7 +264,8 @@ struct vma_desc {
 	uint64_t uffd;
 	struct anon_vma *anon_vma;      /* what pages that come along hang on; borrowed */
 	struct vm_area_struct *copied_from;     /* mremap's source: its anon_vma is handed on */
-	bool limits_checked;            /* RLIMIT_AS and DATA are the caller's matter */
+	bool limits_checked;            /* RLIMIT_AS, DATA and overcommit are the caller's matter */
+	unsigned long shmem;            /* pages of shared memory that is made for it, accounted */
 	bool expand_only;               /* brk: may grow the VMA before it, never joins the next, */
 	unsigned long prev_limit;       /* nor what ends here or lower */
 };
@@ -282,8 +299,18 @@ unsigned long vm_start_gap(const struct vm_area_struct *vma);
 
 /* May mm grow by npages under RLIMIT_AS and, for data, RLIMIT_DATA? */
 bool may_expand_vm(const struct mm_struct *mm, vm_flags_t flags, unsigned long npages);
-/* Counts npages more (less, if negative) of a mapping with these flags. */
+/* Counts npages more (less, if negative) of a mapping with these flags, in mm and machine. */
 void vm_stat_account(struct mm_struct *mm, vm_flags_t flags, long npages);
+/* The part of it that is mm's: total_vm, exec_vm, stack_vm, data_vm. */
+void vm_count_pages(struct mm_struct *mm, vm_flags_t flags, long npages);
+
+/* ---- overcommit.c ---- */
+
+/*
+ * May npages more be promised to mm, by vm.overcommit_memory?  0 or -ENOMEM.
+ * Promises nothing: vm_stat_account counts what is mapped with VM_ACCOUNT.
+ */
+must_check int security_vm_enough_memory_mm(struct mm_struct *mm, unsigned long npages);
 
 /* ---- edit.c: changes to the layout, each one edit of the index ---- */
 
@@ -370,6 +397,8 @@ int do_mlockall(struct mm_struct *mm, unsigned long flags);
 int do_munlockall(struct mm_struct *mm);
 /* Is there room under RLIMIT_MEMLOCK for a mapping with these flags? */
 bool mlock_future_ok(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes);
+/* May the one who acts lock anything at all? */
+bool can_do_mlock(const struct mm_struct *mm);
 
 /* ---- fault.c ---- */
 

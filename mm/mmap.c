@@ -99,26 +99,31 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 	/* /dev/zero open for reading only is not shared at all: B3 has cleared VM_SHARED */
 	bool makes_file = (desc->flags & VM_SHARED) &&
 			  (!desc->file || desc->file->inode->kind == FILE_ZERO);
+	unsigned long npages = (desc->end - desc->start) >> PAGE_SHIFT;
 
 	if (accountable_mapping(desc->flags))
 		desc->flags |= VM_ACCOUNT;
 	if (makes_file) {
-		desc->file = shmem_zero_setup(mm->machine,
-					      (desc->end - desc->start) >> PAGE_SHIFT);
+		desc->file = shmem_zero_setup(mm->machine, npages);
 		if (!desc->file)
 			return -ENOMEM;
+		desc->shmem = desc->flags & VM_NORESERVE ? 0 : npages;
 	}
 	if (desc->file && desc->file->inode->kind == FILE_DEVICE)
 		desc->flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
 
 	int err = vma_replace(mm, desc->start, desc->end, desc, NULL);
+	if (!err && desc->shmem) {
+		desc->file->inode->committed = desc->shmem;
+		mm->machine->committed += desc->shmem;
+	}
 	if (makes_file)
 		fput(desc->file);
 	if (err)
 		return (unsigned long)err;
 	mm->machine->anon_inodes += makes_file;
 	if (desc->flags & VM_LOCKED)
-		mm->locked_vm += (desc->end - desc->start) >> PAGE_SHIFT;
+		mm->locked_vm += npages;
 	return desc->start;
 }
 
@@ -175,6 +180,8 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 	addr = place(mm, file, addr, len, pgoff, flags);
 	if (IS_ERR_VALUE(addr))
 		return addr;
+	if ((flags & MAP_LOCKED) && !can_do_mlock(mm))
+		return -EPERM;
 	if (!mlock_future_ok(mm, vm_flags, len))
 		return -EAGAIN;
 	int err = file ? check_file_mapping(file, prot, flags, &vm_flags)

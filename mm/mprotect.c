@@ -46,6 +46,9 @@ static int mprotect_fixup(struct vm_area_struct *vma, unsigned long start, unsig
 	    may_expand_vm(mm, oldflags, (unsigned long)npages))
 		return -ENOMEM;
 	newflags = account_write(vma, newflags);
+	if ((newflags & ~oldflags & VM_ACCOUNT) &&
+	    security_vm_enough_memory_mm(mm, (unsigned long)npages))
+		return -ENOMEM;
 	vma = vma_modify(mm, vma, start, end, newflags, vma->vm_policy, vma->vm_userfaultfd_ctx);
 	if (!vma)
 		return -ENOMEM;

@@ -80,6 +80,16 @@ static struct vma_desc describe(const struct vm_area_struct *vma, unsigned long 
 	};
 }
 
+/* What is promised more than before: DONTUNMAP promises all of it a second time. */
+static int may_promise(const struct vm_area_struct *vma, const struct remap *r)
+{
+	unsigned long before = r->flags & MREMAP_DONTUNMAP ? 0 : r->old_len;
+
+	if (!(vma->vm_flags & VM_ACCOUNT) || r->new_len <= before)
+		return 0;
+	return security_vm_enough_memory_mm(vma->vm_mm, (r->new_len - before) >> PAGE_SHIFT);
+}
+
 /* G1: the range ends with its VMA, and behind it there is room. */
 static bool can_expand_in_place(struct vm_area_struct *vma, const struct remap *r)
 {
@@ -97,6 +107,8 @@ static unsigned long expand_in_place(struct vm_area_struct *vma, const struct re
 	unsigned long old_end = vma->vm_end, delta = r->new_len - r->old_len;
 	struct vma_desc desc = describe(vma, old_end, delta, vma->vm_pgoff + vma_pages(vma));
 
+	if (may_promise(vma, r))
+		return -ENOMEM;
 	int err = vma_replace(mm, desc.start, desc.end, &desc, NULL);
 	if (err)
 		return (unsigned long)err;
@@ -128,7 +140,7 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 					unfaulted ? r->new_addr >> PAGE_SHIFT : pgoff);
 	struct vm_area_struct *new_vma;
 
-	if (mm->map_count >= mm->machine->config.max_map_count - 3)
+	if (mm->map_count >= mm->machine->config.max_map_count - 3 || may_promise(vma, r))
 		return -ENOMEM;
 	desc.copied_from = vma;
 	int err = vma_replace(mm, desc.start, desc.end, &desc, &new_vma);

@@ -115,7 +115,7 @@ const char *mm_verify(struct mm_struct *mm, FILE *report)
 		prev_end = vma->vm_end;
 		sums.map_count++;
 		sums.locked_vm += vma->vm_flags & VM_LOCKED ? vma_pages(vma) : 0;
-		vm_stat_account(&sums, vma->vm_flags, (long)vma_pages(vma));
+		vm_count_pages(&sums, vma->vm_flags, (long)vma_pages(vma));
 		cached += times_cached(mm, vma);
 	}
 	wrong = counters_verify(mm, &sums);

@@ -186,13 +186,16 @@ static bool is_data_mapping(vm_flags_t flags)
 
 bool may_expand_vm(const struct mm_struct *mm, vm_flags_t flags, unsigned long npages)
 {
-	if (mm->total_vm + npages > mm->rlimit_as >> PAGE_SHIFT)
+	const struct limits *limits = mm->machine->current;
+	/* who sets a soft limit of 0 means it for brk: the hard one counts */
+	unsigned long data = limits->data ? limits->data : limits->data_max;
+
+	if (mm->total_vm + npages > limits->as >> PAGE_SHIFT)
 		return false;
-	return !is_data_mapping(flags) ||
-	       mm->data_vm + npages <= mm->rlimit_data >> PAGE_SHIFT;
+	return !is_data_mapping(flags) || mm->data_vm + npages <= data >> PAGE_SHIFT;
 }
 
-void vm_stat_account(struct mm_struct *mm, vm_flags_t flags, long npages)
+void vm_count_pages(struct mm_struct *mm, vm_flags_t flags, long npages)
 {
 	mm->total_vm += (unsigned long)npages;
 	if ((flags & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) == VM_EXEC)
@@ -201,4 +204,11 @@ void vm_stat_account(struct mm_struct *mm, vm_flags_t flags, long npages)
 		mm->stack_vm += (unsigned long)npages;
 	else if (is_data_mapping(flags))
 		mm->data_vm += (unsigned long)npages;
+}
+
+void vm_stat_account(struct mm_struct *mm, vm_flags_t flags, long npages)
+{
+	vm_count_pages(mm, flags, npages);
+	if (flags & VM_ACCOUNT)
+		mm->machine->committed += (unsigned long)npages;
 }

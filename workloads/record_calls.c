@@ -210,6 +210,14 @@ const struct record_call record_calls[] = {
 	MEMORY(ioctl, UFFD_REGISTER, .plan = "", .fill = calls_fill_uffd,
 	       ONLY(1, UFFDIO_REGISTER, UFFDIO_UNREGISTER)),
 
+	/* what may give or take capabilities */
+	MEMORY(setuid, PROCESS, .plan = ""),
+	MEMORY(setreuid, PROCESS, .plan = ""),
+	MEMORY(setresuid, PROCESS, .plan = ""),
+	MEMORY(capset, PROCESS, .plan = ""),
+	MEMORY(unshare, PROCESS, .plan = ""),
+	MEMORY(setns, PROCESS, .plan = ""),
+
 	FORK(clone, .plan = " a"),
 	FORK(clone3, .plan = "", .fill = calls_fill_clone3),
 #ifdef SYS_vfork
@@ -260,6 +268,8 @@ void calls_result(struct recorder *r, struct task *task, int64_t result)
 	struct shmid_ds segment;
 
 	event->result = result;
+	if (event->kind == TRACE_PROCESS)
+		layout_process_event(task, event);
 	if (event->kind != TRACE_SHMAT || (uint64_t)result >= -4095ULL)
 		return;
 	if (shmctl(event->arg[4], IPC_STAT, &segment))

@@ -208,6 +208,63 @@ static uint64_t info_rlimit(pid_t pid, int resource)
 	return prlimit(pid, resource, NULL, &limit) ? RLIM_INFINITY : limit.rlim_cur;
 }
 
+/* A file of process pid, or (0) of this one. */
+static void info_proc_path(char *path, size_t size, pid_t pid, const char *name)
+{
+	if (pid)
+		snprintf(path, size, "/proc/%d/%s", pid, name);
+	else
+		snprintf(path, size, "/proc/self/%s", name);
+}
+
+/* The kernel asks for the first user namespace's capabilities, which maps all users to themselves. */
+static bool info_in_first_namespace(pid_t pid)
+{
+	unsigned long inside, outside, n;
+	char path[64], line[256];
+
+	info_proc_path(path, sizeof(path), pid, "uid_map");
+	info_read_line(path, line, sizeof(line));
+	return sscanf(line, "%lu %lu %lu", &inside, &outside, &n) == 3 && !inside && !outside &&
+	       n == UINT32_MAX;
+}
+
+uint64_t info_lacks_capabilities(pid_t tid)
+{
+	char path[64], line[256];
+	unsigned long long has = 0;
+	FILE *file;
+
+	info_proc_path(path, sizeof(path), tid, "status");
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "CapEff: %llx", &has) == 1)
+			break;
+	}
+	fclose(file);
+	return info_in_first_namespace(tid) ? ~has : ~0ULL;
+}
+
+/* kB of a line of /proc/meminfo, in bytes. */
+static uint64_t info_meminfo(const char *key)
+{
+	return info_find_number("/proc/meminfo", key, 0) << 10;
+}
+
+static void info_collect_overcommit(struct trace_info *info)
+{
+	info->overcommit = info_read_number("/proc/sys/vm/overcommit_memory", 0);
+	info->overcommit_ratio = info_read_number("/proc/sys/vm/overcommit_ratio", 50);
+	info->overcommit_kbytes = info_read_number("/proc/sys/vm/overcommit_kbytes", 0);
+	info->admin_reserve_kbytes = info_read_number("/proc/sys/vm/admin_reserve_kbytes", 0);
+	info->user_reserve_kbytes = info_read_number("/proc/sys/vm/user_reserve_kbytes", 0);
+	info->ram = info_meminfo("MemTotal:");
+	info->swap = info_meminfo("SwapTotal:");
+	info->committed = info_meminfo("Committed_AS:");
+}
+
 static unsigned long info_personality(pid_t pid)
 {
 	char path[64], line[64];
@@ -250,7 +307,8 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 	info->max_map_count = info_read_number("/proc/sys/vm/max_map_count", 65530);
 	info->mmap_min_addr = info_read_number("/proc/sys/vm/mmap_min_addr", 65536);
 	info->stack_guard_gap = info_find_number("/proc/cmdline", "stack_guard_gap=", 256);
-	info->overcommit = info_read_number("/proc/sys/vm/overcommit_memory", 0);
+	info_collect_overcommit(info);
+	info->lacks_capabilities = info_lacks_capabilities(pid);
 	info->rlimit_stack = info_rlimit(pid, RLIMIT_STACK);
 	info->rlimit_as = info_rlimit(pid, RLIMIT_AS);
 	info->rlimit_data = info_rlimit(pid, RLIMIT_DATA);

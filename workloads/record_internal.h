@@ -183,6 +183,8 @@ void layout_queue(struct recorder *r, const struct task *task, struct layout *la
 		  enum trace_layout kind);
 /* EXEC with its layout: of a task in its exec stop, or (AT_ATTACH) of one just seized. */
 void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_layout kind);
+/* PROCESS: after an exec, or when a task may have got or lost capabilities. */
+void layout_process_event(const struct task *task, struct trace_event *event);
 void layout_free(struct layout *layout);
 
 /* ---- record_faults.c ---- */
@@ -256,5 +258,7 @@ uint64_t queue_written(const struct queue *queue);
 void info_collect(struct trace_info *info, char **command);
 /* The same of a process that runs already. */
 void info_collect_running(struct trace_info *info, pid_t pid);
+/* The capabilities that task lacks (0: this process), those in a user namespace being none. */
+uint64_t info_lacks_capabilities(pid_t tid);
 
 #endif

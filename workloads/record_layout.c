@@ -225,8 +225,12 @@ static uint64_t layout_mmap_base(const struct task *task, const struct layout *l
 	return base;
 }
 
-/* start_stack and start_brk: fields 28 and 47 of /proc/PID/stat. */
-static void layout_read_stat(const struct task *task, uint64_t *start_brk, uint64_t *start_stack)
+/* What /proc/PID/stat tells of an address space: fields 28, 45, 46 and 47. */
+struct layout_stat {
+	uint64_t start_stack, start_data, end_data, start_brk;
+};
+
+static void layout_read_stat(const struct task *task, struct layout_stat *stat)
 {
 	char path[64], text[2048], *at;
 	FILE *file;
@@ -240,9 +244,13 @@ static void layout_read_stat(const struct task *task, uint64_t *start_brk, uint6
 	at = strrchr(text, ')');        /* the end of field 2, which may hold anything */
 	for (unsigned field = 3; at && (at = strchr(at + 1, ' ')) && field <= 47; field++) {
 		if (field == 28)
-			*start_stack = strtoull(at + 1, NULL, 10);
+			stat->start_stack = strtoull(at + 1, NULL, 10);
+		if (field == 45)
+			stat->start_data = strtoull(at + 1, NULL, 10);
+		if (field == 46)
+			stat->end_data = strtoull(at + 1, NULL, 10);
 		if (field == 47)
-			*start_brk = strtoull(at + 1, NULL, 10);
+			stat->start_brk = strtoull(at + 1, NULL, 10);
 	}
 }
 
@@ -258,17 +266,30 @@ static uint64_t layout_brk(const struct layout *layout, uint64_t start_brk)
 	return brk;
 }
 
+void layout_process_event(const struct task *task, struct trace_event *event)
+{
+	struct layout_stat stat = { 0 };
+
+	layout_read_stat(task, &stat);
+	*event = (struct trace_event){
+		.kind = TRACE_PROCESS, .task = task->number, .name = "",
+		.arg = { info_lacks_capabilities(task->tid), stat.end_data - stat.start_data },
+	};
+}
+
 void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_layout kind)
 {
 	struct layout *layout = layout_read(r, task);
+	struct layout_stat stat = { 0 };
 	char path[64], exe[TRACE_MAX_NAME + 1] = "";
 	struct trace_event event = { .kind = TRACE_EXEC, .task = task->number, .name = exe };
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", task->tid);
 	if (readlink(path, exe, sizeof(exe) - 1) < 0)
 		exe[0] = 0;
-	layout_read_stat(task, &event.arg[1], &event.arg[3]);
-	event.arg[2] = event.arg[1];
+	layout_read_stat(task, &stat);
+	event.arg[1] = event.arg[2] = stat.start_brk;
+	event.arg[3] = stat.start_stack;
 	if (layout) {
 		event.arg[0] = layout_mmap_base(task, layout);
 		if (kind == TRACE_AT_ATTACH)
@@ -278,4 +299,6 @@ void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_l
 	queue_event(r, &event);
 	layout_queue_vmas(r, task, layout, kind);
 	layout_free(layout);
+	layout_process_event(task, &event);
+	queue_event(r, &event);
 }

@@ -192,6 +192,7 @@ void written_before(struct recorder *r, const struct task *task)
 	case TRACE_SHMDT:
 	case TRACE_PERSONALITY:
 	case TRACE_SETRLIMIT:
+	case TRACE_PROCESS:
 		break;
 	default:                /* all others have address and length first */
 		written_around(r, task, arg[0], arg[0] + arg[1]);

@@ -50,7 +50,9 @@
 	X(PERSONALITY,  "personality",  "l" "r") \
 	X(SETRLIMIT,    "setrlimit",    "lll" "r")      /* resource, soft, hard; STACK, AS, DATA, MEMLOCK only */ \
 	X(UFFD_REGISTER, "uffd_register", "lall" "r")   /* context, start, len, mode */ \
-	X(UFFD_UNREGISTER, "uffd_unregister", "lal" "r")
+	X(UFFD_UNREGISTER, "uffd_unregister", "lal" "r") \
+	/* more of the world */ \
+	X(PROCESS,      "process",      "ll")           /* after exec, setuid, ...: capabilities lacked, bytes of data */
 
 enum trace_kind {
 #define X(NAME, name, fields) TRACE_##NAME,
@@ -114,6 +116,11 @@ struct trace_info {
 	uint64_t max_map_count, mmap_min_addr, stack_guard_gap; /* the last in pages */
 	uint64_t overcommit;            /* vm.overcommit_memory */
 	uint64_t rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;  /* bytes, at the start */
+	/* The rest is 0 in the first traces: then nothing is refused because of it. */
+	uint64_t lacks_capabilities;    /* a bit for each that the first task has not */
+	uint64_t ram, swap;             /* bytes */
+	uint64_t committed;             /* bytes promised to other processes at the start */
+	uint64_t overcommit_ratio, overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;
 };
 
 /* Where and why a trace was refused. */

@@ -19,9 +19,10 @@ static const struct info_field {
 	const char *key;
 	enum info_type type;
 	size_t offset;
-	bool newer;             /* a string that the first traces lack */
+	bool newer;             /* the first traces lack it: it is 0 */
 } info_fields[] = {
 #define FIELD(TYPE, name) { #name, INFO_##TYPE, offsetof(struct trace_info, name), false }
+#define NEWER(TYPE, name) { #name, INFO_##TYPE, offsetof(struct trace_info, name), true }
 	FIELD(STRING, command),
 	FIELD(STRING, versions),
 	FIELD(STRING, kernel),
@@ -30,7 +31,7 @@ static const struct info_field {
 	FIELD(STRING, recorder),
 	FIELD(STRING, missing),
 	FIELD(BOOL, faults),
-	{ "fault_source", INFO_STRING, offsetof(struct trace_info, fault_source), .newer = true },
+	NEWER(STRING, fault_source),
 	FIELD(U64, lost),
 	FIELD(BOOL, aslr),
 	FIELD(BOOL, legacy_layout),
@@ -45,7 +46,16 @@ static const struct info_field {
 	FIELD(U64, rlimit_as),
 	FIELD(U64, rlimit_data),
 	FIELD(U64, rlimit_memlock),
+	NEWER(U64, lacks_capabilities),
+	NEWER(U64, ram),
+	NEWER(U64, swap),
+	NEWER(U64, committed),
+	NEWER(U64, overcommit_ratio),
+	NEWER(U64, overcommit_kbytes),
+	NEWER(U64, admin_reserve_kbytes),
+	NEWER(U64, user_reserve_kbytes),
 #undef FIELD
+#undef NEWER
 };
 
 static void *info_member(const struct trace_info *info, const struct info_field *field)

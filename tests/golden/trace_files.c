@@ -36,7 +36,8 @@ static const struct trace_info sample_info = {
 	.thp = "always", .shmem_thp = "never", .task_size = 0x7ffffffff000,
 	.max_map_count = 65530, .mmap_min_addr = 65536, .stack_guard_gap = 256,
 	.overcommit = 1, .rlimit_stack = 8 << 20, .rlimit_as = UINT64_MAX,
-	.rlimit_data = UINT64_MAX, .rlimit_memlock = 0,
+	.rlimit_data = UINT64_MAX, .rlimit_memlock = 0, .lacks_capabilities = 1ULL << 63,
+	.ram = 1ULL << 40, .user_reserve_kbytes = 131072,
 };
 
 /* ---- a generator of events that keep the rules and are as wild as these allow ---- */
@@ -233,6 +234,10 @@ START_TEST(round_trip)
 	ck_assert(info->faults && info->aslr && !info->legacy_layout);
 	ck_assert_uint_eq(info->rlimit_as, UINT64_MAX);
 	ck_assert_uint_eq(info->stack_guard_gap, 256);
+	ck_assert_uint_eq(info->lacks_capabilities, 1ULL << 63);
+	ck_assert_uint_eq(info->ram, 1ULL << 40);
+	ck_assert_uint_eq(info->swap, 0);
+	ck_assert_uint_eq(info->user_reserve_kbytes, 131072);
 	read_wild(reader, seed, n);
 	ck_assert_int_eq(trace_rewind(reader, &error), 0);
 	read_wild(reader, seed, n);

@@ -375,7 +375,7 @@ START_TEST(rule_E3_stack_growth)
 	/* inaccessible memory may be near, and so may another stack */
 	ck_assert_int_eq(do_mprotect(mm, page_at(700), P, PROT_NONE, -1), 0);
 	world_read(mm, page_at(701));
-	mm->rlimit_stack = vma->vm_end - vma->vm_start;
+	world.machine->config.limits.stack = vma->vm_end - vma->vm_start;
 	ck_assert_int_eq(do_munmap(mm, page_at(700), P), 0);
 	ck_assert_int_eq(handle_mm_fault(mm, page_at(700), 0), -EFAULT);
 	/* a limit comes after the anon_vma */

@@ -215,18 +215,18 @@ static long map_anywhere(unsigned long npages, unsigned long prot)
 START_TEST(limit_as)
 {
 	setup(_i);
-	mm->rlimit_as = 10 * P;
+	world.machine->config.limits.as = 10 * P;
 	world_map(mm, 0, 8, RW);
 	ck_assert_int_eq(map_anywhere(3, RW), -ENOMEM);
 	ck_assert_int_eq((long)do_mremap(mm, page_at(0), 8 * P, 11 * P, MREMAP_MAYMOVE, 0),
 			 -ENOMEM);
 	ck_assert_uint_eq(do_brk(mm, WORLD_HEAP + 3 * P), WORLD_HEAP);
 	/* refused in the middle of a VMA: it has been cut at both ends by then */
-	mm->rlimit_as = 7 * P;
+	world.machine->config.limits.as = 7 * P;
 	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(2), 2 * P, RW, ANON | MAP_FIXED, 0),
 			 -ENOMEM);
 	ck_layout(mm, "AABBCCCC");
-	mm->rlimit_as = 10 * P;
+	world.machine->config.limits.as = 10 * P;
 	/* what is replaced does not count */
 	world_map(mm, 0, 10, PROT_READ);
 	ck_assert_int_eq(do_munmap(mm, page_at(2), 2 * P), 0);
@@ -239,7 +239,7 @@ END_TEST
 START_TEST(limit_data)
 {
 	setup(_i);
-	mm->rlimit_data = 10 * P;
+	world.machine->config.limits.data = 10 * P;
 	world_map(mm, 0, 8, RW);
 	world_map(mm, 20, 8, PROT_READ);
 	ck_assert_uint_eq(mm->data_vm, 8);
@@ -260,7 +260,8 @@ END_TEST
 START_TEST(limit_memlock)
 {
 	setup(_i);
-	mm->rlimit_memlock = 4 * P;
+	world.machine->config.limits.ipc_lock = false;
+	world.machine->config.limits.memlock = 4 * P;
 	world_map(mm, 0, 8, RW);
 	ck_assert_int_eq(do_mlock(mm, page_at(0), 5 * P, false), -ENOMEM);
 	ck_assert_int_eq(do_mlock(mm, page_at(0), 4 * P, false), 0);
