@@ -15,6 +15,7 @@
 #include "harness/progress.h"
 #include "harness/results.h"
 #include "harness/verb.h"
+#include "indexes/btree/simd.h"
 
 #define PROBE_SECONDS 0.002     /* a case's cost is guessed from a run that takes this long */
 #define LOOKS         20        /* at the clock, while a case's first cycle runs */
@@ -60,6 +61,8 @@ json_t *bench_finish(struct bench_session *session, int *status)
 	json_object_set_new(session->context, "noise", noise_end(&session->noise));
 	json_object_set_new(session->context, "repetitions",
 			    json_integer(session->options->repetitions));
+	json_object_set_new(session->context, "simd", json_string(btree_simd_used()));
+	json_object_set_new(session->context, "cycle", json_integer(session->options->cycle));
 	json_object_set_new(session->context, "seed", json_integer(session->options->seed));
 	results = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "schema", RESULTS_SCHEMA,
 			    "context", session->context, "benchmarks", session->benchmarks,

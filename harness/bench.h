@@ -12,6 +12,18 @@
  * and the index is as it was.  Each cycle gives a digest of all answers, so
  * that whatever number of operations is timed, the answers are known to be
  * the same as in the checked pass, and the same for all indexes.
+ *
+ * Streams are so long that the processor cannot learn them: a branch predictor
+ * of today remembers how thousands of queries went, and hits every branch of a
+ * search when they come again, as no program's would.  Measured on a Zen 5 at 100
+ * VMAs, ns a dependent find against the queries of a cycle (vmabench bench --cycle N):
+ *
+ *	queries   1 Ki  4 Ki  8 Ki  16 Ki  32 Ki  64 Ki  128 Ki  256 Ki  1 Mi
+ *	array      9.1  12.0  31.0   35.1   36.9   38.0    38.4    37.4  38.7
+ *	rbtree    20.0  18.8  19.0   23.8   24.4   27.1    27.4    26.4  26.1
+ *
+ * Edits grow to 32 Ki, gap searches to 4 Ki.  So a cycle is four times what the
+ * worst of each kind needs: 256 Ki queries, half of that for edits, an eighth for gaps.
  */
 #ifndef HARNESS_BENCH_H
 #define HARNESS_BENCH_H
@@ -27,6 +39,8 @@
 #include "workloads/layout.h"
 
 #define BENCH_MAX_SIZES   16
+#define BENCH_CYCLE       (1 << 18)     /* the usual bench_options.cycle: see "Streams" */
+#define BENCH_MAX_CYCLE   (1 << 24)
 
 struct bench_options {
 	struct index_list indexes;
@@ -38,6 +52,7 @@ struct bench_options {
 	double min_time;                        /* seconds a repetition, at least */
 	double limit;                           /* seconds: a case with a longer cycle is skipped */
 	uint64_t seed;
+	uint64_t cycle;                         /* queries after which a stream begins anew */
 	uint64_t count;                         /* not 0: that many operations of each, no times */
 	FILE *talk;                             /* for lines about what is skipped */
 	bool quiet;                             /* no progress display */
@@ -167,7 +182,7 @@ uint64_t bench_contents(const struct bench_space *space);
 /* VMA from where it stands to place: two edits. False when memory is out. */
 bool bench_move(struct bench_space *space, struct vm_area_struct *vma, const struct place *place);
 
-/* ---- a case over layouts (bench_find.c, bench_gap.c, bench_edit.c, bench_bulk.c) ---- */
+/* ---- a case over layouts (bench_find.c, bench_gap.c, bench_edit.c, and so on) ---- */
 
 struct bench_run {
 	const struct bench_case *kase;
@@ -189,7 +204,7 @@ struct bench_case {
 	const char *operation;          /* what one operation is, for people */
 	bool edits;                     /* changes the index */
 	bool mirrored;                  /* the cycle's second half undoes the first */
-	/* Sets unit, batch and cycle; returns the stream, to be freed, or NULL: no memory. */
+	/* Sets unit and batch, and cycle, which was options->cycle; returns the stream, to be freed, or NULL: no memory. */
 	void *(*prepare)(const struct layout *layout, struct bench_run *run, struct rng *rng);
 	bool (*open)(struct bench_run *run);            /* may be NULL; false: no memory */
 	void (*close)(struct bench_run *run);           /* may be NULL */

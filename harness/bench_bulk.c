@@ -2,7 +2,9 @@
  * bench_bulk - all VMAs at a time: iteration, build, fork
  *
  * An operation is one VMA.  The VMAs of the new indexes are a second set with
- * the same bounds, there before the clock runs; destroying is not timed.
+ * the same bounds, there before the clock runs: what fork copies of a VMA is mm's
+ * work, not the index's.  Destroying is not timed.  A step costs less than a
+ * multiplication takes: iteration sums up its answers.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -26,15 +28,17 @@ uint64_t iterate_all(struct bench_run *run, uint64_t n, uint64_t digest, bool to
 	const struct vma_index_ops *ops = run->space->ops;
 	struct vma_cursor cursor = { .index = run->space->index };
 	struct vm_area_struct *vma = ops->seek(&cursor, 0);
+	uint64_t sum = 0, sums = 0;     /* of which the second depends on the order, as digests do */
 
 	for (uint64_t i = 0; i < n; i++) {
 		if (!touch)
-			digest = bench_digest(digest, bench_which(run->space, vma));
+			sum += bench_which(run->space, vma);
 		else
-			digest = bench_digest(digest, vma ? bench_vma_value(vma) : 0);
+			sum += vma ? bench_vma_value(vma) : 0;
+		sums += sum;
 		vma = ops->next(&cursor);
 	}
-	return bench_digest(digest, vma != NULL);
+	return bench_digest(bench_digest(digest, sums), vma != NULL);
 }
 
 static uint64_t iterate(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest)
@@ -125,7 +129,7 @@ static bool bulk_open(struct bench_run *run)
 	return true;
 }
 
-/* As dup_mmap does: walk the parent, set up the child's VMA for each, clone. */
+/* As dup_mmap does: walk the parent, find the child's VMA for each; then it is cloned. */
 static size_t fork_walk(struct bench_run *run)
 {
 	const struct bench_space *space = run->space;
@@ -133,12 +137,8 @@ static size_t fork_walk(struct bench_run *run)
 	struct vma_cursor cursor = { .index = space->index };
 	size_t n = 0;
 
-	for (space->ops->seek(&cursor, 0); cursor.vma; space->ops->next(&cursor)) {
-		struct vm_area_struct *twin = bulk_twin(space, bulk, cursor.vma);
-
-		vma_set_bounds(twin, vma_start(cursor.vma), vma_end(cursor.vma));
-		bulk->list[n++] = twin;
-	}
+	for (space->ops->seek(&cursor, 0); cursor.vma; space->ops->next(&cursor))
+		bulk->list[n++] = bulk_twin(space, bulk, cursor.vma);
 	return n;
 }
 

@@ -1,7 +1,8 @@
 /*
  * bench_edit - changes: churn, split and merge, munmap across many
  *
- * Each edit is a reserve and a commit, as mm makes them.
+ * Each edit is a reserve and a commit, as mm makes them.  The moves of a cycle are
+ * too many for a branch predictor to remember them (see bench.h).
  */
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@
 
 static void *churn_moves(const struct layout *layout, struct bench_run *run, struct rng *rng)
 {
-	size_t n = min(max(layout->vmas, (size_t)4096), (size_t)65536) / 256 * 256;
+	size_t n = run->cycle / 4;              /* each is done and undone */
 	struct move *moves = malloc(2 * n * sizeof(*moves));
 
 	run->cycle = 2 * n;
@@ -38,9 +39,11 @@ static uint64_t churn(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t 
 
 /* ---- split and merge: mprotect of the middle, and back ---- */
 
+#define REPEATED 16
+
 static void *storm(const struct layout *layout, struct bench_run *run, struct rng *rng)
 {
-	size_t n = min(max(layout->vmas, (size_t)4096), (size_t)65536) / 256 * 256;
+	size_t n = run->cycle / 2;
 	uint32_t *vmas = malloc(n * sizeof(*vmas));
 
 	run->cycle = n;
@@ -77,6 +80,16 @@ static bool split_merge(struct bench_space *space, struct vm_area_struct *vma)
 	edit.nput = 1;
 	edit.put[0].end = end;
 	return !vma_index_edit(space->index, &edit);
+}
+
+/* Each VMA again and again: where a node is full, the first split overfills it each time. */
+static void *storm_repeated(const struct layout *layout, struct bench_run *run, struct rng *rng)
+{
+	uint32_t *vmas = storm(layout, run, rng);
+
+	for (size_t i = 0; vmas && i < run->cycle; i++)
+		vmas[i] = vmas[i - i % REPEATED];
+	return vmas;
 }
 
 static uint64_t split_merge_all(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest)
@@ -177,6 +190,10 @@ static const struct bench_case edit_cases[] = {
 	}, {
 		.name = "split-merge", .mode = "aged", .operation = "1 to 3 to 1",
 		.edits = true, .prepare = storm, .run = split_merge_all,
+	}, {
+		.name = "split-merge", .mode = "repeated",
+		.operation = "1 to 3 to 1, 16 times at each place",
+		.edits = true, .prepare = storm_repeated, .run = split_merge_all,
 	}, {
 		.name = "munmap-many", .mode = "aged",
 		.operation = "erase of up to 64 VMAs at once",

@@ -11,16 +11,6 @@
 #include "harness/bench.h"
 #include "workloads/gen.h"
 
-/* Enough queries for the larger indexes to be used all over. */
-static uint64_t find_cycle(const struct layout *layout)
-{
-	uint64_t queries = 8192;
-
-	while (queries < layout->vmas && queries < (1 << 18))
-		queries *= 2;
-	return queries;
-}
-
 static unsigned long find_inside(const struct place *place, struct rng *rng)
 {
 	return place->start + rng_below(rng, place->end - place->start);
@@ -30,11 +20,10 @@ static unsigned long find_inside(const struct place *place, struct rng *rng)
 static void *find_queries(const struct layout *layout, struct bench_run *run, struct rng *rng,
 			  gen_stream_fn generate, bool by_order)
 {
-	uint64_t n = find_cycle(layout);
+	uint64_t n = run->cycle;
 	unsigned long *queries = malloc(n * sizeof(*queries));
 	uint32_t *numbers = malloc(n * sizeof(*numbers));
 
-	run->cycle = n;
 	run->batch = 256;
 	if (!queries || !numbers || generate(rng, numbers, n, layout->vmas)) {
 		free(queries);

@@ -10,27 +10,27 @@
 
 #include "harness/bench.h"
 
-#define GAP_CYCLE 8192
-
 static void *gap_deep(const struct layout *layout, struct bench_run *run, struct rng *rng)
 {
-	unsigned long *lengths = malloc(GAP_CYCLE * sizeof(*lengths));
+	unsigned long *lengths;
 
-	run->cycle = GAP_CYCLE;
+	run->cycle /= 8;
 	run->batch = 256;
-	for (size_t i = 0; lengths && i < GAP_CYCLE; i++)
+	lengths = malloc(run->cycle * sizeof(*lengths));
+	for (size_t i = 0; lengths && i < run->cycle; i++)
 		lengths[i] = layout_deep_length(layout, rng);
 	return lengths;
 }
 
 static void *gap_first(const struct layout *layout, struct bench_run *run, struct rng *rng)
 {
-	unsigned long *lengths = malloc(GAP_CYCLE * sizeof(*lengths));
+	unsigned long *lengths;
 
 	(void)layout;
-	run->cycle = GAP_CYCLE;
+	run->cycle /= 8;
 	run->batch = 256;
-	for (size_t i = 0; lengths && i < GAP_CYCLE; i++)
+	lengths = malloc(run->cycle * sizeof(*lengths));
+	for (size_t i = 0; lengths && i < run->cycle; i++)
 		lengths[i] = rng_between(rng, 1, 4) * PAGE_SIZE;
 	return lengths;
 }

@@ -192,7 +192,7 @@ static void micro_runs(struct micro *micro, const struct bench_run *template)
 static void micro_case(struct micro *micro, const struct bench_case *kase)
 {
 	const struct bench_options *options = bench_options(micro->session);
-	struct bench_run template = { .kase = kase, .unit = 1 };
+	struct bench_run template = { .kase = kase, .unit = 1, .cycle = options->cycle };
 	struct rng rng;
 	void *stream;
 

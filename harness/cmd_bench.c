@@ -18,7 +18,7 @@ static const char doc[] =
 	"GLOB is matched with CASE and with CASE/MODE: 'find-*', '*/touch', 'replay-*'; "
 	"`vmabench list` shows the cases.";
 
-enum { KEY_COUNT = 256, KEY_LIMIT, KEY_SEED, KEY_TRACES };
+enum { KEY_COUNT = 256, KEY_CYCLE, KEY_LIMIT, KEY_SEED, KEY_TRACES };
 
 static const struct argp_option argp_options[] = {
 	{ "case", 'c', "GLOB", 0, "these cases only", 0 },
@@ -30,6 +30,8 @@ static const struct argp_option argp_options[] = {
 	{ "json", 'j', "FILE", 0, "write the results to FILE, or - for stdout", 0 },
 	{ "quick", 'q', NULL, 0, "a quick look: 100 and 1000 VMAs, 3 times 0.005 s", 0 },
 	{ "seed", KEY_SEED, "N", 0, "of everything random (1)", 0 },
+	{ "cycle", KEY_CYCLE, "N", 0,
+	  "after N queries a stream begins anew (262144, so that no processor learns it)", 0 },
 	{ "traces", KEY_TRACES, "DIR", 0, "where recorded programs are (workloads/traces)", 0 },
 	{ "count", KEY_COUNT, "N", 0,
 	  "no times: just run N operations of each, for perf and callgrind", 0 },
@@ -113,6 +115,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_SEED:
 		options->seed = number(state, "--seed", arg, 0, INT64_MAX);
 		return 0;
+	case KEY_CYCLE:
+		/* whole batches, of edits and gap searches too */
+		options->cycle = max(number(state, "--cycle", arg, 1, BENCH_MAX_CYCLE), 2048UL) &
+				 ~2047UL;
+		return 0;
 	case KEY_TRACES:
 		options->trace_dir = arg;
 		return 0;
@@ -175,7 +182,7 @@ int cmd_bench(int argc, char **argv)
 		.options = {
 			.sizes = { 100, 1000, 65536, 1000000 }, .nsizes = 4,
 			.trace_dir = "workloads/traces", .repetitions = 5, .min_time = 0.02,
-			.limit = 3, .seed = 1, .talk = stdout,
+			.limit = 3, .seed = 1, .cycle = BENCH_CYCLE, .talk = stdout,
 		},
 	};
 	struct bench_options *options = &arguments.options;

@@ -3,9 +3,12 @@
  */
 #include "harness/option.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/verb.h"
+#include "indexes/btree/simd.h"
 
 uint64_t option_number(struct argp_state *state, const char *text)
 {
@@ -50,6 +53,25 @@ static const struct argp plugin_argp = { .options = plugin_options, .parser = pa
 
 const struct argp_child option_plugin_children[] = { { &plugin_argp, 0, NULL, 0 }, { 0 } };
 
+/* ---- --simd NAME ---- */
+
+enum { KEY_SIMD = KEY_PLUGIN + 1 };
+
+static void take_simd(struct argp_state *state, const char *text)
+{
+	const char *name;
+	char all[128] = "auto";
+
+	if (btree_set_simd(text))
+		return;
+	for (unsigned i = 0; (name = btree_simd_name(i)); i++) {
+		if (!strcmp(name, text))
+			argp_error(state, "--simd: this processor has no %s", text);
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), ", %s", name);
+	}
+	argp_error(state, "--simd: no '%s' here, there are %s", text, all);
+}
+
 /* ---- --index A,B: looked up at the end, when all plug-ins are loaded ---- */
 
 static error_t parse_index(int key, char *arg, struct argp_state *state)
@@ -59,6 +81,9 @@ static error_t parse_index(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'i':
 		list->names = arg;
+		return 0;
+	case KEY_SIMD:
+		take_simd(state, arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (list->names && index_list_parse(list, list->names))
@@ -71,6 +96,8 @@ static error_t parse_index(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option index_options[] = {
 	{ "index", 'i', "A,B", 0, "these indexes only ('vmabench list' names them)", 0 },
+	{ "simd", KEY_SIMD, "NAME", 0,
+	  "btree searches its nodes with avx512, avx2, sse2, neon, scalar, or the best (auto)", 0 },
 	{ 0 }
 };
 

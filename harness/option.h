@@ -16,7 +16,7 @@ uint64_t option_number(struct argp_state *state, const char *text);
 unsigned option_levels(struct argp_state *state, const char *text);
 
 /*
- * --index and --plugin, a child of a verb's argp, which has to set its
+ * --index, --simd and --plugin, a child of a verb's argp, which has to set its
  * child_inputs[0] to a struct index_list at ARGP_KEY_INIT:
  *
  *	.children = option_index_children

@@ -189,6 +189,11 @@ const char *btree_simd_name(unsigned i)
 	return i < ARRAY_SIZE(btree_simds) ? btree_simds[i]->name : NULL;
 }
 
+const char *btree_simd_used(void)
+{
+	return btree_simd->name;
+}
+
 bool btree_set_simd(const char *name)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(btree_simds); i++) {

@@ -9,6 +9,9 @@
 /* The i-th instruction set that was compiled in, best first, or NULL past the last. */
 const char *btree_simd_name(unsigned i);
 
+/* The one in use. */
+const char *btree_simd_used(void);
+
 /*
  * Searches with this set from now on; "auto" is the best that the machine has,
  * as at the start.  False, and nothing changes, if it is not compiled in or the

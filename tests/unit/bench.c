@@ -10,6 +10,7 @@
 #include "harness/counters.h"
 #include "harness/results.h"
 #include "harness/verb.h"
+#include "indexes/btree/simd.h"
 #include "tests/suite.h"
 
 #include <linux/perf_event.h>
@@ -26,7 +27,7 @@ static struct bench_options fast(size_t vmas)
 {
 	return (struct bench_options){
 		.sizes = { vmas }, .nsizes = 1, .repetitions = 2, .min_time = 1e-5,
-		.limit = 100, .seed = 1, .talk = quiet(), .quiet = true,
+		.limit = 100, .seed = 1, .cycle = 8192, .talk = quiet(), .quiet = true,
 		.trace_dir = "/nonexistent",
 	};
 }
@@ -222,6 +223,71 @@ START_TEST(test_slow_index_is_skipped)
 }
 END_TEST
 
+/* ---- streams and instruction sets ---- */
+
+/* Longer than what a branch predictor learns (bench.h), also of few VMAs. */
+START_TEST(test_streams_are_long)
+{
+	struct layout *layout = layout_create(100, 1);
+	const struct bench_case *kase;
+
+	ck_assert_ptr_nonnull(layout);
+	for (size_t i = 0; (kase = bench_case_at(i)); i++) {
+		struct bench_run run = { .kase = kase, .unit = 1, .cycle = BENCH_CYCLE };
+		bool gap = !strncmp(kase->name, "gap-", 4);
+		struct rng rng;
+		void *stream;
+
+		rng_seed(&rng, 1);
+		stream = kase->prepare(layout, &run, &rng);
+		ck_assert_ptr_nonnull(stream);
+		ck_assert_uint_eq(run.batch % run.unit, 0);
+		ck_assert_uint_eq(run.cycle % run.unit, 0);
+		if (gap || strstr(kase->name, "find-"))
+			ck_assert_uint_ge(run.cycle, gap ? 1 << 15 : 1 << 18);
+		if (!strcmp(kase->name, "churn") || !strcmp(kase->name, "split-merge"))
+			ck_assert_uint_eq(run.cycle, 1 << 17);
+		free(stream);
+	}
+	layout_destroy(layout);
+}
+END_TEST
+
+/* The results say what btree searched with, and the answers do not depend on it. */
+START_TEST(test_simd_is_recorded)
+{
+	struct bench_options options = fast(300);
+	const char *name;
+	char hash[32] = "";
+
+	options.case_glob = "find-miss/touch";
+	options.indexes.ops[0] = vma_index_lookup("btree");
+	options.indexes.n = 1;
+	for (unsigned i = 0; (name = btree_simd_name(i)); i++) {
+		struct results results;
+		const char *used;
+		int status;
+
+		if (!btree_set_simd(name)) {
+			printf("not tested: this processor has no %s\n", name);
+			continue;
+		}
+		results = run(&options, &status);
+		ck_assert_int_eq(status, STATUS_OK);
+		used = json_string_value(json_object_get(
+			json_object_get(results.root, "context"), "simd"));
+		ck_assert_str_eq(used, name);
+		if (*hash)
+			ck_assert_str_eq(results.rows[0].hash, hash);
+		snprintf(hash, sizeof(hash), "%s", results.rows[0].hash);
+		results_free(&results);
+	}
+	ck_assert(*hash);
+	ck_assert(!btree_set_simd("mmx"));
+	ck_assert(btree_set_simd("auto"));
+}
+END_TEST
+
 /* ---- counters ---- */
 
 START_TEST(test_counters)
@@ -259,6 +325,8 @@ TEST_SUITE(bench)
 	tcase_add_loop_test(cases, test_all_cases_agree, 0, 5);
 	tcase_add_loop_test(cases, test_wrong_index_fails, 0, 5);
 	tcase_add_test(cases, test_slow_index_is_skipped);
+	tcase_add_test(cases, test_streams_are_long);
+	tcase_add_test(cases, test_simd_is_recorded);
 	tcase_add_test(cases, test_counters);
 	suite_add_tcase(suite, cases);
 	return suite;
