@@ -9,7 +9,7 @@ SRC_T   := $(wildcard tests/*.c tests/*/*.c)
 
 # ---- peers: other people's indexes, built where their Debian packages are (make peers) ----
 # source file in indexes/peers, index, package, a file of that package
-PEERS := judy.c:judy:libjudy-dev:/usr/include/Judy.h
+PEERS := absl_btree.cc:absl-btree:libabsl-dev:/usr/include/absl/container/btree_map.h
 LINUX_TAR := /usr/src/linux-source-6.12.tar.xz
 PEERS += linux/maple.c:linux-maple:linux-source-6.12:$(LINUX_TAR)
 PEERS += linux/maple.c:linux-maple-rcu:linux-source-6.12:$(LINUX_TAR)

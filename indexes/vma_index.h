@@ -105,7 +105,7 @@ struct vma_footprint {
 	size_t vmas;
 	size_t nodes;           /* index nodes of its own (0 if it lives in the VMAs) */
 	size_t bytes;           /* all its memory: its struct, nodes, reserves, node_size of each VMA */
-	unsigned height;        /* levels from the root to a VMA; 0 where there is no tree */
+	unsigned height;        /* levels from the root to a VMA; 0: no tree, or it does not tell */
 };
 
 struct vma_index_ops;
