@@ -12,6 +12,7 @@
 #include "harness/counters.h"
 #include "harness/gbench.h"
 #include "harness/host.h"
+#include "harness/latency.h"
 #include "harness/progress.h"
 #include "harness/results.h"
 #include "harness/verb.h"
@@ -25,7 +26,7 @@ struct bench_session {
 	struct progress progress;
 	struct noise noise;
 	struct counters counters;
-	json_t *context, *benchmarks, *skipped, *failed, *memory;
+	json_t *context, *benchmarks, *skipped, *failed, *memory, *speed;
 	int families;                   /* as Google Benchmark counts them */
 	int status;
 };
@@ -44,6 +45,7 @@ struct bench_session *bench_begin(const struct bench_options *options)
 	session->skipped = json_array();
 	session->failed = json_array();
 	session->memory = json_array();
+	session->speed = json_array();
 	host_describe(session->context);
 	if (counters_open(&session->counters, NULL, 0) && !options->count)
 		fprintf(options->talk, "no counters: no PMU here, or none that we may use\n");
@@ -64,9 +66,10 @@ json_t *bench_finish(struct bench_session *session, int *status)
 	json_object_set_new(session->context, "simd", json_string(btree_simd_used()));
 	json_object_set_new(session->context, "cycle", json_integer(session->options->cycle));
 	json_object_set_new(session->context, "seed", json_integer(session->options->seed));
-	results = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "schema", RESULTS_SCHEMA,
+	results = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", RESULTS_SCHEMA,
 			    "context", session->context, "benchmarks", session->benchmarks,
-			    "memory", session->memory, "skipped", session->skipped,
+			    "memory", session->memory, "speed", session->speed,
+			    "skipped", session->skipped,
 			    "failed", session->failed);
 	*status = session->status;
 	free(session);
@@ -112,6 +115,19 @@ void bench_fail(struct bench_session *session, const char *name, const char *mod
 void bench_memory(struct bench_session *session, json_t *memory)
 {
 	json_array_append_new(session->memory, memory);
+}
+
+void bench_speed(struct bench_session *session, json_t *speed)
+{
+	json_array_append_new(session->speed, speed);
+}
+
+void bench_latency(struct bench_session *session)
+{
+	if (session->options->count || !bench_wanted(session, "latency", "load"))
+		return;
+	bench_done(session, 0, "latency of the memory");
+	json_object_set_new(session->context, "latency", latency_measure());
 }
 
 void bench_plan(struct bench_session *session, double weight)

@@ -92,8 +92,11 @@ bool bench_wanted(const struct bench_session *session, const char *name, const c
 /* A line for the user, and a record in the results' "skipped". */
 void bench_skip(struct bench_session *session, const char *index, const char *name,
 		const char *mode, size_t vmas, const char *reason);
-/* An entry of the results' "memory"; stolen. */
+/* An entry of the results' "memory", of their "speed"; stolen. */
 void bench_memory(struct bench_session *session, json_t *memory);
+void bench_speed(struct bench_session *session, json_t *speed);
+/* The latency of the machine's memory, into the results' context. */
+void bench_latency(struct bench_session *session);
 /* A difference between indexes: the run fails. A line, and a record in "failed". */
 void bench_fail(struct bench_session *session, const char *name, const char *mode, size_t vmas,
 		const char *reason);
@@ -119,6 +122,9 @@ void bench_micro_plan(struct bench_session *session);
 void bench_micro(struct bench_session *session);
 void bench_traces_plan(struct bench_session *session);
 void bench_traces(struct bench_session *session);
+/* One program, decoded: how fast it is read and replayed (bench_speed.c). */
+struct program;
+void bench_program_speed(struct bench_session *session, const struct program *program);
 
 /* ---- an index under test with its VMAs (bench_space.c) ---- */
 

@@ -3,6 +3,7 @@
  *
  *	replay-NAME/mm      the whole program through the emulated mm, over each index
  *	replay-NAME/index   what mm asked its indexes, of each index alone (tape.h)
+ *	replay-NAME/speed   events a second with the best index (bench_speed.c)
  *
  * A trace is decoded before the clock runs.  One operation is the whole program.
  */
@@ -14,87 +15,14 @@
 
 #include "harness/bench.h"
 #include "harness/clock.h"
+#include "harness/program.h"
 #include "harness/replay.h"
 #include "harness/tape.h"
 
-#define MAX_TRACE_BYTES ((size_t)1 << 30)       /* decoded */
 #define MAX_TAPE_BYTES  ((size_t)1 << 30)
 #define LOOK_EVERY      64                      /* events between two looks at the clock */
-#define TRACE_SECONDS   20                      /* what the times of one trace may take in all */
+#define TRACE_SECONDS   8                       /* what the times of one trace may take in all */
 #define FEWEST          2                       /* repetitions, whatever they take */
-
-/* ---- a trace in memory ---- */
-
-struct program {
-	char name[128];                 /* the file's, without .vmt, after "replay-" */
-	struct trace_reader *reader;    /* owns the header */
-	struct trace_event *events;
-	size_t n, room;
-	size_t peak_vmas;
-};
-
-static void program_free(struct program *program)
-{
-	for (size_t i = 0; i < program->n; i++)
-		free((char *)program->events[i].name);
-	free(program->events);
-	trace_close(program->reader);
-}
-
-static const char *program_add(struct program *program, const struct trace_event *event)
-{
-	struct trace_event *copy;
-
-	if (program->n == program->room) {
-		size_t room = program->room ? program->room * 2 : 4096;
-
-		if (room * sizeof(*copy) > MAX_TRACE_BYTES)
-			return "too long to be kept in memory";
-		copy = realloc(program->events, room * sizeof(*copy));
-		if (!copy)
-			return "memory is out";
-		program->events = copy;
-		program->room = room;
-	}
-	copy = &program->events[program->n];
-	*copy = *event;
-	copy->name = strdup(event->name);
-	if (!copy->name)
-		return "memory is out";
-	program->n++;
-	return NULL;
-}
-
-/* The name of a trace's case. */
-static void trace_name(const char *path, char *name, size_t size)
-{
-	const char *base = strrchr(path, '/');
-
-	base = base ? base + 1 : path;
-	snprintf(name, size, "replay-%.*s", (int)strcspn(base, "."), base);
-}
-
-/* NULL, or why the trace cannot be used. */
-static const char *program_load(struct program *program, const char *path,
-				struct trace_error *error)
-{
-	const char *why = NULL;
-	struct trace_event event;
-	int more = 0;
-
-	*program = (struct program){ 0 };
-	trace_name(path, program->name, sizeof(program->name));
-	program->reader = trace_open(path, error);
-	if (!program->reader)
-		return error->reason;
-	while (!why && (more = trace_next(program->reader, &event, error)) > 0)
-		why = program_add(program, &event);
-	if (more < 0)
-		why = error->reason;
-	if (why)
-		program_free(program);
-	return why;
-}
 
 /* ---- mode mm ---- */
 
@@ -325,6 +253,8 @@ static void trace_case(struct bench_session *session, const char *path)
 		bench_skip(session, "all", traced.program.name, "all", 0, why);
 		return;
 	}
+	if (bench_wanted(session, traced.program.name, "speed"))
+		bench_program_speed(session, &traced.program);
 	if (bench_wanted(session, traced.program.name, "index"))
 		traced_tapes(&traced);
 	for (unsigned i = 0; mm && i < options->indexes.n; i++) {
@@ -352,9 +282,10 @@ static void for_each_trace(struct bench_session *session,
 	snprintf(pattern, sizeof(pattern), "%s/*.vmt", bench_options(session)->trace_dir);
 	if (!glob(pattern, 0, NULL, &found)) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
-			trace_name(found.gl_pathv[i], name, sizeof(name));
+			program_name(found.gl_pathv[i], name, sizeof(name));
 			if (bench_wanted(session, name, "mm") ||
-			    bench_wanted(session, name, "index"))
+			    bench_wanted(session, name, "index") ||
+			    bench_wanted(session, name, "speed"))
 				todo(session, found.gl_pathv[i]);
 		}
 	}

@@ -200,6 +200,7 @@ int cmd_bench(int argc, char **argv)
 	}
 	bench_micro_plan(session);
 	bench_traces_plan(session);
+	bench_latency(session);
 	bench_micro(session);
 	bench_traces(session);
 	root = bench_finish(session, &status);

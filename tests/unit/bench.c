@@ -8,6 +8,7 @@
 
 #include "harness/bench.h"
 #include "harness/counters.h"
+#include "harness/latency.h"
 #include "harness/results.h"
 #include "harness/verb.h"
 #include "indexes/btree/simd.h"
@@ -288,6 +289,40 @@ START_TEST(test_simd_is_recorded)
 }
 END_TEST
 
+/* ---- what is beside the cases ---- */
+
+START_TEST(test_speed)
+{
+	struct bench_options options = fast(100);
+	struct results results;
+	json_t *entry;
+	int status;
+
+	options.trace_dir = "workloads/traces";
+	options.case_glob = "replay-ls/speed";
+	options.indexes.ops[0] = vma_index_lookup("null");
+	options.indexes.ops[1] = array();
+	options.indexes.n = 2;
+	results = run(&options, &status);
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_uint_eq(length(&results, "speed"), 1);
+	entry = json_array_get(json_object_get(results.root, "speed"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(entry, "index")), "array");
+	ck_assert_int_gt(json_integer_value(json_object_get(entry, "calls")), 10);
+	ck_assert_int_gt(json_integer_value(json_object_get(entry, "faults")), 10);
+	ck_assert(json_number_value(json_object_get(entry, "call_seconds")) > 0);
+	ck_assert(json_number_value(json_object_get(entry, "decode_seconds")) > 0);
+	results_free(&results);
+}
+END_TEST
+
+START_TEST(test_latency)
+{
+	ck_assert(latency_of(1 << 14) > 0);
+	ck_assert(latency_of((size_t)1 << 60) == 0);    /* more than there can be */
+}
+END_TEST
+
 /* ---- counters ---- */
 
 START_TEST(test_counters)
@@ -327,6 +362,8 @@ TEST_SUITE(bench)
 	tcase_add_test(cases, test_slow_index_is_skipped);
 	tcase_add_test(cases, test_streams_are_long);
 	tcase_add_test(cases, test_simd_is_recorded);
+	tcase_add_test(cases, test_speed);
+	tcase_add_test(cases, test_latency);
 	tcase_add_test(cases, test_counters);
 	suite_add_tcase(suite, cases);
 	return suite;
