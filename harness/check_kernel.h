@@ -46,6 +46,7 @@ struct kernel_bed {
 	int segment;                    /* its id */
 	void *attached;
 	bool mseal, droppable, lock;    /* can be tried here */
+	bool guards;                    /* pagemap tells guard pages */
 	int pkey;                       /* the first that pkey_alloc gives, 0: none */
 	int advice[KERNEL_ADVICE];
 	unsigned nadvice;

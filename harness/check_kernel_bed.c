@@ -173,6 +173,7 @@ static void find_advice(struct kernel_bed *bed, bool quiet)
 		{ MADV_POPULATE_WRITE, 1, "POPULATE_WRITE" },
 		{ MADV_DONTNEED_LOCKED, 1, "DONTNEED_LOCKED" },
 		{ MADV_GUARD_INSTALL, 1, "GUARD_INSTALL" },
+		{ MADV_GUARD_REMOVE, 1, "GUARD_REMOVE" },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
@@ -185,6 +186,26 @@ static void find_advice(struct kernel_bed *bed, bool quiet)
 		for (unsigned k = 0; k < all[i].weight; k++)
 			bed->advice[bed->nadvice++] = all[i].advice;
 	}
+}
+
+/* Does pagemap say that a page is a guard? */
+static bool tells_guards(void)
+{
+	char *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (page == MAP_FAILED)
+		return false;
+	if (madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) ||
+	    pread(pagemap, &entry, sizeof(entry), (off_t)((uintptr_t)page >> PAGE_SHIFT) * 8) !=
+	    sizeof(entry))
+		entry = 0;
+	if (pagemap >= 0)
+		close(pagemap);
+	munmap(page, PAGE_SIZE);
+	return entry >> 58 & 1;
 }
 
 static bool has_droppable(void)
@@ -239,6 +260,7 @@ static void find_abilities(struct kernel_bed *bed, bool quiet)
 	bed->board->looks = has_looks();
 	bed->pkey = first_pkey();
 	bed->lock = may_lock();
+	bed->guards = tells_guards();
 	find_advice(bed, quiet);
 	if (quiet)
 		return;

@@ -21,6 +21,7 @@
 #define PM_PRESENT      (1UL << 63)
 #define PM_SWAPPED      (1UL << 62)
 #define PM_FILE         (1UL << 61)
+#define PM_GUARD        (1UL << 58)     /* since Linux 6.15 */
 
 /* ---- smaps ---- */
 
@@ -303,6 +304,12 @@ static enum kernel_difference compare_sizes(pid_t pid, const struct mm_struct *m
 static const char *page_differs(const struct kernel_compare *compare, uint64_t entry, uint64_t real)
 {
 	bool there = real & (PM_PRESENT | PM_SWAPPED), file = real & PM_FILE;
+
+	if (entry & PTE_GUARD)
+		return compare->bed->guards && !(real & PM_GUARD) ? "a guard page is missing" :
+		       NULL;
+	if (real & PM_GUARD)
+		return "a guard page too many";
 
 	if (entry & PTE_ANON)
 		return !there ? "an anonymous page is missing" :

@@ -1,6 +1,7 @@
 /*
  * fault - what happens when a page is touched that the page tables do not allow
  *
+ *	a guard page                  refused
  *	no entry   anonymous   read   the shared zero page, read-only
  *	                       write  a fresh page
  *	           file        read   the page cache's page
@@ -213,6 +214,13 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t e
 	return map_private(vma, addr, entry, PTE_PFN(entry), flags);
 }
 
+static int bad_access(struct mm_struct *mm, unsigned flags)
+{
+	if (!(flags & FAULT_FLAG_FILL))
+		mm->machine->faults.segv++;
+	return -EFAULT;
+}
+
 static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
 {
 	struct mm_struct *mm = vma->vm_mm;
@@ -221,6 +229,8 @@ static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flag
 	if (!entry)
 		return vma_is_anonymous(vma) ? do_anonymous_page(vma, addr, flags)
 					     : do_file_page(vma, addr, flags);
+	if (entry & PTE_GUARD)
+		return bad_access(mm, flags);
 	if ((flags & FAULT_FLAG_WRITE) && !(entry & PTE_WRITE))
 		return do_wp_page(vma, addr, entry, flags);
 	if (!(flags & FAULT_FLAG_FILL))
@@ -272,13 +282,6 @@ int expand_stack(struct vm_area_struct *vma, unsigned long addr)
 }
 
 /* ---- the fault ---- */
-
-static int bad_access(struct mm_struct *mm, unsigned flags)
-{
-	if (!(flags & FAULT_FLAG_FILL))
-		mm->machine->faults.segv++;
-	return -EFAULT;
-}
 
 int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 {

@@ -77,6 +77,27 @@ static bool discards_sealed(const struct vm_area_struct *vma, int behavior)
 	}
 }
 
+/* F7: whatever was in the pages has gone, and nobody may touch them any more. */
+static int install_guards(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	struct pagetable *pgd = &vma->vm_mm->pgd;
+
+	if (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB | VM_LOCKED))
+		return -EINVAL;
+	if (vma_is_anonymous(vma) && anon_vma_prepare(vma))
+		return -ENOMEM;
+	vma->vm_flags |= VM_MAYBE_GUARD;
+	pt_zap(pgd, start, end);
+	for (; start < end; start += PAGE_SIZE) {
+		get_page(pgd->frames, 0);
+		if (pt_map(pgd, start, 0, PTE_GUARD)) {
+			put_page(pgd->frames, 0);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			int behavior)
 {
@@ -90,7 +111,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 	case MADV_DONTNEED_LOCKED:
 		if (vma->vm_flags & (VM_PFNMAP | VM_HUGETLB))
 			return -EINVAL;
-		pt_zap(pgd, start, end);
+		pt_zap_pages(pgd, start, end);
 		return 0;
 	case MADV_FREE:         /* the pages stay until memory is short */
 		return vma_is_anonymous(vma) &&
@@ -100,20 +121,19 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 			return -EINVAL;
 		if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 			return -EACCES;
-		pt_zap(pgd, start, end);
+		pt_zap_pages(pgd, start, end);
 		return 0;
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return vma->vm_flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB) ? -EINVAL : 0;
-	case MADV_GUARD_INSTALL:        /* F7 */
-		if (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB | VM_LOCKED))
+	case MADV_GUARD_INSTALL:
+		return install_guards(vma, start, end);
+	case MADV_GUARD_REMOVE:
+		if (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB))
 			return -EINVAL;
-		if (vma_is_anonymous(vma) && anon_vma_prepare(vma))
-			return -ENOMEM;
-		vma->vm_flags |= VM_MAYBE_GUARD;
-		pt_zap(pgd, start, end);
+		pt_zap_guards(pgd, start, end);
 		return 0;
-	default:                        /* WILLNEED, COLLAPSE, GUARD_REMOVE: nothing to keep */
+	default:                        /* WILLNEED, COLLAPSE: nothing to keep */
 		return 0;
 	}
 }
@@ -149,7 +169,7 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 		int err = handle_mm_fault(vma->vm_mm, start, flags);
 
 		if (err)
-			return err == -EFAULT ? -EINVAL : err == -ENXIO ? -EFAULT : err;
+			return err == -ENXIO ? -EFAULT : err;   /* EFAULT: a guard page */
 	}
 	return 0;
 }

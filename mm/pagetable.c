@@ -13,7 +13,8 @@
  *  1. An entry that leads to a table counts the entries in use there.
  *  2. No table but the top one is empty.
  *  3. pt->tables and pt->rss are the numbers of tables and of leaf entries in use.
- *  4. A leaf entry in use has either PRESENT or PROTNONE; EXCLUSIVE only with ANON.
+ *  4. A leaf entry in use has either PRESENT or PROTNONE, or is GUARD with page
+ *     frame 0 and nothing else; EXCLUSIVE only with ANON.
  *  5. A mapped page has at least as many references as mappings, and one at
  *     least; if it is EXCLUSIVE, exactly one mapping.
  *  6. pt->last is NULL, or is the level-1 entry for pt->last_addr.
@@ -256,6 +257,8 @@ static inline bool pte_outdated(uint64_t old, uint64_t new)
 
 static inline bool pte_valid(uint64_t entry)
 {
+	if (entry & PTE_GUARD)
+		return entry == PTE_GUARD;
 	return !(entry & PTE_PRESENT) != !(entry & PTE_PROTNONE) && !(entry & PT_COUNT_MASK);
 }
 
@@ -325,7 +328,9 @@ void pt_flush(struct pagetable *pt)
 	pt->stale = 0;
 }
 
-void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi)
+/* Zaps what is a GUARD, or what is none, or both. */
+static void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, bool guards,
+			 bool pages)
 {
 	struct walk w = walk_start(pt, lo, hi);
 
@@ -333,7 +338,7 @@ void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi)
 		unsigned gone = 0;
 
 		for (unsigned i = 0; i < w.n; i++) {
-			if (!w.pte[i])
+			if (!w.pte[i] || !(w.pte[i] & PTE_GUARD ? guards : pages))
 				continue;
 			pt_page_unmap(pt, PTE_PFN(w.pte[i]));
 			w.pte[i] = 0;
@@ -348,6 +353,21 @@ void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi)
 	pt_flush(pt);
 }
 
+void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	pt_zap_kinds(pt, lo, hi, true, true);
+}
+
+void pt_zap_pages(struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	pt_zap_kinds(pt, lo, hi, false, true);
+}
+
+void pt_zap_guards(struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	pt_zap_kinds(pt, lo, hi, true, false);
+}
+
 void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64_t prot,
 		uint64_t write_if)
 {
@@ -358,7 +378,7 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 		for (unsigned i = 0; i < w.n; i++) {
 			uint64_t old = w.pte[i], new = (old & ~PTE_PROT) | prot;
 
-			if (!old)
+			if (!old || (old & PTE_GUARD))
 				continue;
 			if (!(old & write_if))
 				new &= ~PTE_WRITE;
@@ -580,7 +600,7 @@ static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned 
 	const struct page *page;
 
 	if (!pte_valid(entry))
-		return tally_broken(tally, 4, addr, "neither or both of PRESENT and PROTNONE");
+		return tally_broken(tally, 4, addr, "not one of PRESENT, PROTNONE and GUARD");
 	if ((entry & PTE_EXCLUSIVE) && !(entry & PTE_ANON))
 		return tally_broken(tally, 4, addr, "EXCLUSIVE, but not ANON");
 	page = pfn_to_page(tally->pt->frames, PTE_PFN(entry));

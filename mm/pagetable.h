@@ -30,8 +30,10 @@
 #define PT_ENTRIES      (1u << PT_SHIFT)
 
 /*
- * An entry is 0 (empty), or has either PRESENT or PROTNONE.  PROTNONE keeps the
- * page of a range that has no rights at all (PROT_NONE).
+ * An entry is 0 (empty), or has one of PRESENT, PROTNONE and GUARD.  PROTNONE keeps
+ * the page of a range that has no rights at all (PROT_NONE).  GUARD marks a page that
+ * nobody may touch (MADV_GUARD_INSTALL): it has page frame 0 and no other bits, and
+ * stays what it is when rights change.
  */
 #define PTE_PRESENT     ((uint64_t)1 << 0)
 #define PTE_WRITE       ((uint64_t)1 << 1)
@@ -40,6 +42,7 @@
 #define PTE_DIRTY       ((uint64_t)1 << 6)
 #define PTE_PROTNONE    ((uint64_t)1 << 8)
 #define PTE_ANON        ((uint64_t)1 << 9)      /* software: not a file's, not zero */
+#define PTE_GUARD       ((uint64_t)1 << 11)     /* software */
 #define PTE_EXCLUSIVE   ((uint64_t)1 << 10)     /* software: ANON, this mm's alone */
 #define PTE_NX          ((uint64_t)1 << 63)
 
@@ -89,7 +92,7 @@ struct pagetable {
 	struct frames *frames;
 	struct pt_counters *counters;
 	size_t tables;                  /* of all levels, the top one included */
-	size_t rss;                     /* leaf entries in use: PROTNONE and zero page too */
+	size_t rss;                     /* leaf entries in use: PROTNONE, GUARD, zero page too */
 	size_t stale;                   /* pages that await pt_flush() */
 	uint64_t *last;                 /* the entry of the leaf table that pt_map() used last, */
 	unsigned long last_addr;        /* and an address in it; last may be NULL */
@@ -112,7 +115,7 @@ void pt_destroy(struct pagetable *pt);
 uint64_t pt_get(const struct pagetable *pt, unsigned long addr);
 
 /*
- * The empty entry of addr gets a page. bits has either PRESENT or PROTNONE.  The
+ * The empty entry of addr gets a page. bits has PRESENT or PROTNONE, or is GUARD.  The
  * entry takes over the caller's reference.  -ENOMEM: nothing has changed and
  * the reference is the caller's still.
  */
@@ -128,9 +131,12 @@ void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry);
 
 /* Unmaps a range: references dropped, empty tables freed, one flush if anything was there. */
 void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi);
+/* The same of all but GUARD entries; and of these alone. */
+void pt_zap_pages(struct pagetable *pt, unsigned long lo, unsigned long hi);
+void pt_zap_guards(struct pagetable *pt, unsigned long lo, unsigned long hi);
 
 /*
- * After mprotect: all entries of the range get prot instead of their PTE_PROT
+ * After mprotect: all entries of the range but GUARDs get prot instead of their PTE_PROT
  * bits: PROTNONE alone, or PRESENT | USER and WRITE, NX.  WRITE reaches only
  * entries that have a bit of write_if; the others fault first:
  *	PTE_EXCLUSIVE   a private mapping

@@ -203,6 +203,67 @@ START_TEST(rule_F7_guard_pages)
 	world_map_file(mm, world.file, 10, 8, RW, 0);
 	ck_assert_int_eq(do_madvise(mm, page_at(12), P, MADV_GUARD_INSTALL), 0);
 	ck_assert_ptr_null(anon_of(mm, 10));    /* for anonymous memory only */
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(12), 0), -EFAULT);
+	world_write(mm, page_at(11));
+	teardown();
+}
+END_TEST
+
+/* What page holds a guard, of eight from that one on: "..G.....". */
+static void ck_guards(struct mm_struct *of, unsigned long page, const char *drawn)
+{
+	for (size_t i = 0; drawn[i]; i++)
+		ck_assert_msg(!(pt_get(&of->pgd, page_at(page + i)) & PTE_GUARD) ==
+			      (drawn[i] != 'G'), "page %zu of %s", i, drawn);
+}
+
+START_TEST(rule_F7_what_guard_pages_survive)
+{
+	struct mm_struct *child;
+
+	setup(_i);
+	world_map(mm, 0, 8, RW);
+	world_write(mm, page_at(2));
+	world_write(mm, page_at(4));
+	ck_assert_int_eq(do_madvise(mm, page_at(1), 3 * P, MADV_GUARD_INSTALL), 0);
+	ck_guards(mm, 0, ".GGG....");
+	ck_assert_uint_eq(frames_in_use(world.machine->frames), 1);
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(2), FAULT_FLAG_WRITE), -EFAULT);
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(2), 0), -EFAULT);
+	ck_assert_uint_eq(world.machine->faults.segv, 2);
+	ck_assert_int_eq(do_madvise(mm, page_at(0), 8 * P, MADV_POPULATE_READ), -EFAULT);
+	ck_assert_int_eq(do_mlock(mm, page_at(0), 8 * P, false), -ENOMEM);
+	ck_assert_int_eq(do_madvise(mm, page_at(0), P, MADV_GUARD_INSTALL), -EINVAL);
+	ck_assert_int_eq(do_munlock(mm, page_at(0), 8 * P), 0);
+	/* other advice, mprotect, fork and mremap leave them */
+	ck_assert_int_eq(do_madvise(mm, page_at(0), 8 * P, MADV_DONTNEED), 0);
+	ck_assert_int_eq(do_madvise(mm, page_at(0), 8 * P, MADV_FREE), 0);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 8 * P, PROT_NONE, -1), 0);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 8 * P, RW, -1), 0);
+	ck_guards(mm, 0, ".GGG....");
+	ck_assert_uint_eq(frames_in_use(world.machine->frames), 0);
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	ck_guards(child, 0, ".GGG....");
+	mmput(child);
+	ck_assert_int_eq(do_madvise(mm, page_at(0), 8 * P, MADV_WIPEONFORK), 0);
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	ck_guards(child, 0, "........");
+	mmput(child);
+	ck_assert_uint_eq(do_mremap(mm, page_at(0), 8 * P, 8 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
+				    page_at(16)), page_at(16));
+	ck_guards(mm, 16, ".GGG....");
+	/* removing them and unmapping end them */
+	ck_assert_int_eq(do_madvise(mm, page_at(18), P, MADV_GUARD_REMOVE), 0);
+	ck_guards(mm, 16, ".G.G....");
+	world_write(mm, page_at(18));
+	ck_assert_int_eq(do_madvise(mm, page_at(16), 8 * P, MADV_GUARD_REMOVE), 0);
+	ck_guards(mm, 16, "........");
+	ck_assert_uint_eq(frames_in_use(world.machine->frames), 1);
+	ck_assert_int_eq(do_madvise(mm, page_at(16), 8 * P, MADV_GUARD_INSTALL), 0);
+	world_map(mm, 17, 2, RW);
+	ck_guards(mm, 16, "G..GGGGG");
 	teardown();
 }
 END_TEST
@@ -423,6 +484,7 @@ TEST_SUITE(rules_life)
 	tcase_add_loop_test(anon, rule_F5_what_fork_leaves_out, 0, types);
 	tcase_add_loop_test(anon, rule_F6_prefaults, 0, types);
 	tcase_add_loop_test(anon, rule_F7_guard_pages, 0, types);
+	tcase_add_loop_test(anon, rule_F7_what_guard_pages_survive, 0, types);
 	suite_add_tcase(suite, anon);
 	tcase_add_loop_test(calls, rule_H1_advice, 0, types);
 	tcase_add_loop_test(calls, rule_H2_sealed, 0, types);

@@ -267,7 +267,7 @@ START_TEST(fork_copies_beside_guards)
 	ck_assert_ptr_null(world_vma(mm, 0)->anon_vma);
 	child = dup_mm(mm);
 	ck_assert_ptr_nonnull(child);
-	ck_assert_uint_eq(pt_populated(&child->pgd, page_at(0), page_at(4)), 1);
+	ck_assert_uint_eq(pt_populated(&child->pgd, page_at(0), page_at(4)), 2);
 	ck_assert_uint_eq(pt_populated(&child->pgd, page_at(8), page_at(12)), 0);
 	mmput(child);
 	teardown();
