@@ -477,6 +477,12 @@ static int prologue(struct kernel_session *s, struct kernel_gen *gen)
 		kernel_bed_file(s->bed, i, FILE_NUMBER + i, &e);
 		if (add_and_do(s, &e))
 			return -1;
+		e = (struct trace_event){
+			.kind = TRACE_FILE_SIZE, .task = 1, .name = "",
+			.arg = { FILE_NUMBER + i, (uint64_t)s->bed->file[i].size },
+		};
+		if (e.arg[1] && add_and_do(s, &e))
+			return -1;
 	}
 	for (long i = 0; i < n && gen; i++) {
 		gen->own[gen->nown].start = s->compare.vmas[i].start;

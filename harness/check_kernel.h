@@ -21,7 +21,7 @@
 #include "harness/kernel_subject/subject.h"
 
 #define KERNEL_TASKS    4
-#define KERNEL_FILES    7       /* that can be mapped by mmap */
+#define KERNEL_FILES    8       /* that can be mapped by mmap */
 #define KERNEL_SEGMENT_PAGES 16
 #define KERNEL_ADVICE   32
 
@@ -32,6 +32,7 @@ struct kernel_file {
 	unsigned inode;                 /* number in the trace */
 	uint64_t magic, mode, access;   /* access: O_ACCMODE of open */
 	ino_t ino;
+	off_t size;                     /* that a session finds it with; 0: it has none */
 	const char *path;
 };
 

@@ -24,6 +24,7 @@
 #endif
 
 #define LARGE_FILE ((off_t)1 << 40)     /* sparse: nothing reaches its end */
+#define SMALL_FILE (24 * (off_t)PAGE_SIZE + 100)
 #define CAP_IPC_LOCK 14
 
 static int bed_error(const char *what)
@@ -93,6 +94,7 @@ static int open_files(struct kernel_bed *bed)
 	       add_file(bed, 4, reopen(shared, O_RDONLY), O_RDONLY, "a memfd") ||
 	       add_file(bed, 5, open("/dev/zero", O_RDWR | O_CLOEXEC), O_RDWR, "/dev/zero") ||
 	       add_file(bed, 6, ends[0], O_RDONLY, "a pipe") ||
+	       add_file(bed, 7, open_nameless(), O_RDWR, "a small file") ||
 	       add_file(bed, KERNEL_FILE_SUBJECT, open(bed->subject, O_RDONLY | O_CLOEXEC),
 			O_RDONLY, bed->subject) ||
 	       add_file(bed, KERNEL_FILE_BOARD, bed->board_fd, O_RDWR, "the board") ? -1 : 0;
@@ -135,11 +137,16 @@ static int fresh_segment(struct kernel_bed *bed)
 
 int kernel_bed_fresh(struct kernel_bed *bed)
 {
-	for (unsigned i = 0; i < KERNEL_FILES; i += 3) {        /* the disk file, the memfd */
-		if (i > 3)
-			break;
-		if (ftruncate(bed->file[i].fd, 0) || ftruncate(bed->file[i].fd, LARGE_FILE))
-			return bed_error(bed->file[i].path);
+	static const struct { unsigned i; off_t size; } sized[] = {
+		{ 0, LARGE_FILE }, { 3, LARGE_FILE }, { 7, SMALL_FILE },
+	};
+
+	for (unsigned k = 0; k < ARRAY_SIZE(sized); k++) {
+		struct kernel_file *file = &bed->file[sized[k].i];
+
+		file->size = sized[k].size;
+		if (ftruncate(file->fd, 0) || ftruncate(file->fd, file->size))
+			return bed_error(file->path);
 	}
 	return fresh_segment(bed);
 }

@@ -158,6 +158,7 @@ static const struct event_argument {
 	{ .kind = TRACE_MLOCKALL, .arg = 0, .bits = mlockall_names },
 	{ .kind = TRACE_PRCTL, .arg = 0, .choice = prctl_names },
 	{ .kind = TRACE_SETRLIMIT, .arg = 0, .choice = rlimit_names },
+	{ .kind = TRACE_FILE_SIZE, .arg = 1, .label = "bytes ", .show = event_decimal },
 	{ .kind = TRACE_PROCESS, .arg = 0, .label = "lacks capabilities " },
 	{ .kind = TRACE_PROCESS, .arg = 1, .label = "data " },
 };

@@ -208,6 +208,19 @@ static int open_file(struct replay_world *world, const struct trace_event *event
 	return world->files[number] ? 0 : -ENOMEM;
 }
 
+/*
+ * Pages that are mapped already stay, also where the file has become shorter: mm
+ * cannot find who maps a file.
+ */
+static void set_file_size(struct replay_world *world, const struct trace_event *event)
+{
+	struct file *file = replay_file(world, event->arg[0]);
+
+	if (file)
+		file->inode->pages = (event->arg[1] >> PAGE_SHIFT) +
+				     !!(event->arg[1] & ~PAGE_MASK);
+}
+
 /* ---- tasks ---- */
 
 static struct replay_task *task_of(const struct replay_world *world, uint64_t number)
@@ -367,6 +380,9 @@ int replay_event(struct replay_world *world, const struct trace_event *event)
 		return replay_fault(world, event);
 	case TRACE_PROCESS:
 		return do_process(world, event);
+	case TRACE_FILE_SIZE:
+		set_file_size(world, event);
+		return 0;
 	default:
 		return do_call(world, event);
 	}

@@ -148,9 +148,7 @@ static pfn_t file_page(struct vm_area_struct *vma, unsigned long addr)
 /* SIGBUS: the file has no such page. */
 static bool beyond_end(const struct vm_area_struct *vma, unsigned long addr)
 {
-	unsigned long pages = vma->vm_file->inode->pages;
-
-	return pages && file_pgoff(vma, addr) >= pages;
+	return file_pgoff(vma, addr) >= vma->vm_file->inode->pages;
 }
 
 static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
@@ -159,6 +157,9 @@ static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned
 	bool write = flags & FAULT_FLAG_WRITE;
 	uint64_t bits = vm_get_page_prot(vma->vm_flags) | PTE_ACCESSED;
 
+	/* before it is known that there is such a page */
+	if (write && !(vma->vm_flags & VM_SHARED) && anon_vma_prepare(vma))
+		return -ENOMEM;
 	if (beyond_end(vma, addr)) {
 		if (!(flags & FAULT_FLAG_FILL))
 			machine->faults.sigbus++;

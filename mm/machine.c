@@ -85,7 +85,9 @@ struct inode *inode_create(struct machine *machine, uint64_t number, enum file_k
 
 	if (!inode)
 		return NULL;
-	*inode = (struct inode){ .refs = 1, .number = number, .kind = kind };
+	*inode = (struct inode){
+		.refs = 1, .number = number, .kind = kind, .pages = NO_END,
+	};
 	inode->path = path ? strdup(path) : NULL;
 	page_cache_init(&inode->cache, number);
 	machine->inodes++;

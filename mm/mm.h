@@ -117,12 +117,14 @@ enum file_kind {
 	FILE_SPECIAL,                   /* not a file: [vdso], [vvar], which the kernel maps itself */
 };
 
+#define NO_END (~0UL)
+
 struct inode {
 	unsigned refs;
 	uint64_t number;
 	enum file_kind kind;
 	struct page_cache cache;
-	unsigned long pages;            /* its size, of shared memory that mm knows; 0: no end */
+	unsigned long pages;            /* its size; NO_END where that is not known */
 	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
 	char *path;
 };

@@ -265,7 +265,7 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr)
 		if (file && end - addr > size)
 			break;
 		if (is_attach_of(vma, addr, file)) {
-			if (!file && vma->vm_file->inode->pages)
+			if (!file && vma->vm_file->inode->pages != NO_END)
 				size = vma->vm_file->inode->pages << PAGE_SHIFT;
 			file = vma->vm_file;    /* compared only, never followed */
 			int err = vma_replace(mm, vma->vm_start, end, NULL, NULL);

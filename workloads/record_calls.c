@@ -141,6 +141,12 @@ static bool calls_fill_uffd(struct recorder *r, struct task *task, struct trace_
 	return calls_peek(task, task->arg[2], &event->arg[1], reg ? 24 : 16);
 }
 
+/* The size is that afterwards: see calls_result. */
+static bool calls_fill_size(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	return files_resized(r, task, (int)task->arg[0], event);
+}
+
 static bool calls_fill_clone3(struct recorder *r, struct task *task, struct trace_event *event)
 {
 	(void)r;
@@ -218,6 +224,9 @@ const struct record_call record_calls[] = {
 	MEMORY(unshare, PROCESS, .plan = ""),
 	MEMORY(setns, PROCESS, .plan = ""),
 
+	MEMORY(ftruncate, FILE_SIZE, .plan = "", .fill = calls_fill_size),
+	MEMORY(fallocate, FILE_SIZE, .plan = "", .fill = calls_fill_size),
+
 	FORK(clone, .plan = " a"),
 	FORK(clone3, .plan = "", .fill = calls_fill_clone3),
 #ifdef SYS_vfork
@@ -270,6 +279,8 @@ void calls_result(struct recorder *r, struct task *task, int64_t result)
 	event->result = result;
 	if (event->kind == TRACE_PROCESS)
 		layout_process_event(task, event);
+	if (event->kind == TRACE_FILE_SIZE && !files_resized(r, task, (int)task->arg[0], event))
+		record_missing(r, "sizes of files that could not be read");
 	if (event->kind != TRACE_SHMAT || (uint64_t)result >= -4095ULL)
 		return;
 	if (shmctl(event->arg[4], IPC_STAT, &segment))

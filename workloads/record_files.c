@@ -44,6 +44,7 @@ struct inode {
 	uint64_t magic;
 	mode_t mode;
 	int flags;
+	uint64_t size;                  /* as the trace has it; UINT64_MAX: it does not tell */
 	char *path;
 	struct open_file *files;
 	struct inode *next;             /* in its bucket */
@@ -127,6 +128,7 @@ static struct inode *files_new_inode(struct files *files, dev_t dev, ino_t ino, 
 	inode->dev = dev;
 	inode->ino = ino;
 	inode->number = ++files->inodes;
+	inode->size = UINT64_MAX;
 	bucket = &files->buckets[ino % FILES_BUCKETS];
 	inode->next = *bucket;
 	*bucket = inode;
@@ -248,6 +250,39 @@ static int files_read_flags(const struct task *task, int fd)
 	return flags & ~O_CLOEXEC;
 }
 
+/* Where faults find an end: told at each mmap that finds another one than before. */
+static void files_tell_size(struct recorder *r, const struct task *task, struct inode *inode,
+			    const struct stat *st)
+{
+	struct trace_event event = {
+		.kind = TRACE_FILE_SIZE, .task = task->number, .name = "",
+		.arg = { inode->latest, (uint64_t)st->st_size },
+	};
+
+	if (!S_ISREG(st->st_mode) || inode->size == event.arg[1])
+		return;
+	inode->size = event.arg[1];
+	queue_event(r, &event);
+}
+
+bool files_resized(struct recorder *r, const struct task *task, int fd, struct trace_event *event)
+{
+	char path[64];
+	struct inode *inode;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", task->tid, fd);
+	if (stat(path, &st))
+		return false;
+	inode = files_find(r->files, st.st_dev, st.st_ino, "");
+	if (!inode || inode->size == UINT64_MAX)
+		return false;
+	inode->size = (uint64_t)st.st_size;
+	event->arg[0] = inode->latest;
+	event->arg[1] = inode->size;
+	return true;
+}
+
 uint32_t files_of_fd(struct recorder *r, const struct task *task, int fd)
 {
 	int dup = files_duplicate(task, fd), status;
@@ -277,7 +312,10 @@ uint32_t files_of_fd(struct recorder *r, const struct task *task, int fd)
 	inode->magic = status ? 0 : (uint32_t)fs.f_type;
 	inode->mode = st.st_mode;
 	inode->flags = dup < 0 ? files_read_flags(task, fd) : fcntl(dup, F_GETFL);
-	return files_number(r, task, inode, dup);
+	uint32_t number = files_number(r, task, inode, dup);
+	if (number != TRACE_BAD_FILE)
+		files_tell_size(r, task, inode, &st);
+	return number;
 }
 
 /* ---- files without a descriptor ---- */

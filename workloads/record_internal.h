@@ -166,6 +166,11 @@ must_check struct files *files_create(void);
 void files_free(struct files *files);
 /* The number of a task's descriptor; its FILE event is queued if it is new. */
 uint32_t files_of_fd(struct recorder *r, const struct task *task, int fd);
+/*
+ * The FILE_SIZE event of what a descriptor is, as large as it is now; false if it was never mapped by
+ * one, so that nobody asks.
+ */
+bool files_resized(struct recorder *r, const struct task *task, int fd, struct trace_event *event);
 /* A new attach of a SysV segment. */
 uint32_t files_of_segment(struct recorder *r, const struct task *task, int id, uint32_t key);
 /* A VMA's file by what smaps tells; fresh: as opened by the exec that has just been done. */

@@ -193,6 +193,7 @@ void written_before(struct recorder *r, const struct task *task)
 	case TRACE_PERSONALITY:
 	case TRACE_SETRLIMIT:
 	case TRACE_PROCESS:
+	case TRACE_FILE_SIZE:
 		break;
 	default:                /* all others have address and length first */
 		written_around(r, task, arg[0], arg[0] + arg[1]);

@@ -52,7 +52,8 @@
 	X(UFFD_REGISTER, "uffd_register", "lall" "r")   /* context, start, len, mode */ \
 	X(UFFD_UNREGISTER, "uffd_unregister", "lal" "r") \
 	/* more of the world */ \
-	X(PROCESS,      "process",      "ll")           /* after exec, setuid, ...: capabilities lacked, bytes of data */
+	X(PROCESS,      "process",      "ll")           /* after exec, setuid, ...: capabilities lacked, bytes of data */ \
+	X(FILE_SIZE,    "file_size",    "fl")           /* the size of its inode in bytes, from here on */
 
 enum trace_kind {
 #define X(NAME, name, fields) TRACE_##NAME,

@@ -268,6 +268,29 @@ START_TEST(rule_F7_what_guard_pages_survive)
 }
 END_TEST
 
+START_TEST(fault_beyond_the_end_of_a_file)
+{
+	setup(_i);
+	world.inode->pages = 3;
+	world_map_file(mm, world.file, 0, 8, RW, 1);
+	world_read(mm, page_at(1));
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(2), 0), -ENXIO);
+	ck_assert_uint_eq(world.machine->faults.sigbus, 1);
+	ck_assert_ptr_null(anon_of(mm, 0));
+	/* a private write prepares, and then finds no page */
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(2), FAULT_FLAG_WRITE), -ENXIO);
+	ck_assert_ptr_nonnull(anon_of(mm, 0));
+	ck_assert_int_eq(do_madvise(mm, page_at(0), 8 * P, MADV_POPULATE_READ), -EFAULT);
+	ck_assert_int_eq(do_mlock(mm, page_at(0), 8 * P, false), -ENOMEM);
+	world.inode->pages = 4;
+	world_write(mm, page_at(2));
+	world.inode->pages = 0;         /* what is mapped stays: see mm/README.md */
+	world_read(mm, page_at(2));
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(3), 0), -ENXIO);
+	teardown();
+}
+END_TEST
+
 /* ---- madvise, mlock, mseal ---- */
 
 START_TEST(rule_H1_advice)
@@ -485,6 +508,7 @@ TEST_SUITE(rules_life)
 	tcase_add_loop_test(anon, rule_F6_prefaults, 0, types);
 	tcase_add_loop_test(anon, rule_F7_guard_pages, 0, types);
 	tcase_add_loop_test(anon, rule_F7_what_guard_pages_survive, 0, types);
+	tcase_add_loop_test(anon, fault_beyond_the_end_of_a_file, 0, types);
 	suite_add_tcase(suite, anon);
 	tcase_add_loop_test(calls, rule_H1_advice, 0, types);
 	tcase_add_loop_test(calls, rule_H2_sealed, 0, types);
