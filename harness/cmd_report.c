@@ -11,10 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/results.h"
+#include "harness/report.h"
 #include "harness/verb.h"
 
-#define MAX_INDEXES 32
 #define LEVEL       1.05        /* up to that ratio to the fastest an index is level with it */
 
 static const char doc[] = "Writes BENCHMARKS.md from result files (results/bench.json) and the "
@@ -23,11 +22,13 @@ static const char doc[] = "Writes BENCHMARKS.md from result files (results/bench
 static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0, "write to FILE, not to stdout", 0 },
 	{ "plots", 'p', "DIR", 0, "where the plots are (plots)", 0 },
+	{ "counts", 'c', "FILE", 0, "what `make counts` wrote (results/counts.json)", 0 },
+	{ "worst", 'w', "FILE", 0, "what `make worst` wrote (results/worst.json)", 0 },
 	{ 0 }
 };
 
 struct arguments {
-	const char *output, *plots;
+	const char *output, *plots, *counts, *worst;
 	struct results_files files;
 };
 
@@ -42,6 +43,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'p':
 		arguments->plots = arg;
 		return 0;
+	case 'c':
+		arguments->counts = arg;
+		return 0;
+	case 'w':
+		arguments->worst = arg;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (results_files_add(&arguments->files, arg))
 			argp_error(state, "too many files");
@@ -49,14 +56,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 	return ARGP_ERR_UNKNOWN;
 }
-
-struct report {
-	const struct results *results;
-	const struct arguments *arguments;
-	FILE *out;
-	const char *indexes[MAX_INDEXES];
-	size_t n;
-};
 
 /* The parts of the report: which cases, which plot, and what is measured, in a sentence or two. */
 static const struct section {
@@ -77,13 +76,15 @@ static const struct section {
 	{ "find_gap", "gap-*/*", "gap.svg",
 	  "deep: only holes far from both ends are large enough; first: a few pages, which the "
 	  "first holes have." },
-	{ "Changes", "churn/* split-merge/* munmap-many/*", "churn.svg",
+	{ "Changes", "churn/* split-merge/* munmap-many/* order/*", "churn.svg",
 	  "churn: a VMA is erased here and inserted there (two edits). split-merge: one VMA "
-	  "becomes three and one again (two edits). munmap-many: up to 64 VMAs erased in one edit; "
+	  "becomes three and one again (two edits), as an mprotect of its middle and back do; "
+	  "repeated: 16 times at each place. order: the same VMAs erased and inserted at random, "
+	  "sorted, in reverse, tooth by tooth (one edit each). munmap-many: up to 64 VMAs erased in one edit; "
 	  "putting them back is not timed." },
 	{ "All VMAs at a time", "iterate/* build/* fork/*", NULL,
 	  "ns per VMA. iterate: next from one end to the other. build: an index from a sorted "
-	  "list. fork: a walk over the parent's index, and a build." },
+	  "list. fork: a walk over the parent's index, and a clone; the VMAs themselves are there." },
 	{ "Other cases", "*", NULL, "" },
 };
 
@@ -257,12 +258,31 @@ static void conclude(const struct report *report)
 
 /* ---- what was run where ---- */
 
+static void latency_line(const struct report *report, const json_t *latency)
+{
+	json_t *entry;
+	size_t i;
+
+	if (!json_array_size(latency))
+		return;
+	fputs("| latency of a load that waits for the one before, ns |", report->out);
+	json_array_foreach(latency, i, entry) {
+		json_int_t bytes = json_integer_value(json_object_get(entry, "bytes"));
+
+		fprintf(report->out, "%s %.*f in %lld %s", i ? "," : "",
+			bytes < 1 << 20 ? 1 : 0, json_number_value(json_object_get(entry, "ns")),
+			(long long)(bytes < 1 << 20 ? bytes >> 10 : bytes >> 20),
+			bytes < 1 << 20 ? "KiB" : "MiB");
+	}
+	fputs(" |\n", report->out);
+}
+
 static void facts(const struct report *report)
 {
 	static const char *const keys[][2] = {
 		{ "cpu", "processor" }, { "memory", "memory" }, { "kernel", "kernel" },
 		{ "os", "system" }, { "thp", "transparent huge pages" },
-		{ "compiler", "compiler" }, { "flags", "flags" }, { "commit", "commit" },
+		{ "simd", "btree searches with" }, { "compiler", "compiler" }, { "flags", "flags" }, { "commit", "commit" },
 		{ "date", "date" },
 	};
 	const json_t *context = json_object_get(report->results->root, "context");
@@ -282,6 +302,7 @@ static void facts(const struct report *report)
 		json_number_value(json_object_get(noise, "load_begin")),
 		json_number_value(json_object_get(noise, "load_end")), (long long)
 		json_integer_value(json_object_get(noise, "involuntary_switches")));
+	latency_line(report, json_object_get(context, "latency"));
 	fprintf(report->out, "\nCPU time, medians of up to %lld repetitions, the indexes of a case "
 		"interleaved at random. VMAs are 192 bytes, nodes inside them included, shuffled "
 		"in memory; an index of N VMAs is aged by N + 8,192 moves. Each case has ended in "
@@ -293,10 +314,18 @@ static void facts(const struct report *report)
 
 /* ---- tables ---- */
 
-static void table_cell(const struct report *report, const struct result *line, const char *index)
+/* A table shows ours or the peers, each with btree or rbtree as what its ratios refer to. */
+struct table {
+	const char *const *columns;
+	size_t n;
+	const char *base;
+};
+
+static void table_cell(const struct report *report, const struct table *table,
+		       const struct result *line, const char *index)
 {
 	const struct result *row = beside(report, line, index);
-	const struct result *base = beside(report, line, "rbtree");
+	const struct result *base = beside(report, line, table->base);
 	const struct result *best = fastest(report, line);
 	const char *bold = row && row == best ? "**" : "";
 	double half;
@@ -316,13 +345,14 @@ static void table_cell(const struct report *report, const struct result *line, c
 	fputs(" |", report->out);
 }
 
-static void table_head(const struct report *report)
+static void table_head(const struct report *report, const struct table *table)
 {
 	fputs("\n| case | VMAs |", report->out);
-	for (size_t i = 0; i < report->n; i++)
-		fprintf(report->out, " %s |", report->indexes[i]);
-	fputs(" harness |\n|---|---:|", report->out);
-	for (size_t i = 0; i <= report->n; i++)
+	for (size_t i = 0; i < table->n; i++)
+		fprintf(report->out, " %s |",
+			strcmp(table->columns[i], "null") ? table->columns[i] : "harness");
+	fputs("\n|---|---:|", report->out);
+	for (size_t i = 0; i < table->n; i++)
 		fputs("---:|", report->out);
 	fputc('\n', report->out);
 }
@@ -331,12 +361,13 @@ static void plot_link(const struct report *report, const char *plot)
 {
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/%s", report->arguments->plots, plot);
+	snprintf(path, sizeof(path), "%s/%s", report->plots, plot);
 	if (!access(path, R_OK))
 		fprintf(report->out, "\n![%.*s](%s)\n", (int)strcspn(plot, "."), plot, path);
 }
 
-static void table_line(const struct report *report, const struct result *line)
+static void table_line(const struct report *report, const struct table *table,
+		       const struct result *line)
 {
 	const char *name = line->name;
 
@@ -344,21 +375,21 @@ static void table_line(const struct report *report, const struct result *line)
 		fprintf(report->out, "| %s | %zu |", name + strlen(RESULTS_PROGRAM), line->vmas);
 	else
 		fprintf(report->out, "| %s/%s | %zu |", name, line->mode, line->vmas);
-	for (size_t i = 0; i < report->n; i++)
-		table_cell(report, line, report->indexes[i]);
-	table_cell(report, line, "null");
+	for (size_t i = 0; i < table->n; i++)
+		table_cell(report, table, line, table->columns[i]);
 	fputc('\n', report->out);
 }
 
 /* The lines of the case and mode that begins at row, one for each number of VMAs. */
-static void table_case(const struct report *report, const struct result *row)
+static void table_case(const struct report *report, const struct table *table,
+		       const struct result *row)
 {
 	const struct result *end = report->results->rows + report->results->n;
 
 	for (const struct result *line = row; line < end; line++) {
 		if (!strcmp(line->name, row->name) && !strcmp(line->mode, row->mode) &&
 		    first_of_line(report->results, line))
-			table_line(report, line);
+			table_line(report, table, line);
 	}
 }
 
@@ -371,24 +402,41 @@ static bool first_of_case(const struct results *results, const struct result *ro
 	return true;
 }
 
-static void section_table(const struct report *report, const struct section *section)
+/* The lines of a section, if there are any, in a table. */
+static void section_lines(const struct report *report, const struct section *section,
+			  const struct table *table)
 {
-	bool any = false;
-
+	table_head(report, table);
 	for (size_t i = 0; i < report->results->n; i++) {
 		const struct result *row = &report->results->rows[i];
 
-		if (!in_section(row, section) || !first_of_case(report->results, row))
-			continue;
-		if (!any) {
-			fprintf(report->out, "\n## %s\n\n%s\n", section->title, section->text);
-			if (section->plot)
-				plot_link(report, section->plot);
-			table_head(report);
-		}
-		any = true;
-		table_case(report, row);
+		if (in_section(row, section) && first_of_case(report->results, row))
+			table_case(report, table, row);
 	}
+}
+
+static void section_table(const struct report *report, const struct section *section)
+{
+	const char *columns[REPORT_MAX_INDEXES + 1];
+	struct table ours = { columns, report->n + 1, "rbtree" };
+	size_t i = 0;
+
+	while (i < report->results->n && !in_section(&report->results->rows[i], section))
+		i++;
+	if (i == report->results->n)
+		return;
+	fprintf(report->out, "\n## %s\n\n%s\n", section->title, section->text);
+	if (section->plot)
+		plot_link(report, section->plot);
+	memcpy(columns, report->indexes, report->n * sizeof(columns[0]));
+	columns[report->n] = "null";
+	section_lines(report, section, &ours);
+	if (!report->npeers)
+		return;
+	columns[0] = "btree";
+	memcpy(columns + 1, report->peers, report->npeers * sizeof(columns[0]));
+	fputs("\nPeers, and times btree:\n", report->out);
+	section_lines(report, section, &(struct table){ columns, report->npeers + 1, "btree" });
 }
 
 static void memory_table(const struct report *report)
@@ -449,6 +497,7 @@ static void write_report(const struct report *report)
 	      "hand get lost.\n", report->out);
 	facts(report);
 	reasons(report, "failed", "Failed: the indexes did not agree");
+	report_targets(report);
 	conclude(report);
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		section_table(report, &sections[i]);
@@ -462,21 +511,28 @@ static void write_report(const struct report *report)
 	      report->out);
 }
 
-static void usual_order(struct report *report)
+/* Ours, in the usual order, and apart from them the peers. */
+static void sort_indexes(struct report *report)
 {
 	static const char *const usual[] = { "rbtree", "btree", "radix" };
-	size_t to = 0;
+	const char *names[REPORT_MAX_INDEXES];
+	size_t n = results_indexes(report->results, names, REPORT_MAX_INDEXES);
 
 	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
-		for (size_t j = to; j < report->n; j++) {
-			const char *name = report->indexes[j];
-
-			if (strcmp(name, usual[i]))
-				continue;
-			memmove(&report->indexes[to + 1], &report->indexes[to],
-				(j - to) * sizeof(report->indexes[0]));
-			report->indexes[to++] = name;
+		for (size_t j = 0; j < n; j++) {
+			if (!strcmp(names[j], usual[i]))
+				report->indexes[report->n++] = names[j];
 		}
+	}
+	for (size_t j = 0; j < n; j++) {
+		bool first = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+			first |= !strcmp(names[j], usual[i]);
+		if (report_is_peer(names[j]))
+			report->peers[report->npeers++] = names[j];
+		else if (!first)
+			report->indexes[report->n++] = names[j];
 	}
 }
 
@@ -485,9 +541,11 @@ int cmd_report(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, "[RESULTS.json...]", doc, NULL, NULL, NULL,
 	};
-	struct arguments arguments = { .plots = "plots" };
+	struct arguments arguments = {
+		.plots = "plots", .counts = "results/counts.json", .worst = "results/worst.json",
+	};
 	struct results results;
-	struct report report = { .results = &results, .arguments = &arguments, .out = stdout };
+	struct report report = { .results = &results, .out = stdout };
 	int bad;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
@@ -496,8 +554,10 @@ int cmd_report(int argc, char **argv)
 	if (arguments.output)
 		report.out = fopen(arguments.output, "w");
 	if (report.out) {
-		report.n = results_indexes(&results, report.indexes, MAX_INDEXES);
-		usual_order(&report);
+		report.plots = arguments.plots;
+		report.counts = arguments.counts;
+		report.worst = arguments.worst;
+		sort_indexes(&report);
 		write_report(&report);
 	}
 	bad = !report.out || ferror(report.out) ||

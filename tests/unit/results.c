@@ -199,6 +199,80 @@ START_TEST(test_report)
 }
 END_TEST
 
+/* A result of one repetition: what the table of targets is read from. */
+static void add_result(json_t *root, const char *index, const char *name, const char *mode,
+		       size_t vmas, double ns)
+{
+	char run[128];
+
+	snprintf(run, sizeof(run), "%s/%s/%zu/%s", name, mode, vmas, index);
+	json_array_append_new(json_object_get(root, "benchmarks"), json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:s, s:s}", "run_name", run, "run_type",
+		"iteration", "index", index, "case", name, "mode", mode, "vmas", (json_int_t)vmas,
+		"cpu_time", ns, "time_unit", "ns", "hash", "0123456789abcdef"));
+}
+
+static json_t *with_peers(void)
+{
+	json_t *root = sample(1);
+
+	add_result(root, "btree", "find-local", "no-touch", 65536, 10);
+	add_result(root, "linux-maple", "find-local", "no-touch", 65536, 31);
+	add_result(root, "judy", "find-local", "no-touch", 65536, 11);
+	add_result(root, "static-stree", "find-local", "no-touch", 65536, 3);
+	add_result(root, "btree", "iterate", "no-touch", 100, 2);
+	add_result(root, "judy", "iterate", "no-touch", 100, 1);
+	add_result(root, "absl-btree", "iterate", "no-touch", 100, 5);
+	add_result(root, "btree", "replay-ls", "index", 49, 100);
+	add_result(root, "linux-maple", "replay-ls", "index", 49, 200);
+	add_result(root, "btree", "replay-cc", "index", 49, 900);
+	add_result(root, "linux-maple", "replay-cc", "index", 49, 1000);
+	add_result(root, "btree", "order", "random", 100, 10);
+	add_result(root, "btree", "order", "sorted", 100, 25);
+	json_object_set_new(root, "speed", json_pack(
+		"[{s:I, s:I, s:f, s:f, s:f, s:f}]", "calls", (json_int_t)3000000, "faults",
+		(json_int_t)1000000, "call_seconds", 1.0, "fault_seconds", 0.5,
+		"replay_seconds", 1.5, "decode_seconds", 0.5));
+	return root;
+}
+
+START_TEST(test_targets)
+{
+	static const char *const lines[] = {
+		"| find, 90 % local | 65536 | 10.0 | 3.00 | 31.0 | 3.10 | ≥ 3 met | 11.0 | judy | "
+			"**1.10** | ≥ 1.2 **missed** |",
+		/* judy is faster, but not the one to compare with; the kernel's is missing */
+		"| iterate | 100 | 2.00 | - | - | - | | 5.00 | absl-btree | 2.50 | ≥ 1.5 met |",
+		"| time, all 2 programs | **0.83** | ≤ 0.4 **missed** |",
+		"| time, the worst (cc) | **0.90** | ≤ 0.8 **missed** |",
+		"| instructions, all 1 programs | 0.30 | ≤ 0.4 met |",
+		"| order/sorted | 100 | **2.50** | ≤ 2 **missed** |",
+		"| btree | 100 | 5000 | 300 | 3000 | split | 10.00 | ≤ 20 met |",
+		"| million calls of memory a second | 3.00 | ≥ 2 met |",
+		"| million faults a second | **2.00** | ≥ 5 **missed** |",
+		"| decoding, share of all | **0.25** | ≤ 0.2 **missed** |",
+		"Not in these results: linux-maple-rcu, linux-rbtree, critnib, std-map.",
+		"Peers, and times btree:",
+	};
+	char text[65536], arguments[2][320];
+	json_t *root = with_peers();
+
+	ck_assert_int_eq(results_save(root, path("a")), 0);
+	json_decref(root);
+	snprintf(arguments[0], sizeof(arguments[0]), "--counts=%s", write_text("counts", "{\"counts\": ["
+		"{\"case\": \"replay-ls\", \"mode\": \"index\", \"index\": \"btree\", "
+		"\"instructions\": 30}, {\"case\": \"replay-ls\", \"mode\": \"index\", "
+		"\"index\": \"linux-maple\", \"instructions\": 100}]}"));
+	snprintf(arguments[1], sizeof(arguments[1]), "--worst=%s", write_text("worst",
+		"{\"worst\": [{\"index\": \"btree\", \"vmas\": 100, \"edits\": 5000, "
+		"\"median\": 300, \"slowest\": 3000, \"which\": \"split\"}]}"));
+	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("a"), arguments[0],
+			      arguments[1]), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		ck_assert_msg(strstr(text, lines[i]), "no line: %s\nin:\n%s", lines[i], text);
+}
+END_TEST
+
 START_TEST(test_plot)
 {
 	char text[65536], option[300];
@@ -245,6 +319,7 @@ TEST_SUITE(results)
 	tcase_add_test(files, test_refused);
 	tcase_add_test(files, test_compare);
 	tcase_add_test(files, test_report);
+	tcase_add_test(files, test_targets);
 	tcase_add_test(files, test_plot);
 	tcase_add_test(files, test_numbers);
 	suite_add_tcase(suite, files);

@@ -1,0 +1,30 @@
+/*
+ * report - BENCHMARKS.md: what its parts share
+ *
+ *	cmd_report.c       where it was run, conclusions, a table for each section
+ *	report_targets.c   what btree is to reach against its peers, met or missed
+ */
+#ifndef HARNESS_REPORT_H
+#define HARNESS_REPORT_H
+
+#include "harness/results.h"
+
+#define REPORT_MAX_INDEXES 32
+
+struct report {
+	const struct results *results;
+	const char *plots, *counts, *worst;             /* folder, files */
+	FILE *out;
+	const char *indexes[REPORT_MAX_INDEXES];        /* all but the peers */
+	size_t n;
+	const char *peers[REPORT_MAX_INDEXES];
+	size_t npeers;
+};
+
+/* Did other people write this index, or is it the bound?  Then it is shown beside ours. */
+bool report_is_peer(const char *index);
+
+/* The table of targets, programs, orders, worst edits, speed of replays: what is there. */
+void report_targets(const struct report *report);
+
+#endif
