@@ -29,7 +29,7 @@ LINUX_HEADERS := $(addprefix include/linux/,maple_tree.h rbtree.h rbtree_types.h
 
 # ---- what that needs: Debian packages ----
 PACKAGES := make git gcc g++ libc6-dev libbenchmark-dev libjemalloc-dev libzstd-dev \
-	    libjansson-dev zlib1g-dev check libsubunit-dev gnuplot-nox
+	    libjansson-dev zlib1g-dev check libsubunit-dev gnuplot-nox scdoc pkgconf
 PACKAGES_clang    := clang
 PACKAGES_perf     := linux-perf
 PACKAGES_counts   := valgrind
@@ -76,8 +76,8 @@ $(SUBJECT): harness/kernel_subject/subject.c harness/kernel_subject/subject.h | 
 	@$(CC) -I. -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -ffreestanding -fno-stack-protector -fno-pie \
 		-no-pie -static -nostdlib -o $@ $<
 
-# The tests link everything but main().
-$B/run-tests: $(filter-out $B/harness/main.o,$(OBJ)) $(OBJ_T)
+# The tests link everything but main(), and the library.
+$B/run-tests: $(filter-out $B/harness/main.o,$(OBJ)) $(OBJ_T) $B/lib/vmaindex.o
 	@echo link $@
 	@$(CXX) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS) -lcheck -lsubunit -lrt
 
@@ -109,6 +109,7 @@ $(OBJ_LINUX): $B/linux-6.12/%.o: $(LINUX)/unpacked | deps
 	@$(CC) $(CPPFLAGS) $(CPPFLAGS_LINUX) $(CFLAGS) -w -c -o $@ $(LINUX)/$*.c
 
 -include $(OBJ:.o=.d) $(OBJ_T:.o=.d)
+include lib/rules.mk
 
 # Results name the flags and the commit: host.o is built again when they change.
 COMMIT = $(shell git describe --always --abbrev=12 2>/dev/null)$(shell git diff --quiet HEAD -- \
@@ -171,7 +172,7 @@ clang:  ## build with clang, to see its warnings
 
 format-check:  ## where clang-format would do otherwise
 	@command -v clang-format >/dev/null || { echo "make: missing package: clang-format"; exit 1; }
-	clang-format --dry-run $(SRC) $(SRC_CXX) $(SRC_T)
+	clang-format --dry-run $(sort $(SRC) $(LIB_SRC)) $(SRC_CXX) $(SRC_T)
 
 # ---- measuring ----
 RESULTS ?= results/bench.json
@@ -205,7 +206,7 @@ counts: all  ## instructions per operation of all cases, by callgrind: CASE= IND
 # ---- the rest ----
 .PHONY: help clean
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST:%.d=) | expand -t 14
 
 clean:  ## remove all that was built
 	rm -rf build vmabench

@@ -337,10 +337,11 @@ static void read_settings(struct trace_info *info)
 
 /* ---- made and ended ---- */
 
-/* The subject stands in build/, wherever this program does. */
+/* The subject stands in build/, wherever this program does, or is installed as that is. */
 static int find_subject(struct kernel_bed *bed)
 {
-	static const char *const places[] = { "build/kernel-subject", "../kernel-subject" };
+	static const char *const places[] = { "build/kernel-subject", "../kernel-subject",
+					      "../libexec/vmabench/kernel-subject" };
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 

@@ -1,0 +1,309 @@
+/*
+ * vmaindex - libvmaindex: the index btree, for programs that have no VMAs (see vmaindex.h)
+ *
+ *	struct vmaindex         is a struct vma_index of the type btree
+ *	struct vmaindex_range   is what an index sees of a VMA: its bounds
+ *	edits and cursors       are laid out like those of vma_index.h
+ *
+ * So nothing is converted on the way: a public function checks what a stranger
+ * may get wrong, and hands over.  The library consists of this folder, the
+ * index, and what all indexes share; it has a registry of one.
+ */
+#include "lib/vmaindex.h"
+
+#include <errno.h>
+
+#include "indexes/vma_index.h"
+#include "lib/memory.h"
+
+#define SAME(type, field, its_type, its_field) \
+	_Static_assert(offsetof(struct type, field) == offsetof(struct its_type, its_field), #field)
+
+_Static_assert(sizeof(uint64_t) == sizeof(unsigned long), "a 64-bit processor");
+_Static_assert(VMAINDEX_END == VMA_INDEX_END && VMAINDEX_PAGE == PAGE_SIZE, "the same limits");
+_Static_assert(sizeof(struct vmaindex_edit) == sizeof(struct vma_edit), "edits");
+SAME(vmaindex_range, start, vma_bounds, vm_start);
+SAME(vmaindex_range, end, vma_bounds, vm_end);
+SAME(vmaindex_edit, start, vma_edit, lo);
+SAME(vmaindex_edit, end, vma_edit, hi);
+SAME(vmaindex_edit, n, vma_edit, nput);
+SAME(vmaindex_edit, put[1].range, vma_edit, put[1].vma);
+SAME(vmaindex_edit, put[1].start, vma_edit, put[1].start);
+SAME(vmaindex_edit, put[1].end, vma_edit, put[1].end);
+_Static_assert(sizeof(struct vmaindex_cursor) == sizeof(struct vma_cursor), "cursors");
+SAME(vmaindex_cursor, index, vma_cursor, index);
+SAME(vmaindex_cursor, range, vma_cursor, vma);
+SAME(vmaindex_cursor, node, vma_cursor, node);
+SAME(vmaindex_cursor, slot, vma_cursor, slot);
+
+static const struct vma_index_ops *vmaindex_ops;
+
+/* What registers is the one index that is linked in. */
+void vma_index_register(const struct vma_index_ops *ops)
+{
+	vmaindex_ops = ops;
+}
+
+static struct vma_index *vmaindex_of(const struct vmaindex *index)
+{
+	return (struct vma_index *)index;
+}
+
+static size_t vmaindex_count(const struct vmaindex *index)
+{
+	struct vmaindex_stats stats;
+
+	vmaindex_stats(index, &stats);
+	return stats.ranges;
+}
+
+/* ---- life ---- */
+
+struct vmaindex *vmaindex_create(const struct vmaindex_memory *memory)
+{
+	struct arena *arena = memory_arena(memory);
+	struct vma_index *index;
+
+	if (!arena)
+		return NULL;
+	index = vma_index_create(vmaindex_ops, arena);
+	if (!index)
+		memory_arena_end(arena);
+	return (struct vmaindex *)index;
+}
+
+void vmaindex_destroy(struct vmaindex *index)
+{
+	struct arena *arena;
+
+	if (!index)
+		return;
+	arena = vmaindex_of(index)->arena;
+	vma_index_destroy(vmaindex_of(index));
+	memory_arena_end(arena);
+}
+
+static bool vmaindex_bounds_valid(uint64_t start, uint64_t end)
+{
+	return start < end && end <= VMAINDEX_END && !((start | end) % VMAINDEX_PAGE);
+}
+
+int vmaindex_build(struct vmaindex *index, struct vmaindex_range *const *ranges, size_t n)
+{
+	uint64_t end = 0;
+
+	if (vmaindex_count(index))
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		if (!vmaindex_bounds_valid(ranges[i]->start, ranges[i]->end) ||
+		    ranges[i]->start < end)
+			return -EINVAL;
+		end = ranges[i]->end;
+	}
+	return vmaindex_ops->build(vmaindex_of(index), (struct vm_area_struct *const *)ranges, n);
+}
+
+struct vmaindex *vmaindex_clone(const struct vmaindex *from,
+				struct vmaindex_range *(*copy)(void *, struct vmaindex_range *),
+				void (*discard)(void *, struct vmaindex_range *), void *user)
+{
+	struct arena *arena = vmaindex_of(from)->arena;
+	struct vmaindex *index = vmaindex_create(memory_of(arena));
+	size_t n = vmaindex_count(from), made = 0, size = (n + 1) * sizeof(void *);
+	struct vmaindex_range **copies = arena_alloc(arena, size, 0), *range;
+	struct vmaindex_cursor cursor;
+	bool done = false;
+
+	if (index && copies) {
+		vmaindex_for_each(range, &cursor, from, 0, VMAINDEX_END) {
+			copies[made] = copy(user, range);
+			if (!copies[made])
+				break;
+			*copies[made++] = *range;
+		}
+		done = made == n &&
+		       !vma_index_clone(vmaindex_of(index), vmaindex_of(from),
+					(struct vm_area_struct *const *)copies, n);
+	}
+	if (!done) {
+		while (made)
+			discard(user, copies[--made]);
+		vmaindex_destroy(index);
+		index = NULL;
+	}
+	arena_free(arena, copies, size, 0);
+	return index;
+}
+
+/* ---- questions ---- */
+
+struct vmaindex_range *vmaindex_find(const struct vmaindex *index, uint64_t addr)
+{
+	return (struct vmaindex_range *)vmaindex_ops->find(vmaindex_of(index), addr);
+}
+
+static bool vmaindex_hole(const struct vmaindex *index, struct vma_gap gap,
+			  struct vmaindex_range *hole)
+{
+	if (!gap.len || vmaindex_ops->find_gap(vmaindex_of(index), &gap))
+		return false;
+	hole->start = max(gap.start, gap.lo);
+	hole->end = min(gap.end, gap.hi);
+	return true;
+}
+
+bool vmaindex_lowest_hole(const struct vmaindex *index, uint64_t len, uint64_t lo, uint64_t hi,
+			  struct vmaindex_range *hole)
+{
+	return vmaindex_hole(index, (struct vma_gap){ .len = len, .lo = lo, .hi = hi }, hole);
+}
+
+bool vmaindex_highest_hole(const struct vmaindex *index, uint64_t len, uint64_t lo, uint64_t hi,
+			   struct vmaindex_range *hole)
+{
+	struct vma_gap gap = { .len = len, .lo = lo, .hi = hi, .topdown = true };
+
+	return vmaindex_hole(index, gap, hole);
+}
+
+struct vmaindex_range *vmaindex_seek(struct vmaindex_cursor *cursor, const struct vmaindex *index,
+				     uint64_t addr)
+{
+	*cursor = (struct vmaindex_cursor){ .index = index };
+	return (struct vmaindex_range *)vmaindex_ops->seek((struct vma_cursor *)cursor, addr);
+}
+
+struct vmaindex_range *vmaindex_next(struct vmaindex_cursor *cursor)
+{
+	return (struct vmaindex_range *)vmaindex_ops->next((struct vma_cursor *)cursor);
+}
+
+struct vmaindex_range *vmaindex_prev(struct vmaindex_cursor *cursor)
+{
+	return (struct vmaindex_range *)vmaindex_ops->prev((struct vma_cursor *)cursor);
+}
+
+/* ---- changes ---- */
+
+/* Whether some range is both inside and outside of [start, end). */
+static bool vmaindex_cuts(const struct vmaindex *index, uint64_t start, uint64_t end)
+{
+	const struct vmaindex_range *range = vmaindex_overlap(index, start, end);
+
+	if (!range)
+		return false;
+	if (range->start < start || range->end >= end)
+		return range->start < start || range->end > end;
+	range = vmaindex_find(index, end - 1);
+	return range && range->start < end && range->end > end;
+}
+
+static bool vmaindex_edit_valid(const struct vmaindex *index, const struct vmaindex_edit *edit)
+{
+	uint64_t end = edit->start;
+
+	if (!vmaindex_bounds_valid(edit->start, edit->end) || edit->n > VMA_EDIT_PUTS)
+		return false;
+	for (unsigned i = 0; i < edit->n; i++) {
+		if (!edit->put[i].range || edit->put[i].start < end ||
+		    !vmaindex_bounds_valid(edit->put[i].start, edit->put[i].end))
+			return false;
+		for (unsigned j = 0; j < i; j++) {
+			if (edit->put[j].range == edit->put[i].range)
+				return false;
+		}
+		end = edit->put[i].end;
+	}
+	return end <= edit->end && !vmaindex_cuts(index, edit->start, edit->end);
+}
+
+/* An edit that needs no check. */
+static int vmaindex_do(struct vmaindex *index, const struct vmaindex_edit *edit)
+{
+	return vma_index_edit(vmaindex_of(index), (const struct vma_edit *)edit);
+}
+
+int vmaindex_insert(struct vmaindex *index, struct vmaindex_range *range)
+{
+	struct vmaindex_edit edit = { range->start, range->end, 1,
+				      { { range, range->start, range->end } } };
+
+	if (!vmaindex_bounds_valid(range->start, range->end))
+		return -EINVAL;
+	if (vmaindex_overlap(index, range->start, range->end))
+		return -EEXIST;
+	return vmaindex_do(index, &edit);
+}
+
+int vmaindex_erase(struct vmaindex *index, struct vmaindex_range *range)
+{
+	struct vmaindex_edit edit = { .start = range->start, .end = range->end };
+
+	if (vmaindex_find(index, range->start) != range)
+		return -ENOENT;
+	return vmaindex_do(index, &edit);
+}
+
+int vmaindex_resize(struct vmaindex *index, struct vmaindex_range *range, uint64_t start,
+		    uint64_t end)
+{
+	struct vmaindex_edit edit = { min(start, range->start), max(end, range->end), 1,
+				      { { range, start, end } } };
+
+	if (!vmaindex_bounds_valid(start, end))
+		return -EINVAL;
+	if (vmaindex_find(index, range->start) != range)
+		return -ENOENT;
+	if (vmaindex_overlap(index, edit.start, range->start) ||
+	    vmaindex_overlap(index, range->end, edit.end))
+		return -EEXIST;
+	return vmaindex_do(index, &edit);
+}
+
+int vmaindex_edit(struct vmaindex *index, const struct vmaindex_edit *edit)
+{
+	return vmaindex_edit_valid(index, edit) ? vmaindex_do(index, edit) : -EINVAL;
+}
+
+int vmaindex_reserve(struct vmaindex *index, const struct vmaindex_edit *edits, unsigned n)
+{
+	if (n < 1 || n > 2)
+		return -EINVAL;
+	for (unsigned i = 0; i < n; i++) {
+		if (!vmaindex_edit_valid(index, &edits[i]))
+			return -EINVAL;
+	}
+	if (n == 2 && edits[0].start < edits[1].end && edits[1].start < edits[0].end)
+		return -EINVAL;
+	return vmaindex_ops->reserve(vmaindex_of(index), (const struct vma_edit *)edits, n);
+}
+
+void vmaindex_commit(struct vmaindex *index, const struct vmaindex_edit *edit)
+{
+	vmaindex_ops->commit(vmaindex_of(index), (const struct vma_edit *)edit);
+}
+
+void vmaindex_cancel(struct vmaindex *index)
+{
+	vmaindex_ops->unreserve(vmaindex_of(index));
+}
+
+/* ---- self-help ---- */
+
+void vmaindex_stats(const struct vmaindex *index, struct vmaindex_stats *stats)
+{
+	struct vma_footprint footprint;
+
+	vmaindex_ops->footprint(vmaindex_of(index), &footprint);
+	*stats = (struct vmaindex_stats){
+		.ranges = footprint.vmas,
+		.nodes = footprint.nodes,
+		.bytes = footprint.bytes,
+		.height = footprint.height,
+	};
+}
+
+unsigned vmaindex_verify(const struct vmaindex *index, FILE *report)
+{
+	return vmaindex_ops->verify(vmaindex_of(index), report);
+}

@@ -1,0 +1,160 @@
+/*
+ * What 'make install' puts somewhere is all that a user of libvmaindex needs:
+ * the example is built from there by its own Makefile, as C and as C++, static
+ * and shared, and does what it should; the libraries export nothing but
+ * vmaindex_*, and need nothing but the C library.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/command.h"
+#include "tests/suite.h"
+
+static const char *dir;
+static char user[256]; /* the environment of one who builds with what is installed */
+
+static const char expected[] = "4 regions\n"
+			       "  0x000000000-0x000800000 ram\n"
+			       "  0x010000000-0x010001000 uart\n"
+			       "  0x0ffef0000-0x0ffff0000 video\n"
+			       "  0x0ffff0000-0x100000000 rom\n"
+			       "store 0x000500123 ram\n"
+			       "load  0x000500123 ram 0x2a\n"
+			       "store 0x010000000 uart\n"
+			       "uart: x\n"
+			       "load  0x000900000 fault\n"
+			       "the balloon takes [4 MB, 5 MB)\n"
+			       "5 regions\n"
+			       "  0x000000000-0x000400000 ram\n"
+			       "  0x000500000-0x000800000 ram\n"
+			       "  0x010000000-0x010001000 uart\n"
+			       "  0x0ffef0000-0x0ffff0000 video\n"
+			       "  0x0ffff0000-0x100000000 rom\n"
+			       "load  0x000500123 ram 0x2a\n"
+			       "load  0x000400000 fault\n"
+			       "the guest ends\n"
+			       "0 regions\n";
+
+static void install(void)
+{
+	dir = command_folder();
+	ck_command(0, "",
+		   "env -u MAKEFLAGS -u MAKELEVEL make VARIANT=release install DESTDIR=%s "
+		   "PREFIX=/usr",
+		   dir);
+	snprintf(user, sizeof(user),
+		 "env -u MAKEFLAGS PKG_CONFIG_SYSROOT_DIR=%s "
+		 "PKG_CONFIG_PATH=%s/usr/lib/pkgconfig LD_LIBRARY_PATH=%s/usr/lib",
+		 dir, dir, dir);
+}
+
+START_TEST(test_files)
+{
+	ck_command(0, "vmabench VERB", "%s/usr/bin/vmabench --help", dir);
+	ck_command(0, "differences=0", "%s/usr/bin/vmabench check --ops 1000 --quiet", dir);
+	ck_command(0, "", "test -x %s/usr/libexec/vmabench/kernel-subject", dir);
+	ck_command(0, ".TH \"vmabench\" \"1\"", "cat %s/usr/share/man/man1/vmabench.1", dir);
+	ck_command(0, ".TH \"vmaindex\" \"3\"", "cat %s/usr/share/man/man3/vmaindex.3", dir);
+	ck_command(0, "libvmaindex.so.0\n", "readlink %s/usr/lib/libvmaindex.so", dir);
+	ck_command(0, "[libvmaindex.so.0]", "readelf -d %s/usr/lib/libvmaindex.so", dir);
+	ck_command(0, "", "%s pkg-config --atleast-version=0.1.0 vmaindex", user);
+}
+END_TEST
+
+/* All functions of the header are in the manual, and the other way round. */
+START_TEST(test_manual)
+{
+	static const char names[] = "grep -oE 'vmaindex_[a-z_]+ ?\\(' %s | tr -d ' (' | sort -u";
+	char header[256], manual[256];
+
+	snprintf(header, sizeof(header), names, "lib/vmaindex.h");
+	snprintf(manual, sizeof(manual), names, "doc/vmaindex.3.scd");
+	ck_command(0, "", "bash -c \"diff <(%s) <(%s)\"", header, manual);
+}
+END_TEST
+
+START_TEST(test_example)
+{
+	ck_command(0, "",
+		   "%s make -C examples/emulator OUT=%s CFLAGS='-std=c99 -pedantic -Wall "
+		   "-Wextra -Werror'",
+		   user, dir);
+	ck_command(0, expected, "%s %s/emulator", user, dir);
+	ck_command(0, "libvmaindex.so.0", "%s ldd %s/emulator", user, dir);
+}
+END_TEST
+
+START_TEST(test_example_cxx)
+{
+	ck_command(0, "",
+		   "%s make -C examples/emulator OUT=%s CC=g++ CFLAGS='-x c++ -std=c++11 "
+		   "-pedantic -Wall -Wextra -Werror' -B",
+		   user, dir);
+	ck_command(0, expected, "%s %s/emulator", user, dir);
+}
+END_TEST
+
+START_TEST(test_static)
+{
+	ck_command(0, "",
+		   "gcc -I%s/usr/include -o %s/static examples/emulator/emulator.c "
+		   "%s/usr/lib/libvmaindex.a",
+		   dir, dir, dir);
+	ck_command(0, expected, "%s/static", dir);
+	ck_command(0, "", "! ldd %s/static | grep -E 'jemalloc|vmaindex|stdc'", dir);
+	ck_command(0, "",
+		   "gcc -static -I%s/usr/include -o %s/static examples/emulator/emulator.c "
+		   "%s/usr/lib/libvmaindex.a",
+		   dir, dir, dir);
+	ck_command(0, expected, "%s/static", dir);
+}
+END_TEST
+
+START_TEST(test_symbols)
+{
+	static const char *const files[] = {"-D %s/usr/lib/libvmaindex.so",
+					    "-g %s/usr/lib/libvmaindex.a"};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char nm[256];
+
+		snprintf(nm, sizeof(nm), files[i], dir);
+		ck_command(0, " T vmaindex_find\n", "nm --defined-only %s", nm);
+		ck_command(0, "",
+			   "! nm --defined-only %s | grep -E ' [A-Za-z] ' | "
+			   "grep -v ' T vmaindex_'",
+			   nm);
+	}
+	ck_command(0, "libc.so", "readelf -d %s/usr/lib/libvmaindex.so | grep NEEDED", dir);
+	ck_command(1, "", "readelf -d %s/usr/lib/libvmaindex.so | grep NEEDED | grep -v libc.so",
+		   dir);
+}
+END_TEST
+
+START_TEST(test_uninstall)
+{
+	ck_command(0, "",
+		   "env -u MAKEFLAGS -u MAKELEVEL make uninstall DESTDIR=%s PREFIX=/usr && "
+		   "test -z \"$(find %s/usr ! -type d)\"",
+		   dir, dir);
+}
+END_TEST
+
+TEST_SUITE(install)
+{
+	Suite *suite = suite_create("install");
+	TCase *tcase = tcase_create("install");
+
+	tcase_set_timeout(tcase, 1200);
+	tcase_add_unchecked_fixture(tcase, install, command_folder_remove);
+	tcase_add_test(tcase, test_files);
+	tcase_add_test(tcase, test_manual);
+	tcase_add_test(tcase, test_example);
+	tcase_add_test(tcase, test_example_cxx);
+	tcase_add_test(tcase, test_static);
+	tcase_add_test(tcase, test_symbols);
+	tcase_add_test(tcase, test_uninstall);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
