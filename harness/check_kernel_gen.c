@@ -105,9 +105,12 @@ static void some_range(struct kernel_gen *gen, struct mm_struct *mm, unsigned lo
 
 static unsigned long some_prot(struct kernel_gen *gen)
 {
-	static const unsigned char prot[] = { 3, 3, 3, 3, 3, 1, 1, 1, 0, 0, 0, 7, 5, 2 };
+	static const unsigned char prot[] = { 3, 3, 3, 3, 3, 1, 1, 1, 0, 0, 0, 7, 5, 2, 4 };
 
-	return prot[rng_below(&gen->rng, ARRAY_SIZE(prot))];
+	unsigned long some = prot[rng_below(&gen->rng, ARRAY_SIZE(prot))];
+
+	/* the key of what is for execution only would be the one that is asked for elsewhere */
+	return some == PROT_EXEC && gen->bed->pkey ? PROT_READ : some;
 }
 
 /* ---- mmap ---- */

@@ -70,6 +70,10 @@ static const struct event_name prctl_names[] = {
 	{ 0x53564d41, "SET_VMA" }, { 0 },
 };
 
+static const struct event_name process_names[] = {
+	{ TRACE_NO_THP, "no huge pages" }, { 0 },
+};
+
 /* Bits by name, the rest as a number: "READ|WRITE|0x100", or "0". */
 static void event_bits(FILE *out, uint64_t value, const struct event_name *names)
 {
@@ -161,6 +165,7 @@ static const struct event_argument {
 	{ .kind = TRACE_FILE_SIZE, .arg = 1, .label = "bytes ", .show = event_decimal },
 	{ .kind = TRACE_PROCESS, .arg = 0, .label = "lacks capabilities " },
 	{ .kind = TRACE_PROCESS, .arg = 1, .label = "data " },
+	{ .kind = TRACE_PROCESS, .arg = 2, .bits = process_names },
 };
 
 static const struct event_argument *event_find(enum trace_kind kind, unsigned arg)

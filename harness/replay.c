@@ -64,6 +64,7 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->shmem_thp = info->shmem_thp && *info->shmem_thp &&
 			    !strstr(info->shmem_thp, "never") && !strstr(info->shmem_thp, "deny");
 	config->find_cache = options->find_cache;
+	config->pkeys = info->pkeys;
 	config->pagetable_levels = options->pagetable_levels;
 	config->leave_out = options->leave_out;
 	config->ram = info->ram >> PAGE_SHIFT;
@@ -249,8 +250,11 @@ static int do_process(struct replay_world *world, const struct trace_event *even
 	if (!task)
 		return -ENOMEM;
 	set_capabilities(&task->limits, event->arg[0]);
-	if (task->tsk.mm)
-		task->tsk.mm->data_size = event->arg[1];
+	if (!task->tsk.mm)
+		return 0;
+	task->tsk.mm->data_size = event->arg[1];
+	if (event->arg[2] & TRACE_NO_THP)
+		task->tsk.mm->thp = THP_DISABLED;
 	return 0;
 }
 

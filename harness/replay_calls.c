@@ -65,23 +65,37 @@ static void call_shmat(struct replay_world *world, struct mm_struct *mm,
 	out->result = file ? (int64_t)do_shmat(mm, file, e->arg[1], e->arg[2], e->arg[3]) : -EINVAL;
 }
 
-/* PR_SET_MEMORY_MERGE is the one option whose effect on VMAs is known here. */
+static void set_memory_merge(struct mm_struct *mm, bool merge)
+{
+	mm->def_flags = (mm->def_flags & ~VM_MERGEABLE) | (merge ? VM_MERGEABLE : 0);
+	do_madvise(mm, 0, mm->machine->config.task_size,
+		   merge ? MADV_MERGEABLE : MADV_UNMERGEABLE);
+}
+
+/* A kernel that knows no names, or not this one, says EINVAL, whatever the range is. */
+static void set_anon_name(struct mm_struct *mm, const struct trace_event *e, struct outcome *out)
+{
+	if (e->arg[1] != PR_SET_VMA_ANON_NAME || e->result == -EINVAL || e->result == -EFAULT)
+		return;
+	out->unknown = false;
+	out->result = madvise_set_anon_name(mm, e->arg[2], e->arg[3], e->arg[4]);
+}
+
 static void call_prctl(struct replay_world *world, struct mm_struct *mm,
 		       const struct trace_event *e, struct outcome *out)
 {
 	out->result = e->result;
 	out->unknown = true;
-	if (e->arg[0] == PR_SET_MEMORY_MERGE && e->result == 0) {
-		mm->def_flags &= ~VM_MERGEABLE;
-		if (e->arg[1]) {
-			mm->def_flags |= VM_MERGEABLE;
-			do_madvise(mm, 0, mm->machine->config.task_size, MADV_MERGEABLE);
-		} else {
-			do_madvise(mm, 0, mm->machine->config.task_size, MADV_UNMERGEABLE);
-		}
-	} else if (e->result == 0) {
+	if (e->arg[0] == PR_SET_VMA)
+		set_anon_name(mm, e, out);
+	else if (e->result)
+		return;
+	else if (e->arg[0] == PR_SET_MEMORY_MERGE)
+		set_memory_merge(mm, e->arg[1]);
+	else if (e->arg[0] == PR_SET_THP_DISABLE)
+		mm->thp = !e->arg[1] ? THP_AS_USUAL : e->arg[2] ? THP_ADVISED_ONLY : THP_DISABLED;
+	else
 		world->counts.not_modelled++;
-	}
 }
 
 static void set_limit(struct limits *limits, const struct trace_event *e)

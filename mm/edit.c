@@ -179,7 +179,7 @@ int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long ad
 {
 	if (mm->map_count >= mm->machine->config.max_map_count)
 		return -ENOMEM;
-	return cut_out(mm, vma, vma->vm_start, addr);
+	return may_split(vma) ? cut_out(mm, vma, vma->vm_start, addr) : -EINVAL;
 }
 
 static int split_at(struct mm_struct *mm, unsigned long addr)
@@ -304,6 +304,14 @@ static void inherit_flags(struct vm_area_struct *holder, vm_flags_t flags)
 	holder->vm_flags |= flags & VM_IGNORE_MERGE;
 }
 
+/* Something that must stay whole would be cut: the split at the start stays, likewise. */
+static int refuse_split(struct mm_struct *mm, const struct gathered *g)
+{
+	if (g->low && may_split(g->low) && split_at(mm, g->start))
+		return -ENOMEM;
+	return -EINVAL;
+}
+
 /* A limit is noticed late: as in the kernel the range has been cut out by then. */
 static int refuse_for_limits(struct mm_struct *mm, const struct gathered *g)
 {
@@ -357,6 +365,8 @@ static int may_replace(struct mm_struct *mm, const struct gathered *g,
 		return -ENOMEM;
 	if (g->sealed)
 		return refuse_sealed(mm, g);
+	if ((g->low && !may_split(g->low)) || (g->high && !may_split(g->high)))
+		return refuse_split(mm, g);
 	if (!desc || desc->limits_checked)
 		return 0;
 
@@ -453,6 +463,8 @@ static int split_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned 
 	unsigned long room = mm->machine->config.max_map_count;
 	unsigned long splits = (start > vma->vm_start) + (end < vma->vm_end);
 
+	if (splits && !may_split(vma))
+		return mm->map_count < room ? -EINVAL : -ENOMEM;
 	room = room > mm->map_count ? room - mm->map_count : 0;
 	if (splits <= room)
 		return splits ? cut_out(mm, vma, start, end) : 0;
@@ -496,15 +508,15 @@ static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *
 	return holder;
 }
 
-struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
-				  unsigned long start, unsigned long end, vm_flags_t flags,
-				  unsigned policy, uint64_t uffd)
+int vma_modify(struct mm_struct *mm, struct vm_area_struct **pvma, unsigned long start,
+	       unsigned long end, const struct vma_attr *attr)
 {
+	struct vm_area_struct *vma = *pvma;
 	struct vma_desc range = {
-		.start = start, .end = end, .flags = flags,
+		.start = start, .end = end, .flags = attr->flags,
 		.pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT),
-		.file = vma->vm_file, .policy = policy, .uffd = uffd,
-		.anon_vma = vma->anon_vma,
+		.file = vma->vm_file, .policy = attr->policy, .uffd = attr->uffd,
+		.anon_name = attr->anon_name, .anon_vma = vma->anon_vma,
 	};
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
 	struct vma_cursor cursor = { .index = mm->mm_mt };
@@ -520,12 +532,16 @@ struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *v
 	};
 	enum vma_merge_kind kind = vma_merge(&merge);
 
-	if (kind != MERGE_NONE)
-		return join(mm, vma, &merge, kind);
-	if (split_out(mm, vma, start, end))
-		return NULL;
-	vma->vm_flags = flags;
-	vma->vm_policy = policy;
-	vma->vm_userfaultfd_ctx = uffd;
-	return vma;
+	if (kind != MERGE_NONE) {
+		*pvma = join(mm, vma, &merge, kind);
+		return *pvma ? 0 : -ENOMEM;
+	}
+	int err = split_out(mm, vma, start, end);
+	if (err)
+		return err;
+	vma->vm_flags = attr->flags;
+	vma->vm_policy = attr->policy;
+	vma->vm_userfaultfd_ctx = attr->uffd;
+	vma->anon_name = attr->anon_name;
+	return 0;
 }

@@ -112,9 +112,11 @@ static bool may_map_pmd(const struct vm_area_struct *vma, unsigned long addr)
 	const struct config *config = &vma->vm_mm->machine->config;
 	unsigned long start = addr & ~(PMD_SIZE - 1);
 
-	if (config->thp == THP_NEVER || (vma->vm_flags & VM_NOHUGEPAGE))
+	if (config->thp == THP_NEVER || vma->vm_mm->thp == THP_DISABLED ||
+	    (vma->vm_flags & VM_NOHUGEPAGE))
 		return false;
-	if (config->thp == THP_MADVISE && !(vma->vm_flags & VM_HUGEPAGE))
+	if ((config->thp == THP_MADVISE || vma->vm_mm->thp == THP_ADVISED_ONLY) &&
+	    !(vma->vm_flags & VM_HUGEPAGE))
 		return false;
 	return start >= vma->vm_start && start + PMD_SIZE <= vma->vm_end &&
 	       !pt_populated(&vma->vm_mm->pgd, start, start + PMD_SIZE);
@@ -300,7 +302,7 @@ int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 	return do_page(vma, addr & PAGE_MASK, flags);
 }
 
-/* F6: what can be written privately is written to; exec-only memory cannot be read so. */
+/* F6: what can be written privately is written to; a key keeps others from exec-only memory. */
 static int populate_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			 void *arg)
 {
@@ -310,7 +312,8 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 
 	if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) || (vma->vm_flags & VM_LOCKONFAULT))
 		return 0;
-	if (!(vma->vm_flags & (VM_READ | VM_WRITE)))
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS) ||
+	    ((vma->vm_flags & VM_ACCESS_FLAGS) == VM_EXEC && (vma->vm_flags & VM_PKEY_MASK)))
 		err = -EFAULT;
 	for (; start < end && !err; start += PAGE_SIZE)
 		err = handle_mm_fault(vma->vm_mm, start, flags);

@@ -235,6 +235,8 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 	mm->read_implies_exec = oldmm->read_implies_exec;
 	mm->legacy_layout = oldmm->legacy_layout;
 	mm->data_size = oldmm->data_size;
+	mm->thp = oldmm->thp;
+	mm->execute_only_pkey = oldmm->execute_only_pkey;
 	if (dup_mmap(mm, oldmm)) {
 		mmput(mm);
 		return NULL;
@@ -303,8 +305,11 @@ int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma
 	mm->start_brk = start_brk;
 	mm->brk = brk;
 	mm->start_stack = start_stack;
-	if (tsk->mm)
+	if (tsk->mm) {          /* what prctl has set outlives an exec */
+		mm->thp = tsk->mm->thp;
+		mm->def_flags = tsk->mm->def_flags & VM_MERGEABLE;
 		mmput(tsk->mm);
+	}
 	tsk->mm = mm;
 	return 0;
 

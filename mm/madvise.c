@@ -151,8 +151,34 @@ static int madvise_part(struct vm_area_struct *vma, unsigned long start, unsigne
 		return advise_pages(vma, start, end, behavior);
 	if (err || flags == vma->vm_flags)
 		return err;
-	return vma_modify(vma->vm_mm, vma, start, end, flags, vma->vm_policy,
-			  vma->vm_userfaultfd_ctx) ? 0 : -EAGAIN;
+	struct vma_attr attr = vma_attr(vma);
+	attr.flags = flags;
+	err = vma_modify(vma->vm_mm, &vma, start, end, &attr);
+	return err == -ENOMEM ? -EAGAIN : err;
+}
+
+static int name_part(struct vm_area_struct *vma, unsigned long start, unsigned long end, void *arg)
+{
+	struct vma_attr attr = vma_attr(vma);
+
+	/* of files only shared memory without a name may have one */
+	if (vma->vm_file && (vma->vm_file->number || vma->vm_file->inode->kind != FILE_SHMEM))
+		return -EBADF;
+	if (attr.anon_name == *(const uint64_t *)arg)
+		return 0;
+	attr.anon_name = *(const uint64_t *)arg;
+	int err = vma_modify(vma->vm_mm, &vma, start, end, &attr);
+	return err == -ENOMEM ? -EAGAIN : err;
+}
+
+int madvise_set_anon_name(struct mm_struct *mm, unsigned long start, unsigned long len,
+			  uint64_t name)
+{
+	unsigned long end = start + PAGE_ALIGN(len);
+
+	if ((start & ~PAGE_MASK) || (len && !PAGE_ALIGN(len)) || end < start)
+		return -EINVAL;
+	return vma_walk(mm, start, end, HOLE_NOTED, name_part, &name);
 }
 
 static int populate_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,

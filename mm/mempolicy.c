@@ -22,10 +22,12 @@ static int mbind_part(struct vm_area_struct *vma, unsigned long start, unsigned 
 {
 	unsigned policy = *(unsigned *)arg;
 
+	struct vma_attr attr = vma_attr(vma);
+
 	if (vma->vm_policy == policy)
 		return 0;
-	return vma_modify(vma->vm_mm, vma, start, end, vma->vm_flags, policy,
-			  vma->vm_userfaultfd_ctx) ? 0 : -ENOMEM;
+	attr.policy = policy;
+	return vma_modify(vma->vm_mm, &vma, start, end, &attr);
 }
 
 int do_mbind(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long mode,

@@ -30,7 +30,7 @@ static bool is_mergeable_vma(const struct vma_merge *merge, const struct vm_area
 		ignored |= VM_ACCOUNT;
 	return !((vma->vm_flags ^ range->flags) & ~ignored) &&
 	       vma->vm_file == range->file && vma->vm_policy == range->policy &&
-	       vma->vm_userfaultfd_ctx == range->uffd;
+	       vma->vm_userfaultfd_ctx == range->uffd && vma->anon_name == range->anon_name;
 }
 
 /* C3: may target, which will grow, take over the range's anonymous pages? */

@@ -34,9 +34,11 @@ static int mlock_fixup(struct vm_area_struct *vma, unsigned long start, unsigned
 
 	if (newflags == oldflags || (oldflags & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE)))
 		return 0;
-	vma = vma_modify(mm, vma, start, end, newflags, vma->vm_policy, vma->vm_userfaultfd_ctx);
-	if (!vma)
-		return -ENOMEM;
+	struct vma_attr attr = vma_attr(vma);
+	attr.flags = newflags;
+	int err = vma_modify(mm, &vma, start, end, &attr);
+	if (err)
+		return err;
 	if (!(newflags & VM_LOCKED))
 		mm->locked_vm -= npages;
 	else if (!(oldflags & VM_LOCKED))

@@ -63,6 +63,7 @@ struct config {
 	enum { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;        /* of anonymous memory */
 	bool shmem_thp;                 /* shmem huge pages are not 'never' */
 	bool find_cache;                /* find_vma asks a small cache before the index */
+	bool pkeys;                     /* the processor has protection keys */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
 	struct limits limits;           /* of whoever acts, while nobody else is machine.current */
@@ -155,6 +156,7 @@ struct vm_area_struct {
 	unsigned anon_vma_chain;        /* length: above 1 for a child's share of its parents' pages */
 	unsigned vm_policy;             /* memory policy's number, 0 is the default */
 	uint64_t vm_userfaultfd_ctx;    /* 0: none */
+	uint64_t anon_name;             /* PR_SET_VMA_ANON_NAME: a hash of the name, 0: none */
 	struct vm_area_struct *vm_next_gone;    /* links VMAs on their way out */
 };
 
@@ -171,6 +173,8 @@ struct mm_struct {
 	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm;         /* pages */
 	vm_flags_t def_flags;           /* mlockall(MCL_FUTURE), PR_SET_MEMORY_MERGE */
 	bool read_implies_exec;         /* personality */
+	enum { THP_AS_USUAL, THP_DISABLED, THP_ADVISED_ONLY } thp;      /* PR_SET_THP_DISABLE */
+	unsigned execute_only_pkey;     /* 0: no mapping was for execution only so far */
 	bool legacy_layout;             /* mmap searches bottom-up, from mmap_base */
 	unsigned long data_size;        /* bytes of the program's data, which brk's limit counts */
 	struct vm_area_struct *vmacache[VMACACHE_SIZE];
@@ -185,6 +189,12 @@ struct task_struct {
 static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 {
 	return !vma->vm_file || vma->vm_file->inode->kind == FILE_ZERO;
+}
+
+/* The kernel's own mappings, [vdso] and their like, stay whole. */
+static inline bool may_split(const struct vm_area_struct *vma)
+{
+	return !vma->vm_file || vma->vm_file->inode->kind != FILE_SPECIAL;
 }
 
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
@@ -263,7 +273,7 @@ struct vma_desc {
 	unsigned long pgoff;
 	struct file *file;              /* borrowed */
 	unsigned policy;
-	uint64_t uffd;
+	uint64_t uffd, anon_name;
 	struct anon_vma *anon_vma;      /* what pages that come along hang on; borrowed */
 	struct vm_area_struct *copied_from;     /* mremap's source: its anon_vma is handed on */
 	bool limits_checked;            /* RLIMIT_AS, DATA and overcommit are the caller's matter */
@@ -325,20 +335,32 @@ must_check int security_vm_enough_memory_mm(struct mm_struct *mm, unsigned long 
 must_check int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 			   const struct vma_desc *desc, struct vm_area_struct **result);
 
+/* What calls change of a part of a VMA. */
+struct vma_attr {
+	vm_flags_t flags;
+	unsigned policy;
+	uint64_t uffd, anon_name;
+};
+
+static inline struct vma_attr vma_attr(const struct vm_area_struct *vma)
+{
+	return (struct vma_attr){ vma->vm_flags, vma->vm_policy, vma->vm_userfaultfd_ctx,
+				  vma->anon_name };
+}
+
 /*
- * Gives the part [start, end) of vma other properties: merges it with its
- * neighbours where they have become alike, else splits vma as needed.
- * Returns the VMA that holds the part now, or NULL (-ENOMEM: memory or
- * max_map_count; like the kernel's, a split that was done before stays).
+ * Gives the part [start, end) of *vma other properties: merges it with its
+ * neighbours where they have become alike, else splits *vma as needed.
+ * 0 and *vma, the VMA that holds the part now; -ENOMEM (memory or max_map_count; like
+ * the kernel's, a split that was done before stays), -EINVAL (it may not be split).
  */
-must_check struct vm_area_struct *vma_modify(struct mm_struct *mm, struct vm_area_struct *vma,
-					     unsigned long start, unsigned long end,
-					     vm_flags_t flags, unsigned policy, uint64_t uffd);
+must_check int vma_modify(struct mm_struct *mm, struct vm_area_struct **vma, unsigned long start,
+			  unsigned long end, const struct vma_attr *attr);
 
 /* Moves vma's start down to start; nothing is mapped in between. 0 or -ENOMEM. */
 must_check int vma_grow_down(struct vm_area_struct *vma, unsigned long start);
 
-/* Cuts vma in two at addr, inside it: 0, or -ENOMEM (memory or max_map_count). */
+/* Cuts vma in two at addr, inside it: 0, -EINVAL (not this one), -ENOMEM (memory, max_map_count). */
 must_check int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr);
 
 /*
@@ -374,6 +396,8 @@ unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigne
 /* pkey -1: plain mprotect, which leaves a range its key. */
 int do_mprotect(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long prot,
 		int pkey);
+/* The key that keeps data reads from what is for execution only; 0 where there are no keys. */
+unsigned execute_only_pkey(struct mm_struct *mm);
 int do_mseal(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long flags);
 /* mode and nodes (the first word of the mask) as mbind's; all policies are kept as one number. */
 int do_mbind(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long mode,
@@ -391,6 +415,9 @@ unsigned long do_mremap(struct mm_struct *mm, unsigned long addr, unsigned long 
 unsigned long do_brk(struct mm_struct *mm, unsigned long brk);
 
 int do_madvise(struct mm_struct *mm, unsigned long start, unsigned long len, int behavior);
+/* PR_SET_VMA_ANON_NAME; name is a hash of it, 0 takes it away. */
+int madvise_set_anon_name(struct mm_struct *mm, unsigned long start, unsigned long len,
+			  uint64_t name);
 
 /* on_fault: MLOCK_ONFAULT. mlockall's flags: MCL_*. */
 int do_mlock(struct mm_struct *mm, unsigned long start, unsigned long len, bool on_fault);

@@ -175,7 +175,7 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 	if (!file && (flags & MAP_HUGETLB))             /* no huge pages are set aside */
 		return -ENOMEM;
 
-	vm_flags = calc_vm_prot_bits(prot, 0) | calc_vm_flag_bits(flags) | mm->def_flags |
+	vm_flags = calc_vm_prot_bits(prot, prot == PROT_EXEC ? execute_only_pkey(mm) : 0) | calc_vm_flag_bits(flags) | mm->def_flags |
 		   VM_MAY_FLAGS;
 	addr = place(mm, file, addr, len, pgoff, flags);
 	if (IS_ERR_VALUE(addr))

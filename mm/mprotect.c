@@ -49,9 +49,11 @@ static int mprotect_fixup(struct vm_area_struct *vma, unsigned long start, unsig
 	if ((newflags & ~oldflags & VM_ACCOUNT) &&
 	    security_vm_enough_memory_mm(mm, (unsigned long)npages))
 		return -ENOMEM;
-	vma = vma_modify(mm, vma, start, end, newflags, vma->vm_policy, vma->vm_userfaultfd_ctx);
-	if (!vma)
-		return -ENOMEM;
+	struct vma_attr attr = vma_attr(vma);
+	attr.flags = newflags;
+	int err = vma_modify(mm, &vma, start, end, &attr);
+	if (err)
+		return err;
 	change_protection(vma, start, end);
 	if ((oldflags & VM_LOCKED) && (newflags & VM_WRITE) && !(oldflags & VM_WRITE) &&
 	    !(newflags & VM_SHARED))
@@ -59,6 +61,33 @@ static int mprotect_fixup(struct vm_area_struct *vma, unsigned long start, unsig
 	vm_stat_account(mm, oldflags, -npages);
 	vm_stat_account(mm, newflags, npages);
 	return 0;
+}
+
+unsigned execute_only_pkey(struct mm_struct *mm)
+{
+	if (mm->machine->config.pkeys)
+		mm->execute_only_pkey = 1;      /* the first free one: pkey_alloc is not recorded */
+	return mm->execute_only_pkey;
+}
+
+static unsigned vma_pkey(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & VM_PKEY_MASK) >> VM_PKEY_SHIFT;
+}
+
+/* B5, D3: the key for execution only comes and goes by itself; else vma keeps its own. */
+static unsigned override_pkey(struct vm_area_struct *vma, unsigned long prot, int pkey)
+{
+	bool exec_only = (vma->vm_flags & VM_ACCESS_FLAGS) == VM_EXEC &&
+			 vma_pkey(vma) == vma->vm_mm->execute_only_pkey;
+
+	if (pkey >= 0)
+		return (unsigned)pkey;
+	if (exec_only && prot != PROT_EXEC)
+		return 0;
+	if (prot == PROT_EXEC && execute_only_pkey(vma->vm_mm))
+		return vma->vm_mm->execute_only_pkey;
+	return vma_pkey(vma);
 }
 
 static int mprotect_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
@@ -70,8 +99,8 @@ static int mprotect_part(struct vm_area_struct *vma, unsigned long start, unsign
 
 	if (vma->vm_mm->read_implies_exec && (prot & PROT_READ) && (vma->vm_flags & VM_MAYEXEC))
 		prot |= PROT_EXEC;
-	newflags = calc_vm_prot_bits(prot, request->pkey < 0 ? 0 : (unsigned)request->pkey);
-	newflags |= vma->vm_flags & ~VM_ACCESS_FLAGS & ~(request->pkey < 0 ? 0 : VM_PKEY_MASK);
+	newflags = calc_vm_prot_bits(prot, override_pkey(vma, prot, request->pkey)) |
+		   (vma->vm_flags & ~VM_ACCESS_FLAGS & ~VM_PKEY_MASK);
 	if (newflags & ~(newflags >> 4) & VM_ACCESS_FLAGS)      /* D3: not among the MAY bits */
 		return -EACCES;
 	return mprotect_fixup(vma, start, end, newflags);

@@ -75,7 +75,8 @@ static struct vma_desc describe(const struct vm_area_struct *vma, unsigned long 
 	return (struct vma_desc){
 		.start = start, .end = start + len, .flags = vma->vm_flags, .pgoff = pgoff,
 		.file = vma->vm_file, .policy = vma->vm_policy,
-		.uffd = vma->vm_userfaultfd_ctx, .anon_vma = vma->anon_vma,
+		.uffd = vma->vm_userfaultfd_ctx, .anon_name = vma->anon_name,
+		.anon_vma = vma->anon_vma,
 		.limits_checked = true,
 	};
 }
@@ -130,6 +131,13 @@ static void empty_source(struct vm_area_struct *vma, const struct vm_area_struct
 		unlink_anon_vmas(vma);
 }
 
+/* Is a part of what may not be split? */
+static bool would_split(const struct vm_area_struct *vma, const struct remap *r)
+{
+	return !may_split(vma) && (vma->vm_start != r->addr ||
+				   vma->vm_end != r->addr + r->old_len);
+}
+
 /* G2: first the new range appears, merged where it can be, then the old one goes. */
 static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 {
@@ -140,7 +148,11 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 					unfaulted ? r->new_addr >> PAGE_SHIFT : pgoff);
 	struct vm_area_struct *new_vma;
 
-	if (mm->map_count >= mm->machine->config.max_map_count - 3 || may_promise(vma, r))
+	if (mm->map_count >= mm->machine->config.max_map_count - 3)
+		return -ENOMEM;
+	if (would_split(vma, r))
+		return -EINVAL;
+	if (may_promise(vma, r))
 		return -ENOMEM;
 	desc.copied_from = vma;
 	int err = vma_replace(mm, desc.start, desc.end, &desc, &new_vma);

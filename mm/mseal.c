@@ -10,11 +10,13 @@
 static int mseal_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		      void *arg)
 {
+	struct vma_attr attr = vma_attr(vma);
+
 	(void)arg;
 	if (vma->vm_flags & VM_SEALED)
 		return 0;
-	return vma_modify(vma->vm_mm, vma, start, end, vma->vm_flags | VM_SEALED, vma->vm_policy,
-			  vma->vm_userfaultfd_ctx) ? 0 : -ENOMEM;
+	attr.flags |= VM_SEALED;
+	return vma_modify(vma->vm_mm, &vma, start, end, &attr);
 }
 
 int do_mseal(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long flags)

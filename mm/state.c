@@ -15,6 +15,7 @@ static uint64_t vma_hash(const struct vm_area_struct *vma, uint64_t hash)
 	hash = hash_add(hash, vma->vm_file ? vma->vm_file->number + 1 : 0);
 	hash = hash_add(hash, vma->anon_vma ? vma->anon_vma_chain : 0);
 	hash = hash_add(hash, vma->vm_policy);
+	hash = hash_add(hash, vma->anon_name);
 	return hash_add(hash, vma->vm_userfaultfd_ctx);
 }
 

@@ -51,9 +51,10 @@ static int apply_part(struct vm_area_struct *vma, unsigned long start, unsigned 
 
 	if (vma->vm_userfaultfd_ctx == ctx && (vma->vm_flags & VM_UFFD_FLAGS) == reg->flags)
 		return 0;
-	return vma_modify(vma->vm_mm, vma, start, end,
-			  (vma->vm_flags & ~VM_UFFD_FLAGS) | reg->flags, vma->vm_policy,
-			  ctx) ? 0 : -ENOMEM;
+	struct vma_attr attr = vma_attr(vma);
+	attr.flags = (vma->vm_flags & ~VM_UFFD_FLAGS) | reg->flags;
+	attr.uffd = ctx;
+	return vma_modify(vma->vm_mm, &vma, start, end, &attr);
 }
 
 static int change(struct mm_struct *mm, unsigned long start, unsigned long len,

@@ -45,6 +45,7 @@ struct vm_area_struct *vm_area_alloc(struct mm_struct *mm, const struct vma_desc
 		.vm_mm = mm,
 		.vm_policy = desc->policy,
 		.vm_userfaultfd_ctx = desc->uffd,
+		.anon_name = desc->anon_name,
 	};
 	return vma;
 }

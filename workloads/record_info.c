@@ -229,22 +229,23 @@ static bool info_in_first_namespace(pid_t pid)
 	       n == UINT32_MAX;
 }
 
-uint64_t info_lacks_capabilities(pid_t tid)
+void info_status(pid_t tid, uint64_t *lacks_capabilities, bool *no_thp)
 {
 	char path[64], line[256];
-	unsigned long long has = 0;
+	unsigned long long has = ~0ULL;
+	unsigned thp = 1;
 	FILE *file;
 
 	info_proc_path(path, sizeof(path), tid, "status");
 	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "CapEff: %llx", &has) == 1)
-			break;
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "CapEff: %llx", &has) != 1)
+			sscanf(line, "THP_enabled: %u", &thp);
 	}
-	fclose(file);
-	return info_in_first_namespace(tid) ? ~has : ~0ULL;
+	if (file)
+		fclose(file);
+	*lacks_capabilities = info_in_first_namespace(tid) ? ~has : ~0ULL;
+	*no_thp = !thp;
 }
 
 /* kB of a line of /proc/meminfo, in bytes. */
@@ -292,6 +293,7 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 {
 	unsigned long persona = info_personality(pid);
 	struct utsname uts;
+	bool no_thp;                    /* told after each exec */
 
 	uname(&uts);
 	info->kernel = strdup(uts.release);
@@ -308,7 +310,8 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 	info->mmap_min_addr = info_read_number("/proc/sys/vm/mmap_min_addr", 65536);
 	info->stack_guard_gap = info_find_number("/proc/cmdline", "stack_guard_gap=", 256);
 	info_collect_overcommit(info);
-	info->lacks_capabilities = info_lacks_capabilities(pid);
+	info_status(pid, &info->lacks_capabilities, &no_thp);
+	info->pkeys = info_find_number("/proc/cpuinfo", " ospke", 1) == 0;
 	info->rlimit_stack = info_rlimit(pid, RLIMIT_STACK);
 	info->rlimit_as = info_rlimit(pid, RLIMIT_AS);
 	info->rlimit_data = info_rlimit(pid, RLIMIT_DATA);

@@ -263,7 +263,10 @@ uint64_t queue_written(const struct queue *queue);
 void info_collect(struct trace_info *info, char **command);
 /* The same of a process that runs already. */
 void info_collect_running(struct trace_info *info, pid_t pid);
-/* The capabilities that task lacks (0: this process), those in a user namespace being none. */
-uint64_t info_lacks_capabilities(pid_t tid);
+/*
+ * What a task (0: this process) lacks: capabilities, those in a user namespace being none, and huge
+ * pages by PR_SET_THP_DISABLE.
+ */
+void info_status(pid_t tid, uint64_t *lacks_capabilities, bool *no_thp);
 
 #endif

@@ -269,12 +269,13 @@ static uint64_t layout_brk(const struct layout *layout, uint64_t start_brk)
 void layout_process_event(const struct task *task, struct trace_event *event)
 {
 	struct layout_stat stat = { 0 };
+	bool no_thp;
 
+	*event = (struct trace_event){ .kind = TRACE_PROCESS, .task = task->number, .name = "" };
 	layout_read_stat(task, &stat);
-	*event = (struct trace_event){
-		.kind = TRACE_PROCESS, .task = task->number, .name = "",
-		.arg = { info_lacks_capabilities(task->tid), stat.end_data - stat.start_data },
-	};
+	info_status(task->tid, &event->arg[0], &no_thp);
+	event->arg[1] = stat.end_data - stat.start_data;
+	event->arg[2] = no_thp ? TRACE_NO_THP : 0;
 }
 
 void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_layout kind)

@@ -52,7 +52,7 @@
 	X(UFFD_REGISTER, "uffd_register", "lall" "r")   /* context, start, len, mode */ \
 	X(UFFD_UNREGISTER, "uffd_unregister", "lal" "r") \
 	/* more of the world */ \
-	X(PROCESS,      "process",      "ll")           /* after exec, setuid, ...: capabilities lacked, bytes of data */ \
+	X(PROCESS,      "process",      "lll")          /* capabilities lacked, bytes of data, enum trace_process bits */ \
 	X(FILE_SIZE,    "file_size",    "fl")           /* the size of its inode in bytes, from here on */
 
 enum trace_kind {
@@ -78,6 +78,10 @@ enum trace_fault {
 	/* not the machine's: */
 	TRACE_FAULT_UNKNOWN = 256,      /* nobody told whether it was a write */
 	TRACE_FAULT_INFERRED = 512,     /* no fault was seen, but a page that only a write can leave */
+};
+
+enum trace_process {
+	TRACE_NO_THP = 1,               /* PR_SET_THP_DISABLE */
 };
 
 #define TRACE_MAX_ARGS  6
@@ -119,6 +123,7 @@ struct trace_info {
 	uint64_t rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;  /* bytes, at the start */
 	/* The rest is 0 in the first traces: then nothing is refused because of it. */
 	uint64_t lacks_capabilities;    /* a bit for each that the first task has not */
+	bool pkeys;                     /* the processor has protection keys, the kernel uses them */
 	uint64_t ram, swap;             /* bytes */
 	uint64_t committed;             /* bytes promised to other processes at the start */
 	uint64_t overcommit_ratio, overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;

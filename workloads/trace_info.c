@@ -47,6 +47,7 @@ static const struct info_field {
 	FIELD(U64, rlimit_data),
 	FIELD(U64, rlimit_memlock),
 	NEWER(U64, lacks_capabilities),
+	NEWER(BOOL, pkeys),
 	NEWER(U64, ram),
 	NEWER(U64, swap),
 	NEWER(U64, committed),

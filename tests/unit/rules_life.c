@@ -66,6 +66,33 @@ START_TEST(rule_F2_read_that_could_map_a_huge_page)
 }
 END_TEST
 
+START_TEST(rule_F2_huge_pages_disabled)
+{
+	unsigned long huge;
+
+	setup(_i);
+	huge = do_mmap(mm, NULL, 0, 4 * M2, RW, ANON, 0);
+	mm->thp = THP_DISABLED;
+	ck_assert_int_eq(do_madvise(mm, huge, 4 * M2, MADV_HUGEPAGE), 0);
+	world_read(mm, huge + P);
+	ck_assert_ptr_null(vma_lookup(mm, huge)->anon_vma);
+	/* but for what is advised; a child has it from its parent */
+	world.machine->config.thp = THP_ALWAYS;
+	mm->thp = THP_ADVISED_ONLY;
+	ck_assert_int_eq(do_madvise(mm, huge, 4 * M2, MADV_NORMAL), 0);
+	struct mm_struct *child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	world_read(child, huge + M2 + P);
+	ck_assert_ptr_nonnull(vma_lookup(child, huge)->anon_vma);
+	struct task_struct task = { child };
+	ck_assert_int_eq(exec_mmap(world.machine, &task, NULL, 0, WORLD_TOP, WORLD_HEAP,
+				   WORLD_HEAP, WORLD_STACK), 0);
+	ck_assert_int_eq(task.mm->thp, THP_ADVISED_ONLY);
+	mmput(task.mm);
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_F3_a_neighbours_anon_vma)
 {
 	struct mm_struct *child;
@@ -188,6 +215,21 @@ START_TEST(rule_F6_prefaults)
 	/* mlockall's filling goes on */
 	ck_assert_int_eq(do_mlockall(mm, MCL_CURRENT), 0);
 	ck_assert_ptr_nonnull(anon_of(mm, 10));
+	teardown();
+}
+END_TEST
+
+/* Whether exec-only memory can be filled in depends on protection keys. */
+START_TEST(rule_F6_execute_only)
+{
+	setup(_i);
+	world_map(mm, 0, 2, PROT_EXEC);
+	ck_assert_int_eq(do_mlock(mm, page_at(0), 2 * P, false), 0);
+	ck_assert_uint_eq(mm->pgd.rss, 2);
+	world.machine->config.pkeys = true;
+	world_map(mm, 4, 2, PROT_EXEC);
+	ck_assert_int_eq(do_mlock(mm, page_at(4), 2 * P, false), -ENOMEM);
+	ck_assert_uint_eq(mm->pgd.rss, 2);
 	teardown();
 }
 END_TEST
@@ -502,10 +544,12 @@ TEST_SUITE(rules_life)
 
 	tcase_add_loop_test(anon, rule_F1_first_write, 0, types);
 	tcase_add_loop_test(anon, rule_F2_read_that_could_map_a_huge_page, 0, types);
+	tcase_add_loop_test(anon, rule_F2_huge_pages_disabled, 0, types);
 	tcase_add_loop_test(anon, rule_F3_a_neighbours_anon_vma, 0, types);
 	tcase_add_loop_test(anon, rule_F4_fork_one_longer, 0, types);
 	tcase_add_loop_test(anon, rule_F5_what_fork_leaves_out, 0, types);
 	tcase_add_loop_test(anon, rule_F6_prefaults, 0, types);
+	tcase_add_loop_test(anon, rule_F6_execute_only, 0, types);
 	tcase_add_loop_test(anon, rule_F7_guard_pages, 0, types);
 	tcase_add_loop_test(anon, rule_F7_what_guard_pages_survive, 0, types);
 	tcase_add_loop_test(anon, fault_beyond_the_end_of_a_file, 0, types);

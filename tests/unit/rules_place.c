@@ -335,6 +335,25 @@ START_TEST(rule_B4_flags_asked_for)
 }
 END_TEST
 
+START_TEST(rule_B5_execute_only_has_a_key)
+{
+	setup(_i, NULL);
+	world.machine->config.pkeys = true;
+	world_map(mm, 0, 4, PROT_EXEC);
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 1UL << VM_PKEY_SHIFT);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 4 * P, PROT_READ, -1), 0);
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 0);        /* D3 */
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 2 * P, PROT_EXEC, -1), 0);
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 1UL << VM_PKEY_SHIFT);
+	ck_layout(mm, "AABB");
+	/* a key that was asked for stays */
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), 2 * P, PROT_READ, 2), 0);
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), 2 * P, RW, -1), 0);
+	ck_assert_uint_eq(world_vma(mm, 2)->vm_flags & VM_PKEY_MASK, 2UL << VM_PKEY_SHIFT);
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_B6_default_flags)
 {
 	struct mm_struct *child;
@@ -400,6 +419,7 @@ TEST_SUITE(rules_place)
 	tcase_add_loop_test(tcase, rule_B3_dev_zero, 0, types);
 	tcase_add_loop_test(tcase, shared_validate, 0, types);
 	tcase_add_loop_test(tcase, rule_B4_flags_asked_for, 0, types);
+	tcase_add_loop_test(tcase, rule_B5_execute_only_has_a_key, 0, types);
 	tcase_add_loop_test(tcase, rule_B6_default_flags, 0, types);
 	tcase_add_loop_test(tcase, rule_B7_offsets_of_anonymous_memory, 0, types);
 	suite_add_tcase(suite, tcase);

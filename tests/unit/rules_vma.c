@@ -64,6 +64,65 @@ START_TEST(rule_C1_what_must_be_the_same)
 }
 END_TEST
 
+START_TEST(rule_C1_names)
+{
+	setup(_i);
+	world_map(mm, 0, 12, RW);
+	ck_assert_int_eq(madvise_set_anon_name(mm, page_at(4), 4 * P, 77), 0);
+	ck_layout(mm, "AAAABBBBCCCC");
+	ck_assert_int_eq(madvise_set_anon_name(mm, page_at(8), P, 77), 0);
+	ck_layout(mm, "AAAABBBBBCCC");
+	ck_assert_uint_eq(do_mremap(mm, page_at(4), 2 * P, 2 * P, TO, page_at(20)), page_at(20));
+	ck_assert_uint_eq(world_vma(mm, 20)->anon_name, 77);
+	world_map(mm, 4, 2, RW);        /* without a name */
+	ck_layout(mm, "AAAAAABBBCCC........DD");
+	ck_assert_int_eq(madvise_set_anon_name(mm, page_at(0), 12 * P, 0), 0);
+	ck_layout(mm, "AAAAAAAAAAAA........BB");
+	ck_assert_int_eq(madvise_set_anon_name(mm, page_at(10), 4 * P, 78), -ENOMEM);
+	ck_layout(mm, "AAAAAAAAAABB........CC");
+	ck_assert_int_eq(madvise_set_anon_name(mm, page_at(0) + 1, P, 78), -EINVAL);
+	world_map_file(mm, world.file, 30, 2, RW, 0);
+	ck_assert_int_eq(madvise_set_anon_name(mm, page_at(30), P, 78), -EBADF);
+	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(40), 2 * P, RW,
+				  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0), page_at(40));
+	ck_assert_int_eq(madvise_set_anon_name(mm, page_at(40), P, 78), 0);
+	teardown();
+}
+END_TEST
+
+/* What the kernel maps itself is never cut in two. */
+START_TEST(rule_C2_special_stays_whole)
+{
+	struct inode *inode;
+	struct file *vdso;
+
+	setup(_i);
+	inode = inode_create(world.machine, 9, FILE_SPECIAL, NULL);
+	ck_assert_ptr_nonnull(inode);
+	vdso = file_open(world.machine, inode, 9, true, false);
+	ck_assert_ptr_nonnull(vdso);
+	inode_put(world.machine, inode);
+	world_map(mm, 0, 4, RW);
+	world_map_file(mm, vdso, 4, 4, PROT_READ, 0);
+	world_vma(mm, 4)->vm_flags |= VM_DONTEXPAND;
+	ck_assert_int_eq(do_munmap(mm, page_at(5), P), -EINVAL);
+	ck_assert_int_eq(do_mprotect(mm, page_at(4), P, PROT_READ | PROT_EXEC, -1), -EINVAL);
+	ck_assert_int_eq(do_madvise(mm, page_at(4), P, MADV_DONTFORK), -EINVAL);
+	ck_assert_int_eq((long)do_mremap(mm, page_at(4), P, P, TO, page_at(20)), -EINVAL);
+	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(7), P, RW, ANON | MAP_FIXED, 0), -EINVAL);
+	ck_layout(mm, "AAAABBBB");
+	/* what is cut before it is noticed stays so */
+	ck_assert_int_eq(do_munmap(mm, page_at(2), 4 * P), -EINVAL);
+	ck_layout(mm, "AABBCCCC");
+	ck_assert_int_eq(do_mlock(mm, page_at(4), P, true), 0);         /* special: passed over */
+	ck_assert_uint_eq(do_mremap(mm, page_at(4), 4 * P, 4 * P, TO, page_at(20)), page_at(20));
+	ck_assert_int_eq(do_munmap(mm, page_at(20), 4 * P), 0);
+	ck_layout(mm, "AABB");
+	fput(vdso);
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_C2_offsets_and_special)
 {
 	struct inode *inode;
@@ -510,7 +569,9 @@ TEST_SUITE(rules_vma)
 	int types = (int)bed_plain_types();
 
 	tcase_add_loop_test(merge, rule_C1_what_must_be_the_same, 0, types);
+	tcase_add_loop_test(merge, rule_C1_names, 0, types);
 	tcase_add_loop_test(merge, rule_C2_offsets_and_special, 0, types);
+	tcase_add_loop_test(merge, rule_C2_special_stays_whole, 0, types);
 	tcase_add_loop_test(merge, rule_C3_one_side_has_an_anon_vma, 0, types);
 	tcase_add_loop_test(merge, rule_C3_fork_child, 0, types);
 	tcase_add_loop_test(merge, rule_C4_both_sides_must_agree, 0, types);
