@@ -25,7 +25,7 @@
 #include <utility>
 
 extern "C" {
-#include "indexes/peers/ordered.h"
+#include "indexes/ordered.h"
 }
 
 #define MAP_SIZES 8 /* sizes of nodes that a map can have */

@@ -135,6 +135,9 @@ START_TEST(test_edits)
 	failures += torture_edits(ops, 1UL << 40, test_seed() + 1);
 	failures += torture_edits(ops, END, test_seed() + 2);
 	printf("torture: %u failed allocations in edits of %s\n", failures, ops->name);
+	if (ops->caps & VMA_INDEX_OWN_MALLOC)
+		printf("torture: %s has its memory from malloc, where none was made to fail\n",
+		       ops->name);
 	fflush(stdout);
 }
 END_TEST

@@ -1,7 +1,7 @@
 /*
- * ordered - verify, corrupt and dump for peers that only keep VMAs in order (see ordered.h)
+ * ordered - verify, corrupt and dump for indexes that only keep VMAs in order (see ordered.h)
  */
-#include "indexes/peers/ordered.h"
+#include "indexes/ordered.h"
 
 static const struct ordered *ordered_of(const struct vma_index *index)
 {

@@ -1,5 +1,5 @@
 /*
- * ordered.h - what the peers that only keep VMAs in order have in common
+ * ordered.h - what indexes that only keep VMAs in order have in common
  *
  * Their structures map a key, the end of each VMA, to the VMA, and know
  * nothing of holes: a search for one is a scan.  What they look like inside is
@@ -11,8 +11,8 @@
  *  3. Each VMA is page-aligned, not empty and ends at or below VMA_INDEX_END.
  *  4. No VMA starts below the end of the one before it.
  */
-#ifndef INDEXES_PEERS_ORDERED_H
-#define INDEXES_PEERS_ORDERED_H
+#ifndef INDEXES_ORDERED_H
+#define INDEXES_ORDERED_H
 
 #include <errno.h>
 
