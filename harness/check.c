@@ -21,6 +21,7 @@ void check_options_default(struct check_options *options)
 	*options = (struct check_options){
 		.ops = 1000000, .seed = 1, .vmas = 250, .verify_every = 20000,
 		.save = "check-difference.vmt", .shrink_seconds = 60, .pagetable_levels = 4,
+		.placement = placement_policy(0), .merge = merge_rule(0),
 	};
 }
 
@@ -48,6 +49,9 @@ static int worlds_create(struct worlds *w, const struct index_list *indexes,
 	replay_options_default(&replay);
 	replay.compare = false;
 	replay.digest = true;
+	replay.placement = options->placement;
+	replay.merge = options->merge;
+	replay.seed = options->seed;
 	replay.pagetable_levels = options->pagetable_levels;
 	*w = (struct worlds){ .indexes = indexes };
 	for (; w->n < indexes->n; w->n++) {

@@ -23,6 +23,8 @@ struct check_options {
 	struct progress *progress;      /* may be NULL */
 	double shrink_seconds;          /* how long shrinking may take */
 	unsigned pagetable_levels;
+	const struct placement_policy *placement;
+	const struct merge_rule *merge;
 	unsigned leave_out;             /* enum leave_out: rules that the emulation forgets */
 	bool quiet;
 };
@@ -56,6 +58,7 @@ must_check int check_kernel(const struct vma_index_ops *index, const struct chec
 /* ---- check_gen.c: the events ---- */
 
 #define CHECK_TASKS 4
+#define CHECK_PLACES 64
 #define CHECK_FILES 7           /* the last one is a System V segment */
 
 struct check_gen {
@@ -64,6 +67,7 @@ struct check_gen {
 	unsigned prologue;              /* events of the beginning given out so far */
 	uint32_t next_task;
 	uint32_t task[CHECK_TASKS];     /* alive, 0: none */
+	unsigned long places[CHECK_PLACES];     /* where calls placed something, of late */
 };
 
 /* The header of a made-up trace. */

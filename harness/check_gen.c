@@ -127,6 +127,10 @@ static unsigned long some_address(struct check_gen *gen, struct mm_struct *mm)
 	struct vm_area_struct *first = ops->find(mm->mm_mt, 1UL << 46), *vma;
 	unsigned long lo = first ? min(first->vm_start, TOP - (1UL << 20)) : TOP - (1UL << 20);
 	unsigned long addr = rng_between(&gen->rng, lo - (1UL << 16), TOP) & PAGE_MASK;
+	unsigned long place = gen->places[rng_below(&gen->rng, CHECK_PLACES)];
+
+	if (place && !rng_one_in(&gen->rng, 4))
+		addr = place + (rng_below(&gen->rng, 16) << PAGE_SHIFT);
 
 	vma = ops->find(mm->mm_mt, addr);
 	if (!vma)
@@ -335,6 +339,9 @@ void check_gen_next(struct check_gen *gen, const struct replay_world *world,
 		prologue(gen, event);
 		return;
 	}
+	if (!IS_ERR_VALUE(replay_result(world)) && replay_result(world))
+		gen->places[rng_below(&gen->rng, CHECK_PLACES)] =
+			(unsigned long)replay_result(world) & PAGE_MASK;
 	if (!gen->task[slot])
 		slot = 0;
 	event->task = gen->task[slot];

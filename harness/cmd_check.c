@@ -23,7 +23,9 @@ enum {
 	OPT_SAVE,
 	OPT_LEVELS,
 	OPT_KERNEL,
-	OPT_LEAVE_OUT
+	OPT_LEAVE_OUT,
+	OPT_PLACEMENT,
+	OPT_MERGE
 };
 
 static const struct argp_option options[] = {
@@ -40,6 +42,9 @@ static const struct argp_option options[] = {
 	 0},
 	{"save", OPT_SAVE, "FILE", 0,
 	 "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0},
+	{"placement", OPT_PLACEMENT, "POLICY", 0,
+	 "linux (default), topdown, bottomup, best-fit, random; not with --kernel", 0},
+	{"merge", OPT_MERGE, "RULE", 0, "linux (default), none, eager; not with --kernel", 0},
 	{"leave-out", OPT_LEAVE_OUT, "RULE", OPTION_HIDDEN, "a rule that is to be forgotten", 0},
 	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
 	{"quiet", 'q', 0, 0, "the last line only", 0},
@@ -83,6 +88,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_LEAVE_OUT:
 		args->options.leave_out |= rule(state, arg);
+		return 0;
+	case OPT_PLACEMENT:
+		args->options.placement = option_placement(state, arg);
+		return 0;
+	case OPT_MERGE:
+		args->options.merge = option_merge(state, arg);
 		return 0;
 	case OPT_OPS:
 		args->options.ops = option_number(state, arg);
@@ -168,6 +179,11 @@ int cmd_check(int argc, char **argv)
 	choose(&args);
 	if (args.kernel && args.indexes.n != 1) {
 		fprintf(stderr, "vmabench check: --kernel takes one index\n");
+		return STATUS_BAD_INPUT;
+	}
+	if (args.kernel && (args.options.placement != placement_policy(0) ||
+			    args.options.merge != merge_rule(0))) {
+		fprintf(stderr, "vmabench check: the kernel has its own placement and merging\n");
 		return STATUS_BAD_INPUT;
 	}
 	progress_begin(&progress, !args.options.quiet);

@@ -236,6 +236,25 @@ static void print_counts(const struct session *s, const struct replay_counts *c)
 		printf("  events that contradict the trace: %" PRIu64 "\n", c->bad_events);
 }
 
+/* Another policy or rule: what came of it, and what had to be done otherwise. */
+static void print_whatif(const struct arguments *args, const struct replay_counts *c)
+{
+	const struct replay_whatif *w = &c->whatif;
+
+	printf("  placement %s, merge %s: %" PRIu64 " VMAs at most, %" PRIu64 " at the end of all; %"
+	       PRIu64 " page-table pages at most; %" PRIu64 " merges\n",
+	       args->options.placement->name, args->options.merge->name, c->peak_vmas,
+	       w->end_vmas, w->peak_tables, w->merges);
+	printf("  the address space with the most: %" PRIu64 " VMAs, %" PRIu64
+	       " holes, the largest %.1f GiB; places chosen within %.3f GiB\n",
+	       w->widest.vmas, w->widest.holes, (double)w->widest.largest_hole / (1 << 30),
+	       (double)w->widest.span / (1 << 30));
+	printf("  otherwise than recorded: %" PRIu64 " fixed mappings moved, %" PRIu64
+	       " calls in parts, %" PRIu64 " refused mremaps not tried, %" PRIu64
+	       " calls beyond max_map_count, %" PRIu64 " below it now\n",
+	       w->moved, w->in_parts, w->not_tried, w->beyond_limit, w->below_limit);
+}
+
 /* The last line: key=value, easy to parse. */
 static void print_summary(const struct session *s, const struct arguments *args, int status)
 {
@@ -282,23 +301,13 @@ static void print_json(const struct session *s, const struct arguments *args, in
 	json_decref(root);
 }
 
-/* "traces/gcc.vmt" -> "gcc", its length in *len. */
-static const char *base_name(const char *path, int *len)
-{
-	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-	const char *dot = strrchr(name, '.');
-
-	*len = dot ? (int)(dot - name) : (int)strlen(name);
-	return name;
-}
-
 /* A row of workloads/README.md's table. */
 static void print_row(const struct session *s, const struct replay_counts *c)
 {
 	const struct fault_counters *f = &replay_machine(s->world[0])->faults;
 	const struct trace_info *info = trace_info(s->reader);
 	int len;
-	const char *name = base_name(s->path, &len);
+	const char *name = trace_base_name(s->path, &len);
 
 	printf("| %.*s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
 	       " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 "/%" PRIu64 " | %" PRIu64
@@ -340,6 +349,8 @@ static int replay_file_of(struct arguments *args, const char *path)
 		if (!args->quiet) {
 			print_counts(&s, c);
 			print_faults(replay_machine(s.world[0]));
+			if (args->options.whatif)
+				print_whatif(args, c);
 		}
 		print_summary(&s, args, status);
 	}
@@ -359,7 +370,10 @@ enum {
 	OPT_STRICT,
 	OPT_STOP,
 	OPT_SHOW,
-	OPT_VERIFY
+	OPT_VERIFY,
+	OPT_PLACEMENT,
+	OPT_MERGE,
+	OPT_SEED
 };
 
 static const struct argp_option options[] = {
@@ -372,6 +386,11 @@ static const struct argp_option options[] = {
 	{"show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0},
 	{"verify", OPT_VERIFY, "N", 0, "check every address space and index after each N events",
 	 0},
+	{"placement", OPT_PLACEMENT, "POLICY", 0,
+	 "what if mappings went elsewhere: linux (default), topdown, bottomup, best-fit, random", 0},
+	{"merge", OPT_MERGE, "RULE", 0,
+	 "what if neighbours merged by another rule: linux (default), none, eager", 0},
+	{"seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0},
 	{"no-find-cache", OPT_NO_CACHE, 0, 0, "find_vma always asks the index", 0},
 	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
 	{0},
@@ -405,6 +424,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_VERIFY:
 		args->verify_every = option_number(state, arg);
+		return 0;
+	case OPT_PLACEMENT:
+		args->options.placement = option_placement(state, arg);
+		return 0;
+	case OPT_MERGE:
+		args->options.merge = option_merge(state, arg);
+		return 0;
+	case OPT_SEED:
+		args->options.seed = option_number(state, arg);
 		return 0;
 	case OPT_NO_CACHE:
 		args->options.find_cache = false;
@@ -446,6 +474,8 @@ int cmd_replay(int argc, char **argv)
 		return STATUS_BAD_INPUT;
 	if (!args.indexes.n)
 		index_list_all(&args.indexes);
+	args.options.whatif = args.options.placement != placement_policy(0) ||
+			      args.options.merge != merge_rule(0);
 	if (args.markdown)
 		fputs(row_head, stdout);
 	for (int i = 0; i < args.nfiles; i++)

@@ -256,3 +256,12 @@ void event_print(FILE *out, const struct trace_event *event)
 	}
 	putc('\n', out);
 }
+
+const char *trace_base_name(const char *path, int *len)
+{
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	const char *dot = strrchr(name, '.');
+
+	*len = dot ? (int)(dot - name) : (int)strlen(name);
+	return name;
+}

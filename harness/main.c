@@ -17,6 +17,7 @@ static const struct verb {
 	{ "info", "what traces hold and where they come from", cmd_info },
 	{ "dump", "the events of a trace, a line each", cmd_dump },
 	{ "replay", "do again what traces hold, over each index, and compare", cmd_replay },
+	{ "whatif", "recorded programs with other placement policies and merge rules", cmd_whatif },
 	{ "check", "random operations on all indexes in lockstep", cmd_check },
 	{ "bench", "time every case and every recorded program on every index", cmd_bench },
 	{ "compare", "two result files, case by case", cmd_compare },

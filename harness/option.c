@@ -108,3 +108,22 @@ static const struct argp index_argp = {
 };
 
 const struct argp_child option_index_children[] = { { &index_argp, 0, NULL, 0 }, { 0 } };
+
+const struct placement_policy *option_placement(struct argp_state *state, const char *name)
+{
+	const struct placement_policy *policy = placement_policy_lookup(name);
+
+	if (!policy)
+		argp_error(state, "no placement policy '%s': linux, topdown, bottomup, best-fit, "
+				  "random", name);
+	return policy;
+}
+
+const struct merge_rule *option_merge(struct argp_state *state, const char *name)
+{
+	const struct merge_rule *rule = merge_rule_lookup(name);
+
+	if (!rule)
+		argp_error(state, "no merge rule '%s': linux, none, eager", name);
+	return rule;
+}

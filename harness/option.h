@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "harness/index_list.h"
+#include "mm/mm.h"
 
 /* The number in text; anything else ends the program with a usage error. */
 uint64_t option_number(struct argp_state *state, const char *text);
@@ -28,5 +29,8 @@ extern const struct argp_child option_index_children[];
 
 /* --plugin alone; needs no input. */
 extern const struct argp_child option_plugin_children[];
+/* What --placement and --merge name; anything else likewise. */
+const struct placement_policy *option_placement(struct argp_state *state, const char *name);
+const struct merge_rule *option_merge(struct argp_state *state, const char *name);
 
 #endif

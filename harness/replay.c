@@ -21,7 +21,7 @@ void replay_options_default(struct replay_options *options)
 {
 	*options = (struct replay_options){
 		.find_cache = true, .pagetable_levels = 4, .digest = true,
-		.compare = true,
+		.compare = true, .placement = placement_policy(0), .merge = merge_rule(0),
 	};
 }
 
@@ -63,6 +63,9 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->thp = thp_mode(info->thp);
 	config->shmem_thp = info->shmem_thp && *info->shmem_thp &&
 			    !strstr(info->shmem_thp, "never") && !strstr(info->shmem_thp, "deny");
+	config->placement = options->placement;
+	config->merge = options->merge;
+	config->seed = options->seed;
 	config->find_cache = options->find_cache;
 	config->pkeys = info->pkeys;
 	config->pagetable_levels = options->pagetable_levels;
@@ -91,7 +94,8 @@ struct replay_world *replay_create(const struct vma_index_ops *ops, const struct
 	world->options = *options;
 	world->hash = HASH_START;
 	world->machine = machine_create(ops, &config, MAX_PAGES);
-	if (!world->machine)
+	world->translations = arena_create();
+	if (!world->machine || !world->translations)
 		goto fail;
 	struct inode *inode = inode_create(world->machine, ~0UL, FILE_SPECIAL, NULL);
 	if (!inode)
@@ -112,7 +116,9 @@ void replay_destroy(struct replay_world *world)
 	for (size_t i = 0; i < world->ntasks; i++) {
 		if (world->tasks[i].tsk.mm)
 			mmput(world->tasks[i].tsk.mm);
+		translation_put(world->tasks[i].map);
 	}
+	arena_destroy(world->translations);
 	fput(world->special);
 	for (size_t i = 0; i < world->nfiles; i++)
 		fput(world->files[i]);
@@ -318,13 +324,24 @@ static int do_fork(struct replay_world *world, const struct trace_event *event)
 		child->process = parent->process;
 	if (event->arg[1] & CLONE_NEWUSER)
 		set_capabilities(&child->limits, ~0ULL);
+	if (parent->map) {
+		child->map = event->arg[1] & CLONE_VM ? translation_get(parent->map)
+						      : translation_copy(parent->map);
+		if (!child->map)
+			return -ENOMEM;
+	}
 	return copy_or_insist(world, event, child, parent);
 }
 
-void replay_digest(struct replay_world *world, struct mm_struct *mm)
+void replay_digest(struct replay_world *world, const struct replay_task *task)
 {
-	if (mm->mm_users == 1 && world->options.digest)
+	struct mm_struct *mm = task->tsk.mm;
+
+	if (mm->mm_users != 1)
+		return;
+	if (world->options.digest)
 		world->hash = mm_hash(mm, world->hash);
+	world->counts.whatif.end_vmas += mm->map_count;
 }
 
 static void leave_mm(struct replay_world *world, struct replay_task *task)
@@ -333,7 +350,9 @@ static void leave_mm(struct replay_world *world, struct replay_task *task)
 
 	if (!mm)
 		return;
-	replay_digest(world, mm);
+	replay_digest(world, task);
+	translation_put(task->map);
+	task->map = NULL;
 	task->tsk.mm = NULL;
 	mmput(mm);
 }
@@ -364,6 +383,8 @@ static int do_call(struct replay_world *world, const struct trace_event *event)
 
 int replay_event(struct replay_world *world, const struct trace_event *event)
 {
+	int err;
+
 	world->counts.events++;
 	switch (event->kind) {
 	case TRACE_FILE:
@@ -381,15 +402,19 @@ int replay_event(struct replay_world *world, const struct trace_event *event)
 	case TRACE_VMA:
 		return replay_layout_vma(world, event);
 	case TRACE_FAULT:
-		return replay_fault(world, event);
+		err = replay_fault(world, event);
+		break;
 	case TRACE_PROCESS:
 		return do_process(world, event);
 	case TRACE_FILE_SIZE:
 		set_file_size(world, event);
 		return 0;
 	default:
-		return do_call(world, event);
+		err = do_call(world, event);
 	}
+	if (world->options.whatif && replay_mm(world, event->task))
+		replay_whatif_watch(world, &world->tasks[event->task]);
+	return err;
 }
 
 int64_t replay_result(const struct replay_world *world)
@@ -434,6 +459,7 @@ uint64_t replay_finish(struct replay_world *world)
 		leave_mm(world, &world->tasks[i]);
 	hash_counters(world);
 	world->counts.peak_vmas = world->machine->peak_vmas;
+	world->counts.whatif.merges = world->machine->merges;
 	return world->hash;
 }
 

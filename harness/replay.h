@@ -22,6 +22,28 @@ struct replay_tally {
 	uint64_t compared, equal;
 };
 
+/* What an address space looks like. */
+struct replay_shape {
+	uint64_t vmas, holes;           /* holes: between VMAs */
+	uint64_t largest_hole;          /* bytes, from mmap_min_addr to task_size */
+	uint64_t span;                  /* bytes from the lowest to the highest place chosen so far */
+	uint64_t tables;                /* page-table pages */
+};
+
+/* What a replay with another policy or rule has to say. */
+struct replay_whatif {
+	struct replay_shape widest;     /* the mm with the most VMAs, then (within 2 %) */
+	uint64_t end_vmas;              /* of all mms when their last tasks left them */
+	uint64_t peak_tables;           /* page-table pages, the most in any one mm */
+	uint64_t merges;                /* ranges that became one with a neighbour */
+	/* what was done otherwise, so that the program could go on */
+	uint64_t moved;                 /* MAP_FIXED, where something else stood: placed elsewhere */
+	uint64_t in_parts;              /* calls whose range is in several places */
+	uint64_t not_tried;             /* mremaps that the kernel refused: layout decides */
+	uint64_t beyond_limit;          /* calls that left more VMAs than max_map_count */
+	uint64_t below_limit;           /* calls that failed for it, and do not here */
+};
+
 struct replay_counts {
 	uint64_t events, syscalls, faults;
 	struct replay_tally results;    /* of system calls: address, 0 or errno */
@@ -35,6 +57,7 @@ struct replay_counts {
 	uint64_t tasks, mms;            /* ever */
 	uint64_t peak_vmas;             /* the most in any one mm */
 	uint64_t bad_events;            /* that contradict the trace itself, as a task born twice */
+	struct replay_whatif whatif;    /* where options.whatif is set */
 };
 
 /* A difference between the recording and the emulation, for whoever shows it. */
@@ -52,13 +75,23 @@ struct replay_options {
 	unsigned leave_out;             /* enum leave_out of mm.h */
 	bool digest;                    /* compare layouts, digest each mm as it ends */
 	bool compare;                   /* results with the recording's, and follow it */
+	const struct placement_policy *placement;
+	const struct merge_rule *merge;
+	uint64_t seed;                  /* of the random placement */
+	/*
+	 * Places are the emulation's own, and recorded addresses are translated;
+	 * compared is what the program would see: results but for addresses, and at
+	 * the end each recorded byte with its rights, file and offset.  Needed where
+	 * placement or merge is not Linux's and events are recorded ones.
+	 */
+	bool whatif;
 	replay_difference_fn on_difference;     /* may be NULL */
 	void *arg;
 };
 
 struct replay_world;
 
-/* The usual options: cache, 4 levels, digest, compare, tell nobody. */
+/* The usual options: cache, 4 levels, digest, compare, Linux's policy and rule, tell nobody. */
 void replay_options_default(struct replay_options *options);
 
 /* A new world for a trace with this header, or NULL when memory is out. */
@@ -86,6 +119,10 @@ uint64_t replay_finish(struct replay_world *world);
 
 const struct replay_counts *replay_counts(const struct replay_world *world);
 const struct machine *replay_machine(const struct replay_world *world);
+
+/* Where the kernel's addr is here, for tests; addr itself where nothing is translated. */
+unsigned long replay_translate(const struct replay_world *world, uint32_t task,
+			       unsigned long addr);
 
 /* The mm of a task, or NULL: for those who look into a world between events. */
 struct mm_struct *replay_mm(const struct replay_world *world, uint32_t task);

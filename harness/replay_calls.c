@@ -16,15 +16,6 @@
 #define PR_SET_MEMORY_MERGE 67
 #endif
 
-/* What a call did, beside its result. */
-struct outcome {
-	int64_t result;
-	bool placed;            /* the emulation chose the place */
-	bool random;            /* the kernel rolled dice for it */
-	bool unknown;           /* mm has no rule for the result */
-	unsigned long len;      /* of what was placed */
-};
-
 static void call_mmap(struct replay_world *world, struct mm_struct *mm,
 		      const struct trace_event *e, struct outcome *out)
 {
@@ -145,7 +136,7 @@ static void call_personality(struct replay_world *world, struct mm_struct *mm,
 	world->tasks[e->task].personality = e->arg[0];
 }
 
-static void perform(struct replay_world *world, struct mm_struct *mm,
+void replay_perform(struct replay_world *world, struct mm_struct *mm,
 		    const struct trace_event *e, struct outcome *out)
 {
 	switch (e->kind) {
@@ -242,7 +233,7 @@ static int follow_placement(struct replay_world *world, struct mm_struct *mm,
 	} else {
 		fixed.arg[1] = (uint64_t)e->result;
 	}
-	perform(world, mm, &fixed, &again);
+	replay_perform(world, mm, &fixed, &again);
 	return again.result == -ENOMEM ? -ENOMEM : 0;
 }
 
@@ -252,11 +243,38 @@ static void tally(struct replay_tally *tally, bool equal)
 	tally->equal += equal;
 }
 
+/* To the program the results are alike: addresses are as good as each other. */
+static bool alike(const struct trace_event *event, const struct outcome *out)
+{
+	if (event->kind == TRACE_MMAP || event->kind == TRACE_MREMAP || event->kind == TRACE_SHMAT)
+		return out->result == event->result ||
+		       (!IS_ERR_VALUE(out->result) && !IS_ERR_VALUE(event->result));
+	return out->result == event->result;
+}
+
+static int call_whatif(struct replay_world *world, struct mm_struct *mm,
+		       const struct trace_event *event)
+{
+	struct outcome out = { 0 };
+	int err = replay_whatif_call(world, mm, event, &out);
+
+	world->result = out.result;
+	world->hash = hash_add(world->hash, (uint64_t)out.result);
+	if (out.unknown || !world->options.compare)
+		return err;
+	tally(&world->counts.results, alike(event, &out));
+	if (!alike(event, &out))
+		replay_difference(world, event, out.result, NULL);
+	return err;
+}
+
 int replay_call(struct replay_world *world, struct mm_struct *mm, const struct trace_event *event)
 {
 	struct outcome out = { 0 };
 
-	perform(world, mm, event, &out);
+	if (world->options.whatif)
+		return call_whatif(world, mm, event);
+	replay_perform(world, mm, event, &out);
 	world->result = out.result;
 	world->hash = hash_add(world->hash, (uint64_t)out.result);
 	if (out.unknown || !world->options.compare)

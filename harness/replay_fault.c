@@ -56,13 +56,49 @@ static int fault_inferred(struct replay_world *world, struct mm_struct *mm, unsi
 	return anon_vma_prepare(vma);
 }
 
+static int do_fault(struct replay_world *world, struct mm_struct *mm,
+		    const struct trace_event *event)
+{
+	if (event->arg[1] & TRACE_FAULT_INFERRED)
+		return fault_inferred(world, mm, event->arg[0]);
+	return handle_mm_fault(mm, event->arg[0], fault_flags(world, mm, event));
+}
+
+/* The fault where the recorded address is here; a stack that grows takes its range along. */
+static int fault_whatif(struct replay_world *world, struct mm_struct *mm,
+			const struct trace_event *event)
+{
+	struct translation *map = world->tasks[event->task].map;
+	struct trace_event here = *event;
+	struct vm_area_struct *stack;
+	struct piece piece, above;
+
+	piece = translation_at(map, event->arg[0], 0, VMA_INDEX_END);
+	here.arg[0] += piece.delta;
+	if (piece.mapped)
+		return do_fault(world, mm, &here);
+	if (piece.end == VMA_INDEX_END)
+		return -EFAULT;
+	above = translation_at(map, piece.end, piece.end, VMA_INDEX_END);
+	stack = vma_lookup(mm, piece.end + above.delta);
+	if (!stack || !(stack->vm_flags & VM_GROWSDOWN))
+		return -EFAULT;
+	here.arg[0] += above.delta;
+	int err = do_fault(world, mm, &here);
+	if (stack->vm_start < piece.end + above.delta &&
+	    translation_set(map, stack->vm_start - above.delta, piece.end, above.delta))
+		return -ENOMEM;
+	return err;
+}
+
 int replay_fault(struct replay_world *world, const struct trace_event *event)
 {
 	struct mm_struct *mm = replay_act_as(world, event->task);
 	int err;
 
 	if (mm && (event->arg[1] & TRACE_FAULT_INFERRED)) {
-		err = fault_inferred(world, mm, event->arg[0]);
+		err = world->options.whatif ? fault_whatif(world, mm, event)
+				    : do_fault(world, mm, event);
 		return err == -ENOMEM ? -ENOMEM : 0;
 	}
 	world->counts.faults++;
@@ -70,7 +106,8 @@ int replay_fault(struct replay_world *world, const struct trace_event *event)
 		world->counts.faults_without_mm++;
 		return 0;
 	}
-	err = handle_mm_fault(mm, event->arg[0], fault_flags(world, mm, event));
+	err = world->options.whatif ? fault_whatif(world, mm, event)
+				    : do_fault(world, mm, event);
 	world->hash = hash_add(world->hash, (uint64_t)err);
 	return err == -ENOMEM ? -ENOMEM : 0;
 }

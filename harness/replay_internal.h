@@ -1,11 +1,12 @@
 /*
  * What replay.c (the world), replay_calls.c (system calls), replay_fault.c (page
- * faults) and replay_layout.c (recorded layouts) share.
+ * faults), replay_layout.c (recorded layouts) and replay_whatif.c (other policies) share.
  */
 #ifndef HARNESS_REPLAY_INTERNAL_H
 #define HARNESS_REPLAY_INTERNAL_H
 
 #include "harness/replay.h"
+#include "harness/translation.h"
 
 /* A recorded layout on its way in: its VMA events follow one by one. */
 struct replay_layout {
@@ -16,6 +17,7 @@ struct replay_layout {
 
 struct replay_task {
 	struct task_struct tsk;
+	struct translation *map;        /* of tsk.mm, where options.whatif is set; else NULL */
 	unsigned long personality;      /* ADDR_COMPAT_LAYOUT, ADDR_NO_RANDOMIZE count */
 	uint64_t process;               /* its first task's number: limits are theirs together, */
 	struct limits limits;           /* capabilities are its own */
@@ -34,6 +36,7 @@ struct replay_world {
 	size_t ntasks, nfiles, ninodes;
 	struct trace_event exec;        /* the exec whose layout is coming */
 	struct replay_layout layout;
+	struct arena *translations;
 	struct file *special;           /* stands for [vdso], [vvar] and their like */
 	int64_t result;                 /* of the last system call */
 	uint64_t hash;
@@ -51,12 +54,48 @@ struct mm_struct *replay_act_as(struct replay_world *world, uint32_t number);
 /* The task of that number, born now if it was not; NULL when memory is out. */
 struct replay_task *replay_task_born(struct replay_world *world, uint64_t number);
 
-/* A task is about to leave mm: if it is the last one, what mm is goes into the digest. */
-void replay_digest(struct replay_world *world, struct mm_struct *mm);
+/* A task is about to leave its mm: if it is the last one, what mm is goes into the digest. */
+void replay_digest(struct replay_world *world, const struct replay_task *task);
 
 /* One system call of a task with an mm: done, compared. 0 or -ENOMEM. */
 must_check int replay_call(struct replay_world *world, struct mm_struct *mm,
 			   const struct trace_event *event);
+
+/* What a call did, beside its result. */
+struct outcome {
+	int64_t result;
+	bool placed;            /* the emulation chose the place */
+	bool random;            /* the kernel rolled dice for it */
+	bool unknown;           /* mm has no rule for the result */
+	unsigned long len;      /* of what was placed */
+};
+
+/* Does the call, as it is. */
+void replay_perform(struct replay_world *world, struct mm_struct *mm,
+		    const struct trace_event *event, struct outcome *out);
+
+/* Are the two the same to a program?  VMAs of memory without a file have none. */
+bool replay_same_file(const struct vm_area_struct *vma, const struct vma_layout *recorded);
+
+/* Tells of a VMA that differs from the recorded one; either may be NULL. */
+void replay_tell_layout(struct replay_world *world, const char *what,
+			const struct vm_area_struct *vma, const struct vma_layout *recorded);
+
+/* ---- replay_whatif.c, replay_whatif_shape.c: where addresses are translated ---- */
+
+/* The call, translated, with what it does to the translation. 0 or -ENOMEM. */
+must_check int replay_whatif_call(struct replay_world *world, struct mm_struct *mm,
+				  const struct trace_event *event, struct outcome *out);
+
+/* A new program: everything is where it was. 0 or -ENOMEM. */
+must_check int replay_whatif_exec(struct replay_world *world, struct replay_task *task);
+
+/* Is all of the recorded layout in mm, and nothing else? */
+bool replay_whatif_layout_equal(struct replay_world *world, struct mm_struct *mm,
+				const struct translation *map);
+
+/* After each event of a task with an mm. */
+void replay_whatif_watch(struct replay_world *world, const struct replay_task *task);
 
 /* A page fault. 0 or -ENOMEM. */
 must_check int replay_fault(struct replay_world *world, const struct trace_event *event);

@@ -97,17 +97,18 @@ static int layout_exec(struct replay_world *world, uint32_t number)
 	number_anonymous(layout);
 	world->counts.mms++;
 	if (task->tsk.mm)
-		replay_digest(world, task->tsk.mm);
+		replay_digest(world, task);
 	int err = exec_mmap(world->machine, &task->tsk, layout->vmas, layout->n, exec.arg[0],
 			    exec.arg[1], exec.arg[2], exec.arg[3]);
-	if (!err)
-		task->tsk.mm->legacy_layout = task->personality & ADDR_COMPAT_LAYOUT;
-	return err;
+	if (err)
+		return err;
+	task->tsk.mm->legacy_layout = task->personality & ADDR_COMPAT_LAYOUT;
+	return world->options.whatif ? replay_whatif_exec(world, task) : 0;
 }
 
 /* ---- at exit ---- */
 
-static bool same_file(const struct vm_area_struct *vma, const struct vma_layout *recorded)
+bool replay_same_file(const struct vm_area_struct *vma, const struct vma_layout *recorded)
 {
 	const struct file *file = vma->vm_file;
 
@@ -132,7 +133,7 @@ static const char *vma_differs(const struct replay_world *world, const struct vm
 		return "bounds";
 	if ((vma->vm_flags ^ recorded->flags) & ~(NOT_COMPARED | VM_PKEY_MASK))
 		return "flags";
-	if (!same_file(vma, recorded))
+	if (!replay_same_file(vma, recorded))
 		return "file";
 	if (vma->vm_file && vma->vm_file->inode->kind != FILE_SPECIAL &&
 	    vma->vm_pgoff != recorded->pgoff)
@@ -153,7 +154,7 @@ static void describe_side(char *text, size_t size, const char *who, unsigned lon
 		 file && file->inode->path ? file->inode->path : "");
 }
 
-static void tell_layout(struct replay_world *world, const char *what,
+void replay_tell_layout(struct replay_world *world, const char *what,
 			const struct vm_area_struct *vma, const struct vma_layout *recorded)
 {
 	char kernel[512] = "\n  kernel -", ours[512] = "\n  ours   -", text[1200];
@@ -168,8 +169,11 @@ static void tell_layout(struct replay_world *world, const char *what,
 	replay_difference(world, NULL, 0, text);
 }
 
-static bool layout_equal(struct replay_world *world, struct mm_struct *mm)
+static bool layout_equal(struct replay_world *world, uint32_t task, struct mm_struct *mm)
 {
+	if (world->options.whatif)
+		return replay_whatif_layout_equal(world, mm, world->tasks[task].map);
+
 	const struct replay_layout *layout = &world->layout;
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
 	struct vma_cursor cursor = { .index = mm->mm_mt };
@@ -180,12 +184,12 @@ static bool layout_equal(struct replay_world *world, struct mm_struct *mm)
 		const char *what = vma ? vma_differs(world, vma, recorded) : "a VMA is missing";
 
 		if (what) {
-			tell_layout(world, what, vma, recorded);
+			replay_tell_layout(world, what, vma, recorded);
 			return false;
 		}
 	}
 	if (vma)
-		tell_layout(world, "a VMA too many", vma, NULL);
+		replay_tell_layout(world, "a VMA too many", vma, NULL);
 	return !vma;
 }
 
@@ -196,7 +200,7 @@ static void layout_compare(struct replay_world *world, uint32_t task)
 	if (!world->options.digest)
 		return;
 	world->counts.layouts.compared++;
-	if (mm && layout_equal(world, mm))
+	if (mm && layout_equal(world, task, mm))
 		world->counts.layouts.equal++;
 	else if (!mm)
 		replay_difference(world, NULL, 0, "layout at exit: of a task without mm");

@@ -27,7 +27,7 @@ static int grow(struct mm_struct *mm, unsigned long oldbrk, unsigned long newbrk
 		.start = oldbrk, .end = newbrk, .pgoff = oldbrk >> PAGE_SHIFT,
 		.flags = VM_READ | VM_WRITE | VM_MAY_FLAGS | VM_ACCOUNT | mm->def_flags |
 			 (mm->read_implies_exec ? VM_EXEC : 0),
-		.expand_only = true, .prev_limit = mm->start_brk,
+		.grows = true, .expand_only = true, .prev_limit = mm->start_brk,
 	};
 
 	if (newbrk > mm->machine->config.task_size ||

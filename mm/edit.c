@@ -301,7 +301,7 @@ static int refuse_sealed(struct mm_struct *mm, const struct gathered *g)
 /* What merging does not compare holds for the whole if it held for a part. */
 static void inherit_flags(struct vm_area_struct *holder, vm_flags_t flags)
 {
-	holder->vm_flags |= flags & VM_IGNORE_MERGE;
+	holder->vm_flags |= flags & merge_rule_ignores(holder->vm_mm->machine->config.merge);
 }
 
 /* Something that must stay whole would be cut: the split at the start stays, likewise. */
@@ -322,15 +322,29 @@ static int refuse_for_limits(struct mm_struct *mm, const struct gathered *g)
 	return -ENOMEM;
 }
 
-/* The merge hands pages' anon_vmas on to the VMA that holds the range now. */
+/* A part that had other flags has become promised memory. */
+static void charge(const struct vm_area_struct *holder, vm_flags_t before, unsigned long bytes)
+{
+	if (holder->vm_flags & ~before & VM_ACCOUNT)
+		holder->vm_mm->machine->committed += bytes >> PAGE_SHIFT;
+}
+
+/* The merge hands flags and pages' anon_vmas on to the VMA that holds the range now. */
 static void inherit(struct vm_area_struct *holder, const struct gathered *g,
 		    const struct vma_desc *desc, enum vma_merge_kind kind)
 {
+	const struct vma_side *own = kind == MERGE_RIGHT ? &g->next : &g->prev;
+	vm_flags_t before = holder->vm_flags;
+
 	inherit_flags(holder, desc->flags);
 	if (kind == MERGE_BOTH) {
 		inherit_flags(holder, g->next.vma->vm_flags);
+		charge(holder, g->next.vma->vm_flags, g->next.end - g->next.start);
 		anon_vma_clone(holder, g->next.vma);
 	}
+	charge(holder, desc->flags, desc->end - desc->start);
+	if (kind != MERGE_NONE)
+		charge(holder, before, own->end - own->start);
 	if (desc->copied_from)
 		anon_vma_clone(holder, desc->copied_from);
 }
@@ -340,6 +354,7 @@ static enum vma_merge_kind decide(const struct mm_struct *mm, const struct gathe
 {
 	struct vma_merge merge = {
 		.prev = &g->prev, .next = &g->next, .range = desc,
+		.rule = mm->machine->config.merge,
 		.leave_out = mm->machine->config.leave_out,
 	};
 
@@ -409,6 +424,7 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 		pt_zap(&mm->pgd, start, end);
 	if (desc)
 		inherit(holder, &g, desc, kind);
+	mm->machine->merges += kind != MERGE_NONE && !(desc->grows && kind == MERGE_LEFT);
 	commit(mm, &edit, nvmas);
 	if (kind == MERGE_BOTH && g.next.vma != g.low) {
 		g.next.vma->vm_next_gone = g.gone;
@@ -495,9 +511,15 @@ static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *
 	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
 		return NULL;
 	anon_vma_clone(holder, kind == MERGE_BOTH && next->anon_vma ? next : vma);
-	inherit_flags(holder, vma->vm_flags);
-	if (kind == MERGE_BOTH)
+	vm_flags_t before = holder->vm_flags;
+	inherit_flags(holder, merge->range->flags);
+	if (kind == MERGE_BOTH) {
 		inherit_flags(holder, next->vm_flags);
+		charge(holder, next->vm_flags, next->vm_end - next->vm_start);
+	}
+	charge(holder, merge->range->flags, end - start);
+	charge(holder, before, holder->vm_end - holder->vm_start);
+	mm->machine->merges++;
 	commit(mm, &edit, kind == MERGE_BOTH ? 3 : 2);
 	if (kind == MERGE_BOTH)
 		vm_area_free(next);
@@ -528,6 +550,7 @@ int vma_modify(struct mm_struct *mm, struct vm_area_struct **pvma, unsigned long
 	struct vma_side next = whole_side(end == vma->vm_end ? ops->next(&cursor) : NULL);
 	struct vma_merge merge = {
 		.prev = &prev, .next = &next, .range = &range, .middle = vma,
+		.rule = mm->machine->config.merge,
 		.leave_out = mm->machine->config.leave_out,
 	};
 	enum vma_merge_kind kind = vma_merge(&merge);

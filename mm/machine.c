@@ -9,6 +9,8 @@
 void config_default(struct config *config)
 {
 	*config = (struct config){
+		.placement = placement_policy(0),
+		.merge = merge_rule(0),
 		.task_size = (1UL << 47) - PAGE_SIZE,
 		.mmap_min_addr = 65536,
 		.stack_guard_gap = 256 * PAGE_SIZE,
@@ -34,6 +36,7 @@ struct machine *machine_create(const struct vma_index_ops *ops, const struct con
 	machine->index_ops = ops;
 	machine->config = *config;
 	machine->current = &machine->config.limits;
+	rng_seed(&machine->dice, config->seed);
 	machine->index_arena = arena_create();
 	machine->arena = arena_create();
 	machine->frames = frames_create(max_pages);

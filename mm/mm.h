@@ -23,6 +23,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/rng.h"
 #include "base/util.h"
 #include "indexes/vma_index.h"
 #include "mm/frames.h"
@@ -47,8 +48,14 @@ struct limits {
 	bool ipc_lock, sys_admin;       /* CAP_IPC_LOCK, CAP_SYS_ADMIN */
 };
 
+struct placement_policy;
+struct merge_rule;
+
 /* What kernel version, settings and hardware decide. config_default() fills it. */
 struct config {
+	const struct placement_policy *placement;       /* where mappings go (placement.c) */
+	const struct merge_rule *merge;                 /* which become one (merge.c) */
+	uint64_t seed;                  /* of the machine's dice: random placement */
 	unsigned long task_size;        /* one past the last user address */
 	unsigned long mmap_min_addr;    /* bytes */
 	unsigned long stack_guard_gap;  /* bytes */
@@ -100,6 +107,8 @@ struct machine {
 	struct pt_counters pt;
 	struct fault_counters faults;
 	struct find_counters finds;
+	uint64_t merges;                /* ranges that became one with a neighbour */
+	struct rng dice;                /* for policies that want some */
 	unsigned long mms, vmas, files, inodes, anon_vmas;      /* alive now */
 	unsigned long peak_vmas;        /* the most in any one mm so far */
 	uint64_t anon_inodes;           /* numbers given to inodes without a name */
@@ -278,6 +287,7 @@ struct vma_desc {
 	struct vm_area_struct *copied_from;     /* mremap's source: its anon_vma is handed on */
 	bool limits_checked;            /* RLIMIT_AS, DATA and overcommit are the caller's matter */
 	unsigned long shmem;            /* pages of shared memory that is made for it, accounted */
+	bool grows;                     /* the VMA before it grows: no merge, though it looks so */
 	bool expand_only;               /* brk: may grow the VMA before it, never joins the next, */
 	unsigned long prev_limit;       /* nor what ends here or lower */
 };
@@ -389,9 +399,24 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr);
 int do_remap_file_pages(struct mm_struct *mm, unsigned long start, unsigned long size,
 			unsigned long prot, unsigned long pgoff, unsigned long flags);
 
-/* placement.c: where a mapping of len bytes would go; an address or -errno. */
+/* placement.c: where a mapping of len bytes would go, by the machine's policy; an address or -errno. */
 unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigned long addr,
 				unsigned long len, unsigned long pgoff, unsigned long flags);
+
+/* A placement policy; placement.h has what it is given and what it may use. */
+struct placement;
+struct placement_policy {
+	const char *name, *summary;
+	/*
+	 * A free place for a mapping that is not MAP_FIXED: page-aligned, or -errno.
+	 * Changes no map.
+	 */
+	unsigned long (*select)(const struct placement *placement);
+};
+
+/* The i-th policy, NULL past the last; 0 is Linux's. The one of that name, or NULL. */
+const struct placement_policy *placement_policy(unsigned i);
+const struct placement_policy *placement_policy_lookup(const char *name);
 
 /* pkey -1: plain mprotect, which leaves a range its key. */
 int do_mprotect(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long prot,
@@ -466,7 +491,26 @@ static inline bool vma_is_fork_child(const struct vm_area_struct *vma)
 	return vma && vma->anon_vma && vma->anon_vma_chain > 1;
 }
 
-/* ---- merge.c: the merge rule, pure ---- */
+/* ---- merge.c: the merge rules, pure ---- */
+
+/* What keeps neighbours apart, beside their rights and where they are in the file. */
+struct merge_rule {
+	const char *name, *summary;
+	bool growth_only;               /* everything but growth does */
+	bool anon_vma;                  /* different anon_vmas do (C3, C4) */
+	bool open_file;                 /* different opens of one inode do (C1) */
+	bool account;                   /* VM_ACCOUNT in one of them does (B2) */
+};
+
+/* Flags that may differ: the whole has what a part had. */
+static inline vm_flags_t merge_rule_ignores(const struct merge_rule *rule)
+{
+	return VM_IGNORE_MERGE | (rule->account ? 0 : VM_ACCOUNT);
+}
+
+/* The i-th rule, NULL past the last; 0 is Linux's. The one of that name, or NULL. */
+const struct merge_rule *merge_rule(unsigned i);
+const struct merge_rule *merge_rule_lookup(const char *name);
 
 /* A neighbour as it will stand: a VMA may be about to lose a part. */
 struct vma_side {
@@ -478,6 +522,7 @@ struct vma_merge {
 	const struct vma_side *prev, *next;
 	const struct vma_desc *range;           /* the range in question, as it is to be */
 	struct vm_area_struct *middle;          /* whose part the range is now; NULL: a new mapping */
+	const struct merge_rule *rule;
 	unsigned leave_out;                     /* of the rules, as in config */
 };
 

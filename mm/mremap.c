@@ -110,6 +110,7 @@ static unsigned long expand_in_place(struct vm_area_struct *vma, const struct re
 
 	if (may_promise(vma, r))
 		return -ENOMEM;
+	desc.grows = true;
 	int err = vma_replace(mm, desc.start, desc.end, &desc, NULL);
 	if (err)
 		return (unsigned long)err;

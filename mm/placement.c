@@ -1,28 +1,46 @@
 /*
- * placement - where a new mapping goes: get_unmapped_area and its policies
+ * placement - where a new mapping goes: get_unmapped_area, and the search for a hole
  *
- * The index answers where the holes are; hints, limits, guard gaps and alignment are
- * decided here, by asking it again with narrower limits.
+ *	do_mmap, do_mremap ── get_unmapped_area ── policy->select ── find_gap of the index
+ *	                            │
+ *	                            └─ checks the answer: aligned, below task_size, free
  *
- *	mmap_min_addr                       mmap_base     task_size
- *	|  program, heap …      <- topdown search |  stack  |
+ *  1. A policy changes nothing but the state of the machine's dice.
+ *  2. The index answers where the holes are; hints, limits, guard gaps and
+ *     alignment are decided here, by asking it again with narrower limits.
  *
- * Source: the behaviour of Linux 6.12–6.18 on x86-64 (rules A1–A9).
+ * Source of the seam: OpenBSD's uvm_addr.h, whose selectors may not change the map
+ * either and whose answers are checked.  Here a policy is one function, and holds
+ * for a whole machine rather than for a part of an address space.
  */
-#include "mm/mm.h"
+#include "mm/placement.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "mm/mman.h"
 
-#define PMD_SIZE        (2UL << 20)
-/* where hints stop to reach when an address space is larger than this */
-#define DEFAULT_MAP_WINDOW ((1UL << 47) - PAGE_SIZE)
-
-struct search {
-	struct mm_struct *mm;
-	unsigned long len, low_limit, high_limit;
+static const struct placement_policy *const policies[] = {
+	&placement_linux,    &placement_topdown, &placement_bottomup,
+	&placement_best_fit, &placement_random,
 };
+
+const struct placement_policy *placement_policy(unsigned i)
+{
+	return i < ARRAY_SIZE(policies) ? policies[i] : NULL;
+}
+
+const struct placement_policy *placement_policy_lookup(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(policies); i++) {
+		if (!strcmp(policies[i]->name, name))
+			return policies[i];
+	}
+	return NULL;
+}
+
+/* ---- holes ---- */
 
 /* A5: the VMA above is a stack whose guard gap reaches below end. */
 static bool guard_in_the_way(const struct vm_area_struct *above, unsigned long end)
@@ -36,11 +54,18 @@ static struct vm_area_struct *above_hole(struct mm_struct *mm, const struct vma_
 	return mm->mm_mt->ops->find(mm->mm_mt, gap->end);
 }
 
-static unsigned long unmapped_area_topdown(const struct search *s)
+static bool kept_in_the_way(const struct hole_search *s, unsigned long start)
+{
+	return start < s->kept_hi && start + s->len > s->kept_lo;
+}
+
+unsigned long hole_topdown(const struct hole_search *s)
 {
 	struct vma_index *index = s->mm->mm_mt;
 	struct vma_gap gap = {
-		.len = s->len, .topdown = true, .hi = s->high_limit,
+		.len = s->len,
+		.topdown = true,
+		.hi = s->high_limit,
 		.lo = max(s->low_limit, s->mm->machine->config.mmap_min_addr),
 	};
 
@@ -48,18 +73,22 @@ static unsigned long unmapped_area_topdown(const struct search *s)
 		unsigned long end = min(gap.end, gap.hi);
 		struct vm_area_struct *above = above_hole(s->mm, &gap);
 
-		if (!guard_in_the_way(above, end))
+		if (guard_in_the_way(above, end))
+			gap.hi = vm_start_gap(above);
+		else if (kept_in_the_way(s, end - s->len))
+			gap.hi = s->kept_lo;
+		else
 			return end - s->len;
-		gap.hi = vm_start_gap(above);
 	}
 	return -ENOMEM;
 }
 
-static unsigned long unmapped_area_bottomup(const struct search *s)
+unsigned long hole_bottomup(const struct hole_search *s)
 {
 	struct vma_index *index = s->mm->mm_mt;
 	struct vma_gap gap = {
-		.len = s->len, .hi = s->high_limit,
+		.len = s->len,
+		.hi = s->high_limit,
 		.lo = max(s->low_limit, s->mm->machine->config.mmap_min_addr),
 	};
 
@@ -67,153 +96,61 @@ static unsigned long unmapped_area_bottomup(const struct search *s)
 		unsigned long start = max(gap.start, gap.lo);
 		struct vm_area_struct *above = above_hole(s->mm, &gap);
 
-		if (!guard_in_the_way(above, start + s->len - 1))
+		if (guard_in_the_way(above, start + s->len - 1))
+			gap.lo = above->vm_end;
+		else if (kept_in_the_way(s, start))
+			gap.lo = s->kept_hi;
+		else
 			return start;
-		gap.lo = above->vm_end;
 	}
 	return -ENOMEM;
 }
 
-/* Nothing stands in [addr, addr + len), nor does a guard gap of what follows (A4). */
-static bool hint_is_free(struct mm_struct *mm, unsigned long addr, unsigned long len)
+bool placement_hint_is_free(struct mm_struct *mm, unsigned long addr, unsigned long len)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr);
 
 	return !vma || addr + len <= vm_start_gap(vma);
 }
 
-static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, unsigned long len,
-				   unsigned long flags)
+/* ---- the seam ---- */
+
+/* An error of the policy's programmer ends the program. */
+static void expect_free(const struct placement *p, unsigned long area)
 {
-	unsigned long task_size = mm->machine->config.task_size;
-	struct search s = { mm, len, mm->mmap_base, task_size };
+	const struct vma_index *index = p->mm->mm_mt;
+	struct vm_area_struct *vma = CHECK_LEVEL ? index->ops->find(index, area) : NULL;
 
-	if (!mm->legacy_layout)
-		s.low_limit = PAGE_ALIGN(task_size / 3);
-	if (flags & MAP_32BIT) {        /* A7 */
-		s.low_limit = 0x40000000;
-		s.high_limit = 0x80000000;
-	}
-	if (len > s.high_limit)
-		return -ENOMEM;
-	if (addr) {
-		addr = PAGE_ALIGN(addr);
-		if (s.high_limit - len >= addr && hint_is_free(mm, addr, len))
-			return addr;
-	}
-	return unmapped_area_bottomup(&s);
-}
-
-static bool mmap_address_hint_valid(const struct mm_struct *mm, unsigned long addr,
-				    unsigned long len)
-{
-	if (mm->machine->config.task_size - len < addr)
-		return false;
-	return (addr > DEFAULT_MAP_WINDOW) == (addr + len > DEFAULT_MAP_WINDOW);
-}
-
-static unsigned long area_topdown(struct mm_struct *mm, unsigned long addr, unsigned long len,
-				  unsigned long flags)
-{
-	unsigned long task_size = mm->machine->config.task_size;
-	unsigned long hint = addr & PAGE_MASK;
-	struct search s = { mm, len, PAGE_SIZE, mm->mmap_base };
-
-	if (flags & MAP_32BIT)
-		return area_bottomup(mm, addr, len, flags);
-	if (hint && mmap_address_hint_valid(mm, hint, len) && hint_is_free(mm, hint, len))
-		return hint;
-	if (flags & MAP_ABOVE4G)
-		s.low_limit = 1UL << 32;
-	if (hint > DEFAULT_MAP_WINDOW)
-		s.high_limit += task_size - DEFAULT_MAP_WINDOW;
-	addr = unmapped_area_topdown(&s);
-	return IS_ERR_VALUE(addr) ? area_bottomup(mm, hint, len, flags) : addr;
-}
-
-/* arch_get_unmapped_area of the mm's layout. */
-static unsigned long plain_area(struct mm_struct *mm, unsigned long addr, unsigned long len,
-				unsigned long flags)
-{
-	if (len > mm->machine->config.task_size)
-		return -ENOMEM;
-	if (flags & MAP_FIXED)
-		return addr;
-	if (mm->legacy_layout)
-		return area_bottomup(mm, addr, len, flags);
-	return area_topdown(mm, addr, len, flags);
-}
-
-/*
- * A2: a place whose address is congruent to the offset modulo 2 MiB, so that
- * huge pages fit; 0 where that makes no sense or finds no room.
- */
-static unsigned long thp_area_padded(struct mm_struct *mm, unsigned long addr, unsigned long len,
-				     unsigned long off, unsigned long flags)
-{
-	unsigned long off_end = off + len;
-	unsigned long off_align = (off + PMD_SIZE - 1) & ~(PMD_SIZE - 1);
-	unsigned long padded = len + PMD_SIZE;
-
-	if (off_end <= off_align || off_end - off_align < PMD_SIZE)
-		return 0;
-	if (padded < len || off + padded < off)
-		return 0;
-
-	unsigned long area = plain_area(mm, addr, padded, flags);
-	if (IS_ERR_VALUE(area))
-		return 0;
-	if (area == addr)       /* the hint was free */
-		return addr;
-	unsigned long slack = (off - area) & (PMD_SIZE - 1);
-	if (!mm->legacy_layout && !slack)
-		return area + PMD_SIZE;
-	return area + slack;
-}
-
-static unsigned long thp_area(struct mm_struct *mm, unsigned long addr, unsigned long len,
-			      unsigned long off, unsigned long flags)
-{
-	unsigned long area = 0;
-
-	if (!(flags & MAP_FIXED))
-		area = thp_area_padded(mm, addr, len, off, flags);
-	return area ? area : plain_area(mm, addr, len, flags);
-}
-
-/* A1: who decides, by what is mapped. */
-static bool wants_thp_area(const struct mm_struct *mm, const struct file *file,
-			   unsigned long addr, unsigned long len, unsigned long flags)
-{
-	if (mm->machine->config.leave_out & LEAVE_OUT_THP_ALIGNMENT)
-		return false;
-	if (file && file->inode->kind == FILE_ZERO)
-		return (flags & MAP_TYPE) == MAP_PRIVATE || mm->machine->config.shmem_thp;
-	if (file)
-		return file->inode->kind == FILE_REGULAR ||
-		       (file->inode->kind != FILE_PLAIN && file->inode->kind != FILE_DEVICE &&
-			mm->machine->config.shmem_thp);
-	if ((flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
-		return mm->machine->config.shmem_thp;
-	return !addr && !(len & (PMD_SIZE - 1));
+	if (!vma || vma->vm_start >= area + p->len)
+		return;
+	fprintf(stderr, "placement %s: %#lx for %#lx bytes is not free\n",
+		p->mm->machine->config.placement->name, area, p->len);
+	abort();
 }
 
 unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigned long addr,
 				unsigned long len, unsigned long pgoff, unsigned long flags)
 {
-	unsigned long task_size = mm->machine->config.task_size;
-	unsigned long off = file ? pgoff << PAGE_SHIFT : 0;
-	unsigned long area;
+	const struct config *config = &mm->machine->config;
+	struct placement p = {
+		.mm = mm,
+		.file = file,
+		.addr = addr,
+		.len = len,
+		.pgoff = pgoff,
+		.flags = flags,
+	};
 
-	if (len > task_size)
+	if (len > config->task_size)
 		return -ENOMEM;
-	area = wants_thp_area(mm, file, addr, len, flags) ? thp_area(mm, addr, len, off, flags)
-							   : plain_area(mm, addr, len, flags);
+	unsigned long area = flags & MAP_FIXED ? addr : config->placement->select(&p);
 	if (IS_ERR_VALUE(area))
 		return area;
-	if (area > task_size - len)
+	if (area > config->task_size - len)
 		return -ENOMEM;
 	if (area & ~PAGE_MASK)
 		return -EINVAL;
+	if (!(flags & MAP_FIXED))
+		expect_free(&p, area);
 	return area;
 }

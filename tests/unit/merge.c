@@ -67,6 +67,7 @@ static void draw_case(struct drawn *d, const char *text)
 	d->middle = drawn_vma(start, end);
 	d->merge = (struct vma_merge){
 		.prev = &d->prev_side, .next = &d->next_side, .range = &d->range,
+		.rule = merge_rule(0),
 	};
 }
 
