@@ -26,7 +26,7 @@ struct replay_tally {
 struct replay_shape {
 	uint64_t vmas, holes;           /* holes: between VMAs */
 	uint64_t largest_hole;          /* bytes, from mmap_min_addr to task_size */
-	uint64_t span;                  /* bytes from the lowest to the highest place chosen so far */
+	uint64_t span;                  /* bytes that all places chosen so far lie within */
 	uint64_t tables;                /* page-table pages */
 };
 

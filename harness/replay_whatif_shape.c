@@ -33,7 +33,7 @@ static bool length_unknown(const struct replay_world *world, vm_flags_t flags)
 	return !world->info.faults && (flags & VM_GROWSDOWN);
 }
 
-/* The bytes of one recorded VMA that are here as they were; 0 and the difference told, if any is not. */
+/* The pages of one recorded VMA that are here as they were; 0, and told, if one is not. */
 static unsigned long vma_pages_equal(struct replay_world *world, struct mm_struct *mm,
 				     const struct translation *map,
 				     const struct vma_layout *recorded)

@@ -399,7 +399,7 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr);
 int do_remap_file_pages(struct mm_struct *mm, unsigned long start, unsigned long size,
 			unsigned long prot, unsigned long pgoff, unsigned long flags);
 
-/* placement.c: where a mapping of len bytes would go, by the machine's policy; an address or -errno. */
+/* placement.c: where a mapping would go, by the machine's policy; an address or -errno. */
 unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigned long addr,
 				unsigned long len, unsigned long pgoff, unsigned long flags);
 
