@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
 
 #include "mm/mman.h"
@@ -234,6 +235,8 @@ enum holes {
 static enum holes holes_of(const struct trace_event *event)
 {
 	switch (event->kind) {
+	case TRACE_PRCTL:
+		return HOLES_NOTED;
 	case TRACE_MADVISE:
 		return event->arg[2] == MADV_POPULATE_READ || event->arg[2] == MADV_POPULATE_WRITE
 			       ? HOLES_IN_TURN
@@ -254,6 +257,8 @@ static enum holes holes_of(const struct trace_event *event)
 /* A call on a range: which argument is its start; the length follows. */
 static unsigned range_argument(const struct trace_event *event)
 {
+	if (event->kind == TRACE_PRCTL)
+		return 2;
 	return event->kind == TRACE_UFFD_REGISTER || event->kind == TRACE_UFFD_UNREGISTER;
 }
 
@@ -269,6 +274,7 @@ static int64_t part(struct call *c, unsigned long start, unsigned long end, unsi
 	replay_perform(c->world, c->mm, &e, &out);
 	if (e.kind == TRACE_MUNMAP && !out.result)
 		forget(c, start & PAGE_MASK, PAGE_ALIGN(end));
+	c->out->unknown |= out.unknown;
 	return out.result;
 }
 
@@ -533,6 +539,12 @@ static void translated(struct call *c)
 	case TRACE_SHMDT:
 	case TRACE_REMAP_FILE:
 		whatif_point(c);
+		break;
+	case TRACE_PRCTL:
+		if (c->event->arg[0] == PR_SET_VMA)
+			whatif_range(c);
+		else
+			replay_perform(c->world, c->mm, c->event, c->out);
 		break;
 	case TRACE_MUNMAP:
 	case TRACE_MPROTECT:
