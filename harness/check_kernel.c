@@ -384,16 +384,16 @@ static int start_emulation(struct kernel_session *s, const struct vma_index_ops 
 
 static int session_start(struct kernel_session *s, struct kernel_bed *bed,
 			 const struct vma_index_ops *index, const struct check_options *options,
-			 bool no_thp)
+			 struct kernel_mood mood)
 {
 	struct trace_info info;
 
 	*s = (struct kernel_session){ .bed = bed, .options = options, .pid = -1 };
-	s->compare = (struct kernel_compare){ .bed = bed, .words = &s->words, .no_thp = no_thp };
+	s->compare = (struct kernel_compare){ .bed = bed, .words = &s->words, .no_thp = mood.no_thp };
 	if (kernel_bed_fresh(bed))
 		return -1;
-	kernel_bed_info(bed, no_thp, &info);
-	s->pid = kernel_subject_start(bed, no_thp);
+	kernel_bed_info(bed, mood, &info);
+	s->pid = kernel_subject_start(bed, mood);
 	if (s->pid < 0)
 		return -1;
 	s->process[s->nprocesses++] = (struct kernel_process){ 1, s->pid };
@@ -582,7 +582,7 @@ struct kernel_run {
 	struct check_report *report;
 	struct kernel_session session;
 	enum kernel_difference kind;    /* of what was found, while it is shrunk */
-	bool no_thp;
+	struct kernel_mood mood;
 };
 
 static void count(struct kernel_run *run, size_t from)
@@ -626,7 +626,7 @@ static int list_differs(struct kernel_run *run, const struct check_events *event
 {
 	struct kernel_session *s = &run->session;
 	struct kernel_source source = { .list = events };
-	int err = session_start(s, &run->bed, run->index, run->options, run->no_thp);
+	int err = session_start(s, &run->bed, run->index, run->options, run->mood);
 
 	if (!err)
 		err = prologue(s, NULL);
@@ -719,7 +719,7 @@ static int save_difference(struct kernel_run *run, struct check_events *events)
 		memcpy(events->event, s->events.event, events->n * sizeof(*events->event));
 		err = add_layouts(s, events);
 	}
-	kernel_bed_info(&run->bed, run->no_thp, &info);
+	kernel_bed_info(&run->bed, run->mood, &info);
 	if (!err)
 		err = check_save(run->options->save, &info, events);
 	session_end(s);
@@ -758,8 +758,11 @@ static int session(struct kernel_run *run, uint64_t number)
 	uint64_t until = min(options->ops, run->report->ops + SESSION);
 
 	rng_seed(&gen.rng, mix64(options->seed) + number);
-	run->no_thp = number % 2;       /* only without huge pages can all pages be compared */
-	int err = session_start(&run->session, &run->bed, run->index, options, run->no_thp);
+	run->mood = (struct kernel_mood){
+		.no_thp = number % 2,   /* only without huge pages can all pages be compared */
+		.no_lock = run->bed.may_drop && number / 2 % 2,
+	};
+	int err = session_start(&run->session, &run->bed, run->index, options, run->mood);
 	if (!err)
 		err = prologue(&run->session, &gen);
 	if (!err && !run->session.difference)

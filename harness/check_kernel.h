@@ -46,7 +46,9 @@ struct kernel_bed {
 	unsigned inodes;                /* among those that are open */
 	int segment;                    /* its id */
 	void *attached;
-	bool mseal, droppable, lock;    /* can be tried here */
+	bool mseal, droppable;          /* can be tried here */
+	bool may_drop;                  /* CAP_IPC_LOCK can be taken from the subject */
+	uint64_t memlock_max;           /* RLIMIT_MEMLOCK, hard */
 	bool guards;                    /* pagemap tells guard pages */
 	int pkey;                       /* the first that pkey_alloc gives, 0: none */
 	int advice[KERNEL_ADVICE];
@@ -60,8 +62,15 @@ must_check int kernel_bed_make(struct kernel_bed *bed, bool quiet);
 void kernel_bed_end(struct kernel_bed *bed);
 /* Empties all files, for another session: 0 or -1 with a message. */
 must_check int kernel_bed_fresh(struct kernel_bed *bed);
+/* What sessions differ in. */
+struct kernel_mood {
+	bool no_thp;                    /* there are no huge pages */
+	bool no_lock;                   /* RLIMIT_MEMLOCK binds: there is no CAP_IPC_LOCK */
+};
+
 /* The header of a session's trace; its strings are the bed's. */
-void kernel_bed_info(const struct kernel_bed *bed, bool no_thp, struct trace_info *info);
+void kernel_bed_info(const struct kernel_bed *bed, struct kernel_mood mood,
+		     struct trace_info *info);
 /* The FILE event of file i, as file number. */
 void kernel_bed_file(const struct kernel_bed *bed, unsigned i, uint64_t number,
 		     struct trace_event *event);
@@ -88,7 +97,7 @@ void kernel_gen_next(struct kernel_gen *gen, const struct replay_world *world, u
 /* ---- check_kernel_subject.c ---- */
 
 /* A subject up to its first wait: its process, or -1 with a message. */
-must_check pid_t kernel_subject_start(struct kernel_bed *bed, bool no_thp);
+must_check pid_t kernel_subject_start(struct kernel_bed *bed, struct kernel_mood mood);
 void kernel_subject_stop(pid_t pid);
 /* The orders on the board are task's to do; returns at once. */
 void kernel_subject_go(struct kernel_bed *bed, uint32_t task);

@@ -5,16 +5,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "mm/mman.h"
@@ -25,7 +28,6 @@
 
 #define LARGE_FILE ((off_t)1 << 40)     /* sparse: nothing reaches its end */
 #define SMALL_FILE (24 * (off_t)PAGE_SIZE + 100)
-#define CAP_IPC_LOCK 14
 
 static int bed_error(const char *what)
 {
@@ -244,20 +246,26 @@ static int first_pkey(void)
 	return key > 0 ? key : 0;
 }
 
-/* Is RLIMIT_MEMLOCK, which the emulation's calls do not know, out of the way? */
-static bool may_lock(void)
+/* Can CAP_IPC_LOCK be taken from the subject?  A child tries it. */
+static bool may_drop_lock(const struct trace_info *info)
 {
-	char line[256];
-	unsigned long long caps = 0;
-	struct rlimit limit;
-	FILE *file = fopen("/proc/self/status", "re");
+	int status = -1;
+	pid_t pid = info->lacks_capabilities >> CAP_IPC_LOCK & 1 ? -1 : fork();
 
-	while (file && fgets(line, sizeof(line), file))
-		sscanf(line, "CapEff: %llx", &caps);
-	if (file)
-		fclose(file);
-	return (caps >> CAP_IPC_LOCK & 1) ||
-	       (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur == RLIM_INFINITY);
+	if (!pid)
+		_exit(prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0) ? 1 : 0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status && !geteuid();
+}
+
+static void find_memlock(struct kernel_bed *bed)
+{
+	struct rlimit limit;
+
+	bed->may_drop = may_drop_lock(&bed->info);
+	if (getrlimit(RLIMIT_MEMLOCK, &limit))
+		return;
+	bed->info.rlimit_memlock = limit.rlim_cur;
+	bed->memlock_max = limit.rlim_max;
 }
 
 static void find_abilities(struct kernel_bed *bed, bool quiet)
@@ -266,7 +274,7 @@ static void find_abilities(struct kernel_bed *bed, bool quiet)
 	bed->droppable = has_droppable();
 	bed->board->looks = has_looks();
 	bed->pkey = first_pkey();
-	bed->lock = may_lock();
+	find_memlock(bed);
 	bed->guards = tells_guards();
 	find_advice(bed, quiet);
 	if (quiet)
@@ -277,14 +285,30 @@ static void find_abilities(struct kernel_bed *bed, bool quiet)
 		fprintf(stderr, "check --kernel: no MAP_DROPPABLE here: left out\n");
 	if (!bed->pkey)
 		fprintf(stderr, "check --kernel: no protection keys here: left out\n");
-	if (!bed->lock)
-		fprintf(stderr, "check --kernel: RLIMIT_MEMLOCK without CAP_IPC_LOCK: no mlock\n");
+	if (!bed->may_drop)
+		fprintf(stderr, "check --kernel: CAP_IPC_LOCK cannot be dropped: always as it is\n");
 	if (!bed->board->looks)
 		fprintf(stderr, "check --kernel: no PROCMAP_QUERY here: whole layouts instead, "
 				"after every batch\n");
 }
 
 /* ---- the settings of this machine ---- */
+
+/* The number behind key in a file that has it in some line. */
+static uint64_t find_number(const char *path, const char *key, int base)
+{
+	char line[256];
+	uint64_t number = 0;
+	FILE *file = fopen(path, "re");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, key, strlen(key)))
+			number = strtoull(line + strlen(key), NULL, base);
+	}
+	if (file)
+		fclose(file);
+	return number;
+}
 
 static uint64_t read_number(const char *path, uint64_t fallback)
 {
@@ -332,7 +356,12 @@ static void read_settings(struct trace_info *info)
 		.overcommit = read_number("/proc/sys/vm/overcommit_memory", 0),
 		.rlimit_stack = 8UL << 20, .rlimit_as = RLIM_INFINITY,
 		.rlimit_data = RLIM_INFINITY, .rlimit_memlock = RLIM_INFINITY,
+		.lacks_capabilities = ~find_number("/proc/self/status", "CapEff:", 16),
 	};
+	if (info->overcommit)   /* what others promise meanwhile would count */
+		return;
+	info->ram = find_number("/proc/meminfo", "MemTotal:", 10) << 10;
+	info->swap = find_number("/proc/meminfo", "SwapTotal:", 10) << 10;
 }
 
 /* ---- made and ended ---- */
@@ -386,13 +415,16 @@ int kernel_bed_make(struct kernel_bed *bed, bool quiet)
 	return 0;
 }
 
-void kernel_bed_info(const struct kernel_bed *bed, bool no_thp, struct trace_info *info)
+void kernel_bed_info(const struct kernel_bed *bed, struct kernel_mood mood,
+		     struct trace_info *info)
 {
 	static char never[] = "never";
 
 	*info = bed->info;
-	if (no_thp)
+	if (mood.no_thp)
 		info->thp = never;
+	if (mood.no_lock)
+		info->lacks_capabilities |= 1ULL << CAP_IPC_LOCK;
 }
 
 void kernel_bed_end(struct kernel_bed *bed)

@@ -19,6 +19,7 @@
 #define WINDOW          0x10000000000UL
 #define WINDOW_PAGES    160
 #define LOWEST          0x10000UL
+#define HUGE_PLACE      0x300000000000UL
 #define STACKS          0x7ffffff00000UL        /* the subject's stack and its guard gap */
 #define MOST_VMAS       150
 #define MOST_PAGES      20000
@@ -195,7 +196,7 @@ static void gen_mmap(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 	if (e->arg[1] <= 64 * PAGE_SIZE) {
 		if (rng_one_in(&gen->rng, 20))
 			e->arg[3] |= MAP_POPULATE;
-		if (gen->bed->lock && rng_one_in(&gen->rng, 20))
+		if (rng_one_in(&gen->rng, 20))
 			e->arg[3] |= MAP_LOCKED;
 	}
 	if (rng_one_in(&gen->rng, 60))
@@ -282,8 +283,6 @@ static bool gen_mlock(struct kernel_gen *gen, struct trace_event *e)
 {
 	unsigned dice = (unsigned)rng_below(&gen->rng, 300);
 
-	if (!gen->bed->lock)
-		return false;
 	if (dice < 3) {
 		e->kind = TRACE_MLOCKALL;
 		e->arg[0] = rng_below(&gen->rng, 8) & ~(uint64_t)MCL_FUTURE;
@@ -370,10 +369,13 @@ static bool gen_shm(struct kernel_gen *gen, struct mm_struct *mm, struct trace_e
 
 static void gen_limit(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
 {
-	static const int resource[] = { RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK };
-	unsigned which = (unsigned)rng_below(&gen->rng, 3);
+	static const int resource[] = {
+		RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_MEMLOCK,
+	};
+	unsigned which = (unsigned)rng_below(&gen->rng, 4);
 	bool tight = rng_one_in(&gen->rng, 3);
-	unsigned long pages = which == 0 ? mm->total_vm : which == 1 ? mm->data_vm : 64;
+	unsigned long pages = which == 0 ? mm->total_vm : which == 1 ? mm->data_vm :
+			      which == 2 ? 64 : mm->locked_vm;
 
 	e->kind = TRACE_SETRLIMIT;
 	e->arg[0] = (uint64_t)resource[which];
@@ -381,12 +383,40 @@ static void gen_limit(struct kernel_gen *gen, struct mm_struct *mm, struct trace
 	e->arg[2] = ~0UL;
 	if (tight)
 		e->arg[1] = pages * PAGE_SIZE + rng_below(&gen->rng, 100000);
+	if (which == 3) {
+		e->arg[2] = gen->bed->memlock_max;
+		e->arg[1] = rng_one_in(&gen->rng, 20) ? 0 : min(e->arg[1], e->arg[2]);
+	}
+}
+
+/* About as much as there is in the machine, far from all else, and gone at once. */
+static bool gen_huge(struct kernel_gen *gen, struct trace_event *e)
+{
+	uint64_t most = (gen->bed->info.ram + gen->bed->info.swap) & PAGE_MASK;
+
+	if (!most)
+		return false;
+	e->kind = TRACE_MMAP;
+	e->arg[0] = HUGE_PLACE;
+	e->arg[1] = most + (rng_below(&gen->rng, 4) - 1) * PAGE_SIZE;
+	e->arg[2] = rng_one_in(&gen->rng, 4) ? PROT_READ : PROT_READ | PROT_WRITE;
+	e->arg[3] = MAP_ANONYMOUS | MAP_FIXED |
+		    (rng_one_in(&gen->rng, 4) ? MAP_SHARED : MAP_PRIVATE) |
+		    (rng_one_in(&gen->rng, 4) ? MAP_NORESERVE : 0);
+	gen->pending = (struct trace_event){
+		.kind = TRACE_MUNMAP, .task = e->task, .name = "",
+		.arg = { e->arg[0], e->arg[1] },
+	};
+	return true;
 }
 
 static bool gen_rare(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
 {
 	switch (rng_below(&gen->rng, 10)) {
 	case 0:
+		if (rng_one_in(&gen->rng, 4))
+			return gen_huge(gen, e);
+		/* fall through */
 	case 1:
 		e->kind = TRACE_MBIND;
 		e->arg[2] = rng_one_in(&gen->rng, 2) ? MPOL_DEFAULT : MPOL_LOCAL;
@@ -482,6 +512,9 @@ static bool gen_task(struct kernel_gen *gen, uint32_t task, struct trace_event *
 
 uint32_t kernel_gen_task(struct kernel_gen *gen)
 {
+	if (gen->pending.kind != TRACE_FILE)
+		return gen->pending.task;
+
 	uint32_t task = gen->task[rng_below(&gen->rng, KERNEL_TASKS)];
 
 	return task ? task : gen->task[0];

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static int set_limits(void)
 	return 0;
 }
 
-static void become_subject(const struct kernel_bed *bed, bool no_thp)
+static void become_subject(const struct kernel_bed *bed, struct kernel_mood mood)
 {
 	char *argv[] = { (char *)"kernel-subject", NULL }, *envp[] = { NULL };
 
@@ -54,19 +55,21 @@ static void become_subject(const struct kernel_bed *bed, bool no_thp)
 	signal(SIGCHLD, SIG_IGN);       /* children vanish without a wait, */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);       /* and theirs too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (prctl(PR_SET_THP_DISABLE, no_thp, 0, 0, 0))
+	if (prctl(PR_SET_THP_DISABLE, mood.no_thp, 0, 0, 0))
+		return;
+	if (mood.no_lock && prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0))
 		return;
 	/* the path is part of the stack's content, its length is always the same */
 	fexecve(bed->file[KERNEL_FILE_SUBJECT].fd, argv, envp);
 }
 
-pid_t kernel_subject_start(struct kernel_bed *bed, bool no_thp)
+pid_t kernel_subject_start(struct kernel_bed *bed, struct kernel_mood mood)
 {
 	__atomic_store_n(&bed->board->turn, 1, __ATOMIC_RELEASE);
 	pid_t pid = vfork();    /* fork would copy the emulation's page tables each time */
 
 	if (!pid) {
-		become_subject(bed, no_thp);
+		become_subject(bed, mood);
 		_exit(errno == EPERM ? 126 : 127);
 	}
 	if (pid < 0) {

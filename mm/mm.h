@@ -180,6 +180,7 @@ struct mm_struct {
 	unsigned long mmap_base;
 	unsigned long start_brk, brk, start_stack;
 	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm;         /* pages */
+	unsigned long locked_forgotten; /* of locked_vm: left by MREMAP_DONTUNMAP */
 	vm_flags_t def_flags;           /* mlockall(MCL_FUTURE), PR_SET_MEMORY_MERGE */
 	bool read_implies_exec;         /* personality */
 	enum { THP_AS_USUAL, THP_DISABLED, THP_ADVISED_ONLY } thp;      /* PR_SET_THP_DISABLE */

@@ -121,12 +121,15 @@ static unsigned long expand_in_place(struct vm_area_struct *vma, const struct re
 	return r->addr;
 }
 
-/* What DONTUNMAP leaves behind: nothing in it, and nothing that it hangs on if all of it moved. */
+/*
+ * What DONTUNMAP leaves behind: nothing in it, and nothing that it hangs on if all of it
+ * moved.  It is no longer locked, but as in the kernel locked_vm goes on counting it.
+ */
 static void empty_source(struct vm_area_struct *vma, const struct vm_area_struct *new_vma,
 			 const struct remap *r)
 {
 	if (vma->vm_flags & VM_LOCKED)
-		vma->vm_mm->locked_vm -= vma_pages(vma);
+		vma->vm_mm->locked_forgotten += vma_pages(vma);
 	vma->vm_flags &= ~VM_LOCKED_MASK;
 	if (new_vma != vma && vma->vm_start == r->addr && vma->vm_end == r->addr + r->old_len)
 		unlink_anon_vmas(vma);

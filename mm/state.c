@@ -81,7 +81,7 @@ static const char *counters_verify(const struct mm_struct *mm, const struct mm_s
 		return "map_count";
 	if (mm->total_vm != sums->total_vm)
 		return "total_vm";
-	if (mm->locked_vm != sums->locked_vm)
+	if (mm->locked_vm != sums->locked_vm + mm->locked_forgotten)
 		return "locked_vm";
 	if (mm->data_vm != sums->data_vm || mm->exec_vm != sums->exec_vm ||
 	    mm->stack_vm != sums->stack_vm)
