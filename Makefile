@@ -184,7 +184,7 @@ INDEX   ?= btree
 VMAS    ?= 65536
 OPS     ?= 1000000
 
-.PHONY: bench report perf counts
+.PHONY: bench report perf worst counts
 bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (under 10 minutes)
 	./vmabench bench --json $(RESULTS) $(BENCH)
 	@$(MAKE) report
@@ -201,6 +201,10 @@ perf: all  ## perf record and report of one case: CASE=find-dependent/no-touch I
 		"needs root, or kernel.perf_event_paranoid at 2 or less (it is" \
 		"$$(cat /proc/sys/kernel/perf_event_paranoid))" >&2; exit 1; }
 	@perf report -q --stdio -i build/perf.data
+
+worst: all  ## the slowest of 10 million random edits at 1,000,000 VMAs, in instructions
+	./vmabench worst --index $(INDEX) --vmas $(if $(filter file,$(origin VMAS)),1000000,$(VMAS)) \
+		--edits $(if $(filter file,$(origin OPS)),10000000,$(OPS)) --json results/worst.json
 
 counts: all  ## instructions per operation of all cases, by callgrind: CASE= INDEX= VMAS=
 	@command -v valgrind >/dev/null || { echo "make counts: missing packages: $(PACKAGES_counts)" >&2; exit 1; }
