@@ -2,12 +2,13 @@
  * vmabench record - runs a program and writes the trace of its address spaces
  */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "harness/verb.h"
 #include "workloads/record.h"
 
-enum { OPT_ALLOW_LOST = 256, OPT_NO_FAULTS, OPT_SECONDS };
+enum { OPT_ALLOW_LOST = 256, OPT_NO_FAULTS, OPT_SECONDS, OPT_ORDER, OPT_RING_SIZE };
 
 #define MAX_PIDS 64
 
@@ -19,7 +20,11 @@ static const struct argp_option record_argp_options[] = {
 	  "Attach to this running process instead of running a command (may be repeated)", 0 },
 	{ "seconds", OPT_SECONDS, "N", 0, "With -p: record for N seconds, then let go", 0 },
 	{ "allow-lost", OPT_ALLOW_LOST, NULL, 0,
-	  "Be content with a trace in which some page faults are lost", 0 },
+	  "Be content with a trace in which some records are lost", 0 },
+	{ "order", OPT_ORDER, "WAY", 0,
+	  "How the order of calls is found: perf (tracepoints; root), serial (one call at a time) "
+	  "or best (default): perf if that is allowed", 0 },
+	{ "ring-size", OPT_RING_SIZE, "BYTES", OPTION_HIDDEN, "Of perf's rings, a power of two", 0 },
 	{ "no-faults", OPT_NO_FAULTS, NULL, 0, "Leave page faults out", 0 },
 	{ 0 },
 };
@@ -51,6 +56,34 @@ static void record_set_seconds(struct record_options *options, const char *arg,
 		argp_error(state, "not a number of seconds: %s", arg);
 }
 
+static void record_set_order(struct record_options *options, const char *arg,
+			     struct argp_state *state)
+{
+	static const char *const ways[] = {
+		[RECORD_ORDER_BEST] = "best",
+		[RECORD_ORDER_PERF] = "perf",
+		[RECORD_ORDER_SERIAL] = "serial",
+	};
+	size_t way = 0;
+
+	while (way < ARRAY_SIZE(ways) && strcmp(arg, ways[way]))
+		way++;
+	if (way == ARRAY_SIZE(ways))
+		argp_error(state, "not a way to find the order: %s (best, perf, serial)", arg);
+	options->order = way;
+}
+
+static void record_set_ring_size(struct record_options *options, const char *arg,
+				 struct argp_state *state)
+{
+	char *end;
+
+	options->ring_size = strtoul(arg, &end, 10);
+	if (*end || options->ring_size < PAGE_SIZE ||
+	    (options->ring_size & (options->ring_size - 1)))
+		argp_error(state, "not a ring's size: %s", arg);
+}
+
 static error_t record_parse(int key, char *arg, struct argp_state *state)
 {
 	struct record_options *options = state->input;
@@ -71,6 +104,12 @@ static error_t record_parse(int key, char *arg, struct argp_state *state)
 	case OPT_NO_FAULTS:
 		options->faults = false;
 		return 0;
+	case OPT_ORDER:
+		record_set_order(options, arg, state);
+		return 0;
+	case OPT_RING_SIZE:
+		record_set_ring_size(options, arg, state);
+		return 0;
 	case ARGP_KEY_ARGS:
 		options->command = state->argv + state->next;
 		return 0;
@@ -79,6 +118,8 @@ static error_t record_parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "where to? (-o FILE)");
 		if (!options->command == !options->pids)
 			argp_error(state, "either a command or processes (-p)");
+		if (options->pids && options->order == RECORD_ORDER_PERF)
+			argp_error(state, "calls of running processes (-p) run one at a time");
 		if (options->seconds && !options->pids)
 			argp_error(state, "--seconds is for processes (-p)");
 		return 0;

@@ -1,12 +1,16 @@
 /*
- * record - starts the program, waits for its stops, ends the trace
+ * record - starts the program, waits for what it does, ends the trace
  *
  *	recorder --seize--> child: waits, installs the seccomp filter, execs
- *	    |                  stops at memory calls, forks, execs, exits, signals
- *	    +---- waitpid(-1) <---- all threads and children, for ever traced too
  *
- * Needs no rights but that to trace its own child.  With the right to use
- * tracepoints, page faults come in through perf beside it.
+ * There are two ways to know the order of calls:
+ *
+ *	perf	calls, their order and faults come in through perf.  ptrace and a listener
+ *		to the filter tell what perf does not: record_watch, record_stream.
+ *	serial	the filter stops all threads at memory calls, and one runs at a time:
+ *		record_stops, record_queue.  Faults come in through perf, where they may.
+ *
+ * The second needs no rights but that to trace its own child.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -54,9 +60,23 @@ void record_missing(struct recorder *r, const char *what)
 
 struct launch {
 	pid_t pid;
+	bool told;      /* its filter has a listener */
 	int go[2];      /* a byte when it may run */
-	int error[2];   /* its errno if it cannot */
+	int error[2];   /* its errno if it cannot; but first, if told, its listener */
 };
+
+/* Installs the filter: 0 or errno. */
+static int launch_filter(const struct launch *launch)
+{
+	int listener;
+
+	if (!launch->told)
+		return -calls_install_filter();
+	listener = calls_install_listener();
+	if (listener < 0)
+		return -listener;
+	return write(launch->error[1], &listener, sizeof(listener)) < 0 ? errno : 0;
+}
 
 __attribute__((noreturn)) static void launch_child(const struct launch *launch, char **command)
 {
@@ -66,7 +86,7 @@ __attribute__((noreturn)) static void launch_child(const struct launch *launch, 
 	close(launch->go[1]);
 	if (read(launch->go[0], &go, 1) != 1)
 		_exit(RECORD_FAILED);
-	error = -calls_install_filter();
+	error = launch_filter(launch);
 	if (!error) {
 		execvp(command[0], command);
 		error = errno;
@@ -89,7 +109,8 @@ static int launch_start(struct launch *launch, char **command)
 	close(launch->go[0]);
 	close(launch->error[1]);
 	if (ptrace(PTRACE_SEIZE, launch->pid, 0,
-		   RECORD_OPTIONS | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)) {
+		   launch->told ? WATCH_OPTIONS
+				: RECORD_OPTIONS | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)) {
 		int error = -errno;
 
 		kill(launch->pid, SIGKILL);
@@ -104,6 +125,21 @@ static void launch_go(struct launch *launch)
 	if (write(launch->go[1], "", 1) != 1)
 		perror("vmabench record");
 	close(launch->go[1]);
+}
+
+/* The listener to the filter that it has installed meanwhile, or -errno. */
+static int launch_listener(const struct launch *launch)
+{
+	int process, listener, fd;
+
+	if (read(launch->error[0], &fd, sizeof(fd)) != sizeof(fd))
+		return -ECHILD;
+	process = syscall(SYS_pidfd_open, launch->pid, 0);
+	listener = syscall(SYS_pidfd_getfd, process, fd, 0);
+	if (listener < 0)
+		listener = -errno;
+	close(process);
+	return listener;
 }
 
 /* Why the program did not start. */
@@ -168,7 +204,7 @@ static void record_hand_signal_on(struct recorder *r)
 	}
 }
 
-/* ---- the loop ---- */
+/* ---- the loops ---- */
 
 static void record_show_progress(const struct recorder *r)
 {
@@ -178,6 +214,7 @@ static void record_show_progress(const struct recorder *r)
 			trace_bytes(r->writer) / 1e6);
 }
 
+/* Calls serialised: every stop of every thread. */
 static void record_loop(struct recorder *r)
 {
 	uint64_t flushed = 0;
@@ -202,6 +239,29 @@ static void record_loop(struct recorder *r)
 			queue_flush(r, false);
 		}
 	}
+}
+
+/* Ordered by perf. */
+static void record_watch_loop(struct recorder *r, int listener)
+{
+	sigset_t children, before;
+	uint64_t flushed = 0;
+	int signals;
+
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &children, &before);
+	signals = signalfd(-1, &children, SFD_CLOEXEC);
+	while (watch_once(r, listener, signals)) {
+		record_hand_signal_on(r);
+		if (record_clock() - flushed < RECORD_FLUSH_NS)
+			continue;
+		flushed = record_clock();
+		record_show_progress(r);
+		stream_flush(r, false);
+	}
+	close(signals);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- the end ---- */
@@ -233,21 +293,30 @@ static void record_free_info(struct trace_info *info)
 
 static const char *record_fault_source(const struct recorder *r)
 {
-	if (!r->faults)
+	if (!r->options->faults)
+		return "";
+	if (!r->perf)
 		return r->infers ? "pagemap" : "";
-	if (faults_complete(r->faults))
+	if (perf_complete(r->perf))
 		return "tracepoint";
 	return r->infers ? "software+pagemap" : "software";
+}
+
+static uint64_t record_lost(const struct recorder *r)
+{
+	return (r->perf ? perf_lost(r->perf) : 0) + (r->stream ? stream_late(r->stream) : 0);
 }
 
 /* Writes the header and gives the trace its name: 0 or -1, with a message. */
 static int record_finish(struct recorder *r, struct trace_info *info)
 {
 	info->missing = record_list_missing(r);
-	info->faults = r->faults && faults_complete(r->faults);
+	info->faults = r->options->faults && r->perf && perf_complete(r->perf);
 	info->fault_source = strdup(record_fault_source(r));
-	info->lost = r->faults ? faults_lost(r->faults) : 0;
-	if (asprintf(&info->recorder, "ptrace, one memory call of an mm at a time; %s",
+	info->lost = record_lost(r);
+	if (asprintf(&info->recorder, "%s; %s",
+		     r->stream ? "perf, calls in the order of the mmap lock"
+			       : "ptrace, one memory call of an mm at a time",
 		     files_how(r->files)) < 0)
 		info->recorder = NULL;
 	if (!r->failed && !trace_finish(r->writer, info, &r->error)) {
@@ -263,8 +332,8 @@ static int record_finish(struct recorder *r, struct trace_info *info)
 static int record_exit_status(const struct recorder *r, const struct trace_info *info)
 {
 	if (info->lost) {
-		fprintf(stderr, "vmabench record: %llu page faults were lost%s\n",
-			(unsigned long long)info->lost,
+		fprintf(stderr, "vmabench record: %llu %s were lost%s\n",
+			(unsigned long long)info->lost, r->stream ? "records" : "page faults",
 			r->options->allow_lost ? "" : " (--allow-lost takes that)");
 		if (!r->options->allow_lost)
 			return RECORD_FAILED;
@@ -276,23 +345,67 @@ static int record_exit_status(const struct recorder *r, const struct trace_info 
 
 void record_open_faults(struct recorder *r, pid_t pid)
 {
+	struct perf_wanted wanted = { .pid = pid, .faults = true,
+				      .ring_size = r->options->ring_size };
 	char why[128];
 
 	if (!r->options->faults)
 		return;
-	r->faults = faults_open(pid, why, sizeof(why));
-	r->infers = (!r->faults || !faults_complete(r->faults)) && written_supported();
-	if (!r->faults)
+	r->perf = perf_open(&wanted, why, sizeof(why));
+	r->infers = (!r->perf || !perf_complete(r->perf)) && written_supported();
+	if (!r->perf)
 		fprintf(stderr, "vmabench record: page faults are missing: %s\n", why);
-	else if (!faults_complete(r->faults))
+	else if (!perf_complete(r->perf))
 		fprintf(stderr, "vmabench record: page faults without the kernel's own: "
 			"the tracepoints are refused\n");
 }
 
-/* From the first stop to the last. */
-static void record_stops(struct recorder *r)
+/* Can a filter with a listener be installed here?  There can be but one. */
+static bool record_can_listen(void)
 {
-	record_loop(r);
+	int status = 1;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(calls_install_listener() < 0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* Begins to record calls and their order by perf, if that is allowed; else says why not. */
+static bool record_open_order(struct recorder *r)
+{
+	char calls[1024], why[128] = "a filter that has a listener is in force already";
+	struct perf_wanted wanted = { .calls = calls, .faults = r->options->faults,
+				      .ring_size = r->options->ring_size };
+
+	if (r->options->order == RECORD_ORDER_SERIAL)
+		return false;
+	calls_perf_filter(calls, sizeof(calls));
+	if (record_can_listen())
+		r->perf = perf_open(&wanted, why, sizeof(why));
+	if (r->perf) {
+		r->stream = stream_create();
+		if (r->stream)
+			return true;
+		perf_close(r->perf);
+		r->perf = NULL;
+		snprintf(why, sizeof(why), "no memory");
+	}
+	fprintf(stderr, "vmabench record: the order of calls cannot come from perf (%s)%s\n", why,
+		r->options->order == RECORD_ORDER_PERF ? ""
+						       : ": they run one at a time, more slowly");
+	return false;
+}
+
+/* From the first stop to the last. */
+static void record_stops(struct recorder *r, int listener)
+{
+	if (r->stream)
+		record_watch_loop(r, listener);
+	else
+		record_loop(r);
 	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	if (r->options->progress)
 		fputs("\r\033[K", stderr);
@@ -303,7 +416,10 @@ static int record_end(struct recorder *r, struct trace_info *info)
 {
 	int status;
 
-	queue_flush(r, true);
+	if (r->stream)
+		stream_flush(r, true);
+	else
+		queue_flush(r, true);
 	status = record_finish(r, info) ? RECORD_FAILED : record_exit_status(r, info);
 	r->writer = NULL;
 	return status;
@@ -311,17 +427,29 @@ static int record_end(struct recorder *r, struct trace_info *info)
 
 static int record_program(struct recorder *r, struct trace_info *info)
 {
-	struct launch launch;
-	int error = launch_start(&launch, r->options->command);
+	struct launch launch = { .told = record_open_order(r) };
+	int error, listener = -1;
 
+	if (!launch.told && r->options->order == RECORD_ORDER_PERF)
+		return RECORD_FAILED;
+	error = launch_start(&launch, r->options->command);
 	if (error) {
 		fprintf(stderr, "vmabench record: cannot trace: %s\n", strerror(-error));
 		return RECORD_FAILED;
 	}
-	record_open_faults(r, launch.pid);
+	if (launch.told)
+		r->first = launch.pid;
+	else
+		record_open_faults(r, launch.pid);
 	record_take_signals(false);
 	launch_go(&launch);
-	record_stops(r);
+	if (launch.told)
+		listener = launch_listener(&launch);
+	if (launch.told && listener < 0)
+		kill(launch.pid, SIGKILL);      /* its exec would wait for ever */
+	record_stops(r, listener);
+	if (listener >= 0)
+		close(listener);
 	if (r->started)
 		return record_end(r, info);
 	fprintf(stderr, "vmabench record: cannot run %s: %s\n", r->options->command[0],
@@ -334,7 +462,7 @@ static int record_running(struct recorder *r, struct trace_info *info)
 	record_take_signals(true);
 	if (attach_begin(r))
 		return RECORD_FAILED;   /* the kernel lets go of all at this process' end */
-	record_stops(r);
+	record_stops(r, -1);
 	if (r->detaching) {
 		queue_take_faults(r);
 		stops_queue_last_layouts(r);
@@ -361,7 +489,9 @@ static int record_all(struct recorder *r)
 	else
 		status = record_program(r, &info);
 	stops_end(r);
-	faults_close(r->faults);
+	perf_close(r->perf);
+	if (r->stream)
+		stream_free(r->stream);
 	if (r->files)
 		files_free(r->files);
 	record_free_info(&info);

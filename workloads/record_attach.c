@@ -147,7 +147,7 @@ static int attach_stop_all(struct crowd *crowd, pid_t pid)
 
 static void attach_follow_faults(struct recorder *r, pid_t tid)
 {
-	if (r->faults && !faults_follow(r->faults, tid))
+	if (r->perf && !perf_follow(r->perf, tid))
 		record_missing(r, "page faults of threads that perf does not take");
 }
 
@@ -160,7 +160,7 @@ static int attach_process(struct recorder *r, pid_t pid)
 	r->now = record_clock();
 	if (!error && !leader)
 		error = -ESRCH;
-	if (!error && r->faults)
+	if (!error && r->perf)
 		attach_follow_faults(r, pid);
 	else if (!error)
 		record_open_faults(r, pid);

@@ -13,6 +13,7 @@
 #include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -40,6 +41,8 @@
 #define PR_SET_MEMORY_MERGE_            67
 #define ARCH_SHSTK_ENABLE_              0x5001
 #define UFFDIO_MOVE_                    0xc028aa05u
+/* A told call is not told again because of a signal that does not kill. */
+#define FILTER_FLAG_WAIT_KILLABLE       (1u << 5)
 
 bool calls_peek(const struct task *task, uint64_t address, void *to, size_t len)
 {
@@ -80,14 +83,17 @@ static bool calls_fill_mbind(struct recorder *r, struct task *task, struct trace
 	return true;
 }
 
-/* The segment's file is numbered when the attach has worked: see calls_result. */
 static bool calls_fill_shmat(struct recorder *r, struct task *task, struct trace_event *event)
 {
 	struct shmid_ds segment;
+	int id = task->arg[0];
 
-	(void)r;
 	event->arg[0] = TRACE_BAD_FILE;
-	event->arg[3] = shmctl(task->arg[0], IPC_STAT, &segment) ? 0 : segment.shm_segsz;
+	event->arg[3] = 0;
+	if (shmctl(id, IPC_STAT, &segment))
+		return true;            /* it will fail */
+	event->arg[0] = files_of_segment(r, task, id, segment.shm_perm.__key);
+	event->arg[3] = segment.shm_segsz;
 	return true;
 }
 
@@ -126,7 +132,7 @@ static bool calls_fill_prlimit(struct recorder *r, struct task *task, struct tra
 		record_missing(r, "prlimit64 of another process");
 		return false;
 	}
-	if (other && other->number && other->mm)
+	if (other && other->number && (other->mm || r->stream))
 		event->task = other->number;
 	return calls_peek(task, task->arg[2], &event->arg[1], 16);
 }
@@ -178,10 +184,12 @@ static bool calls_fill_fork(struct recorder *r, struct task *task, struct trace_
 #define FORK(call, ...) \
 	{ .nr = SYS_##call, .name = #call, .how = CALL_FORK, .kind = TRACE_FORK, __VA_ARGS__ }
 #define EXEC(call) \
-	{ .nr = SYS_##call, .name = #call, .how = CALL_EXEC, .plan = "" }
+	{ .nr = SYS_##call, .name = #call, .how = CALL_EXEC, .plan = "", TOLD }
 #define MISSING(number, what, ...) \
-	{ .nr = number, .name = what, .how = CALL_MISSING, .plan = "", __VA_ARGS__ }
+	{ .nr = number, .name = what, .how = CALL_MISSING, .plan = "", TOLD, __VA_ARGS__ }
 #define ONLY(n, ...) .narg = n, .only = { __VA_ARGS__ }
+#define TOLD .told = true
+#define TOLD_UNLESS(n, flags) .told = true, .narg = n, .unless = flags
 #define MEMORY_LIMITS RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
 
 /*
@@ -189,7 +197,7 @@ static bool calls_fill_fork(struct recorder *r, struct task *task, struct trace_
  * a..f: its low 32 bits; A..F: these, with their sign; '-': all ones; ' ': 0.
  */
 const struct record_call record_calls[] = {
-	MEMORY(mmap, MMAP, .plan = "01235", .fill = calls_fill_mmap),
+	MEMORY(mmap, MMAP, .plan = "01235", .fill = calls_fill_mmap, TOLD_UNLESS(3, MAP_ANONYMOUS)),
 	MEMORY(munmap, MUNMAP, .plan = "01"),
 	MEMORY(mprotect, MPROTECT, .plan = "012-"),
 	MEMORY(pkey_mprotect, MPROTECT, .plan = "012D"),
@@ -202,36 +210,36 @@ const struct record_call record_calls[] = {
 	MEMORY(mlockall, MLOCKALL, .plan = "a"),
 	MEMORY(munlockall, MUNLOCKALL, .plan = ""),
 	{ .nr = NR_mseal, .name = "mseal", .kind = TRACE_MSEAL, .plan = "012" },
-	MEMORY(mbind, MBIND, .plan = "012", .fill = calls_fill_mbind),
+	MEMORY(mbind, MBIND, .plan = "012", .fill = calls_fill_mbind, TOLD),
 	MEMORY(remap_file_pages, REMAP_FILE, .plan = "01234"),
-	MEMORY(shmat, SHMAT, .plan = " 1c a", .fill = calls_fill_shmat),
+	MEMORY(shmat, SHMAT, .plan = " 1c a", .fill = calls_fill_shmat, TOLD),
 	MEMORY(shmdt, SHMDT, .plan = "0"),
-	MEMORY(prctl, PRCTL, .plan = "a1234", .fill = calls_fill_prctl,
+	MEMORY(prctl, PRCTL, .plan = "a1234", .fill = calls_fill_prctl, TOLD,
 	       ONLY(0, PR_SET_THP_DISABLE, PR_SET_VMA, PR_SET_MM, PR_SET_MEMORY_MERGE_)),
 	MEMORY(personality, PERSONALITY, .plan = "a"),
-	MEMORY(setrlimit, SETRLIMIT, .plan = "a", .fill = calls_fill_setrlimit,
+	MEMORY(setrlimit, SETRLIMIT, .plan = "a", .fill = calls_fill_setrlimit, TOLD,
 	       ONLY(0, MEMORY_LIMITS)),
-	MEMORY(prlimit64, SETRLIMIT, .plan = "b", .fill = calls_fill_prlimit,
+	MEMORY(prlimit64, SETRLIMIT, .plan = "b", .fill = calls_fill_prlimit, TOLD,
 	       ONLY(1, MEMORY_LIMITS)),
-	MEMORY(ioctl, UFFD_REGISTER, .plan = "", .fill = calls_fill_uffd,
+	MEMORY(ioctl, UFFD_REGISTER, .plan = "", .fill = calls_fill_uffd, TOLD,
 	       ONLY(1, UFFDIO_REGISTER, UFFDIO_UNREGISTER)),
 
 	/* what may give or take capabilities */
-	MEMORY(setuid, PROCESS, .plan = ""),
-	MEMORY(setreuid, PROCESS, .plan = ""),
-	MEMORY(setresuid, PROCESS, .plan = ""),
-	MEMORY(capset, PROCESS, .plan = ""),
-	MEMORY(unshare, PROCESS, .plan = ""),
-	MEMORY(setns, PROCESS, .plan = ""),
+	MEMORY(setuid, PROCESS, .plan = "", TOLD),
+	MEMORY(setreuid, PROCESS, .plan = "", TOLD),
+	MEMORY(setresuid, PROCESS, .plan = "", TOLD),
+	MEMORY(capset, PROCESS, .plan = "", TOLD),
+	MEMORY(unshare, PROCESS, .plan = "", TOLD),
+	MEMORY(setns, PROCESS, .plan = "", TOLD),
 
-	MEMORY(ftruncate, FILE_SIZE, .plan = "", .fill = calls_fill_size),
-	MEMORY(fallocate, FILE_SIZE, .plan = "", .fill = calls_fill_size),
+	MEMORY(ftruncate, FILE_SIZE, .plan = "", .fill = calls_fill_size, TOLD),
+	MEMORY(fallocate, FILE_SIZE, .plan = "", .fill = calls_fill_size, TOLD),
 
-	FORK(clone, .plan = " a"),
+	FORK(clone, .plan = " a", TOLD_UNLESS(0, CLONE_THREAD)),
 	FORK(clone3, .plan = "", .fill = calls_fill_clone3),
 #ifdef SYS_vfork
-	FORK(fork, .plan = "", .fill = calls_fill_fork),
-	FORK(vfork, .plan = "", .fill = calls_fill_vfork),
+	FORK(fork, .plan = "", .fill = calls_fill_fork, TOLD),
+	FORK(vfork, .plan = "", .fill = calls_fill_vfork, TOLD),
 #endif
 	EXEC(execve),
 	EXEC(execveat),
@@ -274,18 +282,12 @@ bool calls_fill(struct recorder *r, struct task *task)
 void calls_result(struct recorder *r, struct task *task, int64_t result)
 {
 	struct trace_event *event = &task->event;
-	struct shmid_ds segment;
 
 	event->result = result;
 	if (event->kind == TRACE_PROCESS)
 		layout_process_event(task, event);
 	if (event->kind == TRACE_FILE_SIZE && !files_resized(r, task, (int)task->arg[0], event))
 		record_missing(r, "sizes of files that could not be read");
-	if (event->kind != TRACE_SHMAT || (uint64_t)result >= -4095ULL)
-		return;
-	if (shmctl(event->arg[4], IPC_STAT, &segment))
-		segment.shm_perm.__key = 0;
-	event->arg[0] = files_of_segment(r, task, event->arg[4], segment.shm_perm.__key);
 }
 
 static bool calls_wants(const struct record_call *call, uint64_t nr, const uint64_t *args)
@@ -301,6 +303,15 @@ static bool calls_wants(const struct record_call *call, uint64_t nr, const uint6
 	return !any;
 }
 
+unsigned calls_find_native(uint64_t nr, const uint64_t *args)
+{
+	for (unsigned i = 0; i < NCALLS; i++) {
+		if (calls_wants(&record_calls[i], nr, args))
+			return i;
+	}
+	return CALLS_OTHER;
+}
+
 unsigned calls_find(uint32_t arch, uint64_t nr, const uint64_t *args)
 {
 	if (arch != CALLS_ARCH)
@@ -309,11 +320,23 @@ unsigned calls_find(uint32_t arch, uint64_t nr, const uint64_t *args)
 	if (nr >= 0x40000000)   /* the x32 calls */
 		return CALLS_FOREIGN;
 #endif
-	for (unsigned i = 0; i < NCALLS; i++) {
-		if (calls_wants(&record_calls[i], nr, args))
-			return i;
+	return calls_find_native(nr, args);
+}
+
+bool calls_is_told(const struct record_call *call, const uint64_t *args)
+{
+	return call->told && !(args[call->narg] & call->unless);
+}
+
+void calls_perf_filter(char *text, size_t size)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < NCALLS && n < size; i++) {
+		if (record_calls[i].how != CALL_MISSING)
+			n += snprintf(text + n, size - n, "%sid == %ld", i ? " || " : "",
+				      record_calls[i].nr);
 	}
-	return CALLS_OTHER;
 }
 
 /* ---- the filter ---- */
@@ -321,6 +344,7 @@ unsigned calls_find(uint32_t arch, uint64_t nr, const uint64_t *args)
 #define FILTER_MAX 512
 
 struct filter {
+	bool tells;                     /* it tells a listener; else it stops for a tracer */
 	struct sock_filter code[FILTER_MAX];
 	unsigned short len;
 };
@@ -335,71 +359,102 @@ static void filter_load(struct filter *filter, unsigned offset)
 	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
 }
 
+/* little-endian: the low word comes first */
+static void filter_load_arg(struct filter *filter, unsigned n)
+{
+	filter_load(filter, offsetof(struct seccomp_data, args) + 8 * n);
+}
+
 /* If the loaded word is value goes on with the next instruction, else skips as many. */
 static void filter_unless_skip(struct filter *filter, uint32_t value, unsigned skip)
 {
 	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip));
 }
 
-static void filter_return(struct filter *filter, uint32_t value)
+/* The call, which is the i-th of the table or a special one, is of interest. */
+static void filter_take(struct filter *filter, uint32_t i)
 {
-	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value));
+	filter_add(filter,
+		   (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, filter->tells
+								       ? SECCOMP_RET_USER_NOTIF
+								       : SECCOMP_RET_TRACE | i));
 }
 
-/* With the call's number loaded, and again after it: calls as in the table stop. */
+/* With the call's number loaded, and again after it: calls as in the table are taken. */
 static void filter_call(struct filter *filter, unsigned i)
 {
 	const struct record_call *call = &record_calls[i];
 	unsigned n = 0;
 
+	if (filter->tells && !call->told)
+		return;
 	while (n < ARRAY_SIZE(call->only) && call->only[n])
 		n++;
-	if (!n) {
+	if (n) {
+		filter_unless_skip(filter, call->nr, 2 + 2 * n);
+		filter_load_arg(filter, call->narg);
+		for (unsigned j = 0; j < n; j++) {
+			filter_unless_skip(filter, call->only[j], 1);
+			filter_take(filter, i);
+		}
+		filter_load(filter, offsetof(struct seccomp_data, nr));
+	} else if (filter->tells && call->unless) {
+		filter_unless_skip(filter, call->nr, 4);
+		filter_load_arg(filter, call->narg);
+		filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
+								call->unless, 1, 0));
+		filter_take(filter, i);
+		filter_load(filter, offsetof(struct seccomp_data, nr));
+	} else {
 		filter_unless_skip(filter, call->nr, 1);
-		filter_return(filter, SECCOMP_RET_TRACE | i);
-		return;
+		filter_take(filter, i);
 	}
-	filter_unless_skip(filter, call->nr, 2 + 2 * n);
-	/* little-endian: the low word comes first */
-	filter_load(filter, offsetof(struct seccomp_data, args) + 8 * call->narg);
-	for (unsigned j = 0; j < n; j++) {
-		filter_unless_skip(filter, call->only[j], 1);
-		filter_return(filter, SECCOMP_RET_TRACE | i);
-	}
-	filter_load(filter, offsetof(struct seccomp_data, nr));
 }
 
 static void filter_build(struct filter *filter)
 {
-	filter->len = 0;
 	filter_load(filter, offsetof(struct seccomp_data, arch));
 	filter_unless_skip(filter, CALLS_ARCH, 1);
 	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0));
-	filter_return(filter, SECCOMP_RET_TRACE | CALLS_FOREIGN);
+	filter_take(filter, CALLS_FOREIGN);
 	filter_load(filter, offsetof(struct seccomp_data, nr));
 #if defined(__x86_64__)
 	/* the x32 calls */
 	filter_add(filter,
 		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1));
-	filter_return(filter, SECCOMP_RET_TRACE | CALLS_FOREIGN);
+	filter_take(filter, CALLS_FOREIGN);
 #endif
 	for (unsigned i = 0; i < NCALLS; i++)
 		filter_call(filter, i);
-	filter_return(filter, SECCOMP_RET_ALLOW);
+	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 }
 
-int calls_install_filter(void)
+static int filter_install(bool tells, unsigned flags)
 {
-	struct filter filter;
+	struct filter filter = { .tells = tells };
 	struct sock_fprog program = { .filter = filter.code };
+	int result;
 
 	filter_build(&filter);
 	program.len = filter.len;
 	/* With the right to, leave setuid programs their powers; else give them up. */
-	if (!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
-		return 0;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program))
-		return -errno;
-	return 0;
+	result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+	if (result < 0 && errno == EACCES && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+	return result < 0 ? -errno : result;
+}
+
+int calls_install_filter(void)
+{
+	return filter_install(false, 0);
+}
+
+int calls_install_listener(void)
+{
+	int result = filter_install(true, SECCOMP_FILTER_FLAG_NEW_LISTENER |
+						  FILTER_FLAG_WAIT_KILLABLE);
+
+	if (result == -EINVAL)          /* before Linux 5.19 */
+		result = filter_install(true, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	return result;
 }

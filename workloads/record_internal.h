@@ -1,16 +1,23 @@
 /*
  * record_internal - what the parts of the recorder share
  *
- *	record.c         starts the program, waits for stops, ends the trace
- *	record_attach.c  attaches to running programs, and detaches
- *	record_stops.c   what to do at each stop: order, births, execs, deaths
- *	record_calls.c   the system calls of interest, the seccomp filter, arguments to events
+ *	record.c         starts the program, ends the trace
+ *	record_calls.c   the system calls of interest, the seccomp filters, arguments to events
+ *	record_tasks.c   tasks and address spaces
  *	record_files.c   which open file a descriptor is
  *	record_layout.c  smaps to LAYOUT and VMA events
- *	record_faults.c  page faults, from perf
+ *	record_perf.c    faults, calls, locks, births and deaths, from perf
+ *	record_info.c    the header: the settings of this machine
+ *
+ * Where perf tells the order:
+ *	record_watch.c   what perf does not tell: layouts, files, arguments in memory
+ *	record_stream.c  both merged by time, into the trace
+ *
+ * Where it does not, and calls are serialised:
+ *	record_stops.c   what to do at each stop: order, births, execs, deaths
+ *	record_attach.c  attaches to running programs, and detaches
  *	record_written.c what was written to, where perf does not tell
  *	record_queue.c   events and faults merged by time, into the trace
- *	record_info.c    the header: the settings of this machine
  */
 #ifndef WORKLOADS_RECORD_INTERNAL_H
 #define WORKLOADS_RECORD_INTERNAL_H
@@ -58,6 +65,8 @@ struct record_call {
 	/* Fills what plan does not; false: not of interest after all. May be NULL. */
 	bool (*fill)(struct recorder *r, struct task *task, struct trace_event *event);
 	unsigned narg, only[4];         /* filter: argument narg must be one of only[], up to a 0 */
+	bool told;                      /* perf does not tell all of it ... */
+	uint32_t unless;                /* ... unless argument narg has one of these bits */
 };
 
 struct layout;
@@ -72,12 +81,13 @@ struct task {
 	bool parked;                    /* stopped for the detaching */
 	bool in_vfork;                  /* cannot stop before its child lets go of the mm */
 	bool stray;                     /* has no number and will not get one: not recorded */
-	bool held, busy;                /* waits in mm->held; counted in mm->busy */
+	bool shares;                    /* a child with its parent's mm (record_watch) */
+	bool held, busy;                /* waits in mm->held, or at its exit; counted in mm->busy */
 	uint64_t locked;                /* when the call in flight got the mm's lock, ns; 0: unseen */
 	uint64_t arg[6];                /* the call's, as in the registers */
 	struct trace_event event;       /* the call's, but for its result */
 	struct layout *layout;          /* before an exec: what the exec may leave behind */
-	struct task *next;              /* in mm->held */
+	struct task *next;              /* of those that are held */
 };
 
 struct recorder {
@@ -99,7 +109,8 @@ struct recorder {
 	struct task **by_tid;           /* RECORD_MAX_TID + 1 */
 	struct record_mm *mms;
 	struct queue *queue;
-	struct faults *faults;          /* NULL: not recorded */
+	struct perf *perf;              /* NULL: faults are not recorded */
+	struct stream *stream;          /* perf tells the order; NULL: calls are serialised */
 	bool infers;                    /* writes are found in the pagemap */
 	struct files *files;
 	struct missing {
@@ -113,8 +124,19 @@ uint64_t record_clock(void);            /* CLOCK_MONOTONIC, ns */
 /* Something that the trace lacks: counted under a name that stays valid. */
 void record_missing(struct recorder *r, const char *what);
 
-/* Begins to record faults, of pid first, as far as that is wanted and allowed. */
+/* Begins to record faults, of pid first, as far as that is wanted and allowed: calls serialised. */
 void record_open_faults(struct recorder *r, pid_t pid);
+/* ---- record_tasks.c ---- */
+
+/* They end the process if there is no memory. */
+struct record_mm *mm_new(struct recorder *r);
+struct task *task_new(struct recorder *r, pid_t tid);
+void mm_enter(struct task *task, struct record_mm *mm);
+/* May free the mm. */
+void mm_leave(struct task *task);
+void task_free(struct recorder *r, struct task *task);
+/* A number that a line of /proc/TID/status has, or 0. */
+int record_status_number(pid_t tid, const char *format);
 /* Does this process trace tid? */
 bool record_traces(pid_t tid);
 
@@ -149,10 +171,17 @@ extern const struct record_call record_calls[];
 /* For a call of another architecture; for one of no interest (never from the filter). */
 enum { CALLS_FOREIGN = 0xffff, CALLS_OTHER = 0xfffe };
 
-/* Installs the filter in this process: 0 or -errno. */
+/* Installs the filter whose calls stop in this process: 0 or -errno. */
 must_check int calls_install_filter(void);
+/* That whose calls, if they are told, wait for a listener: its descriptor, or -errno. */
+must_check int calls_install_listener(void);
+/* Is that call told?  If not, perf tells all of it. */
+bool calls_is_told(const struct record_call *call, const uint64_t *args);
+/* The filter for perf's events of calls. */
+void calls_perf_filter(char *text, size_t size);
 /* What the filter would say of a call. */
 unsigned calls_find(uint32_t arch, uint64_t nr, const uint64_t *args);
+unsigned calls_find_native(uint64_t nr, const uint64_t *args);
 /* task->event from task->call and task->arg, when the call is about to run. False: leave it out. */
 must_check bool calls_fill(struct recorder *r, struct task *task);
 /* task->event is complete but for what only a result can tell. */
@@ -192,30 +221,82 @@ void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_l
 void layout_process_event(const struct task *task, struct trace_event *event);
 void layout_free(struct layout *layout);
 
-/* ---- record_faults.c ---- */
+/* ---- record_perf.c ---- */
 
-struct fault {
-	uint64_t time;                  /* ns */
-	uint64_t address;
-	uint32_t tid, bits;             /* enum trace_fault, or FAULT_IS_LOCK */
+enum sample_kind {
+	SAMPLE_FAULT,
+	SAMPLE_LOCK,                    /* tid got an mmap lock */
+	SAMPLE_ENTER, SAMPLE_RETURN,    /* a call */
+	SAMPLE_BIRTH, SAMPLE_DEATH,     /* of tid */
 };
 
-/* No fault: tid got an mmap lock for writing.  Only if faults_complete(). */
-#define FAULT_IS_LOCK (1u << 31)
+struct sample {
+	uint64_t time;                  /* ns */
+	uint32_t tid;
+	uint16_t kind;                  /* enum sample_kind */
+	uint16_t bits;                  /* FAULT: trace_fault; LOCK: to write?; BIRTH: a thread? */
+	union {
+		uint64_t address;       /* FAULT */
+		int64_t nr;             /* ENTER, RETURN */
+	};
+	uint64_t arg[6];                /* ENTER; RETURN: the result; BIRTH: the parent's tid */
+};
+
+int sample_compare(const void *a, const void *b);       /* by time, for qsort() */
+
+struct perf_wanted {
+	pid_t pid;                      /* of this process and its children ... */
+	const char *calls;              /* NULL, or ... of all, these calls too, births and deaths */
+	bool faults;
+	size_t ring_size;               /* bytes, a power of two; 0: what is good */
+};
 
 /*
- * Faults of process pid and its children from now on; or NULL and *why.  By the
- * tracepoints, or, if those are refused, by the software event: then the program's
- * own only, all TRACE_FAULT_UNKNOWN.
+ * Samples from now on; or NULL and *why.  Without calls: if the tracepoints are refused,
+ * the software event is taken: the program's own faults only, all TRACE_FAULT_UNKNOWN;
+ * LOCK samples are those for writing.
  */
-must_check struct faults *faults_open(pid_t pid, char *why, size_t size);
+must_check struct perf *perf_open(const struct perf_wanted *wanted, char *why, size_t size);
 /* The same of another thread; false: not all of its faults will be seen. */
-must_check bool faults_follow(struct faults *faults, pid_t tid);
-bool faults_complete(const struct faults *faults);      /* by the tracepoints */
+must_check bool perf_follow(struct perf *perf, pid_t tid);
+bool perf_complete(const struct perf *perf);    /* by the tracepoints */
 /* Appends what has been seen since the last call to (*list)[*n], reallocating; 0 or -ENOMEM. */
-must_check int faults_take(struct faults *faults, struct fault **list, size_t *n, size_t *cap);
-uint64_t faults_lost(struct faults *faults);
-void faults_close(struct faults *faults);
+must_check int perf_take(struct perf *perf, struct sample **list, size_t *n, size_t *cap);
+uint64_t perf_lost(struct perf *perf);
+void perf_close(struct perf *perf);
+
+/* ---- record_watch.c ---- */
+
+#define WATCH_OPTIONS \
+	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | \
+	 PTRACE_O_EXITKILL)
+
+/*
+ * Waits for a told call, or for what child_signals, a signalfd of SIGCHLD, says; handles
+ * what there is.  False: no tracee is left.
+ */
+bool watch_once(struct recorder *r, int listener, int child_signals);
+/* A process that a thread made of which nothing was told is traced from here on, if it lives. */
+void watch_adopt(struct recorder *r, pid_t tid);
+
+/* ---- record_stream.c ---- */
+
+enum note_kind {
+	NOTE_EVENT,             /* the event, now; its task is a tid */
+	NOTE_CALL,              /* the event will be tid's next call */
+	NOTE_FOREIGN,           /* tid's next call is no such call as its number says */
+	NOTE_EXEC,              /* tid has execed, and was event->arg[0] before */
+};
+
+must_check struct stream *stream_create(void);
+void stream_free(struct stream *stream);
+/* At r->now, of what is stopped.  event may be NULL where it says nothing. */
+void stream_note(struct recorder *r, enum note_kind kind, pid_t tid,
+		 const struct trace_event *event);
+/* Writes what is old enough to have all samples beside it; last: everything. */
+void stream_flush(struct recorder *r, bool last);
+/* Samples that came too late to be put in order. */
+uint64_t stream_late(const struct stream *stream);
 
 /* ---- record_written.c ---- */
 
@@ -228,7 +309,7 @@ void written_close(struct record_mm *mm);
 void written_before(struct recorder *r, const struct task *task);
 void written_after(struct recorder *r, const struct task *task, int64_t result);
 /* Finds out whether a fault of unknown kind was a write, if its page tells. */
-void written_classify(const struct record_mm *mm, struct fault *fault);
+void written_classify(const struct record_mm *mm, struct sample *fault);
 
 /* ---- record_queue.c ---- */
 
@@ -256,6 +337,10 @@ void queue_take_faults(struct recorder *r);
 /* Writes what is old enough to have its faults beside it; last: everything. */
 void queue_flush(struct recorder *r, bool last);
 uint64_t queue_written(const struct queue *queue);
+/* At once: numbers its tasks as the trace has it, and takes care that times do not fall. */
+void queue_write(struct recorder *r, struct trace_event *event, uint64_t time);
+/* There is no memory: nothing more is written. */
+void queue_fail(struct recorder *r);
 
 /* ---- record_info.c ---- */
 

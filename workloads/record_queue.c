@@ -52,9 +52,9 @@ struct owner {
 struct queue {
 	struct item *items;
 	size_t n, cap;
-	struct fault *faults;           /* sorted up to nsorted */
+	struct sample *faults;           /* sorted up to nsorted */
 	size_t nfaults, faults_cap;
-	struct fault *early;
+	struct sample *early;
 	size_t nearly, early_cap;
 	struct owner *by_tid;           /* RECORD_MAX_TID + 1 */
 	uint32_t *numbers;              /* TRACE_MAX_TASKS + 1: the recorder's to the trace's */
@@ -98,7 +98,7 @@ uint64_t queue_written(const struct queue *queue)
 	return queue->written;
 }
 
-static void queue_fail(struct recorder *r)
+void queue_fail(struct recorder *r)
 {
 	if (r->failed)
 		return;
@@ -118,7 +118,7 @@ static void queue_number(struct queue *queue, struct trace_event *event)
 		event->task = queue->numbers[event->task];
 }
 
-static void queue_write(struct recorder *r, struct trace_event *event, uint64_t time)
+void queue_write(struct recorder *r, struct trace_event *event, uint64_t time)
 {
 	uint64_t us = time > r->start ? (time - r->start) / 1000 : 0;
 
@@ -132,7 +132,7 @@ static void queue_write(struct recorder *r, struct trace_event *event, uint64_t 
 
 /* ---- faults ---- */
 
-static void queue_write_fault(struct recorder *r, const struct fault *fault, uint32_t task)
+static void queue_write_fault(struct recorder *r, const struct sample *fault, uint32_t task)
 {
 	struct trace_event event = {
 		.kind = TRACE_FAULT, .task = task, .name = "",
@@ -142,13 +142,13 @@ static void queue_write_fault(struct recorder *r, const struct fault *fault, uin
 	queue_write(r, &event, fault->time);
 }
 
-static void queue_keep_early(struct recorder *r, const struct fault *fault)
+static void queue_keep_early(struct recorder *r, const struct sample *fault)
 {
 	struct queue *queue = r->queue;
 
 	if (queue->nearly == queue->early_cap) {
 		size_t cap = max((size_t)64, queue->early_cap * 2);
-		struct fault *early = realloc(queue->early, cap * sizeof(*early));
+		struct sample *early = realloc(queue->early, cap * sizeof(*early));
 
 		if (!early) {
 			queue_fail(r);
@@ -175,7 +175,7 @@ static void queue_settle_early(struct recorder *r, pid_t tid, uint32_t task)
 	queue->nearly = left;
 }
 
-static void queue_fault(struct recorder *r, const struct fault *fault)
+static void queue_fault(struct recorder *r, const struct sample *fault)
 {
 	const struct owner *owner = &r->queue->by_tid[fault->tid];
 
@@ -190,13 +190,6 @@ static void queue_fault(struct recorder *r, const struct fault *fault)
 	case OWNER_DEAD:
 		break;
 	}
-}
-
-static int queue_compare(const void *a, const void *b)
-{
-	const struct fault *x = a, *y = b;
-
-	return (x->time > y->time) - (x->time < y->time);
 }
 
 /* ---- events and marks ---- */
@@ -272,7 +265,7 @@ static void queue_event_at(struct recorder *r, const struct trace_event *event, 
 {
 	struct item item = { .time = time, .event = *event };
 
-	if (!r->faults) {
+	if (!r->perf) {
 		queue_write(r, &item.event, time);
 		return;
 	}
@@ -288,12 +281,15 @@ static void queue_event_at(struct recorder *r, const struct trace_event *event, 
 
 void queue_event(struct recorder *r, const struct trace_event *event)
 {
-	queue_event_at(r, event, r->now);
+	if (r->stream)
+		stream_note(r, NOTE_EVENT, event->task, event);
+	else
+		queue_event_at(r, event, r->now);
 }
 
 void queue_call(struct recorder *r, const struct task *task, const struct trace_event *event)
 {
-	bool ordered = task->busy && r->faults && faults_complete(r->faults);
+	bool ordered = task->busy && r->perf && perf_complete(r->perf);
 
 	if (ordered)
 		queue_take_faults(r);
@@ -305,7 +301,7 @@ void queue_mark(struct recorder *r, enum queue_mark mark, pid_t tid, uint32_t nu
 	struct item item = { .time = r->now, .is_mark = true, .mark = mark, .tid = tid,
 			     .event = { .task = number } };
 
-	if (r->faults)
+	if (r->perf)
 		queue_add(r, &item);
 }
 
@@ -326,10 +322,10 @@ static void queue_take_locks(struct recorder *r, size_t had)
 	size_t n = had;
 
 	for (size_t i = had; i < queue->nfaults; i++) {
-		const struct fault *fault = &queue->faults[i];
+		const struct sample *fault = &queue->faults[i];
 		struct task *task = r->by_tid[fault->tid];
 
-		if (!(fault->bits & FAULT_IS_LOCK))
+		if (fault->kind != SAMPLE_LOCK)
 			queue->faults[n++] = *fault;
 		else if (task && task->busy && fault->time >= task->mm->since &&
 			 (!task->locked || fault->time < task->locked))
@@ -343,11 +339,11 @@ void queue_take_faults(struct recorder *r)
 	struct queue *queue = r->queue;
 	size_t had = queue->nfaults;
 
-	if (!r->faults)
+	if (!r->perf)
 		return;
-	if (faults_take(r->faults, &queue->faults, &queue->nfaults, &queue->faults_cap))
+	if (perf_take(r->perf, &queue->faults, &queue->nfaults, &queue->faults_cap))
 		queue_fail(r);
-	if (faults_complete(r->faults)) {
+	if (perf_complete(r->perf)) {
 		queue_take_locks(r, had);
 		return;
 	}
@@ -377,11 +373,11 @@ void queue_flush(struct recorder *r, bool last)
 	uint64_t until = last ? UINT64_MAX : queue_until(r);
 	size_t i = 0, f = 0;
 
-	if (!r->faults)
+	if (!r->perf)
 		return;
 	queue_take_faults(r);
 	if (queue->nfaults)
-		qsort(queue->faults, queue->nfaults, sizeof(*queue->faults), queue_compare);
+		qsort(queue->faults, queue->nfaults, sizeof(*queue->faults), sample_compare);
 	while (i < queue->n && queue->items[i].time < until) {
 		while (f < queue->nfaults && queue->faults[f].time < queue->items[i].time)
 			queue_fault(r, &queue->faults[f++]);

@@ -59,72 +59,6 @@ static void stops_resume(struct recorder *r, struct task *task, int request, int
 		ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
 }
 
-/* ---- address spaces ---- */
-
-static void stops_out_of_memory(void)
-{
-	fprintf(stderr, "vmabench record: no memory\n");
-	exit(2);        /* PTRACE_O_EXITKILL ends the program */
-}
-
-static struct record_mm *mm_new(struct recorder *r)
-{
-	struct record_mm *mm = calloc(1, sizeof(*mm));
-
-	if (!mm)
-		stops_out_of_memory();
-	mm->held_end = &mm->held;
-	mm->maps = mm->pagemap = -1;
-	mm->next = r->mms;
-	mm->prev = &r->mms;
-	if (mm->next)
-		mm->next->prev = &mm->next;
-	r->mms = mm;
-	return mm;
-}
-
-static void mm_enter(struct task *task, struct record_mm *mm)
-{
-	mm->users++;
-	task->mm = mm;
-}
-
-static void mm_leave(struct task *task)
-{
-	struct record_mm *mm = task->mm;
-
-	task->mm = NULL;
-	if (!mm || --mm->users)
-		return;
-	*mm->prev = mm->next;
-	if (mm->next)
-		mm->next->prev = mm->prev;
-	written_close(mm);
-	free(mm);
-}
-
-/* ---- tasks ---- */
-
-static struct task *task_new(struct recorder *r, pid_t tid)
-{
-	struct task *task = calloc(1, sizeof(*task));
-
-	if (!task)
-		stops_out_of_memory();
-	task->tid = task->tgid = tid;
-	r->by_tid[tid] = task;
-	r->max_tid = max(r->max_tid, tid);
-	return task;
-}
-
-static void task_free(struct recorder *r, struct task *task)
-{
-	if (r->by_tid[task->tid] == task)
-		r->by_tid[task->tid] = NULL;
-	layout_free(task->layout);
-	free(task);
-}
-
 /* ---- the order of calls ---- */
 
 static bool call_waits(const struct task *task)
@@ -137,7 +71,7 @@ static bool call_waits(const struct task *task)
 /* Looks at what was written to before the call changes it. */
 static void call_take_writes(struct recorder *r, struct task *task)
 {
-	if (r->faults && faults_complete(r->faults))
+	if (r->perf && perf_complete(r->perf))
 		return;
 	queue_take_faults(r);
 	written_before(r, task);
@@ -369,22 +303,6 @@ static void stop_fork(struct recorder *r, struct task *parent, int event)
 		call_end(r, parent);
 	}
 	stops_resume(r, parent, PTRACE_CONT, 0);
-}
-
-bool record_traces(pid_t tid)
-{
-	char path[64], line[128];
-	int tracer = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file) &&
-	       sscanf(line, "TracerPid: %d", &tracer) != 1)
-		;
-	if (file)
-		fclose(file);
-	return tracer == getpid();
 }
 
 /* Is this a task that the recorder traces, but has not numbered? */

@@ -230,7 +230,7 @@ void written_after(struct recorder *r, const struct task *task, int64_t result)
 	written_at(r, task, end, end, UINT64_MAX);
 }
 
-void written_classify(const struct record_mm *mm, struct fault *fault)
+void written_classify(const struct record_mm *mm, struct sample *fault)
 {
 	uint64_t entry;
 

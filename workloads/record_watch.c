@@ -1,0 +1,390 @@
+/*
+ * record_watch - what perf does not tell, where it tells the order
+ *
+ *	a told call --> waits for this process: arguments in memory, the open file --> runs
+ *	execs, births and exits of processes --> ptrace stops: layouts
+ *
+ *  1. Threads are not traced.  Nor do their calls stop, but for the told ones, those of
+ *     which perf does not tell all: see record_calls.
+ *  2. A task is traced if it is a process' first, or has called fork or exec: a call that
+ *     waits to be told of can be seized.  (A thread's clone3() is not told of, for it makes
+ *     mostly threads; a process that it makes is traced a moment later.)
+ *  3. A process that is ending, whose first thread is in its exit stop, waits there
+ *     until the other threads are gone; then its VMAs are those it leaves behind.  If
+ *     one of them is in an exec, that exec waits for the first thread: it goes on.
+ *  4. Here a task's number is its tid: the stream knows the numbers.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <sys/reg.h>
+#endif
+
+#include "workloads/record_internal.h"
+
+/* As long as a process is at its end, its threads are looked at so often. */
+#define WATCH_HELD_MS   1
+
+/* ---- tasks ---- */
+
+static struct task *watch_task(struct recorder *r, pid_t tid, pid_t tgid)
+{
+	struct task *task = r->by_tid[tid];
+
+	if (task)
+		return task;
+	task = task_new(r, tid);
+	task->number = tid;
+	task->tgid = tgid;
+	return task;
+}
+
+static void watch_resume(const struct task *task, int request, int signal)
+{
+	if (ptrace(request, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
+		perror("vmabench record: ptrace");
+}
+
+/* A thread's process. */
+static pid_t watch_tgid(pid_t tid)
+{
+	return record_status_number(tid, "Tgid: %d");
+}
+
+/* How many threads a process has; those that the kernel has forgotten do not count. */
+static unsigned watch_threads(pid_t tgid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", tgid);
+	return stat(path, &st) ? 0 : st.st_nlink - 2;
+}
+
+/* A task that waits in a told call is traced from here on. */
+static struct task *watch_seize(struct recorder *r, pid_t tid)
+{
+	if (r->by_tid[tid])
+		return r->by_tid[tid];
+	if (ptrace(PTRACE_SEIZE, tid, 0, WATCH_OPTIONS) && errno != ESRCH && !record_traces(tid))
+		record_missing(r, "forks and execs of threads that could not be traced");
+	return watch_task(r, tid, watch_tgid(tid));
+}
+
+void watch_adopt(struct recorder *r, pid_t tid)
+{
+	if (!r->by_tid[tid] && !ptrace(PTRACE_SEIZE, tid, 0, WATCH_OPTIONS))
+		watch_task(r, tid, tid);
+}
+
+/* ---- told calls ---- */
+
+static void told_exec(struct recorder *r, struct task *task)
+{
+	layout_free(task->layout);
+	task->layout = NULL;
+	if (!task->shares && watch_threads(task->tgid) == 1)
+		task->layout = layout_read(r, task);
+}
+
+/* What the trace needs of a call that waits. */
+static void told_call(struct recorder *r, const struct record_call *call, struct task *task)
+{
+	task->call = call;
+	if (call->how == CALL_MISSING) {
+		record_missing(r, call->name);
+	} else if (call->how == CALL_EXEC) {
+		task = watch_seize(r, task->tid);
+		task->call = call;
+		told_exec(r, task);
+	} else if (calls_fill(r, task)) {
+		if (call->how == CALL_FORK)
+			watch_seize(r, task->tid);
+		stream_note(r, NOTE_CALL, task->tid, &task->event);
+	}
+}
+
+static void watch_told(struct recorder *r, const struct seccomp_notif *told)
+{
+	struct task task = { .tid = told->pid, .number = told->pid };
+	unsigned which;
+
+	if (!r->started)
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(task.arg); i++)
+		task.arg[i] = told->data.args[i];
+	which = calls_find(told->data.arch, told->data.nr, task.arg);
+	if (which == CALLS_FOREIGN) {
+		record_missing(r, "system calls of 32-bit programs, which are not recorded");
+		stream_note(r, NOTE_FOREIGN, task.tid, NULL);
+	} else if (which != CALLS_OTHER) {
+		if (r->by_tid[task.tid])
+			task.tgid = r->by_tid[task.tid]->tgid;
+		else if (record_calls[which].how == CALL_MEMORY)
+			task.tgid = watch_tgid(task.tid);
+		told_call(r, &record_calls[which], &task);
+	}
+}
+
+/* One call that waits, if it still does. */
+static void watch_listen(struct recorder *r, int listener)
+{
+	union {                                 /* the kernel's may be larger */
+		struct seccomp_notif told;
+		char room[256];
+	} in = { 0 };
+	union {
+		struct seccomp_notif_resp answer;
+		char room[256];
+	} out = { 0 };
+
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &in))
+		return;
+	r->now = record_clock();
+	if (in.told.pid && in.told.pid <= RECORD_MAX_TID)
+		watch_told(r, &in.told);
+	out.answer.id = in.told.id;
+	out.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out) && errno != ENOENT)
+		perror("vmabench record: seccomp");
+}
+
+/* ---- the end of a process ---- */
+
+/* Is a task in its exit stop, or one that is blocked, in the middle of an exec? */
+static bool task_is_in_exec(pid_t tid)
+{
+	char path[64], text[32] = "";
+	FILE *file;
+	long nr;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(text, sizeof(text), file))
+		text[0] = 0;
+	fclose(file);
+	return sscanf(text, "%ld", &nr) == 1 && (nr == SYS_execve || nr == SYS_execveat);
+}
+
+static bool process_is_in_exec(const struct recorder *r, pid_t tgid)
+{
+	bool found = false;
+	char path[64];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", tgid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		pid_t tid = atoi(entry->d_name);
+		const struct task *task = tid > 0 ? r->by_tid[tid] : NULL;
+
+		found = task && tid != tgid && task->call && task_is_in_exec(tid);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Was a task in its exit stop killed inside an exec, which may have changed its mm? */
+static bool killed_in_exec(const struct task *task)
+{
+#if defined(__x86_64__)
+	long nr = ptrace(PTRACE_PEEKUSER, task->tid, sizeof(long) * ORIG_RAX, 0);
+
+	return task->call && (nr == SYS_execve || nr == SYS_execveat) &&
+	       ptrace(PTRACE_PEEKUSER, task->tid, sizeof(long) * RAX, 0) == -ENOSYS;
+#else
+	(void)task;
+	return false;
+#endif
+}
+
+/* The last task of its process in its exit stop: what it leaves behind. */
+static void watch_end(struct recorder *r, struct task *task)
+{
+	struct layout *layout = NULL;
+
+	if (killed_in_exec(task)) {             /* of the old VMAs there is what was read */
+		layout = task->layout;
+		task->layout = NULL;
+	} else if (!task->shares) {
+		layout = layout_read(r, task);
+	}
+	if (layout)
+		layout_queue(r, task, layout, TRACE_AT_EXIT);
+	layout_free(layout);
+	watch_resume(task, PTRACE_CONT, 0);
+}
+
+/* May it end now, or must it wait on? */
+static bool watch_try_end(struct recorder *r, struct task *task)
+{
+	if (watch_threads(task->tgid) <= 1)
+		watch_end(r, task);
+	else if (process_is_in_exec(r, task->tgid))
+		watch_resume(task, PTRACE_CONT, 0);
+	else
+		return false;
+	return true;
+}
+
+static void watch_hold(struct recorder *r, struct task *task)
+{
+	task->held = true;
+	task->next = r->again;
+	r->again = task;
+}
+
+static void watch_try_held(struct recorder *r)
+{
+	struct task **at = &r->again;
+
+	while (*at) {
+		struct task *task = *at;
+
+		r->now = record_clock();
+		if (watch_try_end(r, task)) {
+			*at = task->next;
+			task->held = false;
+		} else {
+			at = &task->next;
+		}
+	}
+}
+
+/* It is held no more, because it was killed. */
+static void watch_forget(struct recorder *r, struct task *task)
+{
+	struct task **at = &r->again;
+
+	while (*at && *at != task)
+		at = &(*at)->next;
+	if (*at)
+		*at = task->next;
+}
+
+/* ---- stops ---- */
+
+static void watch_fork(struct recorder *r, struct task *parent)
+{
+	unsigned long tid;
+
+	if (!ptrace(PTRACE_GETEVENTMSG, parent->tid, 0, &tid) && tid <= RECORD_MAX_TID)
+		watch_task(r, tid, tid)->shares =
+			!syscall(SYS_kcmp, parent->tid, (pid_t)tid, KCMP_VM, 0, 0);
+	watch_resume(parent, PTRACE_CONT, 0);
+}
+
+static void watch_exec(struct recorder *r, struct task *task)
+{
+	struct trace_event note = { .task = task->tid, .name = "" };
+	struct task *former;
+	unsigned long tid;
+
+	if (ptrace(PTRACE_GETEVENTMSG, task->tid, 0, &tid) || tid > RECORD_MAX_TID)
+		tid = task->tid;
+	former = r->by_tid[tid];
+	if (!r->started) {
+		r->started = true;
+		r->start = r->now;
+	}
+	note.arg[0] = tid;
+	stream_note(r, NOTE_EXEC, task->tid, &note);
+	if (former == task && task->layout)
+		layout_queue(r, task, task->layout, TRACE_AT_EXIT);
+	layout_free(task->layout);
+	task->layout = NULL;
+	task->call = NULL;
+	task->shares = false;
+	if (former && former != task)
+		task_free(r, former);
+	layout_queue_exec(r, task, TRACE_AFTER_EXEC);
+	watch_resume(task, PTRACE_CONT, 0);
+}
+
+static void watch_exit(struct recorder *r, struct task *task)
+{
+	if (!r->started || task->tid != task->tgid)
+		watch_resume(task, PTRACE_CONT, 0);
+	else if (!watch_try_end(r, task))
+		watch_hold(r, task);
+}
+
+static void watch_signal(const struct task *task, int event, int signal)
+{
+	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
+		     signal == SIGTTOU;
+
+	if (event == PTRACE_EVENT_STOP)
+		watch_resume(task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
+	else
+		watch_resume(task, PTRACE_CONT, signal);
+}
+
+static void watch_stop(struct recorder *r, pid_t tid, int status)
+{
+	struct task *task = watch_task(r, tid, tid);
+	int event = status >> 16;
+
+	r->now = record_clock();
+	if (task->held)
+		watch_forget(r, task);
+	task->held = false;
+	if (WIFEXITED(status) || WIFSIGNALED(status)) {
+		if (tid == r->first)
+			r->status = status;
+		task_free(r, task);
+		return;
+	}
+	switch (event) {
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		watch_fork(r, task);
+		break;
+	case PTRACE_EVENT_EXEC:
+		watch_exec(r, task);
+		break;
+	case PTRACE_EVENT_EXIT:
+		watch_exit(r, task);
+		break;
+	default:
+		watch_signal(task, event, WSTOPSIG(status));
+	}
+}
+
+bool watch_once(struct recorder *r, int listener, int child_signals)
+{
+	struct pollfd fds[2] = { { .fd = listener, .events = POLLIN },
+				 { .fd = child_signals, .events = POLLIN } };
+	char signals[1024];
+	int status;
+	pid_t tid;
+
+	if (poll(fds, 2, r->again ? WATCH_HELD_MS : -1) < 0)
+		return true;
+	if (fds[0].revents & POLLIN)
+		watch_listen(r, listener);
+	if ((fds[1].revents & POLLIN) && read(child_signals, signals, sizeof(signals)) < 0)
+		return true;
+	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+		watch_stop(r, tid, status);
+	watch_try_held(r);
+	return !tid || errno != ECHILD;
+}
