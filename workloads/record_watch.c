@@ -38,6 +38,10 @@
 /* As long as a process is at its end, its threads are looked at so often. */
 #define WATCH_HELD_MS   1
 
+/* The kernel's own: a call is to be done again, if its handler wants that, or always. */
+#define ERESTARTSYS_    512
+#define ERESTARTNOINTR_ 513
+
 /* ---- tasks ---- */
 
 static struct task *watch_task(struct recorder *r, pid_t tid, pid_t tgid)
@@ -89,6 +93,13 @@ void watch_adopt(struct recorder *r, pid_t tid)
 	if (!r->by_tid[tid] && !ptrace(PTRACE_SEIZE, tid, 0, WATCH_OPTIONS))
 		watch_task(r, tid, tid);
 }
+
+#if defined(__x86_64__)
+static long watch_register(const struct task *task, unsigned reg)
+{
+	return ptrace(PTRACE_PEEKUSER, task->tid, sizeof(long) * reg, 0);
+}
+#endif
 
 /* ---- told calls ---- */
 
@@ -205,10 +216,10 @@ static bool process_is_in_exec(const struct recorder *r, pid_t tgid)
 static bool killed_in_exec(const struct task *task)
 {
 #if defined(__x86_64__)
-	long nr = ptrace(PTRACE_PEEKUSER, task->tid, sizeof(long) * ORIG_RAX, 0);
+	long nr = watch_register(task, ORIG_RAX);
 
 	return task->call && (nr == SYS_execve || nr == SYS_execveat) &&
-	       ptrace(PTRACE_PEEKUSER, task->tid, sizeof(long) * RAX, 0) == -ENOSYS;
+	       watch_register(task, RAX) == -ENOSYS;
 #else
 	(void)task;
 	return false;
@@ -326,15 +337,40 @@ static void watch_exit(struct recorder *r, struct task *task)
 		watch_hold(r, task);
 }
 
+/*
+ * A signal has found the task waiting in a told call that nobody had listened to yet.
+ * That must not fail with EINTR, as no such call does: it is told again behind the handler.
+ */
+static void watch_restart_told(const struct task *task)
+{
+#if defined(__x86_64__)
+	static const unsigned regs[6] = { RDI, RSI, RDX, R10, R8, R9 };
+	uint64_t args[6];
+	unsigned which;
+
+	if (watch_register(task, RAX) != -ERESTARTSYS_)
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(regs); i++)
+		args[i] = watch_register(task, regs[i]);
+	which = calls_find_native(watch_register(task, ORIG_RAX), args);
+	if (which != CALLS_OTHER && calls_is_told(&record_calls[which], args))
+		ptrace(PTRACE_POKEUSER, task->tid, sizeof(long) * RAX, -ERESTARTNOINTR_);
+#else
+	(void)task;
+#endif
+}
+
 static void watch_signal(const struct task *task, int event, int signal)
 {
 	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 		     signal == SIGTTOU;
 
-	if (event == PTRACE_EVENT_STOP)
+	if (event == PTRACE_EVENT_STOP) {
 		watch_resume(task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
-	else
+	} else {
+		watch_restart_told(task);
 		watch_resume(task, PTRACE_CONT, signal);
+	}
 }
 
 static void watch_stop(struct recorder *r, pid_t tid, int status)
