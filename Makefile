@@ -184,7 +184,7 @@ INDEX   ?= btree
 VMAS    ?= 65536
 OPS     ?= 1000000
 
-.PHONY: bench report perf worst counts
+.PHONY: bench report slowdown perf worst counts
 bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (under 10 minutes)
 	./vmabench bench --json $(RESULTS) $(BENCH)
 	@$(MAKE) report
@@ -192,6 +192,9 @@ bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (under 10
 report: all  ## plots and BENCHMARKS.md from RESULTS
 	./vmabench plot $(RESULTS)
 	./vmabench report -o BENCHMARKS.md $(RESULTS)
+
+slowdown: all  ## how much slower programs are while recorded (as root): table in workloads/README.md
+	@workloads/slowdown
 
 perf: all  ## perf record and report of one case: CASE=find-dependent/no-touch INDEX= VMAS= OPS=
 	@[ -n "$(CASE)" ] || { echo "make perf: say CASE=, one of 'vmabench list'" >&2; exit 1; }

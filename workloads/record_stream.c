@@ -387,6 +387,8 @@ static void sample_return(struct recorder *r, struct actor *actor, const struct 
 		actor->nkept = actor->fault = 0;
 	} else if (call->how == CALL_FORK && result >= 0) {
 		out_give_up(r->stream, actor);  /* the child is born already, or was lost */
+	} else if (call->kind == TRACE_FILE_SIZE && result < 0) {
+		out_give_up(r->stream, actor);
 	} else {
 		actor->event.result = result;
 		out_fill(r, actor, sample->time);

@@ -111,6 +111,23 @@ static void told_exec(struct recorder *r, struct task *task)
 		task->layout = layout_read(r, task);
 }
 
+/* How large the file will be: its size is told when the call has returned, or not at all. */
+static uint64_t told_size(const struct task *task, uint64_t size)
+{
+	if (task->call->nr == SYS_ftruncate)
+		return task->arg[1];
+	return task->arg[1] ? size : max(size, task->arg[2] + task->arg[3]);    /* mode 0: it grows */
+}
+
+/* What a process is afterwards can be seen afterwards: it stops as the call returns. */
+static void told_process(struct recorder *r, const struct task *task)
+{
+	struct task *traced = watch_seize(r, task->tid);
+
+	traced->call = task->call;
+	ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
+}
+
 /* What the trace needs of a call that waits. */
 static void told_call(struct recorder *r, const struct record_call *call, struct task *task)
 {
@@ -121,7 +138,11 @@ static void told_call(struct recorder *r, const struct record_call *call, struct
 		task = watch_seize(r, task->tid);
 		task->call = call;
 		told_exec(r, task);
+	} else if (call->kind == TRACE_PROCESS) {
+		told_process(r, task);
 	} else if (calls_fill(r, task)) {
+		if (call->kind == TRACE_FILE_SIZE)
+			task->event.arg[1] = told_size(task, task->event.arg[1]);
 		if (call->how == CALL_FORK)
 			watch_seize(r, task->tid);
 		stream_note(r, NOTE_CALL, task->tid, &task->event);
@@ -360,6 +381,17 @@ static void watch_restart_told(const struct task *task)
 #endif
 }
 
+static void watch_process(struct recorder *r, struct task *task)
+{
+	struct trace_event event;
+
+	if (!task->call || task->call->kind != TRACE_PROCESS)
+		return;
+	task->call = NULL;
+	layout_process_event(task, &event);
+	queue_event(r, &event);
+}
+
 static void watch_signal(const struct task *task, int event, int signal)
 {
 	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
@@ -400,6 +432,9 @@ static void watch_stop(struct recorder *r, pid_t tid, int status)
 	case PTRACE_EVENT_EXIT:
 		watch_exit(r, task);
 		break;
+	case PTRACE_EVENT_STOP:
+		watch_process(r, task);
+		/* fall through */
 	default:
 		watch_signal(task, event, WSTOPSIG(status));
 	}
