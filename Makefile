@@ -103,8 +103,9 @@ $(LINUX)/unpacked: $(LINUX_TAR)
 		touch $$new/unpacked && rm -rf $(LINUX) && mv -T $$new $(LINUX)
 
 CPPFLAGS_LINUX = -DCONFIG_64BIT -Iindexes/peers/linux/include -isystem $(LINUX)/include
-$B/indexes/peers/linux/%.o: CPPFLAGS += $(CPPFLAGS_LINUX)
-$B/indexes/peers/linux/%.o: | $(LINUX)/unpacked
+OBJ_SHIMS = $(filter $B/indexes/peers/linux/%,$(OBJ))
+$(OBJ_SHIMS): CPPFLAGS += $(CPPFLAGS_LINUX)
+$(OBJ_SHIMS): | $(LINUX)/unpacked
 
 $(OBJ_LINUX): $B/linux-6.12/%.o: $(LINUX)/unpacked | deps
 	@mkdir -p $(@D)
