@@ -20,7 +20,7 @@
  *
  *	queries   1 Ki  4 Ki  8 Ki  16 Ki  32 Ki  64 Ki  128 Ki  256 Ki  1 Mi
  *	array      9.1  12.0  31.0   35.1   36.9   38.0    38.4    37.4  38.7
- *	rbtree    20.0  18.8  19.0   23.8   24.4   27.1    27.4    26.4  26.1
+ *	rbtree    20.0  18.8  19.0   23.8   24.4   27.1    27.4    26.4  32.1
  *
  * Edits grow to 32 Ki, gap searches to 4 Ki.  So a cycle is four times what the
  * worst of each kind needs: 256 Ki queries, half of that for edits, an eighth for gaps.
@@ -125,6 +125,12 @@ void bench_traces(struct bench_session *session);
 /* One program, decoded: how fast it is read and replayed (bench_speed.c). */
 struct program;
 void bench_program_speed(struct bench_session *session, const struct program *program);
+
+/*
+ * Makes the branch predictor forget, about a millisecond long: before a program
+ * that is so short that the processor learns it when it runs again and again.
+ */
+void bench_forget(void);
 
 /* ---- an index under test with its VMAs (bench_space.c) ---- */
 

@@ -5,7 +5,10 @@
  *	replay-NAME/index   what mm asked its indexes, of each index alone (tape.h)
  *	replay-NAME/speed   events a second with the best index (bench_speed.c)
  *
- * A trace is decoded before the clock runs.  One operation is the whole program.
+ * A trace is decoded before the clock runs.  One operation is the whole program,
+ * and before each the branch predictor forgets: a program of a few thousand calls
+ * would be learnt by heart when it runs again, as no kernel learns it (the array
+ * looks a quarter faster then than it is).
  */
 #include <errno.h>
 #include <glob.h>
@@ -167,11 +170,18 @@ static void traced_without(struct traced *traced, const struct vma_index_ops *op
 	bench_fail(traced->session, program->name, mode, program->peak_vmas, reason);
 }
 
+static void traced_forget(void *ctx)
+{
+	(void)ctx;
+	bench_forget();
+}
+
 static void traced_add(struct traced *traced, struct bench_entry entry, double seconds)
 {
 	entry.name = traced->program.name;
 	entry.vmas = traced->program.peak_vmas;
 	entry.unit = entry.batch = entry.cycle = 1;
+	entry.restore = traced_forget;
 	entry.op_seconds = seconds;
 	traced->seconds += max(seconds, bench_options(traced->session)->min_time);
 	traced->entries[traced->n++] = entry;
