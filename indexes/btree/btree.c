@@ -8,20 +8,25 @@
  *	leaf=leaf=leaf=leaf   level 0   each entry is a VMA
  *
  *	narrow node (an inner one)                      0      16
- *	  head    base n level wide                     +------+----------------+
- *	  end     4 bytes each, pages above base        | head | end[0] ...     |
- *	  start   4 bytes each, pages above base        | end ...               |
+ *	  head    base n cap level wide                 +------+----------------+
+ *	  end     4 bytes each, pages from base, signed | head | end[0] ...     |
+ *	  start   4 bytes each, pages from base, signed | end ...               |
  *	  ptr     4 bytes each, 8-byte units            | start ...             |
  *	          from tree->origin                     | ptr ...               |
  *	  gap     4 bytes each, pages (not in a leaf)   | gap ...               |
  *	  links   prev, next (of a leaf)                +-----------------------+
  *
- * A narrow node reaches over less than 2^32 pages (16 TB), and its pointers
- * over 32 GB: a leaf keeps a VMA in 12 bytes, without touching the VMA.  Where
- * that does not do, the same node is wide: its arrays stand where they stood,
- * but each element is the 8 bytes of two, absolute, and there are half as many.
+ * A narrow node reaches over nearly 2^32 pages (16 TB), and its pointers over
+ * 32 GB: a leaf keeps a VMA in 12 bytes, without touching the VMA.  Where that
+ * does not do, the same node is wide: its arrays stand where they stood, but
+ * each element is the 8 bytes of two, absolute, and there are half as many.
  *
- * A search compares a whole line of ends with the key at once.  The pointers
+ * Up to 120 VMAs, which most programs never have, the tree is one leaf, of one
+ * of six sizes (btree_grow): one search finds, one change edits.  A leaf that
+ * is not the root has 40 entries.
+ *
+ * A search compares all ends of a node with the key and counts, without a
+ * branch; signed numbers, as AVX2 and SSE2 compare no others.  The pointers
  * are in lines of their own, asked for at the same time.  Ends that are not in
  * use are above any key, so that a search need not know n.
  *
@@ -34,7 +39,8 @@
  * Invariants
  *  1. Shape: a child's level is one less than its node's.  A node has at most
  *     as many entries as its form has room for, and, but for the root, at least
- *     btree_min(); an inner root has at least 2.
+ *     btree_min(); an inner root has at least 2.  All leaves but the root have
+ *     one size.
  *  2. Order: the entries of a node are not empty, disjoint and in address order,
  *     and the ends that are not in use are above all of them.
  *  3. A leaf's entry has the bounds of its VMA.
@@ -46,15 +52,18 @@
  *
  * One thread at a time: readers share, a writer is alone.
  *
- * Ideas, and how this differs: many keys in a line compared at once, as in
+ * Ideas, and how this differs: many keys compared at once and counted, as in
  * S-trees (Slotin, "Static B-trees") and FAST (Kim et al., SIGMOD 2010), which
- * do not change; keys as short distances from a base, as prefixes are cut in
- * prefix B-trees (Bayer and Unterauer, 1977) and Masstree (Mao et al., EuroSys
- * 2012), but with one compare for the whole rest of the key; several forms of
- * a node as in ART (Leis et al., ICDE 2013) and HOT (Binna et al., SIGMOD
- * 2018), but two and of one size; two nodes split into three as in the B*-tree
- * (Knuth, vol. 3); aggregates beside the keys as in any augmented tree, here of
- * holes, as rb_subtree_gap and the maple tree of Linux have them.
+ * do not change; entries moved by whole masked vectors, as in his B- tree,
+ * which only grows; ends without a key that a search passes by, as in the BS-
+ * tree (Tsitsigkos et al., 2025), whose gaps are anywhere in a node; keys as
+ * short distances from a base, as prefixes are cut in prefix B-trees (Bayer and
+ * Unterauer, 1977) and Masstree (Mao et al., EuroSys 2012), but with one
+ * compare for the whole rest of the key; several forms of a node as in ART
+ * (Leis et al., ICDE 2013) and HOT (Binna et al., SIGMOD 2018), but two and of
+ * one size; two nodes split into three as in the B*-tree (Knuth, vol. 3);
+ * aggregates beside the keys as in any augmented tree, here of holes, as
+ * rb_subtree_gap and the maple tree of Linux have them.
  */
 #include "indexes/btree/btree.h"
 
@@ -101,8 +110,8 @@ static void btree_destroy(struct vma_index *index)
 
 /* ---- the cursor: node and slot; slot n behind the last VMA, ~0 before the first ---- */
 
-static inline struct vm_area_struct *btree_stand(struct vma_cursor *cursor,
-						 struct btree_node *leaf, unsigned long slot)
+static inline struct vm_area_struct *btree_stand(struct vma_cursor *cursor, struct btree_node *leaf,
+						 unsigned long slot)
 {
 	const struct btree *tree = (const struct btree *)cursor->index;
 
@@ -152,11 +161,16 @@ static void btree_footprint(const struct vma_index *index, struct vma_footprint 
 	const struct btree *tree = btree_of(index);
 	size_t leaves = tree->nodes[BTREE_LEAF] + tree->pooled[BTREE_LEAF];
 	size_t inner = tree->nodes[BTREE_INNER] + tree->pooled[BTREE_INNER];
+	size_t bytes = sizeof(*tree) + leaves * btree_size(0, BTREE_LEAF_CAP) +
+		       inner * btree_size(1, BTREE_INNER_CAP);
+
+	if (tree->root && !tree->root->level) /* a leaf of another size, perhaps */
+		bytes += btree_size(0, tree->root->cap) - btree_size(0, BTREE_LEAF_CAP);
 
 	*footprint = (struct vma_footprint){
 		.vmas = tree->vmas,
 		.nodes = tree->nodes[BTREE_LEAF] + tree->nodes[BTREE_INNER],
-		.bytes = sizeof(*tree) + leaves * BTREE_LEAF_SIZE + inner * BTREE_INNER_SIZE,
+		.bytes = bytes,
 		.height = tree->root ? tree->root->level + 1 : 0,
 	};
 }

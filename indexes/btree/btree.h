@@ -10,24 +10,27 @@
 
 #include "indexes/vma_index.h"
 
-#define BTREE_LEAF_CAP          40      /* entries of a narrow leaf; a wide one has half */
-#define BTREE_INNER_CAP         60
-#define BTREE_LEAF_SIZE         512
-#define BTREE_INNER_SIZE        1024
-#define BTREE_MAX_HEIGHT        12      /* 8 * 12^11 VMAs at the very least */
-#define BTREE_MAX_DELTA         0xfffffffeUL
-#define BTREE_MAX_JOIN          7       /* nodes that one level of an edit can end in */
-#define BTREE_WIDE_GROWTH       5       /* nodes that it can add where wide ones are about */
+#define BTREE_LEAF_CAP 40 /* entries of a narrow leaf; a wide one has half */
+#define BTREE_INNER_CAP 60
+#define BTREE_ROOT_CAP 120 /* of the largest leaf that is the root */
+#define BTREE_MAX_HEIGHT 10 /* 8 * 12^9 VMAs at the very least */
+#define BTREE_MIN_DELTA INT32_MIN
+#define BTREE_MAX_DELTA 0x7f7f7f7eL
+#define BTREE_MAX_SPAN ((unsigned long)(BTREE_MAX_DELTA - BTREE_MIN_DELTA))
+#define BTREE_PAD_BYTE 0x7f /* four or eight of them are above any bound */
+#define BTREE_MAX_JOIN 7 /* nodes that one level of an edit can end in */
+#define BTREE_WIDE_GROWTH 5 /* nodes that it can add where wide ones are about */
 
 /* What a node keeps of each entry, an array each; a leaf has no gaps. */
 enum btree_field { BTREE_END, BTREE_START, BTREE_PTR, BTREE_GAP };
 
 struct btree_node {
-	unsigned long base;             /* what narrow bounds count from; 0 in a wide node */
+	unsigned long base; /* narrow bounds are distances from it, signed; 0 in a wide node */
 	uint16_t n;
-	uint8_t level;                  /* 0: a leaf */
+	uint16_t cap; /* entries that it had room for as a narrow node */
+	uint8_t level; /* 0: a leaf */
 	uint8_t wide;
-	uint32_t unused;
+	uint16_t unused;
 	unsigned char lanes[];
 };
 
@@ -39,7 +42,7 @@ struct btree_links {
 /* An entry unpacked: a VMA, or a child seen as one range with holes inside. */
 struct btree_entry {
 	unsigned long start, end;
-	unsigned long gap;              /* the largest hole inside; 0 for a VMA */
+	unsigned long gap; /* the largest hole inside; 0 for a VMA */
 	void *ptr;
 };
 
@@ -47,36 +50,44 @@ struct btree_path {
 	struct btree_step {
 		struct btree_node *node;
 		unsigned slot;
-	} at[BTREE_MAX_HEIGHT];         /* by level */
+	} at[BTREE_MAX_HEIGHT]; /* by level */
 };
 
 /* Where an edit happens: leaf entries from left's slot up to right's slot go. */
 struct btree_spot {
 	struct btree_path left, right;
-	bool spanning;                  /* right is another leaf than left, and set */
+	bool spanning; /* right is another leaf than left, and set */
 };
 
-enum { BTREE_LEAF, BTREE_INNER, BTREE_KINDS };  /* by level > 0 */
+/* What happens on one level: entries [from, to) become the put ones. */
+struct btree_change {
+	unsigned from, to; /* from in the left node, to in the right one */
+	unsigned nput;
+	struct btree_entry put[BTREE_MAX_JOIN];
+};
+
+enum { BTREE_LEAF, BTREE_INNER, BTREE_KINDS }; /* by level > 0 */
 
 struct btree {
 	struct vma_index index;
-	struct btree_node *root;        /* NULL when empty */
-	unsigned long first, last;      /* start of the first VMA, end of the last; 0, 0 */
-	unsigned long gap;              /* the largest hole between two VMAs */
-	uintptr_t origin[BTREE_KINDS];  /* what narrow pointers count from: to VMAs, to nodes */
+	struct btree_node *root; /* NULL when empty */
+	unsigned long first, last; /* start of the first VMA, end of the last; 0, 0 */
+	unsigned long gap; /* the largest hole between two VMAs */
+	uintptr_t origin[BTREE_KINDS]; /* what narrow pointers count from: to VMAs, to nodes */
 	struct btree_node *leftmost, *rightmost;
 	size_t vmas;
-	size_t nodes[BTREE_KINDS];      /* in the tree */
+	size_t nodes[BTREE_KINDS]; /* in the tree */
 	struct btree_node *pool[BTREE_KINDS];
-	size_t pooled[BTREE_KINDS];
-	bool far[BTREE_KINDS];          /* such a pointer did not fit in a narrow node */
-	bool planned;                   /* spot is where the next commit happens */
-	unsigned pending;               /* commits that reserve has promised memory to */
-	struct btree_spot spot;
-	unsigned from, to;              /* and which leaf entries go then */
+	unsigned pooled[BTREE_KINDS];
+	struct btree_node *grown; /* a leaf with room for what is reserved, or NULL */
+	bool far[BTREE_KINDS]; /* such a pointer did not fit in a narrow node */
+	bool planned; /* the next commit changes one leaf, in place: */
+	uint8_t pending; /* commits that reserve has promised memory to */
+	uint16_t from, to; /* these entries of it go */
+	struct btree_path path; /* and this leads to them */
 };
 
-/* The readers, compiled once for each instruction set (read.h). */
+/* The readers and the change of a leaf, compiled once for each instruction set. */
 struct btree_simd {
 	const char *name;
 	bool (*usable)(void);
@@ -85,18 +96,32 @@ struct btree_simd {
 	int (*find_gap)(const struct vma_index *index, struct vma_gap *gap);
 	/* The path to the first VMA that ends above page, or behind the last. Not empty. */
 	void (*descend)(const struct btree *tree, unsigned long page, struct btree_path *path);
+	/* The largest hole inside the node. */
+	unsigned long (*largest)(const struct btree_node *node);
+	/* Makes the planned edit, in a leaf whose largest hole is gap; returns what that is now. */
+	unsigned long (*change_leaf)(struct btree *tree, const struct vma_edit *edit,
+				     unsigned long gap);
 };
 
-extern const struct btree_simd *btree_simd;     /* in use */
+/* For loops over a node, whose size is a constant wherever it counts. */
+#define SIMD_UNROLL _Pragma("GCC unroll 16")
+
+extern const struct btree_simd *btree_simd; /* in use */
 
 static inline struct btree *btree_of(const struct vma_index *index)
 {
 	return container_of(index, struct btree, index);
 }
 
+/* What a node has room for, if it is not a leaf and the root. */
 static inline unsigned btree_cap(unsigned level, bool wide)
 {
 	return (level ? BTREE_INNER_CAP : BTREE_LEAF_CAP) >> wide;
+}
+
+static inline unsigned btree_room(const struct btree_node *node)
+{
+	return node->cap >> node->wide;
 }
 
 /* The fewest entries of a node that is not the root. */
@@ -105,15 +130,20 @@ static inline unsigned btree_min(unsigned level)
 	return btree_cap(level, false) / 5;
 }
 
-static inline size_t btree_size(unsigned level)
+static inline size_t btree_size(unsigned level, unsigned cap)
 {
-	return level ? BTREE_INNER_SIZE : BTREE_LEAF_SIZE;
+	size_t fields = level ? BTREE_GAP + 1 : BTREE_PTR + 1;
+
+	return sizeof(struct btree_node) + fields * cap * sizeof(uint32_t) +
+	       sizeof(struct btree_links);
 }
 
 static inline void *btree_lanes(const struct btree_node *node, unsigned level,
 				enum btree_field field)
 {
-	return (void *)(node->lanes + field * btree_cap(level, false) * sizeof(uint32_t));
+	unsigned cap = level ? BTREE_INNER_CAP : node->cap;
+
+	return (void *)(node->lanes + field * cap * sizeof(uint32_t));
 }
 
 static inline struct btree_links *btree_links(const struct btree_node *node)
@@ -126,7 +156,11 @@ static inline unsigned long btree_get(const struct btree_node *node, unsigned le
 {
 	const void *lanes = btree_lanes(node, level, field);
 
-	return node->wide ? ((const uint64_t *)lanes)[i] : ((const uint32_t *)lanes)[i];
+	if (node->wide)
+		return ((const uint64_t *)lanes)[i];
+	if (field <= BTREE_START)
+		return (unsigned long)(long)((const int32_t *)lanes)[i];
+	return ((const uint32_t *)lanes)[i];
 }
 
 static inline unsigned long btree_start(const struct btree_node *node, unsigned level, unsigned i)
@@ -158,17 +192,62 @@ static inline struct btree_node *btree_child(const struct btree *tree,
 	return btree_ptr(tree, node, 1, i);
 }
 
+/* Below this, a node that shrinks looks for siblings to merge with. */
+static inline unsigned btree_low(unsigned level)
+{
+	return btree_cap(level, false) * 3 / 5;
+}
+
+static inline struct btree_step *btree_left(struct btree_spot *spot, unsigned level)
+{
+	return &spot->left.at[level];
+}
+
+static inline struct btree_step *btree_right(struct btree_spot *spot, unsigned level)
+{
+	return spot->spanning ? &spot->right.at[level] : &spot->left.at[level];
+}
+
+/* Whether a narrow node can hold pages [start, end). */
+static inline bool btree_reaches(const struct btree_node *node, unsigned long start,
+				 unsigned long end)
+{
+	return (long)(start - node->base) >= BTREE_MIN_DELTA &&
+	       (long)(end - node->base) <= BTREE_MAX_DELTA;
+}
+
 /* Whether a narrow node can point there. */
 static inline bool btree_near(const struct btree *tree, unsigned level, const void *ptr)
 {
 	return ((uintptr_t)ptr - tree->origin[level > 0]) >> 35 == 0;
 }
 
-/* ---- node.c: one node, and where nodes come from ---- */
+static inline void btree_put(struct btree_node *node, unsigned level, enum btree_field field,
+			     unsigned i, unsigned long value)
+{
+	void *lanes = btree_lanes(node, level, field);
+
+	if (node->wide)
+		((uint64_t *)lanes)[i] = value;
+	else
+		((uint32_t *)lanes)[i] = value;
+}
 
 /* Makes entry i what *e says; it must fit the node's form. */
-void btree_set(const struct btree *tree, struct btree_node *node, unsigned level, unsigned i,
-	       const struct btree_entry *e);
+static inline void btree_set(const struct btree *tree, struct btree_node *node, unsigned level,
+			     unsigned i, const struct btree_entry *e)
+{
+	uintptr_t ptr = (uintptr_t)e->ptr;
+
+	btree_put(node, level, BTREE_END, i, e->end - node->base);
+	btree_put(node, level, BTREE_START, i, e->start - node->base);
+	btree_put(node, level, BTREE_PTR, i,
+		  node->wide ? ptr : (ptr - tree->origin[level > 0]) / 8);
+	if (level)
+		btree_put(node, level, BTREE_GAP, i, e->gap);
+}
+
+/* ---- node.c: one node, and where nodes come from ---- */
 
 /* Entries [from, to) of node, unpacked; returns one past the last written. */
 struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_node *node,
@@ -177,12 +256,12 @@ struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_no
 /* The node seen as one entry of its parent; n > 0. */
 struct btree_entry btree_summary(const struct btree_node *node);
 
-/* The largest hole inside the node. */
-unsigned long btree_largest(const struct btree_node *node);
-
 /* Whether n > 0 entries can stand in one narrow node. */
 bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
 		       unsigned n);
+
+/* Entries from to on stand at at now; n, and what that leaves unused, is the caller's matter. */
+void btree_move(struct btree_node *node, unsigned at, unsigned to);
 
 /* Writes node anew with n > 0 entries in the form that they need, for which n is not too many. */
 void btree_pack(const struct btree *tree, struct btree_node *node, unsigned level,
@@ -195,19 +274,54 @@ void btree_replace(const struct btree *tree, struct btree_node *node, unsigned f
 /* At least need[] nodes in the pool: 0, or -ENOMEM and the pool is as small as it may be. */
 must_check int btree_pool_fill(struct btree *tree, const size_t need[BTREE_KINDS]);
 
-/* Gives nodes back to the arena until the pool has at most keep of each kind. */
-void btree_pool_trim(struct btree *tree, size_t keep);
+/* Gives what is reserved back to the arena, but for so many leaves. */
+void btree_pool_trim(struct btree *tree, size_t leaves);
 
 /* A node out of the pool, which must not be empty. */
 struct btree_node *btree_take(struct btree *tree, unsigned level);
 
-/* A node that is no more in the tree, into the pool. */
+/* A node that is no more in the tree, into the pool, or to the arena if no pool has its size. */
 void btree_release(struct btree *tree, struct btree_node *node);
 
 /* Releases a node and all below it; their VMAs are no more counted. */
 void btree_drop(struct btree *tree, struct btree_node *node);
 
-/* ---- edit.c, build.c, verify.c: the ops of these names ---- */
+/*
+ * Memory for a leaf that becomes the root, with room for n entries: tree->grown.
+ * 0; -ENOMEM; or -E2BIG, as such a leaf cannot have as many.
+ */
+must_check int btree_grow(struct btree *tree, unsigned n, bool wide);
+
+/* The leaf that btree_grow() made becomes the root, with the n entries. */
+void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n);
+
+/* ---- edit.c: where an edit happens, and the one leaf that most edits change ---- */
+
+/* The window of the edit: the spot, and which leaf entries go and come. The tree is not empty. */
+void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct btree_spot *spot,
+		  struct btree_change *change);
+
+/*
+ * Whether the edit changes one leaf only, in place, and the bounds and gaps
+ * above it.  If so it is planned: btree_commit() knows where.
+ */
+bool btree_plan(struct btree *tree, const struct vma_edit *edit);
+
+/* ---- rebalance.c: edits that change the shape of the tree ---- */
+
+/* Makes the change at the spot from this level up; the pool has what it needs. */
+void btree_apply(struct btree *tree, struct btree_spot *spot, unsigned level,
+		 struct btree_change *change);
+
+/* Makes the change in place and turns it into the parent's; false if the parent has none. */
+bool btree_change_in_place(struct btree *tree, const struct btree_path *path, unsigned level,
+			   struct btree_change *change);
+
+/* Whether the change can be made in place, and no sibling wants what remains. */
+bool btree_stays(const struct btree *tree, struct btree_spot *spot, unsigned level,
+		 const struct btree_change *change);
+
+/* ---- these files, reserve.c, build.c, verify.c: the ops of these names ---- */
 
 int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n);
 void btree_commit(struct vma_index *index, const struct vma_edit *edit);

@@ -8,7 +8,7 @@
 
 #include "indexes/btree/btree.h"
 
-#define BTREE_PREFETCH 16       /* VMAs ahead whose bounds are on their way */
+#define BTREE_PREFETCH 16 /* VMAs ahead whose bounds are on their way */
 
 /* Where the entries of a level come from: the VMAs, or the nodes of the level below. */
 struct btree_source {
@@ -53,10 +53,10 @@ static unsigned btree_portion(size_t left, unsigned level, unsigned room)
 static struct btree_node *btree_build_level(struct btree *tree, unsigned level,
 					    struct btree_source source, size_t *count, bool *failed)
 {
-	static const size_t one[BTREE_KINDS][BTREE_KINDS] = { { 1, 0 }, { 0, 1 } };
+	static const size_t one[BTREE_KINDS][BTREE_KINDS] = {{1, 0}, {0, 1}};
 	struct btree_node *first = NULL, *prev = NULL;
 	struct btree_entry e[BTREE_INNER_CAP];
-	unsigned have = 0;      /* entries that a wide node left over */
+	unsigned have = 0; /* entries that a wide node left over */
 
 	for (*count = 0; source.left + have; ++*count) {
 		unsigned n = btree_portion(source.left + have, level, btree_cap(level, false));
@@ -74,7 +74,7 @@ static struct btree_node *btree_build_level(struct btree *tree, unsigned level,
 		}
 		node = btree_take(tree, level);
 		btree_pack(tree, node, level, e, n);
-		*btree_links(node) = (struct btree_links){ prev, NULL };
+		*btree_links(node) = (struct btree_links){prev, NULL};
 		if (prev)
 			btree_links(prev)->next = node;
 		else
@@ -104,10 +104,25 @@ static void btree_release_chain(struct btree *tree, struct btree_node *node, boo
 	}
 }
 
+/* All VMAs in one leaf; -E2BIG if it cannot hold them. */
+static int btree_build_leaf(struct btree *tree, struct btree_source source, unsigned n)
+{
+	struct btree_entry e[BTREE_ROOT_CAP];
+	int error;
+
+	btree_read(tree, &source, e, n);
+	error = btree_grow(tree, n, !btree_fits_narrow(tree, 0, e, n));
+	if (!error)
+		btree_plant(tree, e, n);
+	else if (error == -ENOMEM)
+		tree->vmas = 0;
+	return error;
+}
+
 int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
 {
 	struct btree *tree = btree_of(index);
-	struct btree_source source = { vmas, NULL, n };
+	struct btree_source source = {vmas, NULL, n};
 	struct btree_entry top;
 	unsigned level = 0;
 	bool failed = false;
@@ -117,9 +132,14 @@ int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, siz
 		return 0;
 	tree->origin[BTREE_LEAF] = (uintptr_t)vmas[0] - (1UL << 34);
 	tree->vmas = n;
+	if (n <= BTREE_ROOT_CAP) {
+		int error = btree_build_leaf(tree, source, n);
+
+		if (error != -E2BIG)
+			return error;
+	}
 	for (;; level++) {
-		struct btree_node *first = btree_build_level(tree, level, source, &count,
-							    &failed);
+		struct btree_node *first = btree_build_level(tree, level, source, &count, &failed);
 
 		if (failed) {
 			btree_release_chain(tree, first, false);
@@ -129,7 +149,7 @@ int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, siz
 			tree->vmas = 0;
 			return -ENOMEM;
 		}
-		source = (struct btree_source){ NULL, first, count };
+		source = (struct btree_source){NULL, first, count};
 		if (count == 1)
 			break;
 	}

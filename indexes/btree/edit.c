@@ -1,55 +1,16 @@
 /*
  * edit - one edit of the B+-tree: reserve finds the place, commit changes it
  *
- * An edit goes up from the leaves.  On each level entries [from, to) are
- * replaced by a few others:
- *
- *	in place   the node has room and stays full enough: its arrays are moved,
- *	           and its parent's entry gets new bounds and gap; where they are
- *	           what they were, the edit is done
- *	rebuilt    else what remains of the node (of the first and the last node,
- *	           where the window spans several) is dealt out anew, together with
- *	           a sibling or two: two full nodes become three, three nodes that
- *	           two can hold become two; the nodes between go as whole subtrees
- *
- * A node left with too few entries and no sibling beside it, as happens after
- * a spanning window, is mended in a second pass, from the top.
+ *	planned    most edits change one leaf only, and at times the bounds and
+ *	           gaps above it: btree_plan() walks down once and keeps the way
+ *	grown      a leaf that is the root moves to a larger or smaller one
+ *	           (while the tree is small this is all that there is)
+ *	else       the leaf gets too full or too empty, or the window spans
+ *	           several: see rebalance.c
  */
-#include <errno.h>
-#include <string.h>
-
 #include "indexes/btree/btree.h"
 
-#define BTREE_POOL_KEEP 1       /* spare nodes of each kind between edits */
-
-/* What happens on one level: entries [from, to) become the put ones. */
-struct btree_change {
-	unsigned from, to;      /* from in the left node, to in the right one */
-	unsigned nput;
-	struct btree_entry put[BTREE_MAX_JOIN];
-};
-
-/* Which siblings join a node that is rebuilt, and how many nodes they become at best. */
-struct btree_join {
-	bool left, right;
-	unsigned k;
-};
-
-/* Below this, a node that shrinks looks for siblings to merge with. */
-static inline unsigned btree_low(unsigned level)
-{
-	return btree_cap(level, false) * 3 / 5;
-}
-
-static struct btree_step *btree_left(struct btree_spot *spot, unsigned level)
-{
-	return &spot->left.at[level];
-}
-
-static struct btree_step *btree_right(struct btree_spot *spot, unsigned level)
-{
-	return spot->spanning ? &spot->right.at[level] : &spot->left.at[level];
-}
+#define BTREE_POOL_KEEP 1 /* spare leaves between edits */
 
 /* ---- where ---- */
 
@@ -65,27 +26,6 @@ static bool btree_spans(const struct btree *tree, const struct btree_path *path,
 	return false;
 }
 
-/* Finds the window [lo, hi): the spot, and which leaf entries go. */
-static void btree_locate(const struct btree *tree, unsigned long lo, unsigned long hi,
-			 struct btree_spot *spot, struct btree_change *change)
-{
-	const struct btree_node *leaf;
-	unsigned to;
-
-	btree_simd->descend(tree, lo, &spot->left);
-	leaf = spot->left.at[0].node;
-	to = spot->left.at[0].slot;
-	change->from = to;
-	while (to < leaf->n && btree_start(leaf, 0, to) < hi)
-		to++;
-	spot->spanning = to == leaf->n && btree_spans(tree, &spot->left, hi);
-	if (spot->spanning) {
-		btree_simd->descend(tree, hi, &spot->right);
-		to = spot->right.at[0].slot;
-	}
-	change->to = to;
-}
-
 static void btree_read_edit(const struct vma_edit *edit, struct btree_change *change)
 {
 	change->nput = edit->nput;
@@ -98,594 +38,233 @@ static void btree_read_edit(const struct vma_edit *edit, struct btree_change *ch
 	}
 }
 
-/* ---- which way ---- */
-
-/* The sibling on that side (-1 or 1), or NULL. */
-static const struct btree_node *btree_sibling(const struct btree *tree,
-					      const struct btree_step *up, int side)
+void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct btree_spot *spot,
+		  struct btree_change *change)
 {
-	unsigned slot = up->slot + side;
+	unsigned long hi = edit->hi >> PAGE_SHIFT;
+	const struct btree_node *leaf;
+	unsigned to;
 
-	return slot < up->node->n ? btree_child(tree, up->node, slot) : NULL;
-}
-
-/* What a node can hold that reaches over this place and both its siblings. */
-static unsigned btree_room(struct btree_spot *spot, unsigned level,
-			   const struct btree_node *left, const struct btree_node *right)
-{
-	const struct btree_step *l = btree_left(spot, level + 1), *r = btree_right(spot, level + 1);
-	unsigned long start = btree_start(l->node, level + 1, l->slot - (l->slot > 0));
-	unsigned long end = btree_end(r->node, level + 1, r->slot + (r->slot + 1 < r->node->n));
-	bool wide = end - start > BTREE_MAX_DELTA || l[-1].node->wide || r[-1].node->wide ||
-		    (left && left->wide) || (right && right->wide);
-
-	return btree_cap(level, wide);
-}
-
-/* For n entries that own nodes (1, or 2 where the window spans) are to hold. */
-static struct btree_join btree_choose(const struct btree *tree, struct btree_spot *spot,
-				      unsigned level, unsigned own, unsigned n)
-{
-	unsigned cap = btree_cap(level, false);
-	struct btree_join join = { .k = (n + cap - 1) / cap };
-	const struct btree_node *l, *r;
-	unsigned left, right, room, full;
-
-	if (level == tree->root->level || n == 0)
-		return join;
-	l = btree_sibling(tree, btree_left(spot, level + 1), -1);
-	r = btree_sibling(tree, btree_right(spot, level + 1), 1);
-	left = l ? l->n : 0;
-	right = r ? r->n : 0;
-	room = btree_room(spot, level, l, r);
-	full = room * 9 / 10;
-	if (room < cap && n > room * own && n <= cap * own)
-		return join;    /* it may well be narrow now */
-	if (n > room * own) {
-		join.left = left && (!right || left <= right);
-		join.right = right && !join.left;
-		join.k = own + 1;
-		if (n + (join.left ? left : right) > room * join.k - room / 8)
-			join.k += join.left || join.right;
-	} else if (n >= btree_low(level)) {
-		return join;
-	} else if (left && left + n <= full) {
-		join.left = true;
-	} else if (right && right + n <= full) {
-		join.right = true;
-	} else if (left && right && left + n + right <= 2 * full) {
-		join.left = join.right = true;
-		join.k = 2;
-	} else if (n < btree_min(level)) {
-		join.left = left > right;
-		join.right = right && !join.left;
-		join.k = n + max(left, right) > room ? 2 : 1;
+	btree_simd->descend(tree, edit->lo >> PAGE_SHIFT, &spot->left);
+	leaf = spot->left.at[0].node;
+	to = change->from = spot->left.at[0].slot;
+	while (to < leaf->n && btree_start(leaf, 0, to) < hi)
+		to++;
+	spot->spanning = to == leaf->n && btree_spans(tree, &spot->left, hi);
+	if (spot->spanning) {
+		btree_simd->descend(tree, hi, &spot->right);
+		to = spot->right.at[0].slot;
 	}
-	return join;
+	change->to = to;
+	btree_read_edit(edit, change);
 }
 
-/* Whether the change can be made in place. */
-static bool btree_stays(const struct btree *tree, struct btree_spot *spot, unsigned level,
-			const struct btree_change *change)
+/* ---- planned ---- */
+
+/* Whether all that comes fits the narrow node. */
+static inline bool btree_takes(const struct btree *tree, const struct btree_node *node,
+			       const struct vma_edit *edit)
 {
-	const struct btree_node *node = btree_left(spot, level)->node;
-	unsigned n = node->n - (change->to - change->from) + change->nput;
-	struct btree_join join;
-
-	if (n > btree_cap(level, node->wide) || n == 0)
-		return false;
-	for (unsigned i = 0; !node->wide && i < change->nput; i++) {
-		const struct btree_entry *e = &change->put[i];
-
-		if (e->start < node->base || e->end - node->base > BTREE_MAX_DELTA ||
-		    !btree_near(tree, level, e->ptr))
+	for (unsigned i = 0; i < edit->nput; i++) {
+		if (!btree_near(tree, 0, edit->put[i].vma))
 			return false;
 	}
-	if (level == tree->root->level || n >= btree_low(level) ||
-	    (n >= node->n && n >= btree_min(level)))
-		return true;
-	join = btree_choose(tree, spot, level, 1, n);
-	return !join.left && !join.right;
+	return !edit->nput || btree_reaches(node, edit->put[0].start >> PAGE_SHIFT,
+					    edit->put[edit->nput - 1].end >> PAGE_SHIFT);
 }
 
-/* ---- in place ---- */
-
-/* The largest hole in front of entries [from, to] or inside [from, to). */
-static unsigned long btree_largest_near(const struct btree_node *node, unsigned from, unsigned to)
+/* Whether bounds that are new at an end of the leaf fit the narrow nodes above. */
+static bool btree_path_takes(const struct btree *tree, const struct vma_edit *edit)
 {
-	unsigned level = node->level;
-	unsigned long gap = 0;
+	for (unsigned level = 1; edit->nput && level <= tree->root->level; level++) {
+		const struct btree_node *node = tree->path.at[level].node;
 
-	for (unsigned i = from; i <= to && i < node->n; i++) {
-		if (i)
-			gap = max(gap, btree_get(node, level, BTREE_START, i) -
-					       btree_get(node, level, BTREE_END, i - 1));
-		if (i < to)
-			gap = max(gap, btree_gap(node, level, i));
-	}
-	return gap;
-}
-
-/* Makes the change and turns it into that of the parent; false if the parent has none. */
-static bool btree_change_in_place(struct btree *tree, struct btree_spot *spot, unsigned level,
-				  struct btree_change *change)
-{
-	struct btree_node *node = btree_left(spot, level)->node;
-	const struct btree_step *up = level < tree->root->level ? btree_left(spot, level + 1) : NULL;
-	unsigned long gap = up ? btree_gap(up->node, level + 1, up->slot) : tree->gap;
-	unsigned long gone, come;
-	struct btree_entry *e = &change->put[0];
-
-	gone = btree_largest_near(node, change->from, change->to);
-	btree_replace(tree, node, change->from, change->to, change->put, change->nput);
-	come = btree_largest_near(node, change->from, change->from + change->nput);
-	if (come >= gap)
-		gap = come;
-	else if (gone == gap)
-		gap = btree_largest(node);
-	change->nput = 1;
-	*e = (struct btree_entry){
-		.start = btree_start(node, level, 0),
-		.end = btree_end(node, level, node->n - 1),
-		.gap = gap,
-		.ptr = node,
-	};
-	if (!up)
-		return true;
-	change->from = up->slot;
-	change->to = up->slot + 1;
-	return e->gap != btree_gap(up->node, level + 1, up->slot) ||
-	       e->start != btree_start(up->node, level + 1, up->slot) ||
-	       e->end != btree_end(up->node, level + 1, up->slot);
-}
-
-/* ---- rebuilt ---- */
-
-/* The nodes that are dealt out anew, and all their entries. */
-struct btree_deal {
-	struct btree_node *in[4];
-	unsigned nin, n;
-	struct btree_entry e[4 * BTREE_INNER_CAP + BTREE_MAX_JOIN];
-};
-
-static void btree_gather(const struct btree *tree, struct btree_node *node, unsigned from,
-			 unsigned to, struct btree_deal *deal)
-{
-	if (!deal->nin || deal->in[deal->nin - 1] != node)
-		deal->in[deal->nin++] = node;
-	deal->n = btree_unpack(tree, node, from, to, deal->e + deal->n) - deal->e;
-}
-
-static void btree_gather_all(const struct btree *tree, struct btree_spot *spot, unsigned level,
-			     const struct btree_change *change, struct btree_join join,
-			     struct btree_deal *deal)
-{
-	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
-	struct btree_node *sibling;
-
-	deal->nin = deal->n = 0;
-	if (join.left) {
-		sibling = btree_child(tree, left[1].node, left[1].slot - 1);
-		btree_gather(tree, sibling, 0, sibling->n, deal);
-	}
-	btree_gather(tree, left->node, 0, change->from, deal);
-	memcpy(deal->e + deal->n, change->put, change->nput * sizeof(change->put[0]));
-	deal->n += change->nput;
-	btree_gather(tree, right->node, change->to, right->node->n, deal);
-	if (join.right) {
-		sibling = btree_child(tree, right[1].node, right[1].slot + 1);
-		btree_gather(tree, sibling, 0, sibling->n, deal);
-	}
-}
-
-/*
- * Deals n entries out to k nodes or, where wide ones need it, to more: the size
- * of each to size[], their number is returned.  Evenly; but where the tree
- * grows at one end (grows -1 or 1) the nodes left behind are filled.
- */
-static unsigned btree_deal_out(const struct btree *tree, unsigned level,
-			       const struct btree_entry *e, unsigned n, unsigned k, int grows,
-			       unsigned size[BTREE_MAX_JOIN])
-{
-	unsigned cap = btree_cap(level, false), i;
-
-	for (;; k++, grows = 0) {
-		unsigned full = k > 1 ? min(cap * 9 / 10, (n - btree_min(level)) / (k - 1)) : n;
-		unsigned at = 0;
-
-		for (i = 0; i < k; i++) {
-			if (!grows)
-				size[i] = n * (i + 1) / k - n * i / k;
-			else if (i == (grows < 0 ? 0 : k - 1))
-				size[i] = n - full * (k - 1);
-			else
-				size[i] = full;
-			if (size[i] > btree_cap(level, true) &&
-			    (size[i] > cap || !btree_fits_narrow(tree, level, e + at, size[i])))
-				break;
-			at += size[i];
-		}
-		if (i == k)
-			return k;
-	}
-}
-
-/* Puts the leaves out[0..k) where in[0..nin) were. */
-static void btree_relink(struct btree *tree, struct btree_links around, struct btree_node **out,
-			 unsigned k)
-{
-	struct btree_node *prev = around.prev;
-
-	for (unsigned i = 0; i <= k; i++) {
-		struct btree_node *node = i < k ? out[i] : around.next;
-
-		if (node)
-			btree_links(node)->prev = prev;
-		else
-			tree->rightmost = prev;
-		if (prev)
-			btree_links(prev)->next = node;
-		else
-			tree->leftmost = node;
-		prev = node;
-	}
-}
-
-/* Writes the entries to k nodes, old ones first; the change becomes that of the parent. */
-static void btree_write(struct btree *tree, unsigned level, struct btree_deal *deal, unsigned k,
-			const unsigned *size, struct btree_change *change)
-{
-	struct btree_node *out[BTREE_MAX_JOIN];
-	const struct btree_entry *e = deal->e;
-	struct btree_links around = { NULL, NULL };
-
-	if (level == 0) {
-		around.prev = btree_links(deal->in[0])->prev;
-		around.next = btree_links(deal->in[deal->nin - 1])->next;
-	}
-	for (unsigned i = 0; i < k; i++) {
-		out[i] = i < deal->nin ? deal->in[i] : btree_take(tree, level);
-		btree_pack(tree, out[i], level, e, size[i]);
-		change->put[i] = btree_summary(out[i]);
-		e += size[i];
-	}
-	change->nput = k;
-	if (level == 0)
-		btree_relink(tree, around, out, k);
-	for (unsigned i = k; i < deal->nin; i++)
-		btree_release(tree, deal->in[i]);
-}
-
-/* Releases what lies between the two paths below this level. */
-static void btree_drop_between(struct btree *tree, struct btree_spot *spot, unsigned level)
-{
-	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
-	unsigned i = left->slot + 1;
-
-	if (left->node != right->node) {
-		while (i < left->node->n)
-			btree_drop(tree, btree_child(tree, left->node, i++));
-		i = 0;
-	}
-	while (i < right->slot)
-		btree_drop(tree, btree_child(tree, right->node, i++));
-}
-
-/*
- * Makes the change by dealing the entries out anew and turns it into that of
- * the parent.  Returns whether a node has too few entries and no sibling yet;
- * *at is a page by which it is found then.
- */
-static bool btree_rebuild(struct btree *tree, struct btree_spot *spot, unsigned level,
-			  struct btree_change *change, unsigned long *at)
-{
-	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
-	bool root = level == tree->root->level, single = left->node == right->node;
-	struct btree_join join;
-	struct btree_deal deal;
-	unsigned size[BTREE_MAX_JOIN], k, n;
-	int grows = 0;
-
-	n = change->from + change->nput + right->node->n - change->to;
-	join = btree_choose(tree, spot, level, single ? 1 : 2, n);
-	if (single && (level ? change->to : change->from) == left->node->n && !join.right)
-		grows = 1;
-	else if (single && (level ? change->from : change->to) == 0 && !join.left)
-		grows = -1;
-	btree_gather_all(tree, spot, level, change, join, &deal);
-	k = deal.n ? btree_deal_out(tree, level, deal.e, deal.n, join.k, grows, size) : 0;
-	*at = deal.n ? deal.e[0].end - 1 : 0;
-	btree_write(tree, level, &deal, k, size, change);
-	if (root)
-		return false;
-	btree_drop_between(tree, spot, level + 1);
-	change->from = left[1].slot - join.left;
-	change->to = right[1].slot + 1 + join.right;
-	return k && deal.n < btree_min(level);
-}
-
-/* ---- the whole edit ---- */
-
-void btree_set_root(struct btree *tree, const struct btree_entry *top)
-{
-	struct btree_entry only;
-
-	for (tree->root = top->ptr; tree->root->level && tree->root->n == 1; top = &only) {
-		btree_unpack(tree, tree->root, 0, 1, &only);
-		btree_release(tree, tree->root);
-		tree->root = only.ptr;
-	}
-	tree->first = top->start;
-	tree->last = top->end;
-	tree->gap = top->gap;
-}
-
-/* The change of a level above the root: it becomes the new root. */
-static void btree_change_root(struct btree *tree, const struct btree_change *change)
-{
-	if (!change->nput) {
-		tree->root = NULL;
-		tree->first = tree->last = tree->gap = 0;
-	} else if (change->nput == 1) {
-		btree_set_root(tree, &change->put[0]);
-	} else {
-		struct btree_node *node = btree_take(tree, tree->root->level + 1);
-		struct btree_entry top;
-
-		btree_pack(tree, node, tree->root->level + 1, change->put, change->nput);
-		top = btree_summary(node);
-		btree_set_root(tree, &top);
-	}
-}
-
-static void btree_apply(struct btree *tree, struct btree_spot *spot, unsigned level,
-			struct btree_change *change)
-{
-	unsigned top = tree->root->level;
-	unsigned long at[BTREE_MAX_HEIGHT];
-	unsigned sparse = 0;            /* bit by level: a node to mend at page at[level] */
-
-	for (; level <= top; level++) {
-		if (btree_left(spot, level)->node == btree_right(spot, level)->node &&
-		    btree_stays(tree, spot, level, change)) {
-			if (!btree_change_in_place(tree, spot, level, change))
-				break;
-		} else if (btree_rebuild(tree, spot, level, change, &at[level])) {
-			sparse |= 1u << level;
-		}
-	}
-	if (level > top)
-		btree_change_root(tree, change);
-	while (sparse && tree->root) {
-		level = 31 - __builtin_clz(sparse);
-		sparse ^= 1u << level;
-		if (level >= tree->root->level)
-			continue;
-		spot->spanning = false;
-		btree_simd->descend(tree, at[level], &spot->left);
-		change->from = change->to = change->nput = 0;
-		btree_apply(tree, spot, level, change);
-	}
-}
-
-/* The first VMAs of an empty tree. */
-static void btree_plant(struct btree *tree, struct btree_change *change)
-{
-	struct btree_node *leaf;
-	struct btree_entry top;
-
-	if (!change->nput)
-		return;
-	tree->origin[BTREE_LEAF] = (uintptr_t)change->put[0].ptr - (1UL << 34);
-	for (unsigned i = 1; i < change->nput; i++)
-		tree->far[BTREE_LEAF] |= !btree_near(tree, 0, change->put[i].ptr);
-	leaf = btree_take(tree, 0);
-	btree_pack(tree, leaf, 0, change->put, change->nput);
-	btree_relink(tree, (struct btree_links){ NULL, NULL }, &leaf, 1);
-	top = btree_summary(leaf);
-	btree_set_root(tree, &top);
-}
-
-void btree_commit(struct vma_index *index, const struct vma_edit *edit)
-{
-	struct btree *tree = btree_of(index);
-	struct btree_change change;
-
-	btree_read_edit(edit, &change);
-	for (unsigned i = 0; i < edit->nput; i++)
-		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
-	if (tree->root) {
-		struct btree_spot *spot = &tree->spot;
-
-		if (tree->planned) {
-			change.from = tree->from;
-			change.to = tree->to;
-		} else {
-			btree_locate(tree, edit->lo >> PAGE_SHIFT, edit->hi >> PAGE_SHIFT, spot,
-				     &change);
-		}
-		tree->vmas -= spot->spanning ? spot->left.at[0].node->n - change.from + change.to :
-					       change.to - change.from;
-		btree_apply(tree, spot, 0, &change);
-	} else {
-		btree_plant(tree, &change);
-	}
-	tree->vmas += edit->nput;
-	tree->planned = false;
-	if (!--tree->pending)
-		btree_pool_trim(tree, BTREE_POOL_KEEP);
-}
-
-/* ---- memory ---- */
-
-/* Whether the put VMAs fit the narrow nodes on the path above the leaf. */
-static bool btree_path_fits(const struct btree *tree, const struct btree_spot *spot,
-			    const struct btree_change *change)
-{
-	for (unsigned level = 1; change->nput && level <= tree->root->level; level++) {
-		const struct btree_node *node = spot->left.at[level].node;
-
-		if (!node->wide && (change->put[0].start < node->base ||
-				    change->put[change->nput - 1].end - node->base >
-					    BTREE_MAX_DELTA))
+		if (!node->wide && !btree_reaches(node, edit->put[0].start >> PAGE_SHIFT,
+						  edit->put[edit->nput - 1].end >> PAGE_SHIFT))
 			return false;
 	}
 	return true;
 }
 
-/* Whether all that can be rebuilt together on this level is sure to stay narrow. */
-static bool btree_stays_narrow(const struct btree *tree, struct btree_spot *spot, unsigned level,
-			       const struct btree_change *change)
-{
-	unsigned long start = tree->first, end = tree->last;
-
-	if (tree->far[level > 0])
-		return false;
-	if (level < tree->root->level) {
-		struct btree_step up = *btree_left(spot, level + 1);
-
-		start = btree_start(up.node, level + 1, up.slot - (up.slot > 0));
-		end = btree_end(up.node, level + 1, up.slot + (up.slot + 1 < up.node->n));
-	}
-	if (change->nput) {
-		start = min(start, change->put[0].start);
-		end = max(end, change->put[change->nput - 1].end);
-	}
-	return end - start <= BTREE_MAX_DELTA;
-}
-
-/* What any one edit can need at most. */
-static void btree_need_most(const struct btree *tree, size_t need[BTREE_KINDS])
-{
-	unsigned height = tree->root->level + 1;
-
-	need[BTREE_LEAF] += 2 * BTREE_WIDE_GROWTH;
-	need[BTREE_INNER] += BTREE_WIDE_GROWTH * height * height + 1;
-}
-
 /*
- * What this edit can need.  Up from the level where the two paths meet (the
- * leaf, unless it spans) grow is the most nodes that the level below adds.
+ * Whether a leaf with n entries, that had more, had better look for siblings
+ * to merge with: each time it is very empty, at times if it is not.
  */
-static void btree_need(const struct btree *tree, struct btree_spot *spot,
-		       const struct btree_change *change, size_t need[BTREE_KINDS])
+static inline bool btree_sparse(unsigned n)
 {
-	unsigned top = tree->root->level, level = 0, grow = 1;
+	return n < btree_low(0) && (n % 4 == 0 || n < btree_min(0));
+}
 
-	bool fits = btree_path_fits(tree, spot, change);
+bool btree_plan(struct btree *tree, const struct vma_edit *edit)
+{
+	struct btree_node *leaf;
+	unsigned long hi = edit->hi >> PAGE_SHIFT;
+	unsigned from, to, n;
 
-	if (fits && !spot->spanning && btree_stays(tree, spot, 0, change))
-		return;
-	if (!fits || tree->far[BTREE_INNER]) {
-		btree_need_most(tree, need);
-		return;
+	btree_simd->descend(tree, edit->lo >> PAGE_SHIFT, &tree->path);
+	leaf = tree->path.at[0].node;
+	from = to = tree->path.at[0].slot;
+	while (to < leaf->n && btree_start(leaf, 0, to) < hi)
+		to++;
+	n = leaf->n - (to - from) + edit->nput;
+	tree->from = from;
+	tree->to = to;
+	if (!n || n > btree_room(leaf) || (!leaf->wide && !btree_takes(tree, leaf, edit)))
+		return false;
+	if (leaf == tree->root)
+		return true;
+	if ((n < leaf->n && btree_sparse(n)) || n < btree_min(0))
+		return false;
+	if (to == leaf->n && btree_spans(tree, &tree->path, hi))
+		return false;
+	return (from && to < leaf->n) || btree_path_takes(tree, edit);
+}
+
+/* A leaf is another one now than its parent thinks: so are perhaps the nodes above. */
+static void btree_refresh(struct btree *tree, const struct btree_entry *leaf)
+{
+	const struct btree_step *up = &tree->path.at[1];
+	struct btree_change change = {
+		.from = up->slot,
+		.to = up->slot + 1,
+		.nput = 1,
+		.put = {*leaf},
+	};
+
+	for (unsigned level = 1; level <= tree->root->level; level++) {
+		if (!btree_change_in_place(tree, &tree->path, level, &change))
+			return;
 	}
-	if (!spot->spanning) {
-		const struct btree_node *leaf = btree_left(spot, 0)->node;
+	btree_set_root(tree, &change.put[0]);
+}
 
-		if (btree_stays_narrow(tree, spot, 0, change))
-			grow = leaf->n - (change->to - change->from) + change->nput >
-			       BTREE_LEAF_CAP;
-		else
-			grow = BTREE_WIDE_GROWTH;
-		need[BTREE_LEAF] += grow;
-		level++;
+static void btree_commit_planned(struct btree *tree, const struct vma_edit *edit)
+{
+	const struct btree_node *leaf = tree->path.at[0].node;
+	const struct btree_step *up = &tree->path.at[1];
+	bool root = leaf == tree->root, inside = tree->from && tree->to < leaf->n;
+	unsigned long gap = root ? tree->gap : btree_gap(up->node, 1, up->slot);
+	struct btree_entry now = {.ptr = (void *)leaf};
+
+	tree->vmas += (size_t)tree->from + edit->nput - tree->to;
+	now.gap = btree_simd->change_leaf(tree, edit, gap);
+	if (inside && now.gap == gap)
+		return;
+	now.start = btree_start(leaf, 0, 0);
+	now.end = btree_end(leaf, 0, leaf->n - 1);
+	if (root)
+		btree_set_root(tree, &now);
+	else if (now.gap != gap || now.start != btree_start(up->node, 1, up->slot) ||
+		 now.end != btree_end(up->node, 1, up->slot))
+		btree_refresh(tree, &now);
+}
+
+/* ---- a leaf that is the root ---- */
+
+/* Writes the leaf anew, in its other form perhaps, or moves to the one in reserve; or neither. */
+static bool btree_commit_root(struct btree *tree, const struct btree_change *change)
+{
+	struct btree_entry e[BTREE_ROOT_CAP + VMA_EDIT_PUTS], *end = e, top;
+	struct btree_node *leaf = tree->root;
+	bool narrow;
+
+	end = btree_unpack(tree, leaf, 0, change->from, end);
+	for (unsigned i = 0; i < change->nput; i++)
+		*end++ = change->put[i];
+	end = btree_unpack(tree, leaf, change->to, leaf->n, end);
+	narrow = btree_fits_narrow(tree, 0, e, end - e);
+	if (end - e > leaf->cap >> !narrow) {
+		if (tree->grown)
+			btree_plant(tree, e, end - e);
+		return tree->root != leaf;
+	}
+	btree_pack(tree, leaf, 0, e, end - e);
+	top = btree_summary(leaf);
+	btree_set_root(tree, &top);
+	return true;
+}
+
+/* A leaf with much more room than it needs makes way for a smaller one, if there is memory. */
+static void btree_shrink(struct btree *tree)
+{
+	struct btree_entry e[BTREE_ROOT_CAP];
+	unsigned n = tree->root->n;
+
+	if (btree_grow(tree, 2 * n, tree->root->wide))
+		return;
+	btree_unpack(tree, tree->root, 0, n, e);
+	btree_plant(tree, e, n);
+}
+
+/* The tree is empty, but for a leaf in reserve: another edit may follow. */
+static void btree_clear(struct btree *tree)
+{
+	struct btree_node *leaf = tree->root;
+
+	if (leaf->level) {
+		btree_drop(tree, leaf);
+		leaf = btree_take(tree, 0);
+	}
+	if (tree->grown) {
+		btree_release(tree, leaf);
 	} else {
-		while (btree_left(spot, level)->node != btree_right(spot, level)->node)
-			need[level++ > 0]++;
-		if (btree_left(spot, level)->node->wide) {
-			btree_need_most(tree, need);
-			return;
-		}
+		tree->grown = leaf;
+		tree->nodes[BTREE_LEAF]--;
 	}
-	for (; level <= top; level++) {
-		const struct btree_step *left = btree_left(spot, level);
-		unsigned gone = btree_right(spot, level)->slot - left->slot + 1;
-		unsigned n = left->node->n;
-
-		if (spot->spanning)
-			gone += top;    /* the second pass */
-		if (n + grow <= btree_cap(level, left->node->wide) &&
-		    (level == top || n >= gone + btree_low(level)))
-			return;
-		if (btree_stays_narrow(tree, spot, level, change))
-			grow = n + grow > BTREE_INNER_CAP;
-		else
-			grow = BTREE_WIDE_GROWTH;
-		need[BTREE_INNER] += grow;
-	}
-	need[BTREE_INNER] += grow > 0;
+	tree->root = tree->leftmost = tree->rightmost = NULL;
+	tree->first = tree->last = tree->gap = tree->vmas = 0;
 }
 
-/* Whether an edit changes nothing but one leaf, whatever happens to its siblings. */
-static bool btree_is_small(const struct btree *tree, struct btree_spot *spot,
-			   const struct btree_change *change)
+/* ---- commit ---- */
+
+static void btree_commit_other(struct btree *tree, const struct vma_edit *edit)
 {
-	unsigned n = spot->left.at[0].node->n - (change->to - change->from) + change->nput;
+	struct btree_change change = {.nput = 0};
+	struct btree_spot spot = {.spanning = false};
 
-	return !spot->spanning && (n >= btree_low(0) || !tree->root->level) &&
-	       btree_path_fits(tree, spot, change) && btree_stays(tree, spot, 0, change);
-}
-
-/* What two edits can need: nothing where they are small and in two leaves. */
-static void btree_need_two(struct btree *tree, const struct vma_edit *edits,
-			   size_t need[BTREE_KINDS])
-{
-	const struct btree_node *leaf = NULL;
-	struct btree_change change;
-
-	for (unsigned i = 0; i < 2; i++) {
-		btree_read_edit(&edits[i], &change);
-		btree_locate(tree, edits[i].lo >> PAGE_SHIFT, edits[i].hi >> PAGE_SHIFT,
-			     &tree->spot, &change);
-		if (!btree_is_small(tree, &tree->spot, &change) ||
-		    leaf == tree->spot.left.at[0].node) {
-			btree_need_most(tree, need);
-			btree_need_most(tree, need);
-			need[BTREE_INNER] += 2 * BTREE_WIDE_GROWTH * (tree->root->level + 2);
-			return;
-		}
-		leaf = tree->spot.left.at[0].node;
+	for (unsigned i = 0; i < edit->nput; i++)
+		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
+	if (!tree->root) {
+		btree_read_edit(edit, &change);
+		if (edit->nput)
+			btree_plant(tree, change.put, change.nput);
+		tree->vmas = edit->nput;
+		return;
 	}
+	if (!edit->nput && edit->lo >> PAGE_SHIFT <= tree->first &&
+	    edit->hi >> PAGE_SHIFT >= tree->last) {
+		btree_clear(tree);
+		return;
+	}
+	btree_locate(tree, edit, &spot, &change);
+	tree->vmas += (size_t)change.from + edit->nput - change.to;
+	if (spot.spanning)
+		tree->vmas -= spot.left.at[0].node->n;
+	if (tree->root->level || !btree_commit_root(tree, &change))
+		btree_apply(tree, &spot, 0, &change);
 }
 
-int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
+/* What reserve left over goes, but for a little. */
+static void btree_settle(struct btree *tree)
+{
+	if (tree->root && !tree->root->level && tree->root->cap > BTREE_LEAF_CAP &&
+	    tree->root->n * 4u < btree_room(tree->root))
+		btree_shrink(tree);
+	if (tree->grown || tree->pooled[BTREE_LEAF] > BTREE_POOL_KEEP || tree->pooled[BTREE_INNER])
+		btree_pool_trim(tree, tree->root && tree->root->level ? BTREE_POOL_KEEP : 0);
+}
+
+void btree_commit(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct btree *tree = btree_of(index);
-	struct btree_change change;
-	bool far;
 
-	for (unsigned i = 0; i < n; i++) {
-		for (unsigned j = 0; j < edits[i].nput; j++) {
-			const struct vm_area_struct *vma = edits[i].put[j].vma;
-
-			__builtin_prefetch(vma, 1);     /* commit writes its bounds */
-			tree->far[BTREE_LEAF] |= tree->root && !btree_near(tree, 0, vma);
-		}
-	}
-	if (tree->root && n == 1) {
-		btree_read_edit(edits, &change);
-		btree_locate(tree, edits->lo >> PAGE_SHIFT, edits->hi >> PAGE_SHIFT, &tree->spot,
-			     &change);
-		tree->from = change.from;
-		tree->to = change.to;
-	}
-	do {
-		size_t need[BTREE_KINDS] = { 0, 0 };
-
-		far = tree->far[BTREE_INNER];
-		if (!tree->root)
-			need[BTREE_LEAF] = 1;
-		else if (n == 1)
-			btree_need(tree, &tree->spot, &change, need);
-		else
-			btree_need_two(tree, edits, need);
-		if (btree_pool_fill(tree, need))
-			return -ENOMEM;
-	} while (far != tree->far[BTREE_INNER]);
-	tree->planned = tree->root && n == 1;
-	tree->pending = n;
-	return 0;
+	if (tree->planned || (tree->root && btree_plan(tree, edit)))
+		btree_commit_planned(tree, edit);
+	else
+		btree_commit_other(tree, edit);
+	tree->planned = false;
+	if (!--tree->pending)
+		btree_settle(tree);
 }
 
 void btree_unreserve(struct vma_index *index)
@@ -694,5 +273,5 @@ void btree_unreserve(struct vma_index *index)
 
 	tree->planned = false;
 	tree->pending = 0;
-	btree_pool_trim(tree, BTREE_POOL_KEEP);
+	btree_settle(tree);
 }

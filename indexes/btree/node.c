@@ -6,30 +6,6 @@
 
 #include "indexes/btree/btree.h"
 
-static inline void btree_put(struct btree_node *node, unsigned level, enum btree_field field,
-			     unsigned i, unsigned long value)
-{
-	void *lanes = btree_lanes(node, level, field);
-
-	if (node->wide)
-		((uint64_t *)lanes)[i] = value;
-	else
-		((uint32_t *)lanes)[i] = value;
-}
-
-void btree_set(const struct btree *tree, struct btree_node *node, unsigned level, unsigned i,
-	       const struct btree_entry *e)
-{
-	uintptr_t ptr = (uintptr_t)e->ptr;
-
-	btree_put(node, level, BTREE_END, i, e->end - node->base);
-	btree_put(node, level, BTREE_START, i, e->start - node->base);
-	btree_put(node, level, BTREE_PTR, i,
-		  node->wide ? ptr : (ptr - tree->origin[level > 0]) / 8);
-	if (level)
-		btree_put(node, level, BTREE_GAP, i, e->gap);
-}
-
 struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_node *node,
 				 unsigned from, unsigned to, struct btree_entry *out)
 {
@@ -46,25 +22,12 @@ struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_no
 	return out;
 }
 
-unsigned long btree_largest(const struct btree_node *node)
-{
-	unsigned level = node->level;
-	unsigned long gap = btree_gap(node, level, 0);
-
-	for (unsigned i = 1; i < node->n; i++) {
-		gap = max(gap, btree_gap(node, level, i));
-		gap = max(gap, btree_get(node, level, BTREE_START, i) -
-				       btree_get(node, level, BTREE_END, i - 1));
-	}
-	return gap;
-}
-
 struct btree_entry btree_summary(const struct btree_node *node)
 {
 	return (struct btree_entry){
 		.start = btree_start(node, node->level, 0),
 		.end = btree_end(node, node->level, node->n - 1),
-		.gap = btree_largest(node),
+		.gap = btree_simd->largest(node),
 		.ptr = (void *)node,
 	};
 }
@@ -74,13 +37,13 @@ static void btree_pad(struct btree_node *node, unsigned from, unsigned to)
 {
 	size_t width = node->wide ? sizeof(uint64_t) : sizeof(uint32_t);
 
-	memset(node->lanes + from * width, node->wide ? 0x7f : 0xff, (to - from) * width);
+	memset(node->lanes + from * width, BTREE_PAD_BYTE, (to - from) * width);
 }
 
 bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
 		       unsigned n)
 {
-	if (e[n - 1].end - e[0].start > BTREE_MAX_DELTA)
+	if (e[n - 1].end - e[0].start > BTREE_MAX_SPAN)
 		return false;
 	for (unsigned i = 0; i < n; i++) {
 		if (!btree_near(tree, level, e[i].ptr))
@@ -99,32 +62,37 @@ void btree_pack(const struct btree *tree, struct btree_node *node, unsigned leve
 	node->wide = !btree_fits_narrow(tree, level, e, n);
 	node->unused = 0;
 	/* as much room for growth below as above */
-	node->base = node->wide ? 0 : e[0].start - min(e[0].start, (BTREE_MAX_DELTA - span) / 2);
+	node->base = node->wide ? 0 : e[0].start - BTREE_MIN_DELTA - (BTREE_MAX_SPAN - span) / 2;
 	for (unsigned i = 0; i < n; i++)
 		btree_set(tree, node, level, i, &e[i]);
-	btree_pad(node, n, btree_cap(level, node->wide));
+	btree_pad(node, n, btree_room(node));
+}
+
+void btree_move(struct btree_node *node, unsigned at, unsigned to)
+{
+	unsigned level = node->level, fields = level ? BTREE_GAP + 1 : BTREE_PTR + 1;
+	size_t width = node->wide ? sizeof(uint64_t) : sizeof(uint32_t);
+
+	for (unsigned f = 0; f < fields; f++) {
+		unsigned char *lanes = btree_lanes(node, level, f);
+
+		memmove(lanes + at * width, lanes + to * width, (node->n - to) * width);
+	}
 }
 
 void btree_replace(const struct btree *tree, struct btree_node *node, unsigned from, unsigned to,
 		   const struct btree_entry *put, unsigned nput)
 {
-	unsigned level = node->level, fields = level ? BTREE_GAP + 1 : BTREE_PTR + 1;
-	size_t width = node->wide ? sizeof(uint64_t) : sizeof(uint32_t);
 	unsigned n = node->n - (to - from) + nput;
 
 	if (n != node->n) {
-		for (unsigned f = 0; f < fields; f++) {
-			unsigned char *lanes = btree_lanes(node, level, f);
-
-			memmove(lanes + (from + nput) * width, lanes + to * width,
-				(node->n - to) * width);
-		}
+		btree_move(node, from + nput, to);
 		if (n < node->n)
 			btree_pad(node, n, node->n);
 		node->n = n;
 	}
 	for (unsigned i = 0; i < nput; i++)
-		btree_set(tree, node, level, from + i, &put[i]);
+		btree_set(tree, node, node->level, from + i, &put[i]);
 }
 
 /* ---- the pool: nodes chained through their first word ---- */
@@ -145,40 +113,62 @@ static struct btree_node *btree_pool_pop(struct btree *tree, unsigned kind)
 	return node;
 }
 
+/* A new node, which the pool or the tree is to take. */
+static struct btree_node *btree_new(struct btree *tree, unsigned kind, unsigned cap)
+{
+	struct btree_node *node = arena_alloc(tree->index.arena, btree_size(kind, cap), 64);
+
+	if (!node)
+		return NULL;
+	if (!tree->origin[BTREE_INNER])
+		tree->origin[BTREE_INNER] = (uintptr_t)node - (1UL << 34);
+	if (!btree_near(tree, BTREE_INNER, node))
+		tree->far[BTREE_INNER] = true;
+	return node;
+}
+
 int btree_pool_fill(struct btree *tree, const size_t need[BTREE_KINDS])
 {
 	for (unsigned kind = 0; kind < BTREE_KINDS; kind++) {
 		while (tree->pooled[kind] < need[kind]) {
-			struct btree_node *node =
-				arena_alloc(tree->index.arena, btree_size(kind), 64);
+			struct btree_node *node = btree_new(tree, kind, btree_cap(kind, false));
 
 			if (!node) {
 				btree_pool_trim(tree, 0);
 				return -ENOMEM;
 			}
-			if (!tree->origin[BTREE_INNER])
-				tree->origin[BTREE_INNER] = (uintptr_t)node - (1UL << 34);
-			if (!btree_near(tree, BTREE_INNER, node))
-				tree->far[BTREE_INNER] = true;
 			btree_pool_push(tree, kind, node);
 		}
 	}
 	return 0;
 }
 
-void btree_pool_trim(struct btree *tree, size_t keep)
+static void btree_free_leaf(struct btree *tree, struct btree_node *leaf)
 {
+	arena_free(tree->index.arena, leaf, btree_size(0, leaf->cap), 64);
+}
+
+void btree_pool_trim(struct btree *tree, size_t leaves)
+{
+	size_t keep[BTREE_KINDS] = {[BTREE_LEAF] = leaves};
+
 	for (unsigned kind = 0; kind < BTREE_KINDS; kind++) {
-		while (tree->pooled[kind] > keep)
+		while (tree->pooled[kind] > keep[kind])
 			arena_free(tree->index.arena, btree_pool_pop(tree, kind),
-				   btree_size(kind), 64);
+				   btree_size(kind, btree_cap(kind, false)), 64);
 	}
+	if (tree->grown)
+		btree_free_leaf(tree, tree->grown);
+	tree->grown = NULL;
 }
 
 struct btree_node *btree_take(struct btree *tree, unsigned level)
 {
+	struct btree_node *node = btree_pool_pop(tree, level > 0);
+
 	tree->nodes[level > 0]++;
-	return btree_pool_pop(tree, level > 0);
+	node->cap = btree_cap(level, false);
+	return node;
 }
 
 void btree_release(struct btree *tree, struct btree_node *node)
@@ -186,7 +176,10 @@ void btree_release(struct btree *tree, struct btree_node *node)
 	unsigned kind = node->level > 0;
 
 	tree->nodes[kind]--;
-	btree_pool_push(tree, kind, node);
+	if (node->cap == btree_cap(kind, false))
+		btree_pool_push(tree, kind, node);
+	else
+		btree_free_leaf(tree, node);
 }
 
 void btree_drop(struct btree *tree, struct btree_node *node)
@@ -198,4 +191,48 @@ void btree_drop(struct btree *tree, struct btree_node *node)
 		tree->vmas -= node->n;
 	}
 	btree_release(tree, node);
+}
+
+/* ---- a leaf that is the root: one that suits what is in it ---- */
+
+int btree_grow(struct btree *tree, unsigned n, bool wide)
+{
+	static const uint16_t caps[] = {24, BTREE_LEAF_CAP, 56, 72, 104, BTREE_ROOT_CAP};
+	unsigned i = 0;
+
+	while (i < ARRAY_SIZE(caps) && caps[i] >> wide < (int)n)
+		i++;
+	if (i == ARRAY_SIZE(caps))
+		return -E2BIG;
+	if (tree->grown && tree->grown->cap != caps[i]) {
+		btree_free_leaf(tree, tree->grown);
+		tree->grown = NULL;
+	}
+	if (!tree->grown)
+		tree->grown = btree_new(tree, BTREE_LEAF, caps[i]);
+	if (!tree->grown)
+		return -ENOMEM;
+	tree->grown->cap = caps[i];
+	return 0;
+}
+
+void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n)
+{
+	struct btree_node *leaf = tree->grown;
+	struct btree_entry top;
+
+	if (tree->root) {
+		btree_release(tree, tree->root);
+	} else {
+		tree->origin[BTREE_LEAF] = (uintptr_t)e[0].ptr - (1UL << 34);
+		for (unsigned i = 1; i < n; i++)
+			tree->far[BTREE_LEAF] |= !btree_near(tree, 0, e[i].ptr);
+	}
+	tree->grown = NULL;
+	tree->nodes[BTREE_LEAF]++;
+	tree->leftmost = tree->rightmost = leaf;
+	btree_pack(tree, leaf, 0, e, n);
+	*btree_links(leaf) = (struct btree_links){NULL, NULL};
+	top = btree_summary(leaf);
+	btree_set_root(tree, &top);
 }

@@ -4,51 +4,75 @@
  * The file that includes it defines SIMD (the set's name), SIMD_TARGET (the
  * attribute of each function) and, first of all, the searches that differ:
  *
- *	rank32, rank64  how many ends of a narrow or wide node are <= key
- *	above32         bit i: value[i] > key, for n values; what stands behind
- *	                them is readable and ignored
- *	holes32         bit i: start[i] - end[i - 1] > key, alike; bit 0 is junk
+ *	rank32, rank64  how many ends of a narrow or wide node, with room for cap,
+ *	                are <= page, which a narrow node reaches
+ *	above32         bit i: value[i] > key, for n <= 64 values; up to 60 bytes
+ *	                behind them are readable and ignored
+ *	holes32         bit i: start[i] - end[i - 1] > key, alike
  */
 #include "indexes/btree/btree.h"
 
 #include <errno.h>
 
 #define SIMD_PASTE_(name, simd) btree_##name##_##simd
-#define SIMD_PASTE(name, simd)  SIMD_PASTE_(name, simd)
-#define SIMD_FN(name)           SIMD_PASTE(name, SIMD)
+#define SIMD_PASTE(name, simd) SIMD_PASTE_(name, simd)
+#define SIMD_FN(name) SIMD_PASTE(name, SIMD)
 
-/* The first entry that ends above page, or n. */
-SIMD_TARGET static inline unsigned SIMD_FN(rank)(const struct btree_node *node, unsigned level,
-						 unsigned long page)
+/* The first entry that ends above page, or n; page is at most the node's last end. */
+SIMD_TARGET static inline __attribute__((always_inline)) unsigned
+SIMD_FN(rank)(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	if (unlikely(node->wide))
-		return SIMD_FN(rank64)(node, level, page);
+		return SIMD_FN(rank64)(node, cap / 2, page);
+	if (unlikely((long)(page - node->base) < BTREE_MIN_DELTA))
+		return 0;
+	return SIMD_FN(rank32)(node, cap, page);
+}
 
-	unsigned long key = max(page, node->base) - node->base;
-
-	return SIMD_FN(rank32)(node, level, min(key, BTREE_MAX_DELTA));
+/* The same in a leaf that is the root: its size is one of btree_grow()'s. */
+SIMD_TARGET static inline unsigned SIMD_FN(rank_root)(const struct btree_node *leaf,
+						      unsigned long page)
+{
+	switch (leaf->cap) {
+	case 24:
+		return SIMD_FN(rank)(leaf, 24, page);
+	case BTREE_LEAF_CAP:
+		return SIMD_FN(rank)(leaf, BTREE_LEAF_CAP, page);
+	case 56:
+		return SIMD_FN(rank)(leaf, 56, page);
+	case 72:
+		return SIMD_FN(rank)(leaf, 72, page);
+	case 104:
+		return SIMD_FN(rank)(leaf, 104, page);
+	default:
+		return SIMD_FN(rank)(leaf, BTREE_ROOT_CAP, page);
+	}
 }
 
 /* A leaf's lines from that array on are on their way while its ends are searched. */
 SIMD_TARGET static inline void SIMD_FN(prefetch)(const struct btree_node *leaf,
 						 enum btree_field from)
 {
-	const char *lines = btree_lanes(leaf, 0, from);
+	const char *lines = (const char *)(leaf->lanes + from * BTREE_LEAF_CAP * sizeof(uint32_t));
 
-	for (; lines < (const char *)leaf + BTREE_LEAF_SIZE; lines += 64)
+	for (; lines < (const char *)leaf + btree_size(0, BTREE_LEAF_CAP); lines += 64)
 		__builtin_prefetch(lines);
 }
 
 /* The leaf of the first VMA that ends above page, and its slot; there must be one. */
-SIMD_TARGET static inline const struct btree_node *
+SIMD_TARGET static inline __attribute__((always_inline)) const struct btree_node *
 SIMD_FN(leaf)(const struct btree *tree, unsigned long page, unsigned *slot)
 {
 	const struct btree_node *node = tree->root;
 
+	if (!node->level) {
+		*slot = SIMD_FN(rank_root)(node, page);
+		return node;
+	}
 	for (unsigned level = node->level; level; level--)
-		node = btree_child(tree, node, SIMD_FN(rank)(node, 1, page));
+		node = btree_child(tree, node, SIMD_FN(rank)(node, BTREE_INNER_CAP, page));
 	SIMD_FN(prefetch)(node, BTREE_PTR);
-	*slot = SIMD_FN(rank)(node, 0, page);
+	*slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
 	return node;
 }
 
@@ -90,45 +114,58 @@ SIMD_TARGET static void SIMD_FN(descend)(const struct btree *tree, unsigned long
 	struct btree_node *node = tree->root;
 	struct btree_step *step = &path->at[node->level];
 
+	page = min(page, tree->last);
 	for (; step > path->at; step--) {
-		unsigned slot = SIMD_FN(rank)(node, 1, page);
+		unsigned slot = SIMD_FN(rank)(node, BTREE_INNER_CAP, page);
 
 		step->node = node;
 		step->slot = min(slot, node->n - 1u);
 		node = btree_child(tree, node, step->slot);
 	}
-	SIMD_FN(prefetch)(node, BTREE_START);
 	step->node = node;
-	step->slot = SIMD_FN(rank)(node, 0, page);
+	if (!tree->root->level) {
+		step->slot = SIMD_FN(rank_root)(node, page);
+		return;
+	}
+	SIMD_FN(prefetch)(node, BTREE_START);
+	step->slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
 }
 
 /* ---- holes ---- */
 
-/* Bit i: the hole in front of entry i, behind entry i - 1, has at least len pages. */
+/* Bit i: the hole in front of entry at + i, behind the one before, has at least len pages. */
 SIMD_TARGET static inline uint64_t SIMD_FN(holes)(const struct btree_node *node, unsigned level,
-						  unsigned long len)
+						  unsigned at, unsigned long len)
 {
+	const uint32_t *start = btree_lanes(node, level, BTREE_START);
+	const uint32_t *end = btree_lanes(node, level, BTREE_END);
+	unsigned n = min(node->n - at, 64u);
 	uint64_t holes = 0;
 
 	if (unlikely(node->wide)) {
-		for (unsigned i = 1; i < node->n; i++) {
-			unsigned long hole = btree_start(node, level, i) -
-					     btree_end(node, level, i - 1);
+		for (unsigned i = 1; i < n; i++) {
+			unsigned long hole =
+				btree_start(node, level, i) - btree_end(node, level, i - 1);
 
 			holes |= (uint64_t)(hole >= len) << i;
 		}
 		return holes;
 	}
-	if (len > BTREE_MAX_DELTA)
+	if (len > BTREE_MAX_SPAN)
 		return 0;
-	holes = SIMD_FN(holes32)(btree_lanes(node, level, BTREE_START),
-				 btree_lanes(node, level, BTREE_END), node->n, len - 1);
-	return holes & ((1UL << node->n) - 2);
+	start += at;
+	end += at;
+	if (level)
+		holes = SIMD_FN(holes32)(start, end, BTREE_INNER_CAP, (uint32_t)len - 1);
+	else if (n <= BTREE_LEAF_CAP)
+		holes = SIMD_FN(holes32)(start, end, BTREE_LEAF_CAP, (uint32_t)len - 1);
+	else
+		holes = SIMD_FN(holes32)(start, end, 64, (uint32_t)len - 1);
+	return holes & ~0UL >> (64 - n) & (at ? ~0UL : ~1UL);
 }
 
 /* Bit i: inside the child of entry i there is a hole of at least len pages. */
-SIMD_TARGET static inline uint64_t SIMD_FN(inside)(const struct btree_node *node,
-						   unsigned long len)
+SIMD_TARGET static inline uint64_t SIMD_FN(inside)(const struct btree_node *node, unsigned long len)
 {
 	uint64_t inside = 0;
 
@@ -137,9 +174,10 @@ SIMD_TARGET static inline uint64_t SIMD_FN(inside)(const struct btree_node *node
 			inside |= (uint64_t)(btree_gap(node, 1, i) >= len) << i;
 		return inside;
 	}
-	if (len > BTREE_MAX_DELTA)
+	if (len > BTREE_MAX_SPAN)
 		return 0;
-	inside = SIMD_FN(above32)(btree_lanes(node, 1, BTREE_GAP), node->n, len - 1);
+	inside = SIMD_FN(above32)(btree_lanes(node, 1, BTREE_GAP), BTREE_INNER_CAP,
+				  (uint32_t)len - 1);
 	return inside & ((1UL << node->n) - 1);
 }
 
@@ -150,6 +188,35 @@ SIMD_TARGET static inline bool SIMD_FN(answer)(const struct btree_node *node, un
 	gap->start = btree_end(node, level, i - 1) << PAGE_SHIFT;
 	gap->end = btree_start(node, level, i) << PAGE_SHIFT;
 	return true;
+}
+
+/* The lowest one in front of a leaf's entries from that one on; a root may have more than 64. */
+SIMD_TARGET static inline bool SIMD_FN(lowest_in_leaf)(const struct btree_node *leaf, unsigned from,
+						       unsigned long len, struct vma_gap *gap)
+{
+	for (unsigned at = from & ~63u; at < leaf->n; at += 64, from = at) {
+		uint64_t holes = SIMD_FN(holes)(leaf, 0, at, len) >> from % 64 << from % 64;
+
+		if (holes)
+			return SIMD_FN(answer)(leaf, 0, at + __builtin_ctzl(holes), gap);
+	}
+	return false;
+}
+
+/* The highest one in front of a leaf's entries below that one. */
+SIMD_TARGET static inline bool SIMD_FN(highest_in_leaf)(const struct btree_node *leaf,
+							unsigned below, unsigned long len,
+							struct vma_gap *gap)
+{
+	while (below) {
+		unsigned at = (below - 1) & ~63u;
+		uint64_t holes = SIMD_FN(holes)(leaf, 0, at, len) & ~0UL >> (64 - (below - at));
+
+		if (holes)
+			return SIMD_FN(answer)(leaf, 0, at + 63 - __builtin_clzl(holes), gap);
+		below = at;
+	}
+	return false;
 }
 
 /*
@@ -164,7 +231,7 @@ SIMD_TARGET static inline bool SIMD_FN(lowest)(const struct btree *tree,
 	unsigned i;
 
 	for (; node->level; node = btree_child(tree, node, i), from = 0) {
-		holes = SIMD_FN(holes)(node, 1, len) >> from << from;
+		holes = SIMD_FN(holes)(node, 1, 0, len) >> from << from;
 		inside = SIMD_FN(inside)(node, len) >> from << from;
 		if (!(holes | inside))
 			return false;
@@ -172,8 +239,7 @@ SIMD_TARGET static inline bool SIMD_FN(lowest)(const struct btree *tree,
 		if (holes >> i & 1)
 			return SIMD_FN(answer)(node, 1, i, gap);
 	}
-	holes = SIMD_FN(holes)(node, 0, len) >> from << from;
-	return holes && SIMD_FN(answer)(node, 0, __builtin_ctzl(holes), gap);
+	return SIMD_FN(lowest_in_leaf)(node, from, len, gap);
 }
 
 /* The highest one among those in front of entries below nholes and in entries below ninside. */
@@ -186,7 +252,7 @@ SIMD_TARGET static inline bool SIMD_FN(highest)(const struct btree *tree,
 	unsigned i;
 
 	for (; node->level; node = btree_child(tree, node, i), nholes = ninside = 63) {
-		holes = SIMD_FN(holes)(node, 1, len) & ((1UL << nholes) - 1);
+		holes = SIMD_FN(holes)(node, 1, 0, len) & ((1UL << nholes) - 1);
 		inside = SIMD_FN(inside)(node, len) & ((1UL << ninside) - 1);
 		if (!(holes | inside))
 			return false;
@@ -194,8 +260,7 @@ SIMD_TARGET static inline bool SIMD_FN(highest)(const struct btree *tree,
 		if (!(inside >> i & 1))
 			return SIMD_FN(answer)(node, 1, i, gap);
 	}
-	holes = SIMD_FN(holes)(node, 0, len) & ((1UL << nholes) - 1);
-	return holes && SIMD_FN(answer)(node, 0, 63 - __builtin_clzl(holes), gap);
+	return SIMD_FN(highest_in_leaf)(node, min(nholes, (unsigned)node->n), len, gap);
 }
 
 /* Whether the part of hole [start, end) in [gap->lo, hi) is long enough; it is the answer then. */
@@ -220,8 +285,8 @@ SIMD_TARGET static inline bool SIMD_FN(clip_at)(const struct btree *tree,
 		const struct btree_step *step = &path->at[level];
 
 		if (step->slot)
-			return SIMD_FN(clip)(gap, hi,
-				btree_end(step->node, level, step->slot - 1) << PAGE_SHIFT,
+			return SIMD_FN(clip)(
+				gap, hi, btree_end(step->node, level, step->slot - 1) << PAGE_SHIFT,
 				btree_start(step->node, level, step->slot) << PAGE_SHIFT);
 	}
 	return SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT);
@@ -230,7 +295,9 @@ SIMD_TARGET static inline bool SIMD_FN(clip_at)(const struct btree *tree,
 /*
  * Upwards.  Only the hole that lo is in can be cut by lo.  Those above it are
  * searched whole: the lowest that is long enough is the answer, or, if hi
- * cuts it, there is none.
+ * cuts it, there is none.  Where lo is not above the first VMA's start, all
+ * holes between VMAs are above it, and no way down to lo is needed;
+ * most often the first leaf has one.
  */
 SIMD_TARGET static bool SIMD_FN(gap_up)(const struct btree *tree, struct vma_gap *gap,
 					unsigned long hi)
@@ -240,10 +307,12 @@ SIMD_TARGET static bool SIMD_FN(gap_up)(const struct btree *tree, struct vma_gap
 	struct btree_path path;
 	bool any = false;
 
-	if (page < tree->first) {
+	if (page <= tree->first) {
 		if (SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT))
 			return true;
-		any = tree->gap >= len && SIMD_FN(lowest)(tree, tree->root, 0, len, &found);
+		any = tree->gap >= len &&
+		      (SIMD_FN(lowest_in_leaf)(tree->leftmost, 0, len, &found) ||
+		       SIMD_FN(lowest)(tree, tree->root, 0, len, &found));
 	} else if (page < tree->last) {
 		SIMD_FN(descend)(tree, page, &path);
 		if (SIMD_FN(clip_at)(tree, &path, hi, gap))
@@ -268,10 +337,13 @@ SIMD_TARGET static bool SIMD_FN(gap_down)(const struct btree *tree, struct vma_g
 	struct btree_path path;
 	bool any = false, passed = false;
 
-	if (page >= tree->last) {
+	if (hi >> PAGE_SHIFT >= tree->last) {
 		if (SIMD_FN(clip)(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END))
 			return true;
-		any = tree->gap >= len && SIMD_FN(highest)(tree, tree->root, 63, 63, len, &found);
+		any = tree->gap >= len &&
+		      (SIMD_FN(highest_in_leaf)(tree->rightmost, tree->rightmost->n, len, &found) ||
+		       SIMD_FN(highest)(tree, tree->root, tree->root->n, tree->root->n, len,
+					&found));
 	} else {
 		SIMD_FN(descend)(tree, page, &path);
 		if (SIMD_FN(clip_at)(tree, &path, hi, gap))
@@ -306,15 +378,14 @@ SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct v
 	return found ? 0 : -ENOMEM;
 }
 
-#define SIMD_STRING_(simd)      #simd
-#define SIMD_STRING(simd)       SIMD_STRING_(simd)
+#include "indexes/btree/change.h"
 
-#define SIMD_READERS(usable_fn) \
-	{ \
-		.name = SIMD_STRING(SIMD), \
-		.usable = usable_fn, \
-		.find = SIMD_FN(find), \
-		.seek = SIMD_FN(seek), \
-		.find_gap = SIMD_FN(find_gap), \
-		.descend = SIMD_FN(descend), \
+#define SIMD_STRING_(simd) #simd
+#define SIMD_STRING(simd) SIMD_STRING_(simd)
+
+#define SIMD_READERS(usable_fn)                                                                    \
+	{                                                                                          \
+		.name = SIMD_STRING(SIMD), .usable = usable_fn, .find = SIMD_FN(find),             \
+		.seek = SIMD_FN(seek), .find_gap = SIMD_FN(find_gap), .descend = SIMD_FN(descend), \
+		.largest = SIMD_FN(largest), .change_leaf = SIMD_FN(change_leaf),                  \
 	}

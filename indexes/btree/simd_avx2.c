@@ -7,8 +7,8 @@
 
 #include "indexes/btree/btree.h"
 
-#define SIMD            avx2
-#define SIMD_TARGET     __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define SIMD avx2
+#define SIMD_TARGET __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 
 static bool btree_usable_avx2(void)
 {
@@ -16,68 +16,85 @@ static bool btree_usable_avx2(void)
 	       __builtin_cpu_supports("popcnt");
 }
 
-/* Bits 0 to 7: 8 numbers, whether each is <= key. */
-SIMD_TARGET static inline uint64_t btree_upto8_avx2(__m256i x, __m256i key)
+/* Comparisons are counted in their lanes; the 4 that inner nodes have beyond 56 go apart. */
+SIMD_TARGET static inline unsigned btree_rank32_avx2(const struct btree_node *node, unsigned cap,
+						     unsigned long page)
+{
+	const char *end = (const char *)node->lanes;
+	__m256i key =
+		_mm256_sub_epi32(_mm256_set1_epi32((int)page), _mm256_set1_epi32((int)node->base));
+	__m256i above = _mm256_setzero_si256();
+	__m128i sum;
+	unsigned i;
+
+	SIMD_UNROLL
+	for (i = 0; i + 8 <= cap; i += 8) {
+		__m256i x = _mm256_loadu_si256((const __m256i *)(end + 4 * i));
+
+		above = _mm256_sub_epi32(above, _mm256_cmpgt_epi32(x, key));
+	}
+	sum = _mm_add_epi32(_mm256_castsi256_si128(above), _mm256_extracti128_si256(above, 1));
+	if (i < cap)
+		sum = _mm_sub_epi32(sum,
+				    _mm_cmpgt_epi32(_mm_loadu_si128((const __m128i *)(end + 4 * i)),
+						    _mm256_castsi256_si128(key)));
+	sum = _mm_add_epi32(sum, _mm_unpackhi_epi64(sum, sum));
+	sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 1));
+	return cap - (unsigned)_mm_cvtsi128_si32(sum);
+}
+
+SIMD_TARGET static inline unsigned btree_rank64_avx2(const struct btree_node *node, unsigned cap,
+						     unsigned long page)
+{
+	const char *end = (const char *)node->lanes;
+	__m256i key = _mm256_set1_epi64x((long long)page);
+	unsigned rank = 0;
+
+	SIMD_UNROLL
+	for (unsigned i = 0; i < cap; i += 4) {
+		__m256i x = _mm256_loadu_si256((const __m256i *)(end + 8 * i));
+		int above = _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(x, key)));
+
+		rank += __builtin_popcount(~above & (cap - i >= 4 ? 0xf : 3));
+	}
+	return rank;
+}
+
+/* Bits 0 to 7: 8 numbers, unsigned, whether each is above the key. */
+SIMD_TARGET static inline uint64_t btree_above8_avx2(__m256i x, __m256i key)
 {
 	__m256i upto = _mm256_cmpeq_epi32(_mm256_min_epu32(x, key), x);
 
-	return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(upto));
-}
-
-/* Whole aligned lines are compared: the head's 4 words come first and are shifted out. */
-SIMD_TARGET static inline unsigned btree_rank32_avx2(const struct btree_node *node, unsigned level,
-						     uint32_t key)
-{
-	const __m256i *line = (const __m256i *)node;
-	__m256i k = _mm256_set1_epi32((int)key);
-	unsigned cap = btree_cap(level, false);
-	uint64_t upto = 0;
-
-	for (unsigned i = 0; i < (4 + cap + 7) / 8; i++)
-		upto |= btree_upto8_avx2(_mm256_load_si256(&line[i]), k) << 8 * i;
-	return __builtin_ctzl(~(upto >> 4) | 1UL << cap);
-}
-
-SIMD_TARGET static inline unsigned btree_rank64_avx2(const struct btree_node *node, unsigned level,
-						     uint64_t key)
-{
-	const __m256i *line = (const __m256i *)node;
-	__m256i k = _mm256_set1_epi64x((long long)key);
-	unsigned cap = btree_cap(level, true);
-	uint64_t above = 0;
-
-	for (unsigned i = 0; i < (2 + cap + 3) / 4; i++) {
-		__m256i more = _mm256_cmpgt_epi64(_mm256_load_si256(&line[i]), k);
-
-		above |= (uint64_t)_mm256_movemask_pd(_mm256_castsi256_pd(more)) << 4 * i;
-	}
-	return __builtin_ctzl(above >> 2 | 1UL << cap);
+	return (unsigned)~_mm256_movemask_ps(_mm256_castsi256_ps(upto)) & 0xff;
 }
 
 SIMD_TARGET static inline uint64_t btree_above32_avx2(const uint32_t *value, unsigned n,
 						      uint32_t key)
 {
 	__m256i k = _mm256_set1_epi32((int)key);
-	uint64_t upto = 0;
+	uint64_t above = 0;
 
+	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 8)
-		upto |= btree_upto8_avx2(_mm256_loadu_si256((const __m256i *)(value + i)), k) << i;
-	return ~upto;
+		above |= btree_above8_avx2(_mm256_loadu_si256((const __m256i *)(value + i)), k)
+			 << i;
+	return above;
 }
 
 SIMD_TARGET static inline uint64_t btree_holes32_avx2(const uint32_t *start, const uint32_t *end,
 						      unsigned n, uint32_t key)
 {
 	__m256i k = _mm256_set1_epi32((int)key);
-	uint64_t upto = 0;
+	uint64_t holes = 0;
 
+	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 8) {
 		__m256i s = _mm256_loadu_si256((const __m256i *)(start + i));
 		__m256i e = _mm256_loadu_si256((const __m256i *)(end + i - 1));
 
-		upto |= btree_upto8_avx2(_mm256_sub_epi32(s, e), k) << i;
+		holes |= btree_above8_avx2(_mm256_sub_epi32(s, e), k) << i;
 	}
-	return ~upto;
+	return holes;
 }
 
 #include "indexes/btree/read.h"

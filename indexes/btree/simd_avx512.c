@@ -7,41 +7,49 @@
 
 #include "indexes/btree/btree.h"
 
-#define SIMD            avx512
-#define SIMD_TARGET     __attribute__((target("avx512f,avx2,bmi,bmi2,lzcnt,popcnt")))
+#define SIMD avx512
+#define SIMD_TARGET __attribute__((target("avx512f,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
 
 static bool btree_usable_avx512(void)
 {
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("bmi2") &&
-	       __builtin_cpu_supports("popcnt");
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+	       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
 }
 
-/* Whole aligned lines are compared: the head's 4 words come first and are shifted out. */
-SIMD_TARGET static inline unsigned btree_rank32_avx512(const struct btree_node *node,
-						       unsigned level, uint32_t key)
+/*
+ * Whole aligned lines are compared.  The first has the head's 4 words, and that
+ * of a leaf's last ones has 12 ends.
+ */
+SIMD_TARGET static inline unsigned btree_rank32_avx512(const struct btree_node *node, unsigned cap,
+						       unsigned long page)
 {
 	const __m512i *line = (const __m512i *)node;
-	__m512i k = _mm512_set1_epi32((int)key);
-	unsigned cap = btree_cap(level, false);
-	uint64_t upto = 0;
+	__m512i key =
+		_mm512_sub_epi32(_mm512_set1_epi32((int)page), _mm512_set1_epi32((int)node->base));
+	unsigned words = 4 + cap, last = words / 16, rank;
 
-	for (unsigned i = 0; i < (4 + cap + 15) / 16; i++)
-		upto |= (uint64_t)_mm512_cmple_epu32_mask(_mm512_load_si512(&line[i]), k)
-			<< 16 * i;
-	return __builtin_ctzl(~(upto >> 4) | 1UL << cap);
+	rank = __builtin_popcount(_mm512_cmple_epi32_mask(line[0], key) & 0xfff0);
+	SIMD_UNROLL
+	for (unsigned i = 1; i < last; i++)
+		rank += __builtin_popcount(_mm512_cmple_epi32_mask(line[i], key));
+	if (words % 16)
+		rank += __builtin_popcount(_mm512_mask_cmple_epi32_mask(0x0fff, line[last], key));
+	return rank;
 }
 
-SIMD_TARGET static inline unsigned btree_rank64_avx512(const struct btree_node *node,
-						       unsigned level, uint64_t key)
+SIMD_TARGET static inline unsigned btree_rank64_avx512(const struct btree_node *node, unsigned cap,
+						       unsigned long page)
 {
-	const __m512i *line = (const __m512i *)node;
-	__m512i k = _mm512_set1_epi64((long long)key);
-	unsigned cap = btree_cap(level, true);
-	uint64_t upto = 0;
+	const __m256i *end = (const __m256i *)btree_lanes(node, 0, BTREE_END);
+	__m256i key = _mm256_set1_epi64x((long long)page);
+	unsigned rank = 0;
 
-	for (unsigned i = 0; i < (2 + cap + 7) / 8; i++)
-		upto |= (uint64_t)_mm512_cmple_epu64_mask(_mm512_load_si512(&line[i]), k) << 8 * i;
-	return __builtin_ctzl(~(upto >> 2) | 1UL << cap);
+	SIMD_UNROLL
+	for (unsigned i = 0; i < (cap + 3) / 4; i++)
+		rank += __builtin_popcount(
+			_mm256_cmple_epi64_mask(_mm256_loadu_si256(&end[i]), key) &
+			(cap - 4 * i >= 4 ? 0xf : 3));
+	return rank;
 }
 
 SIMD_TARGET static inline uint64_t btree_above32_avx512(const uint32_t *value, unsigned n,
@@ -50,6 +58,7 @@ SIMD_TARGET static inline uint64_t btree_above32_avx512(const uint32_t *value, u
 	__m512i k = _mm512_set1_epi32((int)key);
 	uint64_t above = 0;
 
+	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16)
 		above |= (uint64_t)_mm512_cmpgt_epu32_mask(_mm512_loadu_si512(value + i), k) << i;
 	return above;
@@ -61,6 +70,7 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, c
 	__m512i k = _mm512_set1_epi32((int)key);
 	uint64_t holes = 0;
 
+	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16) {
 		__m512i hole = _mm512_sub_epi32(_mm512_loadu_si512(start + i),
 						_mm512_loadu_si512(end + i - 1));

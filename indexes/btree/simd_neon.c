@@ -7,35 +7,38 @@
 
 #include "indexes/btree/btree.h"
 
-#define SIMD            neon
+#define SIMD neon
 #define SIMD_TARGET
 
-static inline unsigned btree_rank32_neon(const struct btree_node *node, unsigned level,
-					 uint32_t key)
+static inline unsigned btree_rank32_neon(const struct btree_node *node, unsigned cap,
+					 unsigned long page)
 {
-	const uint32_t *end = btree_lanes(node, level, BTREE_END);
-	uint32x4_t k = vdupq_n_u32(key), upto = vdupq_n_u32(0);
+	const int32_t *end = btree_lanes(node, 0, BTREE_END);
+	int32x4_t key = vdupq_n_s32((int32_t)(page - node->base));
+	uint32x4_t upto = vdupq_n_u32(0);
 
-	for (unsigned i = 0; i < btree_cap(level, false); i += 4)
-		upto = vsubq_u32(upto, vcleq_u32(vld1q_u32(end + i), k));
+	SIMD_UNROLL
+	for (unsigned i = 0; i < cap; i += 4)
+		upto = vsubq_u32(upto, vcleq_s32(vld1q_s32(end + i), key));
 	return vaddvq_u32(upto);
 }
 
-static inline unsigned btree_rank64_neon(const struct btree_node *node, unsigned level,
-					 uint64_t key)
+static inline unsigned btree_rank64_neon(const struct btree_node *node, unsigned cap,
+					 unsigned long page)
 {
-	const uint64_t *end = btree_lanes(node, level, BTREE_END);
-	uint64x2_t k = vdupq_n_u64(key), upto = vdupq_n_u64(0);
+	const uint64_t *end = btree_lanes(node, 0, BTREE_END);
+	uint64x2_t key = vdupq_n_u64(page), upto = vdupq_n_u64(0);
 
-	for (unsigned i = 0; i < btree_cap(level, true); i += 2)
-		upto = vsubq_u64(upto, vcleq_u64(vld1q_u64(end + i), k));
+	SIMD_UNROLL
+	for (unsigned i = 0; i < cap; i += 2)
+		upto = vsubq_u64(upto, vcleq_u64(vld1q_u64(end + i), key));
 	return vaddvq_u64(upto);
 }
 
 /* Bits 0 to 3: 4 numbers, whether each is above the key. */
 static inline uint64_t btree_above4_neon(uint32x4_t x, uint32x4_t key)
 {
-	static const uint32_t bits[4] = { 1, 2, 4, 8 };
+	static const uint32_t bits[4] = {1, 2, 4, 8};
 
 	return vaddvq_u32(vandq_u32(vcgtq_u32(x, key), vld1q_u32(bits)));
 }
@@ -44,6 +47,7 @@ static inline uint64_t btree_above32_neon(const uint32_t *value, unsigned n, uin
 {
 	uint64_t above = 0;
 
+	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 4)
 		above |= btree_above4_neon(vld1q_u32(value + i), vdupq_n_u32(key)) << i;
 	return above;
@@ -54,6 +58,7 @@ static inline uint64_t btree_holes32_neon(const uint32_t *start, const uint32_t 
 {
 	uint64_t holes = 0;
 
+	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 4) {
 		uint32x4_t hole = vsubq_u32(vld1q_u32(start + i), vld1q_u32(end + i - 1));
 

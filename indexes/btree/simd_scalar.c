@@ -2,31 +2,21 @@
  * simd_scalar - the B+-tree's searches in plain C, for any machine
  */
 #include "indexes/btree/btree.h"
+#include "indexes/btree/halves.h"
 
-#define SIMD            scalar
+#define SIMD scalar
 #define SIMD_TARGET
 
-/* Binary search without branches: half is the power of two that any n needs. */
-static inline unsigned btree_rank32_scalar(const struct btree_node *node, unsigned level,
-					   uint32_t key)
+static inline unsigned btree_rank32_scalar(const struct btree_node *node, unsigned cap,
+					   unsigned long page)
 {
-	const uint32_t *end = btree_lanes(node, level, BTREE_END);
-	unsigned at = 0, cap = btree_cap(level, false);
-
-	for (unsigned half = 32; half; half /= 2)
-		at = at + half <= cap && end[at + half - 1] <= key ? at + half : at;
-	return at;
+	return btree_rank32_halves(node, cap, page);
 }
 
-static inline unsigned btree_rank64_scalar(const struct btree_node *node, unsigned level,
-					   uint64_t key)
+static inline unsigned btree_rank64_scalar(const struct btree_node *node, unsigned cap,
+					   unsigned long page)
 {
-	const uint64_t *end = btree_lanes(node, level, BTREE_END);
-	unsigned at = 0, cap = btree_cap(level, true);
-
-	for (unsigned half = 16; half; half /= 2)
-		at = at + half <= cap && end[at + half - 1] <= key ? at + half : at;
-	return at;
+	return btree_rank64_halves(node, cap, page);
 }
 
 static inline uint64_t btree_above32_scalar(const uint32_t *value, unsigned n, uint32_t key)
@@ -43,8 +33,11 @@ static inline uint64_t btree_holes32_scalar(const uint32_t *start, const uint32_
 {
 	uint64_t holes = 0;
 
-	for (unsigned i = 1; i < n; i++)
-		holes |= (uint64_t)(start[i] - end[i - 1] > key) << i;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t hole = start[i] - end[(int)i - 1];
+
+		holes |= (uint64_t)(hole > key) << i;
+	}
 	return holes;
 }
 

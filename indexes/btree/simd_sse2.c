@@ -1,24 +1,46 @@
 /*
  * simd_sse2 - the B+-tree's searches with SSE2, which every x86-64 has: 4 bounds at once
  *
- * SSE2 compares signed numbers only: both sides have their top bit flipped.
- * It cannot compare 64-bit numbers: wide nodes are searched by halves.
+ * SSE2 cannot compare 64-bit numbers: wide nodes are searched by halves.
  */
 #ifdef __x86_64__
 
 #include <emmintrin.h>
 
 #include "indexes/btree/btree.h"
+#include "indexes/btree/halves.h"
 
-#define SIMD            sse2
+#define SIMD sse2
 #define SIMD_TARGET
 
+static inline unsigned btree_rank32_sse2(const struct btree_node *node, unsigned cap,
+					 unsigned long page)
+{
+	const __m128i *end = (const __m128i *)node->lanes;
+	__m128i key = _mm_set1_epi32((int)(page - node->base));
+	__m128i above = _mm_setzero_si128();
+
+	SIMD_UNROLL
+	for (unsigned i = 0; i < cap / 4; i++)
+		above = _mm_sub_epi32(above, _mm_cmpgt_epi32(_mm_loadu_si128(&end[i]), key));
+	above = _mm_add_epi32(above, _mm_unpackhi_epi64(above, above));
+	above = _mm_add_epi32(above, _mm_shuffle_epi32(above, 1));
+	return cap - (unsigned)_mm_cvtsi128_si32(above);
+}
+
+static inline unsigned btree_rank64_sse2(const struct btree_node *node, unsigned cap,
+					 unsigned long page)
+{
+	return btree_rank64_halves(node, cap, page);
+}
+
+/* SSE2 compares signed numbers only: where they are not, their top bits are flipped. */
 static inline __m128i btree_flip_sse2(__m128i x)
 {
 	return _mm_xor_si128(x, _mm_set1_epi32(INT32_MIN));
 }
 
-/* Bits 0 to 15: 16 numbers at p, whether each is above the key (flipped). */
+/* Bits 0 to 15: 16 numbers, unsigned, whether each is above the key (flipped). */
 static inline uint64_t btree_above16_sse2(const __m128i x[4], __m128i key)
 {
 	__m128i lo = _mm_packs_epi32(_mm_cmpgt_epi32(btree_flip_sse2(x[0]), key),
@@ -34,6 +56,7 @@ static inline uint64_t btree_above32_sse2(const uint32_t *value, unsigned n, uin
 	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)key)), x[4];
 	uint64_t above = 0;
 
+	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16) {
 		for (unsigned j = 0; j < 4; j++)
 			x[j] = _mm_loadu_si128((const __m128i *)(value + i + 4 * j));
@@ -48,6 +71,7 @@ static inline uint64_t btree_holes32_sse2(const uint32_t *start, const uint32_t 
 	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)key)), x[4];
 	uint64_t holes = 0;
 
+	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16) {
 		for (unsigned j = 0; j < 4; j++) {
 			const uint32_t *s = start + i + 4 * j, *e = end + i + 4 * j - 1;
@@ -58,27 +82,6 @@ static inline uint64_t btree_holes32_sse2(const uint32_t *start, const uint32_t 
 		holes |= btree_above16_sse2(x, k) << i;
 	}
 	return holes;
-}
-
-static inline unsigned btree_rank32_sse2(const struct btree_node *node, unsigned level,
-					 uint32_t key)
-{
-	const uint32_t *end = btree_lanes(node, level, BTREE_END);
-	unsigned cap = btree_cap(level, false);
-	uint64_t above = btree_above32_sse2(end, cap, key);
-
-	return __builtin_ctzl(above | 1UL << cap);
-}
-
-static inline unsigned btree_rank64_sse2(const struct btree_node *node, unsigned level,
-					 uint64_t key)
-{
-	const uint64_t *end = btree_lanes(node, level, BTREE_END);
-	unsigned at = 0, cap = btree_cap(level, true);
-
-	for (unsigned half = 16; half; half /= 2)
-		at = at + half <= cap && end[at + half - 1] <= key ? at + half : at;
-	return at;
 }
 
 #include "indexes/btree/read.h"

@@ -25,8 +25,7 @@ btree_broken(FILE *report, const struct btree_node *node, const char *format, ..
 	return false;
 }
 
-static bool btree_check_shape(const struct btree *tree, const struct btree_node *node,
-			      FILE *report)
+static bool btree_check_shape(const struct btree *tree, const struct btree_node *node, FILE *report)
 {
 	unsigned level = node->level, least = level ? 2 : 1;
 
@@ -34,9 +33,11 @@ static bool btree_check_shape(const struct btree *tree, const struct btree_node 
 		return btree_broken(report, node, "is on level %u", level);
 	if (node != tree->root)
 		least = btree_min(level);
-	if (node->n < least || node->n > btree_cap(level, node->wide))
-		return btree_broken(report, node, "on level %u has %u entries, not %u to %u",
-				    level, node->n, least, btree_cap(level, node->wide));
+	if (node->cap != btree_cap(level, false) && (level || node != tree->root))
+		return btree_broken(report, node, "on level %u has room for %u", level, node->cap);
+	if (node->n < least || node->n > btree_room(node))
+		return btree_broken(report, node, "on level %u has %u entries, not %u to %u", level,
+				    node->n, least, btree_room(node));
 	for (unsigned i = 0; level && i < node->n; i++) {
 		const struct btree_node *child = btree_child(tree, node, i);
 
@@ -47,8 +48,7 @@ static bool btree_check_shape(const struct btree *tree, const struct btree_node 
 	return true;
 }
 
-static bool btree_check_order(const struct btree *tree, const struct btree_node *node,
-			      FILE *report)
+static bool btree_check_order(const struct btree *tree, const struct btree_node *node, FILE *report)
 {
 	unsigned level = node->level;
 
@@ -57,21 +57,22 @@ static bool btree_check_order(const struct btree *tree, const struct btree_node 
 		unsigned long start = btree_start(node, level, i), end = btree_end(node, level, i);
 
 		if (start >= end || end > VMA_INDEX_END >> PAGE_SHIFT)
-			return btree_broken(report, node, "entry %u is [%#lx, %#lx)", i, start, end);
+			return btree_broken(report, node, "entry %u is [%#lx, %#lx)", i, start,
+					    end);
 		if (i && start < btree_end(node, level, i - 1))
 			return btree_broken(report, node, "entry %u overlaps the one before", i);
 	}
-	for (unsigned i = node->n; i < btree_cap(level, node->wide); i++) {
+	for (unsigned i = node->n; i < btree_room(node); i++) {
 		unsigned long pad = btree_get(node, level, BTREE_END, i);
 
-		if (pad <= (node->wide ? VMA_INDEX_END >> PAGE_SHIFT : BTREE_MAX_DELTA))
+		if (pad <=
+		    (node->wide ? VMA_INDEX_END >> PAGE_SHIFT : (unsigned long)BTREE_MAX_DELTA))
 			return btree_broken(report, node, "end %u, not in use, is %#lx", i, pad);
 	}
 	return true;
 }
 
-static bool btree_check_vmas(const struct btree *tree, const struct btree_node *node,
-			     FILE *report)
+static bool btree_check_vmas(const struct btree *tree, const struct btree_node *node, FILE *report)
 {
 	for (unsigned i = 0; !node->level && i < node->n; i++) {
 		unsigned long start = btree_start(node, 0, i) << PAGE_SHIFT;
@@ -103,11 +104,10 @@ static bool btree_check_bounds(const struct btree *tree, const struct btree_node
 	return true;
 }
 
-static bool btree_check_gaps(const struct btree *tree, const struct btree_node *node,
-			     FILE *report)
+static bool btree_check_gaps(const struct btree *tree, const struct btree_node *node, FILE *report)
 {
 	for (unsigned i = 0; node->level && i < node->n; i++) {
-		unsigned long inside = btree_largest(btree_child(tree, node, i));
+		unsigned long inside = btree_simd->largest(btree_child(tree, node, i));
 		unsigned long gap = btree_gap(node, node->level, i);
 
 		if (gap != inside)
@@ -118,8 +118,7 @@ static bool btree_check_gaps(const struct btree *tree, const struct btree_node *
 }
 
 /* Of a leaf: its links to both sides, and whether a leaf without is the outermost. */
-static bool btree_check_links(const struct btree *tree, const struct btree_node *node,
-			      FILE *report)
+static bool btree_check_links(const struct btree *tree, const struct btree_node *node, FILE *report)
 {
 	const struct btree_links *links = btree_links(node);
 	unsigned long end = btree_end(node, 0, node->n - 1);
@@ -134,8 +133,7 @@ static bool btree_check_links(const struct btree *tree, const struct btree_node 
 		return true;
 	if (btree_links(links->next)->prev != node)
 		return btree_broken(report, node, "has a next leaf with another prev");
-	if (btree_simd->find(&tree->index, end << PAGE_SHIFT) !=
-	    btree_ptr(tree, links->next, 0, 0))
+	if (btree_simd->find(&tree->index, end << PAGE_SHIFT) != btree_ptr(tree, links->next, 0, 0))
 		return btree_broken(report, node, "has a next leaf that is not the next");
 	return true;
 }
@@ -164,8 +162,8 @@ static void btree_count(const struct btree *tree, const struct btree_node *node,
 
 static bool btree_check_totals(const struct btree *tree, FILE *report)
 {
-	struct btree counted = { .vmas = 0 };
-	struct btree_entry top = { .gap = 0 };
+	struct btree counted = {.vmas = 0};
+	struct btree_entry top = {.gap = 0};
 
 	if (tree->root) {
 		btree_count(tree, tree->root, &counted);
@@ -176,21 +174,25 @@ static bool btree_check_totals(const struct btree *tree, FILE *report)
 				    tree->vmas, counted.vmas);
 	if (tree->nodes[BTREE_LEAF] != counted.nodes[BTREE_LEAF] ||
 	    tree->nodes[BTREE_INNER] != counted.nodes[BTREE_INNER])
-		return btree_broken(report, tree->root, "%zu + %zu nodes are counted, %zu + %zu are "
-				    "there", tree->nodes[BTREE_LEAF], tree->nodes[BTREE_INNER],
+		return btree_broken(report, tree->root,
+				    "%zu + %zu nodes are counted, %zu + %zu are "
+				    "there",
+				    tree->nodes[BTREE_LEAF], tree->nodes[BTREE_INNER],
 				    counted.nodes[BTREE_LEAF], counted.nodes[BTREE_INNER]);
 	if (tree->first != top.start || tree->last != top.end || tree->gap != top.gap)
-		return btree_broken(report, tree->root, "the tree is [%#lx, %#lx) with gap %#lx, "
-				    "its root [%#lx, %#lx) with %#lx", tree->first, tree->last,
-				    tree->gap, top.start, top.end, top.gap);
+		return btree_broken(report, tree->root,
+				    "the tree is [%#lx, %#lx) with gap %#lx, "
+				    "its root [%#lx, %#lx) with %#lx",
+				    tree->first, tree->last, tree->gap, top.start, top.end,
+				    top.gap);
 	return true;
 }
 
 unsigned btree_verify(const struct vma_index *index, FILE *report)
 {
 	static const btree_check_fn checks[] = {
-		btree_check_shape, btree_check_order, btree_check_vmas,
-		btree_check_bounds, btree_check_gaps, btree_check_links,
+		btree_check_shape,  btree_check_order, btree_check_vmas,
+		btree_check_bounds, btree_check_gaps,  btree_check_links,
 	};
 	const struct btree *tree = btree_of(index);
 
@@ -248,8 +250,8 @@ static void btree_dump_node(const struct btree *tree, const struct btree_node *n
 	unsigned level = node->level, indent = 2 * (tree->root->level - level);
 
 	fprintf(out, "%*s%s node %p: level %u, %u of %u entries, base %#lx\n", indent, "",
-		node->wide ? "wide" : "narrow", (void *)node, level, node->n,
-		btree_cap(level, node->wide), node->base << PAGE_SHIFT);
+		node->wide ? "wide" : "narrow", (void *)node, level, node->n, btree_room(node),
+		node->base << PAGE_SHIFT);
 	for (unsigned i = 0; i < node->n; i++) {
 		fprintf(out, "%*s  [%#lx, %#lx)", indent, "",
 			btree_start(node, level, i) << PAGE_SHIFT,
@@ -267,7 +269,8 @@ void btree_dump(const struct vma_index *index, FILE *out)
 {
 	const struct btree *tree = btree_of(index);
 
-	fprintf(out, "btree: %zu VMAs in %zu leaves and %zu inner nodes, %zu + %zu spare, "
+	fprintf(out,
+		"btree: %zu VMAs in %zu leaves and %zu inner nodes, %u + %u spare, "
 		"[%#lx, %#lx), largest gap %#lx\n",
 		tree->vmas, tree->nodes[BTREE_LEAF], tree->nodes[BTREE_INNER],
 		tree->pooled[BTREE_LEAF], tree->pooled[BTREE_INNER], tree->first << PAGE_SHIFT,

@@ -1,0 +1,215 @@
+/*
+ * reserve - the memory that edits of the B+-tree can need, there before they begin
+ */
+#include <errno.h>
+
+#include "indexes/btree/btree.h"
+
+/* Whether the put VMAs fit the narrow nodes on the path above the leaf. */
+static bool btree_path_fits(const struct btree *tree, const struct btree_spot *spot,
+			    const struct btree_change *change)
+{
+	for (unsigned level = 1; change->nput && level <= tree->root->level; level++) {
+		const struct btree_node *node = spot->left.at[level].node;
+
+		if (!node->wide &&
+		    !btree_reaches(node, change->put[0].start, change->put[change->nput - 1].end))
+			return false;
+	}
+	return true;
+}
+
+/* Whether all that can be rebuilt together on this level is sure to stay narrow. */
+static bool btree_stays_narrow(const struct btree *tree, struct btree_spot *spot, unsigned level,
+			       const struct btree_change *change)
+{
+	unsigned long start = tree->first, end = tree->last;
+
+	if (tree->far[level > 0])
+		return false;
+	if (level < tree->root->level) {
+		struct btree_step up = *btree_left(spot, level + 1);
+
+		start = btree_start(up.node, level + 1, up.slot - (up.slot > 0));
+		end = btree_end(up.node, level + 1, up.slot + (up.slot + 1 < up.node->n));
+	}
+	if (change->nput) {
+		start = min(start, change->put[0].start);
+		end = max(end, change->put[change->nput - 1].end);
+	}
+	return end - start <= BTREE_MAX_SPAN;
+}
+
+/* What any one edit can need at most. */
+static void btree_need_most(const struct btree *tree, size_t need[BTREE_KINDS])
+{
+	unsigned height = tree->root->level + 1;
+
+	need[BTREE_LEAF] += 2 * BTREE_WIDE_GROWTH;
+	need[BTREE_INNER] += BTREE_WIDE_GROWTH * height * height + 1;
+}
+
+/*
+ * What this edit can need.  Up from the level where the two paths meet (the
+ * leaf, unless it spans) grow is the most nodes that the level below adds.
+ */
+static void btree_need(const struct btree *tree, struct btree_spot *spot,
+		       const struct btree_change *change, size_t need[BTREE_KINDS])
+{
+	unsigned top = tree->root->level, level = 0, grow = 1;
+
+	bool fits = btree_path_fits(tree, spot, change);
+
+	if (fits && !spot->spanning && btree_stays(tree, spot, 0, change))
+		return;
+	if (!fits || tree->far[BTREE_INNER]) {
+		btree_need_most(tree, need);
+		return;
+	}
+	if (!spot->spanning) {
+		const struct btree_node *leaf = btree_left(spot, 0)->node;
+
+		if (btree_stays_narrow(tree, spot, 0, change))
+			grow = leaf->n - (change->to - change->from) + change->nput >
+			       BTREE_LEAF_CAP;
+		else
+			grow = BTREE_WIDE_GROWTH;
+		need[BTREE_LEAF] += grow;
+		level++;
+	} else {
+		while (btree_left(spot, level)->node != btree_right(spot, level)->node)
+			need[level++ > 0]++;
+		if (btree_left(spot, level)->node->wide) {
+			btree_need_most(tree, need);
+			return;
+		}
+	}
+	for (; level <= top; level++) {
+		const struct btree_step *left = btree_left(spot, level);
+		unsigned gone = btree_right(spot, level)->slot - left->slot + 1;
+		unsigned n = left->node->n;
+
+		if (spot->spanning)
+			gone += top; /* the second pass */
+		if (n + grow <= btree_cap(level, left->node->wide) &&
+		    (level == top || n >= gone + btree_low(level)))
+			return;
+		if (btree_stays_narrow(tree, spot, level, change))
+			grow = n + grow > BTREE_INNER_CAP;
+		else
+			grow = BTREE_WIDE_GROWTH;
+		need[BTREE_INNER] += grow;
+	}
+	need[BTREE_INNER] += grow > 0;
+}
+
+/* Whether an edit changes nothing but one leaf, whatever happens to its siblings. */
+static bool btree_is_small(const struct btree *tree, struct btree_spot *spot,
+			   const struct btree_change *change)
+{
+	unsigned n = spot->left.at[0].node->n - (change->to - change->from) + change->nput;
+
+	return !spot->spanning && (n >= btree_low(0) || !tree->root->level) &&
+	       btree_path_fits(tree, spot, change) && btree_stays(tree, spot, 0, change);
+}
+
+/* What two edits can need: nothing where they are small and in two leaves. */
+static void btree_need_two(const struct btree *tree, const struct vma_edit *edits,
+			   size_t need[BTREE_KINDS])
+{
+	const struct btree_node *leaf = NULL;
+	struct btree_change change;
+	struct btree_spot spot;
+
+	for (unsigned i = 0; i < 2; i++) {
+		btree_locate(tree, &edits[i], &spot, &change);
+		if (!btree_is_small(tree, &spot, &change) || leaf == spot.left.at[0].node) {
+			btree_need_most(tree, need);
+			btree_need_most(tree, need);
+			need[BTREE_INNER] += 2 * BTREE_WIDE_GROWTH * (tree->root->level + 2);
+			return;
+		}
+		leaf = spot.left.at[0].node;
+	}
+}
+
+/* What remains to be done for a root that is a leaf and gets too small, or for none. */
+static int btree_reserve_root(struct btree *tree, const struct vma_edit *edits, unsigned n,
+			      size_t need[BTREE_KINDS])
+{
+	unsigned most = tree->root ? tree->root->n : 0;
+	bool wide = !tree->root || tree->root->wide;
+	int error;
+
+	for (unsigned i = 0; i < n; i++) {
+		most += edits[i].nput;
+		for (unsigned j = 0; j < edits[i].nput && !wide; j++)
+			wide = !btree_near(tree, 0, edits[i].put[j].vma) ||
+			       !btree_reaches(tree->root, edits[i].put[j].start >> PAGE_SHIFT,
+					      edits[i].put[j].end >> PAGE_SHIFT);
+	}
+	if (tree->root && most <= btree_room(tree->root) && wide == tree->root->wide)
+		return 0;
+	error = btree_grow(tree, most, wide);
+	if (error != -E2BIG)
+		return error;
+	need[BTREE_LEAF] = BTREE_MAX_JOIN;
+	need[BTREE_INNER] = 1;
+	if (n > 1) {
+		need[BTREE_LEAF] += 2 * BTREE_WIDE_GROWTH;
+		need[BTREE_INNER] += BTREE_WIDE_GROWTH * 3 * 3 + 1;
+	}
+	return 0;
+}
+
+static void btree_reserve_nodes(struct btree *tree, const struct vma_edit *edits, unsigned n,
+				size_t need[BTREE_KINDS])
+{
+	struct btree_change change;
+	struct btree_spot spot;
+
+	if (n > 1) {
+		btree_need_two(tree, edits, need);
+		return;
+	}
+	btree_locate(tree, edits, &spot, &change);
+	btree_need(tree, &spot, &change, need);
+}
+
+/* Reserves for edits that are not planned. */
+static int btree_reserve_more(struct btree *tree, const struct vma_edit *edits, unsigned n)
+{
+	bool far;
+
+	do {
+		size_t need[BTREE_KINDS] = {0, 0};
+
+		far = tree->far[BTREE_INNER];
+		if (tree->root && tree->root->level)
+			btree_reserve_nodes(tree, edits, n, need);
+		else if (btree_reserve_root(tree, edits, n, need))
+			return -ENOMEM;
+		if (btree_pool_fill(tree, need))
+			return -ENOMEM;
+	} while (far != tree->far[BTREE_INNER]);
+	return 0;
+}
+
+int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
+{
+	struct btree *tree = btree_of(index);
+
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned j = 0; j < edits[i].nput; j++) {
+			const struct vm_area_struct *vma = edits[i].put[j].vma;
+
+			__builtin_prefetch(vma, 1); /* commit writes its bounds */
+			tree->far[BTREE_LEAF] |= tree->root && !btree_near(tree, 0, vma);
+		}
+	}
+	tree->planned = n == 1 && tree->root && btree_plan(tree, edits);
+	if (!tree->planned && btree_reserve_more(tree, edits, n))
+		return -ENOMEM;
+	tree->pending = n;
+	return 0;
+}
