@@ -9,7 +9,7 @@ SRC_T   := $(wildcard tests/*.c tests/*/*.c)
 
 # ---- peers: other people's indexes, built where their Debian packages are (make peers) ----
 # source file in indexes/peers, index, package, a file of that package, library
-PEERS := absl_btree.cc:absl-btree:libabsl-dev:/usr/include/absl/container/btree_map.h
+PEERS := absl_btree.cc:absl-btree:libabsl-dev:/usr/include/absl/container/btree_map.h:-labsl_raw_logging_internal
 PEERS += critnib.c:critnib:libcritnib-dev:/usr/include/critnib.h:-lcritnib
 PEERS += judy.c:judy:libjudy-dev:/usr/include/Judy.h:-lJudy
 LINUX_TAR := /usr/src/linux-source-6.12.tar.xz

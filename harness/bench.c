@@ -17,6 +17,7 @@
 #include "harness/results.h"
 #include "harness/verb.h"
 #include "indexes/btree/simd.h"
+#include "indexes/peers/peers.h"
 
 #define PROBE_SECONDS 0.002     /* a case's cost is guessed from a run that takes this long */
 #define LOOKS         20        /* at the clock, while a case's first cycle runs */
@@ -54,6 +55,17 @@ struct bench_session *bench_begin(const struct bench_options *options)
 	return session;
 }
 
+/* Names of peers whose package is missing. */
+static json_t *not_built(void)
+{
+	json_t *names = json_array();
+	const struct peer *peer;
+
+	for (unsigned i = 0; (peer = peer_missing(i)); i++)
+		json_array_append_new(names, json_string(peer->name));
+	return names;
+}
+
 json_t *bench_finish(struct bench_session *session, int *status)
 {
 	json_t *results;
@@ -61,6 +73,7 @@ json_t *bench_finish(struct bench_session *session, int *status)
 	progress_clear(&session->progress);
 	counters_close(&session->counters);
 	json_object_set_new(session->context, "noise", noise_end(&session->noise));
+	json_object_set_new(session->context, "not_built", not_built());
 	json_object_set_new(session->context, "repetitions",
 			    json_integer(session->options->repetitions));
 	json_object_set_new(session->context, "simd", json_string(btree_simd_used()));

@@ -9,6 +9,7 @@
 #include "harness/option.h"
 #include "harness/results.h"
 #include "harness/verb.h"
+#include "indexes/peers/peers.h"
 
 static const char doc[] =
 	"Times every benchmark case and every recorded program on every index.\v"
@@ -191,8 +192,10 @@ int cmd_bench(int argc, char **argv)
 	json_t *root;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-	if (!options->indexes.n)
+	if (!options->indexes.n) {
 		all_indexes(&options->indexes);
+		peers_print_missing("", options->talk);
+	}
 	session = bench_begin(options);
 	if (!session) {
 		fprintf(stderr, "vmabench bench: memory is out\n");

@@ -8,6 +8,7 @@
 #include "harness/bench.h"
 #include "harness/option.h"
 #include "harness/verb.h"
+#include "indexes/peers/peers.h"
 #include "workloads/gen.h"
 #include "workloads/trace.h"
 
@@ -100,6 +101,7 @@ int cmd_list(int argc, char **argv)
 	for (unsigned i = 0; (ops = vma_index_type(i)); i++)
 		printf("  %-28s %s\n", ops->name, ops->summary);
 	puts("  check:NAME                   NAME beside the array oracle, compared at every step");
+	peers_print_missing("  ", stdout);
 	puts("\nBenchmark cases, by the operation that is timed");
 	for (size_t i = 0; (kase = bench_case_at(i)); i++) {
 		char name[64];

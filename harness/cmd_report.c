@@ -491,6 +491,20 @@ static void reasons(const struct report *report, const char *key, const char *ti
 	}
 }
 
+/* Peers that have no column because they were not built. */
+static void not_built(const struct report *report)
+{
+	const json_t *context = json_object_get(report->results->root, "context");
+	json_t *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(context, "not_built"), i, name)
+		fprintf(report->out, "%s%s", i ? ", " : "\nNot built there, their packages missing: ",
+			json_string_value(name) ? json_string_value(name) : "?");
+	if (i)
+		fputs(".\n", report->out);
+}
+
 static void write_report(const struct report *report)
 {
 	fputs("# Benchmarks\n\nWritten by `vmabench report` from results and plots; changes by "
@@ -502,6 +516,7 @@ static void write_report(const struct report *report)
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		section_table(report, &sections[i]);
 	memory_table(report);
+	not_built(report);
 	reasons(report, "skipped", "Skipped");
 	fputs("\n## How to reproduce\n\n"
 	      "```\nmake bench              # everything: table, results/bench.json, plots, this "

@@ -15,3 +15,10 @@ const struct peer *peer_missing(unsigned i)
 		peer++;
 	return peer->name ? peer : NULL;
 }
+
+void peers_print_missing(const char *indent, FILE *out)
+{
+	for (const struct peer *peer = missing; peer->name; peer++)
+		fprintf(out, "%s%s: not built, package %s is missing (make peers installs it)\n",
+			indent, peer->name, peer->package);
+}
