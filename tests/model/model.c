@@ -481,16 +481,15 @@ START_TEST(test_given_case)
 	const char *given = getenv("MODEL_CASE");
 	struct outcome *outcome = shared_outcome();
 	struct model_case c = { .seconds = 1e9, .hung = 600 };
-	char name[64], regime[64];
-	unsigned long seed;
+	char name[64], regime[64], seed[64];
 	int at;
 
 	if (!given)
 		return;
-	ck_assert_msg(sscanf(given, "%63s %63s %li %n", name, regime, (long *)&seed, &at) == 3,
+	ck_assert_msg(sscanf(given, "%63s %63s %63s %n", name, regime, seed, &at) == 3,
 		      "MODEL_CASE: INDEX REGIME SEED NUMBER,NUMBER...");
 	c.ops = vma_index_lookup(name);
-	c.seed = seed;
+	c.seed = strtoul(seed, NULL, 0);
 	for (size_t r = 0; r < ARRAY_SIZE(regimes); r++) {
 		if (!strcmp(regimes[r].name, regime))
 			c.regime = &regimes[r];
