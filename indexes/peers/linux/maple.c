@@ -28,7 +28,8 @@
 #include <linux/slab.h>
 
 #define RCU_BATCH       32      /* nodes that wait for a grace period */
-#define SPARE_SHARE     8       /* spare nodes between edits: one for so many in the tree */
+#define SPARE_SHARE     8       /* spare nodes between edits: one for so many in the tree ... */
+#define SPARE_DECAY     16      /* ... and what edits needed lately, less by such a part at each */
 
 __attribute__((constructor)) static void linux_maple_prepare_nodes(void)
 {
@@ -228,7 +229,16 @@ static void linux_maple_settle(struct linux_maple *maple)
 	struct linux_slab *slab = &maple->slab;
 
 	linux_slab_run_deferred(slab, RCU_BATCH);
-	linux_slab_trim(slab, 1 + (slab->nodes - slab->nspare) / SPARE_SHARE);
+	linux_slab_trim(slab, max(1 + (slab->nodes - slab->nspare) / SPARE_SHARE, maple->keep));
+}
+
+/* All nodes that so many stores can take are spare. */
+static int linux_maple_fill(struct linux_maple *maple, unsigned stores)
+{
+	size_t need = stores ? linux_maple_bound(maple, stores) : 0;
+
+	maple->keep = max(maple->keep, need);
+	return linux_slab_fill(&maple->slab, need);
 }
 
 static int linux_maple_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
@@ -244,7 +254,7 @@ static int linux_maple_reserve(struct vma_index *index, const struct vma_edit *e
 	if (maple->prepared)
 		err = mas_preallocate(&maple->store.mas, maple->store.entry, GFP_KERNEL);
 	else
-		err = stores ? linux_slab_fill(&maple->slab, linux_maple_bound(maple, stores)) : 0;
+		err = linux_maple_fill(maple, stores);
 	maple->pending = n;
 	if (err)
 		linux_maple_unreserve(index);
@@ -272,8 +282,10 @@ static void linux_maple_commit(struct vma_index *index, const struct vma_edit *e
 	}
 	for (unsigned i = 0; i < edit->nput; i++)
 		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
-	if (!--maple->pending)
-		linux_maple_settle(maple);
+	if (--maple->pending)
+		return;
+	linux_maple_settle(maple);
+	maple->keep -= (maple->keep + SPARE_DECAY - 1) / SPARE_DECAY;
 }
 
 static void linux_maple_unreserve(struct vma_index *index)
