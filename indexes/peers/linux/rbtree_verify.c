@@ -73,8 +73,9 @@ static unsigned linux_rbtree_verify_list(const struct linux_rbtree *tree, FILE *
 }
 
 /* Is the subtree, in order, the list from *next on?  Moves *next behind it. */
-static bool linux_rbtree_in_order(const struct linux_rbtree_node *node, const struct linux_rbtree_node *parent,
-			    const struct linux_rbtree_node **next, unsigned depth)
+static bool linux_rbtree_in_order(const struct linux_rbtree_node *node,
+				  const struct linux_rbtree_node *parent,
+				  const struct linux_rbtree_node **next, unsigned depth)
 {
 	if (!node)
 		return true;
@@ -128,8 +129,10 @@ unsigned linux_rbtree_verify(const struct vma_index *index, FILE *report)
 /* A leaf below a black parent changes its colour: right, but for the number of black nodes. */
 static int linux_rbtree_corrupt_height(struct linux_rbtree *tree)
 {
-	for (struct linux_rbtree_node *node = tree->before.next; node != &tree->after; node = node->next) {
-		if (linux_rbtree_left(node) || linux_rbtree_right(node) || linux_rbtree_red(linux_rbtree_parent(node)))
+	for (struct linux_rbtree_node *node = tree->before.next; node != &tree->after;
+	     node = node->next) {
+		if (linux_rbtree_left(node) || linux_rbtree_right(node) ||
+		    linux_rbtree_red(linux_rbtree_parent(node)))
 			continue;
 		node->rb.__rb_parent_color ^= RB_BLACK;
 		return 0;
