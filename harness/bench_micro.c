@@ -212,8 +212,12 @@ static void micro_case(struct micro *micro, const struct bench_case *kase)
 
 /* ---- memory ---- */
 
-static double per_vma(const struct bench_space *space, const struct arena_stats *stats)
+/* What its memory takes of the arena, or what it says where that is not the arena's. */
+static double per_vma(const struct bench_space *space, const struct arena_stats *stats,
+		      size_t footprint)
 {
+	if (space->ops->caps & VMA_INDEX_OWN_MALLOC)
+		return (double)footprint / space->layout->vmas;
 	return (double)stats->used / space->layout->vmas + space->ops->node_size;
 }
 
@@ -226,8 +230,8 @@ static void micro_memory(struct bench_session *session, const struct bench_space
 		"index", space->ops->name, "vmas", (json_int_t)vmas,
 		"aged_by", space->by_edits ? "edits" : "build",
 		"node_size", (json_int_t)space->ops->node_size,
-		"fresh_bytes_per_vma", per_vma(space, &space->fresh),
-		"aged_bytes_per_vma", per_vma(space, &space->aged),
+		"fresh_bytes_per_vma", per_vma(space, &space->fresh, space->fresh_footprint),
+		"aged_bytes_per_vma", per_vma(space, &space->aged, space->aged_footprint),
 		"fresh_footprint_per_vma", space->fresh_footprint / vmas,
 		"aged_footprint_per_vma", space->aged_footprint / vmas));
 }
