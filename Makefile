@@ -169,7 +169,7 @@ tsan:  ## the tests with ThreadSanitizer
 
 check-long: all  ## half an hour of random operations and of tests with other seeds
 	./vmabench check --ops 20000000 --seed $$(date +%s)
-	@TEST_LONG=1 $(MAKE) VARIANT=test run-tests SUITE=replay_whatif
+	@TEST_LONG=1 $(MAKE) VARIANT=test run-tests SUITE="replay_whatif replay_drivers"
 	@for seed in 1 2 3; do TEST_SEED=$$seed $(MAKE) VARIANT=test CHECK=3 run-tests || exit 1; done
 
 clang:  ## build with clang, to see its warnings

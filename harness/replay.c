@@ -70,6 +70,7 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->pkeys = info->pkeys;
 	config->pagetable_levels = options->pagetable_levels;
 	config->leave_out = options->leave_out;
+	config->mmap_hook = options->mmap_hook;
 	config->ram = info->ram >> PAGE_SHIFT;
 	config->swap = info->swap >> PAGE_SHIFT;
 	config->committed = info->committed >> PAGE_SHIFT;
@@ -95,16 +96,8 @@ struct replay_world *replay_create(const struct vma_index_ops *ops, const struct
 	world->hash = HASH_START;
 	world->machine = machine_create(ops, &config, MAX_PAGES);
 	world->translations = arena_create();
-	if (!world->machine || !world->translations)
-		goto fail;
-	struct inode *inode = inode_create(world->machine, ~0UL, FILE_SPECIAL, NULL);
-	if (!inode)
-		goto fail;
-	world->special = file_open(world->machine, inode, 0, true, false);
-	inode_put(world->machine, inode);
-	if (world->special)
+	if (world->machine && world->translations)
 		return world;
-fail:
 	replay_destroy(world);
 	return NULL;
 }
@@ -119,7 +112,8 @@ void replay_destroy(struct replay_world *world)
 		translation_put(world->tasks[i].map);
 	}
 	arena_destroy(world->translations);
-	fput(world->special);
+	for (size_t i = 0; i < ARRAY_SIZE(world->special); i++)
+		fput(world->special[i]);
 	for (size_t i = 0; i < world->nfiles; i++)
 		fput(world->files[i]);
 	for (size_t i = 0; i < world->ninodes; i++) {
@@ -166,6 +160,25 @@ void replay_difference(struct replay_world *world, const struct trace_event *rec
 struct file *replay_file(const struct replay_world *world, uint64_t number)
 {
 	return number < world->nfiles ? world->files[number] : NULL;
+}
+
+/* Names beyond what there is room for, which no kernel has, share the last file. */
+struct file *replay_special(struct replay_world *world, const char *name)
+{
+	struct file **special = world->special;
+
+	while (*special && strcmp((*special)->inode->path, name) &&
+	       special < world->special + ARRAY_SIZE(world->special) - 1)
+		special++;
+	if (*special)
+		return *special;
+
+	struct inode *inode = inode_create(world->machine, ~0UL, FILE_SPECIAL, name);
+	if (!inode)
+		return NULL;
+	*special = file_open(world->machine, inode, 0, true, false);
+	inode_put(world->machine, inode);
+	return *special;
 }
 
 /* Which file systems place mappings so that huge pages fit. */

@@ -78,6 +78,7 @@ struct replay_options {
 	const struct placement_policy *placement;
 	const struct merge_rule *merge;
 	uint64_t seed;                  /* of the random placement */
+	int (*mmap_hook)(struct vm_area_struct *vma);   /* as in config of mm.h */
 	/*
 	 * Places are the emulation's own, and recorded addresses are translated;
 	 * compared is what the program would see: results but for addresses, and at

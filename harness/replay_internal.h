@@ -37,7 +37,7 @@ struct replay_world {
 	struct trace_event exec;        /* the exec whose layout is coming */
 	struct replay_layout layout;
 	struct arena *translations;
-	struct file *special;           /* stands for [vdso], [vvar] and their like */
+	struct file *special[8];        /* [vdso], [vvar] and their like, by name; NULL: free */
 	int64_t result;                 /* of the last system call */
 	uint64_t hash;
 };
@@ -47,6 +47,9 @@ void replay_difference(struct replay_world *world, const struct trace_event *rec
 
 /* The open file of that number, NULL if it was never defined. */
 struct file *replay_file(const struct replay_world *world, uint64_t number);
+
+/* What the kernel maps itself under that name; NULL when memory is out. */
+struct file *replay_special(struct replay_world *world, const char *name);
 
 /* That task acts from here on: its limits count. Its mm, or NULL. */
 struct mm_struct *replay_act_as(struct replay_world *world, uint32_t number);

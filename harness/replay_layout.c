@@ -39,7 +39,7 @@ int replay_layout_vma(struct replay_world *world, const struct trace_event *even
 	}
 	struct file *file = replay_file(world, event->arg[4]);
 	if (!file && event->name[0] == '[' && (event->arg[2] & VM_SPECIAL))
-		file = world->special;
+		file = replay_special(world, event->name);
 	layout->vmas[layout->n++] = (struct vma_layout){
 		.start = event->arg[0],
 		.end = event->arg[1],

@@ -124,14 +124,14 @@ static void free_gone(struct vm_area_struct *gone)
 	while (gone) {
 		struct vm_area_struct *next = gone->vm_next_gone;
 
-		vm_area_free(gone);
+		remove_vma(gone);
 		gone = next;
 	}
 }
 
 /* ---- splitting ---- */
 
-/* Another VMA object for a part of vma, hanging on the same pages. */
+/* Another VMA object for a part of vma, hanging on the same pages; not opened yet. */
 static struct vm_area_struct *part_of(struct vm_area_struct *vma)
 {
 	struct vm_area_struct *part = vm_area_dup(vma->vm_mm, vma);
@@ -164,6 +164,10 @@ static int cut_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned lo
 	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
 		goto free_above;
 	commit(mm, &edit, 1);
+	if (below)
+		vma_open(below);
+	if (above)
+		vma_open(above);
 	return 0;
 
 free_above:
@@ -179,7 +183,8 @@ int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long ad
 {
 	if (mm->map_count >= mm->machine->config.max_map_count)
 		return -ENOMEM;
-	return may_split(vma) ? cut_out(mm, vma, vma->vm_start, addr) : -EINVAL;
+	int err = may_split(vma, addr);
+	return err ? err : cut_out(mm, vma, vma->vm_start, addr);
 }
 
 static int split_at(struct mm_struct *mm, unsigned long addr)
@@ -248,6 +253,20 @@ static int alloc_fresh(struct mm_struct *mm, const struct gathered *g,
 	return 0;
 }
 
+/* Is the new VMA one more mapping of its file, rather than a copy of another VMA? */
+static bool maps_anew(const struct vma_desc *desc, const struct fresh *fresh)
+{
+	return fresh->vma && fresh->vma->vm_file && !desc->copied_from;
+}
+
+static void open_fresh(const struct vma_desc *desc, const struct fresh *fresh)
+{
+	if (fresh->upper)
+		vma_open(fresh->upper);
+	if (fresh->vma && desc->copied_from)
+		vma_open(fresh->vma);
+}
+
 /* Lays out what stands in the window afterwards; returns the VMA that holds the range. */
 static struct vm_area_struct *shape(const struct gathered *g, const struct vma_desc *desc,
 				    enum vma_merge_kind kind, const struct fresh *fresh,
@@ -304,12 +323,17 @@ static void inherit_flags(struct vm_area_struct *holder, vm_flags_t flags)
 	holder->vm_flags |= flags & merge_rule_ignores(holder->vm_mm->machine->config.merge);
 }
 
-/* Something that must stay whole would be cut: the split at the start stays, likewise. */
-static int refuse_split(struct mm_struct *mm, const struct gathered *g)
+/* What must stay whole is not cut; where that is noticed at the end, the split at the start stays. */
+static int may_cut(struct mm_struct *mm, const struct gathered *g)
 {
-	if (g->low && may_split(g->low) && split_at(mm, g->start))
+	int err = g->low ? may_split(g->low, g->start) : 0;
+
+	if (err || !g->high)
+		return err;
+	err = may_split(g->high, g->end);
+	if (err && g->low && split_at(mm, g->start))
 		return -ENOMEM;
-	return -EINVAL;
+	return err;
 }
 
 /* A limit is noticed late: as in the kernel the range has been cut out by then. */
@@ -380,10 +404,9 @@ static int may_replace(struct mm_struct *mm, const struct gathered *g,
 		return -ENOMEM;
 	if (g->sealed)
 		return refuse_sealed(mm, g);
-	if ((g->low && !may_split(g->low)) || (g->high && !may_split(g->high)))
-		return refuse_split(mm, g);
-	if (!desc || desc->limits_checked)
-		return 0;
+	int err = may_cut(mm, g);
+	if (err || !desc || desc->limits_checked)
+		return err;
 
 	unsigned long more = ((g->end - g->start) >> PAGE_SHIFT) - g->npages;
 	if (!may_expand_vm(mm, desc->flags, more) || may_promise(mm, g, desc))
@@ -414,9 +437,15 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 		return err;
 	struct vm_area_struct *holder = shape(&g, desc, kind, &fresh, &edit);
 	unsigned long nvmas = window_vmas(&g, kind);
-	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1)) {
+	err = mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1);
+	if (!err && maps_anew(desc, &fresh)) {
+		err = vma_mmap(fresh.vma);
+		if (err)
+			mm->mm_mt->ops->unreserve(mm->mm_mt);
+	}
+	if (err) {
 		free_fresh(&fresh);
-		return -ENOMEM;
+		return err;
 	}
 
 	unaccount_all(mm, &g);
@@ -426,6 +455,7 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 		inherit(holder, &g, desc, kind);
 	mm->machine->merges += kind != MERGE_NONE && !(desc->grows && kind == MERGE_LEFT);
 	commit(mm, &edit, nvmas);
+	open_fresh(desc, &fresh);
 	if (kind == MERGE_BOTH && g.next.vma != g.low) {
 		g.next.vma->vm_next_gone = g.gone;
 		g.gone = g.next.vma;
@@ -479,8 +509,14 @@ static int split_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned 
 	unsigned long room = mm->machine->config.max_map_count;
 	unsigned long splits = (start > vma->vm_start) + (end < vma->vm_end);
 
-	if (splits && !may_split(vma))
-		return mm->map_count < room ? -EINVAL : -ENOMEM;
+	if (splits && mm->map_count < room) {
+		int err = start > vma->vm_start ? may_split(vma, start) : 0;
+
+		if (!err && end < vma->vm_end)
+			err = may_split(vma, end);
+		if (err)
+			return err;
+	}
 	room = room > mm->map_count ? room - mm->map_count : 0;
 	if (splits <= room)
 		return splits ? cut_out(mm, vma, start, end) : 0;
@@ -522,9 +558,9 @@ static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *
 	mm->machine->merges++;
 	commit(mm, &edit, kind == MERGE_BOTH ? 3 : 2);
 	if (kind == MERGE_BOTH)
-		vm_area_free(next);
+		remove_vma(next);
 	if (whole) {
-		vm_area_free(vma);
+		remove_vma(vma);
 		vmacache_flush(mm);
 	}
 	return holder;

@@ -22,20 +22,32 @@
 
 /* ---- rights ---- */
 
-/* A page's rights in a VMA with these flags; WRITE where nothing has to happen first. */
-static uint64_t page_prot(vm_flags_t flags)
-{
-	if (!(flags & VM_ACCESS_FLAGS))
-		return PTE_PROTNONE;
-	return PTE_PRESENT | PTE_USER | (flags & VM_WRITE ? PTE_WRITE : 0) |
-	       (flags & VM_EXEC ? 0 : PTE_NX);
-}
+#define PAGE_READONLY_EXEC      (PTE_PRESENT | PTE_USER)
+#define PAGE_READONLY           (PAGE_READONLY_EXEC | PTE_NX)
+#define PAGE_SHARED_EXEC        (PAGE_READONLY_EXEC | PTE_WRITE)
+#define PAGE_SHARED             (PAGE_READONLY | PTE_WRITE)
+
+/* By VM_READ, WRITE, EXEC and SHARED: x86-64 reads what it may write or execute. */
+static const uint64_t protection_map[16] = {
+	PTE_PROTNONE,           PAGE_READONLY,          /* private: ---, r-- */
+	PAGE_READONLY,          PAGE_READONLY,          /* -w-, rw-: a write makes a copy first */
+	PAGE_READONLY_EXEC,     PAGE_READONLY_EXEC,     /* --x, r-x */
+	PAGE_READONLY_EXEC,     PAGE_READONLY_EXEC,     /* -wx, rwx */
+	PTE_PROTNONE,           PAGE_READONLY,          /* shared */
+	PAGE_SHARED,            PAGE_SHARED,
+	PAGE_READONLY_EXEC,     PAGE_READONLY_EXEC,
+	PAGE_SHARED_EXEC,       PAGE_SHARED_EXEC,
+};
 
 uint64_t vm_get_page_prot(vm_flags_t flags)
 {
-	uint64_t prot = page_prot(flags);
+	return protection_map[flags & (VM_ACCESS_FLAGS | VM_SHARED)];
+}
 
-	return flags & VM_SHARED ? prot : prot & ~PTE_WRITE;
+/* A page's rights in a VMA with these flags where no fault has to come first. */
+static uint64_t page_prot(vm_flags_t flags)
+{
+	return vm_get_page_prot(flags | VM_SHARED);
 }
 
 /* The first write to a page of a shared mapping of a disk file must be noticed. */
@@ -141,16 +153,14 @@ static unsigned long file_pgoff(const struct vm_area_struct *vma, unsigned long 
 	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
 }
 
-static pfn_t file_page(struct vm_area_struct *vma, unsigned long addr)
+/* The driver's page there, which stays its own: 0, -ENXIO (SIGBUS) or -ENOMEM. */
+static int file_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags, pfn_t *pfn)
 {
-	return page_cache_get(&vma->vm_file->inode->cache, vma->vm_mm->machine->frames,
-			      file_pgoff(vma, addr));
-}
+	int err = vma->vm_ops->fault ? vma->vm_ops->fault(vma, file_pgoff(vma, addr), pfn) : -ENXIO;
 
-/* SIGBUS: the file has no such page. */
-static bool beyond_end(const struct vm_area_struct *vma, unsigned long addr)
-{
-	return file_pgoff(vma, addr) >= vma->vm_file->inode->pages;
+	if (err == -ENXIO && !(flags & FAULT_FLAG_FILL))
+		vma->vm_mm->machine->faults.sigbus++;
+	return err;
 }
 
 static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
@@ -162,14 +172,10 @@ static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned
 	/* before it is known that there is such a page */
 	if (write && !(vma->vm_flags & VM_SHARED) && anon_vma_prepare(vma))
 		return -ENOMEM;
-	if (beyond_end(vma, addr)) {
-		if (!(flags & FAULT_FLAG_FILL))
-			machine->faults.sigbus++;
-		return -ENXIO;
-	}
-	pfn_t pfn = file_page(vma, addr);
-	if (!pfn)
-		return -ENOMEM;
+	pfn_t pfn;
+	int err = file_page(vma, addr, flags, &pfn);
+	if (err)
+		return err;
 	if (write && !(vma->vm_flags & VM_SHARED)) {
 		machine->faults.file_cow++;
 		return map_private(vma, addr, 0, pfn, flags);
@@ -182,7 +188,7 @@ static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned
 		if (tracks_writes(vma))
 			bits &= ~PTE_WRITE;
 	}
-	int err = map_page(vma->vm_mm, addr, pfn, bits);
+	err = map_page(vma->vm_mm, addr, pfn, bits);
 	if (write && !err)
 		store(machine, pfn, flags);
 	return err;

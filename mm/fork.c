@@ -73,7 +73,7 @@ void exit_mmap(struct mm_struct *mm)
 		vma = gone;
 		gone = vma->vm_next_gone;
 		vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
-		vm_area_free(vma);
+		remove_vma(vma);
 	}
 	free_mm(mm);    /* destroy does not look at the VMAs */
 }
@@ -112,7 +112,7 @@ static void batch_drop(struct batch *batch)
 		struct vm_area_struct *vma = batch->vmas[--batch->n];
 
 		vm_stat_account(batch->mm, vma->vm_flags, -(long)vma_pages(vma));
-		vm_area_free(vma);
+		remove_vma(vma);
 	}
 	batch_end(batch);
 }
@@ -165,6 +165,7 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm, const struct vm_area
 		vm_area_free(vma);
 		return NULL;
 	}
+	vma_open(vma);
 	return vma;
 }
 
@@ -266,8 +267,16 @@ static struct vm_area_struct *layout_vma(struct mm_struct *mm, const struct vma_
 		.start = layout->start, .end = layout->end, .flags = layout->flags,
 		.pgoff = layout->pgoff, .file = layout->file,
 	};
+	struct vm_area_struct *vma = vm_area_alloc(mm, &desc);
 
-	return vm_area_alloc(mm, &desc);
+	if (!vma)
+		return NULL;
+	if (vma->vm_file && vma_mmap(vma)) {
+		vm_area_free(vma);
+		return NULL;
+	}
+	vma->vm_flags = layout->flags;  /* of the kernel's drivers */
+	return vma;
 }
 
 /* F8: what was written to before the program's first instruction. */

@@ -59,12 +59,13 @@ const struct merge_rule *merge_rule_lookup(const char *name)
 	return NULL;
 }
 
-/* C1: the same open file; one that counts its attachments is never another. */
-static bool same_file(const struct merge_rule *rule, const struct file *a, const struct file *b)
+/* C1: the same open file; a driver that counts its VMAs may tell two opens apart. */
+static bool same_file(const struct merge_rule *rule, const struct vm_area_struct *vma,
+		      const struct file *file)
 {
-	if (a == b || rule->open_file || !a || !b)
-		return a == b;
-	return a->inode == b->inode && a->inode->kind != FILE_SYSV_SHM;
+	if (vma->vm_file == file || rule->open_file || !vma->vm_file || !file)
+		return vma->vm_file == file;
+	return vma->vm_file->inode == file->inode && can_merge_remove_vma(vma);
 }
 
 /* C1: all but place and pages must be the same. */
@@ -76,7 +77,7 @@ static bool is_mergeable_vma(const struct vma_merge *merge, const struct vm_area
 	if (merge->leave_out & LEAVE_OUT_ACCOUNT_MERGE)
 		ignored |= VM_ACCOUNT;
 	return !((vma->vm_flags ^ range->flags) & ~ignored) &&
-	       same_file(merge->rule, vma->vm_file, range->file) &&
+	       same_file(merge->rule, vma, range->file) &&
 	       vma->vm_policy == range->policy &&
 	       vma->vm_userfaultfd_ctx == range->uffd && vma->anon_name == range->anon_name;
 }
@@ -129,12 +130,6 @@ static bool anon_vmas_compatible(const struct vma_merge *merge)
 	return !a->anon_vma || !b->anon_vma || a->anon_vma == b->anon_vma;
 }
 
-/* C5: a VMA whose driver wants to hear of its end is not merged away. */
-static bool can_remove(const struct vm_area_struct *vma)
-{
-	return !vma->vm_file || vma->vm_file->inode->kind != FILE_SYSV_SHM;
-}
-
 enum vma_merge_kind vma_merge(const struct vma_merge *merge)
 {
 	const struct vma_desc *range = merge->range;
@@ -150,9 +145,9 @@ enum vma_merge_kind vma_merge(const struct vma_merge *merge)
 
 	if (left && right && !anon_vmas_compatible(merge))
 		right = false;
-	if ((left || right) && whole && !can_remove(middle))
+	if ((left || right) && whole && !can_merge_remove_vma(middle))  /* C5 */
 		return MERGE_NONE;
-	if (left && right && !can_remove(merge->next->vma))
+	if (left && right && !can_merge_remove_vma(merge->next->vma))
 		right = false;
 	if (left)
 		return right ? MERGE_BOTH : MERGE_LEFT;

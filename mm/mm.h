@@ -50,6 +50,7 @@ struct limits {
 
 struct placement_policy;
 struct merge_rule;
+struct vm_area_struct;
 
 /* What kernel version, settings and hardware decide. config_default() fills it. */
 struct config {
@@ -73,6 +74,8 @@ struct config {
 	bool pkeys;                     /* the processor has protection keys */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
+	/* who stands in front of the drivers: called after a file's own mmap, and may fail likewise */
+	int (*mmap_hook)(struct vm_area_struct *vma);
 	struct limits limits;           /* of whoever acts, while nobody else is machine.current */
 };
 
@@ -136,6 +139,7 @@ struct inode {
 	struct page_cache cache;
 	unsigned long pages;            /* its size; NO_END where that is not known */
 	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
+	unsigned long shm_nattch;       /* FILE_SYSV_SHM: VMAs that show it */
 	char *path;
 };
 
@@ -155,11 +159,25 @@ struct anon_vma {
 
 struct mm_struct;
 
+/* A driver's say in the life of the VMAs that show its file (drivers.c). Each may be NULL. */
+struct vm_operations_struct {
+	void (*open)(struct vm_area_struct *vma);       /* one more VMA: a copy, a part split off */
+	void (*close)(struct vm_area_struct *vma);      /* it goes; no merge removes it (C5) */
+	int (*may_split)(struct vm_area_struct *vma, unsigned long addr);       /* 0 or -errno */
+	/* vma shows what another one did, whose pages it gets next: 0, or -errno and it goes again */
+	int (*mremap)(struct vm_area_struct *vma);
+	/* The page of the file at pgoff, still the driver's: 0, -ENXIO (SIGBUS) or -ENOMEM. */
+	int (*fault)(struct vm_area_struct *vma, unsigned long pgoff, pfn_t *pfn);
+	const char *(*name)(struct vm_area_struct *vma);        /* of what is not a file; or NULL */
+};
+
 struct vm_area_struct {
 	unsigned long vm_start, vm_end; /* first: the index's; see vma_index.h */
 	vm_flags_t vm_flags;
 	unsigned long vm_pgoff;         /* offset in vm_file, or where it was first mapped; pages */
-	struct file *vm_file;           /* NULL: anonymous */
+	struct file *vm_file;           /* NULL: anonymous; /dev/zero may be, too */
+	const struct vm_operations_struct *vm_ops;      /* NULL: anonymous */
+	void *vm_private_data;          /* the driver's own */
 	struct anon_vma *anon_vma;      /* NULL: never written to */
 	struct mm_struct *vm_mm;
 	unsigned anon_vma_chain;        /* length: above 1 for a child's share of its parents' pages */
@@ -198,13 +216,7 @@ struct task_struct {
 
 static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 {
-	return !vma->vm_file || vma->vm_file->inode->kind == FILE_ZERO;
-}
-
-/* The kernel's own mappings, [vdso] and their like, stay whole. */
-static inline bool may_split(const struct vm_area_struct *vma)
-{
-	return !vma->vm_file || vma->vm_file->inode->kind != FILE_SPECIAL;
+	return !vma->vm_ops;
 }
 
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
@@ -235,6 +247,25 @@ must_check struct file *file_open(struct machine *machine, struct inode *inode, 
 				  bool readable, bool writable);
 struct file *get_file(struct file *file);
 void fput(struct file *file);
+
+/* ---- drivers.c: what files do with the VMAs that show them ---- */
+
+/* There are mappings of such a file. */
+bool can_mmap_file(const struct file *file);
+/*
+ * The file's own mmap: vma, which is new, shows it and is not in an index yet, gets vm_ops,
+ * vm_private_data and flags of its own: VM_SPECIAL, VM_DONTDUMP, VM_DONTCOPY and no
+ * others, for the rest has been counted.  0, or -errno and the driver forgets it.
+ */
+must_check int vma_mmap(struct vm_area_struct *vma);
+/* The driver is told of a VMA that copies another's vm_ops and vm_private_data: it is there. */
+void vma_open(struct vm_area_struct *vma);
+/* The driver is told that vma goes; then vma has none. */
+void vma_close(struct vm_area_struct *vma);
+/* May vma be cut in two at addr?  0 or -errno. */
+must_check int may_split(struct vm_area_struct *vma, unsigned long addr);
+/* A merge may make vma go: its driver does not want to hear of it (C5). */
+bool can_merge_remove_vma(const struct vm_area_struct *vma);
 
 /* ---- fork.c: the life of an address space ---- */
 
@@ -293,12 +324,18 @@ struct vma_desc {
 	unsigned long prev_limit;       /* nor what ends here or lower */
 };
 
-/* A new VMA as desc says, in no index yet, with references of its own; NULL when memory is out. */
+/*
+ * A new VMA as desc says, in no index yet, with references of its own; NULL when memory is
+ * out.  No driver knows of it: vma_mmap, or vma_open if it is copied_from another.
+ */
 must_check struct vm_area_struct *vm_area_alloc(struct mm_struct *mm, const struct vma_desc *desc);
-/* A copy of from for mm, in no index yet, with references of its own, but without anon_vma. */
+/* A copy of from likewise, for mm, but without anon_vma: vma_open. */
 must_check struct vm_area_struct *vm_area_dup(struct mm_struct *mm,
 					      const struct vm_area_struct *from);
+/* Frees a VMA that no driver knows of. */
 void vm_area_free(struct vm_area_struct *vma);
+/* Frees a VMA that was in an index or could have been: its driver is told. */
+void remove_vma(struct vm_area_struct *vma);
 
 /* The first VMA that ends above addr, or NULL. */
 struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr);
@@ -341,7 +378,8 @@ must_check int security_vm_enough_memory_mm(struct mm_struct *mm, unsigned long 
  * Unmaps [start, end), and maps desc there, if given (start and end are then
  * desc's): one edit that truncates at either end, makes a hole in the middle,
  * removes all between, and merges the new mapping with what stands beside it.
- * Returns 0 and *result (may be NULL), the VMA that holds the new range; or -ENOMEM, nothing changed.
+ * Returns 0 and *result (may be NULL), the VMA that holds the new range; or -ENOMEM, or what
+ * the new mapping's driver says, and nothing has changed.
  */
 must_check int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 			   const struct vma_desc *desc, struct vm_area_struct **result);

@@ -54,7 +54,7 @@ static int check_file_mapping(const struct file *file, unsigned long prot, unsig
 	}
 	if (!file->readable)
 		return -EACCES;
-	if (file->inode->kind == FILE_NO_MMAP)
+	if (!can_mmap_file(file))
 		return -ENODEV;
 	return *vm_flags & VM_GROWSDOWN ? -EINVAL : 0;
 }
@@ -109,10 +109,9 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 			return -ENOMEM;
 		desc->shmem = desc->flags & VM_NORESERVE ? 0 : npages;
 	}
-	if (desc->file && desc->file->inode->kind == FILE_DEVICE)
-		desc->flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
 
-	int err = vma_replace(mm, desc->start, desc->end, desc, NULL);
+	struct vm_area_struct *vma;
+	int err = vma_replace(mm, desc->start, desc->end, desc, &vma);
 	if (!err && desc->shmem) {
 		desc->file->inode->committed = desc->shmem;
 		mm->machine->committed += desc->shmem;
@@ -122,7 +121,9 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 	if (err)
 		return (unsigned long)err;
 	mm->machine->anon_inodes += makes_file;
-	if (desc->flags & VM_LOCKED)
+	if (vma->vm_flags & VM_SPECIAL)
+		vma->vm_flags &= ~VM_LOCKED_MASK;
+	else if (vma->vm_flags & VM_LOCKED)
 		mm->locked_vm += npages;
 	return desc->start;
 }

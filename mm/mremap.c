@@ -135,11 +135,23 @@ static void empty_source(struct vm_area_struct *vma, const struct vm_area_struct
 		unlink_anon_vmas(vma);
 }
 
-/* Is a part of what may not be split? */
-static bool would_split(const struct vm_area_struct *vma, const struct remap *r)
+/* Is it a part of what may not be split?  0 or -errno. */
+static int may_split_off(struct vm_area_struct *vma, const struct remap *r)
 {
-	return !may_split(vma) && (vma->vm_start != r->addr ||
-				   vma->vm_end != r->addr + r->old_len);
+	unsigned long end = r->addr + r->old_len;
+	int err = vma->vm_start != r->addr ? may_split(vma, r->addr) : 0;
+
+	return err || vma->vm_end == end ? err : may_split(vma, end);
+}
+
+/* The driver agrees, and the pages go along. */
+static int move_pages(struct vm_area_struct *new_vma, const struct remap *r)
+{
+	const struct vm_operations_struct *ops = new_vma->vm_ops;
+	int err = ops && ops->mremap ? ops->mremap(new_vma) : 0;
+
+	return err ? err : pt_move(&new_vma->vm_mm->pgd, r->addr, r->new_addr,
+				   min(r->old_len, r->new_len));
 }
 
 /* G2: first the new range appears, merged where it can be, then the old one goes. */
@@ -154,15 +166,16 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 
 	if (mm->map_count >= mm->machine->config.max_map_count - 3)
 		return -ENOMEM;
-	if (would_split(vma, r))
-		return -EINVAL;
+	int err = may_split_off(vma, r);
+	if (err)
+		return (unsigned long)err;
 	if (may_promise(vma, r))
 		return -ENOMEM;
 	desc.copied_from = vma;
-	int err = vma_replace(mm, desc.start, desc.end, &desc, &new_vma);
+	err = vma_replace(mm, desc.start, desc.end, &desc, &new_vma);
 	if (err)
 		return (unsigned long)err;
-	err = pt_move(&mm->pgd, r->addr, r->new_addr, min(r->old_len, r->new_len));
+	err = move_pages(new_vma, r);
 	if (err) {
 		/* the kernel too leaves the new range if it cannot be taken back */
 		if (vma_replace(mm, desc.start, desc.end, NULL, NULL))

@@ -47,6 +47,10 @@ static const char *vma_verify(const struct mm_struct *mm, const struct vm_area_s
 		return "a VMA's bounds";
 	if (vma->vm_start < prev_end)
 		return "VMAs overlap or are out of order";
+	if (vma->vm_file && !vma->vm_ops && vma->vm_file->inode->kind != FILE_ZERO)
+		return "a file whose driver was not called";
+	if (vma->vm_ops && !vma->vm_file)
+		return "a driver without a file";
 	if (!vma->anon_vma != !vma->anon_vma_chain)
 		return "an anon_vma without a chain, or the other way round";
 	return NULL;

@@ -47,6 +47,10 @@ struct vm_area_struct *vm_area_alloc(struct mm_struct *mm, const struct vma_desc
 		.vm_userfaultfd_ctx = desc->uffd,
 		.anon_name = desc->anon_name,
 	};
+	if (desc->copied_from) {
+		vma->vm_ops = desc->copied_from->vm_ops;
+		vma->vm_private_data = desc->copied_from->vm_private_data;
+	}
 	return vma;
 }
 
@@ -73,6 +77,12 @@ void vm_area_free(struct vm_area_struct *vma)
 	machine->vmas--;
 	arena_free(machine->arena, (char *)vma - machine->index_ops->node_size,
 		   vma_bytes(machine), VMA_ALIGN);
+}
+
+void remove_vma(struct vm_area_struct *vma)
+{
+	vma_close(vma);
+	vm_area_free(vma);
 }
 
 /* ---- found ---- */

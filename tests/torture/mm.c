@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/accounting.h"
 #include "tests/bed.h"
 #include "tests/suite.h"
 #include "tests/world.h"
@@ -247,7 +248,7 @@ static long end_child(void)
 
 static long split_one(void)
 {
-	return split_vma(MM, world_vma(MM, 12), page_at(13));
+	return split_vma(MM, world_vma(MM, 14), page_at(15));
 }
 
 static long exec(void)
@@ -307,9 +308,12 @@ static const struct step script[] = {
 
 static void start(int type)
 {
+	struct config config;
 	struct inode *inode;
 
-	world_init(&world, bed_type(type), NULL);
+	config_default(&config);
+	config.mmap_hook = accounting_mmap;     /* who is told of a VMA is told of its end */
+	world_init(&world, bed_type(type), &config);
 	inode = inode_create(world.machine, 9, FILE_SYSV_SHM, "/SYSV00000000 (deleted)");
 	shm = file_open(world.machine, inode, 0, true, true);
 	inode_put(world.machine, inode);
@@ -323,6 +327,7 @@ static void finish(void)
 	fput(shm);
 	fput(device);
 	world_done(&world);
+	accounting_settle();
 }
 
 static void check_whole(const struct step *step, const char *when)
@@ -350,7 +355,9 @@ static unsigned try_step(const struct step *step, struct arena *arena)
 		arena_stats(arena, &stats);
 		check_whole(step, "failing");
 		if (!IS_ERR_VALUE(result)) {
-			ck_assert_msg(stats.allocs - allocs < nth || step->effect == SUCCEEDS,
+			/* an index may know a way without: judy's removals wait for memory */
+			ck_assert_msg(stats.allocs - allocs < nth || step->effect == SUCCEEDS ||
+				      arena == world.machine->index_arena,
 				      "%s: succeeds without memory", step->name);
 			return failures;
 		}

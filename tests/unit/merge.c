@@ -14,6 +14,13 @@ static struct inode plain_inode = { .kind = FILE_REGULAR }, shm_inode = { .kind 
 static struct file file_a = { .inode = &plain_inode }, file_b = { .inode = &plain_inode };
 static struct file file_shm = { .inode = &shm_inode };
 
+static void hear_of_end(struct vm_area_struct *vma)
+{
+	(void)vma;
+}
+
+static const struct vm_operations_struct ops = { 0 }, ops_close = { .close = hear_of_end };
+
 /* A drawn case: where prev, the range (*), the rest of its VMA (M) and next are. */
 struct drawn {
 	struct vm_area_struct prev, middle, next;
@@ -37,7 +44,7 @@ static struct vm_area_struct drawn_vma(unsigned long start, unsigned long end)
 {
 	return (struct vm_area_struct){
 		.vm_start = start, .vm_end = end, .vm_flags = VM_READ | VM_WRITE | VM_ACCOUNT,
-		.vm_pgoff = 100 + start / P, .vm_file = &file_a,
+		.vm_pgoff = 100 + start / P, .vm_file = &file_a, .vm_ops = &ops,
 	};
 }
 
@@ -274,6 +281,7 @@ START_TEST(merge_close)
 
 		draw_case(&d, cases[i].text);
 		d.prev.vm_file = d.middle.vm_file = d.next.vm_file = d.range.file = &file_shm;
+		d.prev.vm_ops = d.middle.vm_ops = d.next.vm_ops = &ops_close;
 		d.merge.middle = cases[i].existing ? &d.middle : NULL;
 		ck_assert_msg(vma_merge(&d.merge) == cases[i].kind, "%s", cases[i].text);
 	}

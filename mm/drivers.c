@@ -1,0 +1,167 @@
+/*
+ * drivers - what each kind of file does with the VMAs that show it
+ *
+ *	                mmap sets                       vm_ops
+ *	regular, shmem  vm_ops                          fault: the page cache's page
+ *	SysV shm        vm_ops; one more attached       open, close: how many are; fault
+ *	/dev/zero       nothing: anonymous memory       -
+ *	device          vm_ops, VM_IO and its like      fault
+ *	[vdso]          vm_ops, vm_private_data         may_split: never; name; fault
+ *
+ *  1. Each VMA with vm_ops is told of once as it comes, by vma_mmap if it is a new mapping of
+ *     its file, else (fork, split, mremap) by vma_open; and once as it goes, by vma_close.
+ *  2. Who is told cannot fail any more, but vma_mmap: a call that fails has told nobody, or
+ *     tells that what it told of goes.
+ *  3. vm_ops is NULL if and only if the VMA's memory is anonymous.
+ *
+ * Source: the behaviour of Linux 6.12's mm/filemap.c, mm/mmap.c (special mappings), ipc/shm.c
+ * and drivers/char/mem.c.  It differs in that a VMA which would live within one call only is
+ * never made: a kernel that unmaps the middle of one opens two and closes one, here one is opened.
+ * And the driver of a new mapping is called before those are told whose place it takes.
+ */
+#include "mm/mm.h"
+
+#include <errno.h>
+
+/* ---- files with a page cache ---- */
+
+static int filemap_fault(struct vm_area_struct *vma, unsigned long pgoff, pfn_t *pfn)
+{
+	struct inode *inode = vma->vm_file->inode;
+
+	if (pgoff >= inode->pages)
+		return -ENXIO;
+	*pfn = page_cache_get(&inode->cache, vma->vm_mm->machine->frames, pgoff);
+	return *pfn ? 0 : -ENOMEM;
+}
+
+static const struct vm_operations_struct generic_file_vm_ops = {
+	.fault = filemap_fault,
+};
+
+static int generic_file_mmap(struct vm_area_struct *vma)
+{
+	vma->vm_ops = &generic_file_vm_ops;
+	return 0;
+}
+
+/* ---- System V segments know how many show them ---- */
+
+static void shm_open_vma(struct vm_area_struct *vma)
+{
+	vma->vm_file->inode->shm_nattch++;
+}
+
+static void shm_close_vma(struct vm_area_struct *vma)
+{
+	vma->vm_file->inode->shm_nattch--;
+}
+
+static const struct vm_operations_struct shm_vm_ops = {
+	.open = shm_open_vma,
+	.close = shm_close_vma,
+	.fault = filemap_fault,
+};
+
+static int shm_mmap(struct vm_area_struct *vma)
+{
+	vma->vm_ops = &shm_vm_ops;
+	shm_open_vma(vma);
+	return 0;
+}
+
+/* ---- devices ---- */
+
+/* Shared it has been given shared memory of its own instead, before it was placed (mmap.c). */
+static int mmap_zero(struct vm_area_struct *vma)
+{
+	vma->vm_ops = NULL;
+	return 0;
+}
+
+static int device_mmap(struct vm_area_struct *vma)
+{
+	vma->vm_ops = &generic_file_vm_ops;
+	vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+	return 0;
+}
+
+/* ---- what the kernel maps itself: it stays whole, and has a name instead of a path ---- */
+
+static int special_mapping_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	(void)vma, (void)addr;
+	return -EINVAL;
+}
+
+static const char *special_mapping_name(struct vm_area_struct *vma)
+{
+	return vma->vm_private_data;
+}
+
+static const struct vm_operations_struct special_mapping_vmops = {
+	.may_split = special_mapping_split,
+	.fault = filemap_fault,
+	.name = special_mapping_name,
+};
+
+static int special_mmap(struct vm_area_struct *vma)
+{
+	vma->vm_ops = &special_mapping_vmops;
+	vma->vm_private_data = vma->vm_file->inode->path;
+	return 0;
+}
+
+/* ---- who is called ---- */
+
+static int (*const mmap_of[])(struct vm_area_struct *vma) = {
+	[FILE_REGULAR] = generic_file_mmap,
+	[FILE_SHMEM] = generic_file_mmap,
+	[FILE_SYSV_SHM] = shm_mmap,
+	[FILE_ZERO] = mmap_zero,
+	[FILE_DEVICE] = device_mmap,
+	[FILE_PLAIN] = generic_file_mmap,
+	[FILE_NO_MMAP] = NULL,
+	[FILE_SPECIAL] = special_mmap,
+};
+
+bool can_mmap_file(const struct file *file)
+{
+	return mmap_of[file->inode->kind];
+}
+
+int vma_mmap(struct vm_area_struct *vma)
+{
+	const struct config *config = &vma->vm_mm->machine->config;
+	int err = mmap_of[vma->vm_file->inode->kind](vma);
+
+	if (err || !config->mmap_hook)
+		return err;
+	err = config->mmap_hook(vma);
+	if (err)
+		vma_close(vma);
+	return err;
+}
+
+void vma_open(struct vm_area_struct *vma)
+{
+	if (vma->vm_ops && vma->vm_ops->open)
+		vma->vm_ops->open(vma);
+}
+
+void vma_close(struct vm_area_struct *vma)
+{
+	if (vma->vm_ops && vma->vm_ops->close)
+		vma->vm_ops->close(vma);
+	vma->vm_ops = NULL;
+}
+
+int may_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	return vma->vm_ops && vma->vm_ops->may_split ? vma->vm_ops->may_split(vma, addr) : 0;
+}
+
+bool can_merge_remove_vma(const struct vm_area_struct *vma)
+{
+	return !vma->vm_ops || !vma->vm_ops->close;
+}

@@ -1,0 +1,278 @@
+/*
+ * What drivers are told of their VMAs: of each once as it comes and once as it goes.
+ */
+#include <errno.h>
+#include <sched.h>
+
+#include "tests/accounting.h"
+#include "tests/bed.h"
+#include "tests/suite.h"
+#include "tests/world.h"
+
+static struct world world;
+static struct mm_struct *mm;
+
+#define TO (MREMAP_MAYMOVE | MREMAP_FIXED)
+
+static void setup(int type)
+{
+	struct config config;
+
+	config_default(&config);
+	config.mmap_hook = accounting_mmap;
+	world_init(&world, bed_type(type), &config);
+	mm = world.mm;
+}
+
+static void teardown(void)
+{
+	world_done(&world);
+	accounting_settle();
+}
+
+/* Since the last time: VMAs that were mapped, opened, closed. */
+static void told(unsigned long mapped, unsigned long opened, unsigned long closed)
+{
+	static struct accounting before;
+
+	if (!accounting.mapped)
+		before = (struct accounting){0};
+	ck_assert_uint_eq(accounting.mapped - before.mapped, mapped);
+	ck_assert_uint_eq(accounting.opened - before.opened, opened);
+	ck_assert_uint_eq(accounting.closed - before.closed, closed);
+	before = accounting;
+}
+
+START_TEST(driver_is_told_of_mmap_and_munmap)
+{
+	setup(_i);
+	world_map(mm, 40, 4, RW); /* anonymous memory has no driver */
+	ck_assert(vma_is_anonymous(world_vma(mm, 40)));
+	world_map_file(mm, world.file, 0, 8, RW, 0);
+	told(1, 0, 0);
+	world_map_file(mm, world.file, 8, 8, RW, 8); /* the VMA that is there grows */
+	told(0, 0, 0);
+	ck_layout(mm, "AAAAAAAAAAAAAAAA........................BBBB");
+	ck_assert_int_eq(do_munmap(mm, page_at(4), 4 * P), 0);
+	told(0, 1, 0); /* two are left of one */
+	ck_assert_int_eq(do_munmap(mm, page_at(8), P), 0);
+	told(0, 0, 0); /* an edge moves */
+	world_map(mm, 0, 4, RW);
+	told(0, 0, 1);
+	world_map_file(mm, world.again, 8, 8, RW, 8); /* another one's place */
+	told(1, 0, 1);
+	ck_assert_int_eq(do_munmap(mm, page_at(0), 64 * P), 0);
+	told(0, 0, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(driver_is_told_of_splits)
+{
+	setup(_i);
+	world_map_file(mm, world.file, 0, 12, RW, 0);
+	told(1, 0, 0);
+	ck_assert_int_eq(do_mprotect(mm, page_at(4), 4 * P, PROT_READ, -1), 0);
+	told(0, 2, 0);
+	ck_layout(mm, "AAAABBBBCCCC");
+	/* C5: what has a close op is not merged away, but edges move */
+	ck_assert_int_eq(do_mprotect(mm, page_at(4), 4 * P, RW, -1), 0);
+	ck_layout(mm, "AAAABBBBCCCC");
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 2 * P, PROT_READ, -1), 0);
+	told(0, 1, 0);
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), P, PROT_READ, -1), 0);
+	told(0, 0, 0);
+	ck_layout(mm, "AAABCCCCDDDD");
+	ck_assert_int_eq(split_vma(mm, world_vma(mm, 8), page_at(10)), 0);
+	told(0, 1, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(driver_is_told_of_fork_and_exit)
+{
+	struct task_struct child;
+
+	setup(_i);
+	world_map_file(mm, world.file, 0, 4, RW, 0);
+	world_map_file(mm, world.file, 8, 4, RW, 0);
+	world_map_file(mm, world.file, 16, 4, RW, 0);
+	ck_assert_int_eq(do_madvise(mm, page_at(8), 4 * P, MADV_DONTFORK), 0);
+	told(3, 0, 0);
+	ck_assert_int_eq(copy_mm(0, &child, &world.task), 0);
+	told(0, 2, 0);
+	mmput(child.mm);
+	told(0, 0, 2);
+	ck_assert_int_eq(copy_mm(CLONE_VM, &child, &world.task), 0);
+	mmput(child.mm);
+	told(0, 0, 0);
+	ck_assert_int_eq(exec_mmap(world.machine, &world.task, NULL, 0, WORLD_TOP, WORLD_HEAP,
+				   WORLD_HEAP, WORLD_STACK),
+			 0);
+	told(0, 0, 3);
+	mm = world.mm = world.task.mm;
+	teardown();
+}
+END_TEST
+
+START_TEST(driver_is_told_of_mremap)
+{
+	setup(_i);
+	world_map_file(mm, world.file, 0, 4, RW, 0);
+	told(1, 0, 0);
+	ck_assert_uint_eq(do_mremap(mm, page_at(0), 4 * P, 6 * P, 0, 0), page_at(0));
+	told(0, 0, 0); /* in place */
+	ck_assert_uint_eq(do_mremap(mm, page_at(0), 6 * P, 6 * P, TO, page_at(10)), page_at(10));
+	told(0, 1, 1);
+	ck_assert_uint_eq(accounting.moved, 1);
+	ck_assert_uint_eq(do_mremap(mm, page_at(12), 2 * P, 2 * P, TO, page_at(20)), page_at(20));
+	told(0, 2, 0); /* the new one, and the third part */
+	ck_layout(mm, "..........AA..BB....CC");
+	ck_assert_uint_eq(do_mremap(mm, page_at(10), 2 * P, 2 * P,
+				    MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, page_at(30)),
+			  page_at(30));
+	told(0, 1, 0);
+	ck_layout(mm, "..........AA..BB....CC........DD");
+	teardown();
+}
+END_TEST
+
+/* A driver that refuses: nothing has changed, and no VMA is left over. */
+START_TEST(driver_refuses)
+{
+	uint64_t before;
+
+	setup(_i);
+	world_map_file(mm, world.file, 0, 8, RW, 0);
+	world_write(mm, page_at(1));
+	world_read(mm, page_at(2));
+	ck_assert_uint_eq(accounting.faults, 2);
+	before = mm_hash(mm, 0);
+	accounting.mmap_says = -ENXIO;
+	ck_assert_int_eq(
+		(long)do_mmap(mm, world.again, page_at(2), 4 * P, RW, MAP_PRIVATE | MAP_FIXED, 0),
+		-ENXIO);
+	ck_assert_int_eq((long)do_mmap(mm, world.again, 0, 4 * P, RW, MAP_SHARED, 0), -ENXIO);
+	accounting.mmap_says = 0;
+	accounting.split_says = -EBUSY;
+	ck_assert_int_eq(do_munmap(mm, page_at(2), P), -EBUSY);
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), P, PROT_READ, -1), -EBUSY);
+	ck_assert_int_eq((long)do_mremap(mm, page_at(2), P, P, TO, page_at(20)), -EBUSY);
+	accounting.split_says = 0;
+	accounting.mremap_says = -EFAULT;
+	told(1, 0, 0);
+	ck_assert_int_eq((long)do_mremap(mm, page_at(0), 8 * P, 8 * P, TO, page_at(20)), -EFAULT);
+	told(0, 1, 1); /* it was there for a moment */
+	ck_assert_uint_eq(mm_hash(mm, 0), before);
+	ck_layout(mm, "AAAAAAAA");
+	accounting.mremap_says = 0;
+	teardown();
+}
+END_TEST
+
+/* How many show a segment is its driver's to know. */
+START_TEST(driver_of_sysv_segments_counts)
+{
+	struct inode *inode;
+	struct task_struct child;
+	struct file *shm;
+
+	setup(_i);
+	inode = inode_create(world.machine, 9, FILE_SYSV_SHM, "/SYSV00000000 (deleted)");
+	shm = file_open(world.machine, inode, 0, true, true);
+	ck_assert_uint_eq(do_shmat(mm, shm, page_at(0), 0, 8 * P), page_at(0));
+	ck_assert_uint_eq(inode->shm_nattch, 1);
+	ck_assert_int_eq(copy_mm(0, &child, &world.task), 0);
+	ck_assert_uint_eq(inode->shm_nattch, 2);
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), P, PROT_READ, -1), 0);
+	ck_assert_uint_eq(inode->shm_nattch, 4);
+	mmput(child.mm);
+	ck_assert_int_eq(do_shmdt(mm, page_at(0)), 0);
+	ck_assert_uint_eq(inode->shm_nattch, 0);
+	accounting.mmap_says = -ENXIO; /* the segment's own mmap has been called by then */
+	ck_assert_int_eq((long)do_shmat(mm, shm, page_at(0), 0, 8 * P), -ENXIO);
+	ck_assert_uint_eq(inode->shm_nattch, 0);
+	fput(shm);
+	inode_put(world.machine, inode);
+	accounting.mmap_says = 0;
+	teardown();
+}
+END_TEST
+
+/* Locking what a device maps has no effect. */
+START_TEST(driver_of_a_device_sets_flags)
+{
+	struct vm_area_struct *vma;
+	struct inode *inode;
+	struct file *device;
+
+	setup(_i);
+	inode = inode_create(world.machine, 9, FILE_DEVICE, "/dev/some");
+	device = file_open(world.machine, inode, 9, true, true);
+	inode_put(world.machine, inode);
+	ck_assert_uint_eq(
+		do_mmap(mm, device, page_at(0), 4 * P, RW, MAP_SHARED | MAP_FIXED | MAP_LOCKED, 0),
+		page_at(0));
+	vma = world_vma(mm, 0);
+	ck_assert_uint_eq(vma->vm_flags & (VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP),
+			  VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	ck_assert_uint_eq(vma->vm_flags & VM_LOCKED, 0);
+	ck_assert_uint_eq(mm->locked_vm, 0);
+	fput(device);
+	teardown();
+}
+END_TEST
+
+/* Linux's table for x86-64: what may be written privately is written to by a fault. */
+START_TEST(protection_by_flags)
+{
+	static const struct {
+		vm_flags_t flags;
+		uint64_t prot;
+	} cases[] = {
+		{0, PTE_PROTNONE},
+		{VM_SHARED, PTE_PROTNONE},
+		{VM_READ, PTE_PRESENT | PTE_USER | PTE_NX},
+		{VM_WRITE, PTE_PRESENT | PTE_USER | PTE_NX},
+		{VM_READ | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_NX},
+		{VM_EXEC, PTE_PRESENT | PTE_USER},
+		{VM_READ | VM_EXEC, PTE_PRESENT | PTE_USER},
+		{VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER},
+		{VM_READ | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER},
+		{VM_SHARED | VM_READ, PTE_PRESENT | PTE_USER | PTE_NX},
+		{VM_SHARED | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX},
+		{VM_SHARED | VM_READ | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX},
+		{VM_SHARED | VM_EXEC, PTE_PRESENT | PTE_USER},
+		{VM_SHARED | VM_READ | VM_EXEC, PTE_PRESENT | PTE_USER},
+		{VM_SHARED | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER | PTE_WRITE},
+		{VM_SHARED | VM_READ | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER | PTE_WRITE},
+	};
+
+	ck_assert_uint_eq(ARRAY_SIZE(cases), 16);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ck_assert_uint_eq(vm_get_page_prot(cases[i].flags), cases[i].prot);
+		/* no other flag matters */
+		ck_assert_uint_eq(vm_get_page_prot(cases[i].flags | VM_MAY_FLAGS | VM_ACCOUNT |
+						   VM_LOCKED | VM_IO),
+				  cases[i].prot);
+	}
+}
+END_TEST
+
+TEST_SUITE(drivers)
+{
+	Suite *suite = suite_create("drivers");
+	TCase *tcase = tcase_create("vm_operations_struct");
+	int types = (int)bed_plain_types();
+
+	tcase_add_loop_test(tcase, driver_is_told_of_mmap_and_munmap, 0, types);
+	tcase_add_loop_test(tcase, driver_is_told_of_splits, 0, types);
+	tcase_add_loop_test(tcase, driver_is_told_of_fork_and_exit, 0, types);
+	tcase_add_loop_test(tcase, driver_is_told_of_mremap, 0, types);
+	tcase_add_loop_test(tcase, driver_refuses, 0, types);
+	tcase_add_loop_test(tcase, driver_of_sysv_segments_counts, 0, types);
+	tcase_add_loop_test(tcase, driver_of_a_device_sets_flags, 0, types);
+	tcase_add_test(tcase, protection_by_flags);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
