@@ -3,12 +3,10 @@
  */
 #include "indexes/radix/radix.h"
 
-#define BLOCK_ALIGN 64
-
 /* Sizes grow in steps of a quarter: what the allocator would round up to is put to use. */
 static size_t size_class(size_t bytes)
 {
-	size_t step = max((size_t)1 << (61 - __builtin_clzl(bytes - 1)), (size_t)BLOCK_ALIGN);
+	size_t step = max((size_t)1 << (61 - __builtin_clzl(bytes - 1)), (size_t)RADIX_BLOCK_ALIGN);
 
 	return (bytes + step - 1) & ~(step - 1);
 }
@@ -43,7 +41,7 @@ size_t radix_block_bytes(uintptr_t ref)
 static void *block_alloc(struct radix *radix, struct radix_stage *stage, size_t bytes,
 			 enum radix_kind kind)
 {
-	uintptr_t *block = arena_alloc(radix->index.arena, bytes, BLOCK_ALIGN);
+	uintptr_t *block = arena_alloc(radix->index.arena, bytes, RADIX_BLOCK_ALIGN);
 
 	if (!block)
 		return NULL;
@@ -83,7 +81,7 @@ void radix_free_block(struct radix *radix, uintptr_t ref)
 		return;
 	radix->blocks--;
 	radix->bytes -= bytes;
-	arena_free(radix->index.arena, (void *)(ref - radix_kind(ref)), bytes, BLOCK_ALIGN);
+	arena_free(radix->index.arena, (void *)(ref & -(uintptr_t)RADIX_BLOCK_ALIGN), bytes, RADIX_BLOCK_ALIGN);
 }
 
 void radix_free_tree(struct radix *radix, uintptr_t ref)
@@ -93,17 +91,6 @@ void radix_free_tree(struct radix *radix, uintptr_t ref)
 			radix_free_tree(radix, radix_node(ref)->sub[i].ref);
 	}
 	radix_free_block(radix, ref);
-}
-
-static struct radix_sub leaf_summary(const struct radix_leaf *leaf)
-{
-	const uint32_t *start = leaf_starts(leaf), *end = leaf->end;
-	uint32_t inside = 0;
-
-	for (unsigned i = 1; i < leaf->n; i++)
-		inside = max(inside, start[i] - end[i - 1]);
-	return (struct radix_sub){(uintptr_t)leaf + RADIX_LEAF, leaf->base,
-				  leaf_end(leaf, leaf->n - 1), inside};
 }
 
 struct radix_sub radix_summary_with(const struct radix_node *node, unsigned i,
@@ -127,9 +114,43 @@ struct radix_sub radix_summary_with(const struct radix_node *node, unsigned i,
 	return sum;
 }
 
+/* The longest free run in a node that entry i, were it *entry, has a part in. */
+static uint64_t runs_around(const struct radix_node *node, unsigned i,
+			    const struct radix_sub *entry)
+{
+	const struct radix_sub *prev = entry, *next = entry;
+	uint64_t inside = entry->inside;
+
+	for (unsigned k = i; k-- > 0 && prev == entry;)
+		prev = node->sub[k].ref ? &node->sub[k] : prev;
+	for (unsigned k = i; ++k < node->n && next == entry;)
+		next = node->sub[k].ref ? &node->sub[k] : next;
+	if (prev != entry)
+		inside = max(inside, entry->first - prev->last);
+	if (next != entry)
+		inside = max(inside, next->first - entry->last);
+	return inside;
+}
+
+struct radix_sub radix_summary_after(const struct radix_sub *old, unsigned i,
+				     const struct radix_sub *entry)
+{
+	const struct radix_node *node = radix_node(old->ref);
+	const struct radix_sub *was = &node->sub[i];
+	uint64_t inside = runs_around(node, i, entry);
+	struct radix_sub sum = *old;
+
+	if (inside < old->inside && runs_around(node, i, was) == old->inside)
+		return radix_summary_with(node, i, entry);
+	sum.inside = max(inside, old->inside);
+	sum.first = was->first == old->first ? entry->first : old->first;
+	sum.last = was->last == old->last ? entry->last : old->last;
+	return sum;
+}
+
 struct radix_sub radix_summary(uintptr_t ref)
 {
 	return radix_kind(ref) == RADIX_LEAF
-		       ? leaf_summary(radix_leaf(ref))
+		       ? radix_leaf_summary(radix_leaf(ref))
 		       : radix_summary_with(radix_node(ref), 0, radix_node(ref)->sub);
 }

@@ -6,9 +6,9 @@
  * starts from the first one's root); commit stores the root and frees what it
  * replaced; unreserve frees what is new.
  *
- * Most edits change one leaf, and in the nodes above it no more than an entry
- * each.  If the edit is the only one reserved, the nodes are not made anew: the
- * entries are patched, by commit.
+ * Most edits change one leaf, in place (splice.c).  Of the others, those that are
+ * reserved alone make only the lowest node anew where the two ends of the window
+ * part: the entries above it are patched, by commit.
  */
 #include "indexes/radix/make.h"
 
@@ -16,8 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define LEAF_LOW 13 /* a leaf with fewer takes its neighbours in, */
-#define LEAF_MERGE 40 /* up to this many in all */
+#define LEAF_MERGE 40 /* a leaf that runs low takes its neighbours in up to this many in all */
 
 static bool is_node(const struct radix_sub *sub)
 {
@@ -139,7 +138,7 @@ static void region_widen(const struct radix_node *node, struct region *region)
 {
 	struct radix_list *list = &region->list;
 
-	if (list->n >= LEAF_LOW)
+	if (list->n >= RADIX_LEAF_LOW)
 		return;
 	while (region->i > 0 && !region->left.ref) {
 		const struct radix_sub *sub = &node->sub[region->i - 1];
@@ -175,53 +174,16 @@ static void draft_copy(struct radix_draft *draft, const struct radix_node *node,
 		radix_draft_push(draft, a, &node->sub[node_entry(node, a)]);
 }
 
-/* The longest free run in a node that entry i, were it *entry, has a part in. */
-static uint64_t runs_around(const struct radix_node *node, unsigned i,
-			    const struct radix_sub *entry)
-{
-	const struct radix_sub *prev = entry, *next = entry;
-	uint64_t inside = entry->inside;
-
-	for (unsigned k = i; k-- > 0 && prev == entry;)
-		prev = node->sub[k].ref ? &node->sub[k] : prev;
-	for (unsigned k = i; ++k < node->n && next == entry;)
-		next = node->sub[k].ref ? &node->sub[k] : next;
-	if (prev != entry)
-		inside = max(inside, entry->first - prev->last);
-	if (next != entry)
-		inside = max(inside, next->first - entry->last);
-	return inside;
-}
-
-/* The summary of a node that was *old when its entry i becomes *entry; neither is empty. */
-static struct radix_sub summary_after(const struct radix_sub *old, unsigned i,
-				      const struct radix_sub *entry)
-{
-	const struct radix_node *node = radix_node(old->ref);
-	const struct radix_sub *was = &node->sub[i];
-	uint64_t inside = runs_around(node, i, entry);
-	struct radix_sub sum = *old;
-
-	if (inside < old->inside && runs_around(node, i, was) == old->inside)
-		return radix_summary_with(node, i, entry);
-	sum.inside = max(inside, old->inside);
-	sum.first = was->first == old->first ? entry->first : old->first;
-	sum.last = was->last == old->last ? entry->last : old->last;
-	return sum;
-}
-
 /* The common edit: an entry in use becomes another, its run stays as it is. */
 static int replace_entry(struct radix_work *work, const struct radix_sub *old, unsigned i,
-			 const struct radix_sub *entry, uint64_t drop, struct radix_sub *sub)
+			 const struct radix_sub *entry, struct radix_sub *sub)
 {
 	struct radix *radix = work->radix;
 	struct radix_node *from = radix_node(old->ref), *node;
 
-	*sub = summary_after(old, i, entry);
+	*sub = radix_summary_after(old, i, entry);
 	if (work->alone && radix->npatches < RADIX_LEVELS) {
 		radix->patch[radix->npatches++] = (struct radix_patch){&from->sub[i], *entry};
-		if (drop)
-			retire(work, from->sub[i].ref, 0);
 		return 0;
 	}
 	node = radix_new_node(radix, work->stage, from->n);
@@ -230,101 +192,26 @@ static int replace_entry(struct radix_work *work, const struct radix_sub *old, u
 	node->heads = from->heads;
 	node->base = from->base;
 	node->shift = from->shift;
+	memcpy(node->entry, from->entry, sizeof(from->entry));
 	memcpy(node->sub, from->sub, from->n * sizeof(from->sub[0]));
 	node->sub[i] = *entry;
-	retire(work, old->ref, drop);
+	retire(work, old->ref, 0);
 	sub->ref = (uintptr_t)node + RADIX_NODE;
 	return 0;
-}
-
-/* Copies n pieces from place k of one leaf to place i of another. */
-static void leaf_copy(struct radix_leaf *to, unsigned i, const struct radix_leaf *from, unsigned k,
-		      unsigned n)
-{
-	uint32_t shift = from->base - to->base;
-
-	memcpy(leaf_vmas(to) + i, leaf_vmas(from) + k, n * sizeof(*leaf_vmas(to)));
-	memcpy(leaf_starts(to) + i, leaf_starts(from) + k, n * sizeof(to->end[0]));
-	memcpy(to->end + i, from->end + k, n * sizeof(to->end[0]));
-	for (unsigned m = i; shift && m < i + n; m++) {
-		leaf_starts(to)[m] += shift;
-		to->end[m] += shift;
-	}
-}
-
-/*
- * The most common edit of all: old, a leaf, stays one in its run [start, end)
- * and neither overflows nor runs low.  1 if so, 0 if it is another case.
- */
-static int splice_leaf(struct radix_work *work, const struct radix_leaf *old, uint64_t start,
-		       uint64_t end, struct radix_sub *sub)
-{
-	unsigned i, j, n; /* of old the pieces before i and from j on stay */
-	struct radix_leaf *leaf;
-	struct radix_list puts;
-	uint64_t first, last;
-
-	puts.n = 0;
-	list_add_puts(&puts, work, start, end);
-	i = work->lo < leaf_end(old, old->n - 1) ? leaf_after(old, work->lo) : old->n;
-	j = work->hi > old->base ? leaf_before(old, work->hi) + 1 : 0;
-	n = i + puts.n + old->n - j;
-	if (n < LEAF_LOW || n > RADIX_LEAF_MAX)
-		return 0;
-	first = i ? old->base : puts.n ? puts.piece[0].start : leaf_start(old, j);
-	last = j < old->n ? leaf_end(old, old->n - 1)
-	       : puts.n   ? puts.piece[puts.n - 1].end
-			  : leaf_end(old, i - 1);
-	if (!radix_fits_leaf(n, first, last))
-		return 0;
-	leaf = radix_new_leaf(work->radix, work->stage, n);
-	if (!leaf)
-		return -ENOMEM;
-	leaf->base = first;
-	leaf_copy(leaf, 0, old, 0, i);
-	for (unsigned k = 0; k < puts.n; k++) {
-		leaf_starts(leaf)[i + k] = puts.piece[k].start - first;
-		leaf->end[i + k] = puts.piece[k].end - first;
-		leaf_vmas(leaf)[i + k] = puts.piece[k].vma;
-	}
-	leaf_copy(leaf, i + puts.n, old, j, old->n - j);
-	*sub = radix_summary((uintptr_t)leaf + RADIX_LEAF);
-	return 1;
-}
-
-/* Tries that on the node's entry that the window is in: 1 if it was done. */
-static int edit_leaf(struct radix_work *work, const struct radix_sub *old, struct radix_sub *sub)
-{
-	const struct radix_node *node = radix_node(old->ref);
-	unsigned a = run_start(node->heads, node_slot(node, work->lo));
-	unsigned b = run_end(node->heads, a), i = node_entry(node, a);
-	struct radix_sub leaf;
-	int spliced;
-
-	if (radix_kind(node->sub[i].ref) != RADIX_LEAF || node_slot(node, work->hi - 1) >= b)
-		return 0;
-	spliced = splice_leaf(work, radix_leaf(node->sub[i].ref), node_page(node, a),
-			      node_page(node, b), &leaf);
-	if (spliced <= 0)
-		return spliced;
-	return replace_entry(work, old, i, &leaf, 1UL << i, sub) ? -ENOMEM : 1;
 }
 
 /* Edits the subtree old, a node whose range holds all puts, into *sub. */
 static int edit_node(struct radix_work *work, const struct radix_sub *old, struct radix_sub *sub)
 {
 	const struct radix_node *node = radix_node(old->ref);
-	int done = edit_leaf(work, old, sub);
 	struct region region;
 	struct radix_draft draft;
 	unsigned a, b;
 
-	if (done)
-		return min(done, 0);
 	if (region_gather(work, node, &region))
 		return -ENOMEM;
 	if (region.left.ref && region.i == region.j)
-		return replace_entry(work, old, region.i, &region.left, 0, sub);
+		return replace_entry(work, old, region.i, &region.left, sub);
 	region_widen(node, &region);
 	radix_draft_init(&draft, node->base, node_page(node, RADIX_SLOTS));
 	a = region.a;
@@ -427,10 +314,14 @@ int radix_reserve(struct vma_index *index, const struct vma_edit *edits, unsigne
 {
 	struct radix *radix = container_of(index, struct radix, index);
 	const struct radix_sub *root = &radix->root;
+	int spliced;
 
 	radix->npatches = 0;
-	radix->done = 0;
-	for (radix->staged = 0; radix->staged < n;) {
+	radix->done = radix->staged = 0;
+	spliced = n == 1 ? radix_splice_reserve(radix, edits) : 0;
+	if (spliced)
+		return min(spliced, 0);
+	while (radix->staged < n) {
 		struct radix_stage *stage = &radix->stage[radix->staged];
 
 		if (stage_edit(radix, stage, n == 1, root, edits++)) {
@@ -448,6 +339,7 @@ void radix_unreserve(struct vma_index *index)
 {
 	struct radix *radix = container_of(index, struct radix, index);
 
+	radix_splice_unreserve(radix);
 	while (radix->done < radix->staged)
 		radix_free_fresh(radix, &radix->stage[radix->done++]);
 }
@@ -462,8 +354,13 @@ static void free_retired(struct radix *radix, const struct radix_retired *retire
 void radix_commit(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct radix *radix = container_of(index, struct radix, index);
-	struct radix_stage *stage = &radix->stage[radix->done++];
+	struct radix_stage *stage;
 
+	if (radix->splice.to) {
+		radix_splice_commit(radix, edit);
+		return;
+	}
+	stage = &radix->stage[radix->done++];
 	assert(radix->done <= radix->staged);
 	radix->root = stage->root;
 	for (unsigned i = 0; i < radix->npatches; i++)

@@ -102,7 +102,7 @@ static int make_leaf(struct radix_work *work, const struct radix_source *src, si
 		leaf->end[k] = min(piece.end, end) - leaf->base;
 		leaf_vmas(leaf)[k] = piece.vma;
 	}
-	*sub = radix_summary((uintptr_t)leaf + RADIX_LEAF);
+	*sub = radix_leaf_summary(leaf);
 	return 0;
 }
 
@@ -199,6 +199,10 @@ struct radix_node *radix_make_node(struct radix_work *work, const struct radix_d
 	node->heads = draft->heads;
 	node->base = draft->base;
 	node->shift = draft->shift;
+	for (unsigned slot = 0, i = 0; slot < RADIX_SLOTS; slot++) {
+		i += slot && draft->heads >> slot & 1;
+		node->entry[slot] = i;
+	}
 	memcpy(node->sub, draft->sub, draft->n * sizeof(node->sub[0]));
 	return node;
 }

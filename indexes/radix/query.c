@@ -54,6 +54,21 @@ static uintptr_t tree_before(const struct radix *radix, uint64_t page)
 	return sub->ref;
 }
 
+/*
+ * Asks for the cache lines of a leaf that a find may read, the ends and the VMAs,
+ * all at once: one miss then takes as long as all of them.
+ */
+static inline void leaf_prefetch(uintptr_t ref)
+{
+	const char *leaf = (const char *)radix_leaf(ref);
+	unsigned room = leaf_ref_room(ref), ends = sizeof(struct radix_leaf) + 4 * room;
+
+	for (unsigned at = 0; at < ends; at += RADIX_BLOCK_ALIGN)
+		__builtin_prefetch(leaf + at);
+	for (unsigned at = ends + 4 * room; at < 16 * room; at += RADIX_BLOCK_ALIGN)
+		__builtin_prefetch(leaf + at);
+}
+
 struct vm_area_struct *radix_find(const struct vma_index *index, unsigned long addr)
 {
 	uint64_t page = addr >> PAGE_SHIFT;
@@ -61,6 +76,7 @@ struct vm_area_struct *radix_find(const struct vma_index *index, unsigned long a
 
 	if (radix_kind(ref) == RADIX_VMA)
 		return radix_vma(ref);
+	leaf_prefetch(ref);
 	return leaf_vmas(radix_leaf(ref))[leaf_after(radix_leaf(ref), page)];
 }
 

@@ -33,8 +33,7 @@
  *   2  Bit 0 of heads is set, heads has n bits.  No two entries should be one:
  *      nothing beside nothing or a leaf, the same VMA twice.  A node as entry
  *      has one slot.  At least two entries are in use, or the one is folded.
- *   3  A leaf has 1 .. 63 VMAs, and no more room than a size class gives; its
- *      base is where the first begins.
+ *   3  A leaf has 1 .. 63 VMAs, and not much more room.
  *   4  The pieces in a leaf are not empty, in order, disjoint, inside its run;
  *      no two in a row are of one VMA.
  *   5  A folded VMA's first and last are its run's; those of nothing are such

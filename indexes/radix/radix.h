@@ -16,9 +16,15 @@
 #define RADIX_SHIFT_MIN 3 /* a slot of 8 pages never needs a node */
 #define RADIX_LEVELS 7 /* 3 + 7 * 6 = 45 bits of pages */
 #define RADIX_LEAF_MAX 63
+#define RADIX_LEAF_LOW 13 /* a leaf with fewer takes its neighbours in */
 #define RADIX_LEAF_SPAN UINT32_MAX /* pages from a leaf's first to its last */
 
-/* What a ref points at: its two lowest bits. A VMA's address has none; 0 is nothing. */
+/*
+ * What a ref points at: its two lowest bits. A VMA's address has none; 0 is nothing.
+ * Blocks are aligned to 64 bytes; a leaf's ref has its room in the bits between, so
+ * that all its cache lines are known before any is read.
+ */
+#define RADIX_BLOCK_ALIGN 64
 enum radix_kind { RADIX_VMA, RADIX_LEAF, RADIX_NODE, RADIX_KINDS = 3 };
 
 /* A subtree as its parent knows it. */
@@ -49,6 +55,7 @@ struct radix_node {
 	uintptr_t fresh;
 	uint64_t heads, base;
 	uint32_t shift, n;
+	uint8_t entry[RADIX_SLOTS]; /* which sub[] a slot belongs to */
 	struct radix_sub sub[];
 };
 
@@ -63,10 +70,19 @@ struct radix_stage {
 	} retired[4 * RADIX_LEVELS + 2];
 };
 
+/* One edit inside one leaf, reserved but not yet committed (splice.c). */
+struct radix_splice {
+	struct radix_leaf *to; /* the leaf itself or its heir; NULL: none is reserved */
+	unsigned i, j; /* the pieces that leave */
+	unsigned depth;
+	struct radix_sub *path[RADIX_LEVELS + 1]; /* the root, entries, at depth the leaf's */
+};
+
 struct radix {
 	struct vma_index index;
 	struct radix_sub root;
 	size_t blocks, bytes;
+	struct radix_splice splice;
 	unsigned staged, done; /* edits reserved, and committed of these */
 	struct radix_stage stage[2];
 	unsigned npatches; /* entries that the commit of a lone edit changes in place */
@@ -87,12 +103,23 @@ static inline struct vm_area_struct *radix_vma(uintptr_t ref)
 
 static inline struct radix_leaf *radix_leaf(uintptr_t ref)
 {
-	return (struct radix_leaf *)(ref - RADIX_LEAF);
+	return (struct radix_leaf *)(ref & -(uintptr_t)RADIX_BLOCK_ALIGN);
 }
 
 static inline struct radix_node *radix_node(uintptr_t ref)
 {
 	return (struct radix_node *)(ref - RADIX_NODE);
+}
+
+static inline uintptr_t leaf_ref(const struct radix_leaf *leaf)
+{
+	return (uintptr_t)leaf + (leaf->cap & ~3u) + RADIX_LEAF;
+}
+
+/* Its cap, which is 4 i + 3. */
+static inline unsigned leaf_ref_room(uintptr_t ref)
+{
+	return (ref & (RADIX_BLOCK_ALIGN - 1)) | 3;
 }
 
 static inline uint32_t *leaf_starts(const struct radix_leaf *leaf)
@@ -138,14 +165,6 @@ static inline unsigned leaf_before(const struct radix_leaf *leaf, uint64_t page)
 	return i;
 }
 
-static inline unsigned popcount64(uint64_t x)
-{
-	x -= (x >> 1) & 0x5555555555555555;
-	x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
-	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
-	return (x * 0x0101010101010101) >> 56;
-}
-
 /* The bits 0 .. slot. */
 static inline uint64_t slots_upto(unsigned slot)
 {
@@ -155,7 +174,7 @@ static inline uint64_t slots_upto(unsigned slot)
 /* The entry that a slot belongs to. */
 static inline unsigned node_entry(const struct radix_node *node, unsigned slot)
 {
-	return popcount64(node->heads & slots_upto(slot)) - 1;
+	return node->entry[slot];
 }
 
 /* The slot of a page; the first or the last one for pages outside of the node. */
@@ -211,6 +230,10 @@ struct radix_sub radix_summary(uintptr_t ref);
 struct radix_sub radix_summary_with(const struct radix_node *node, unsigned i,
 				    const struct radix_sub *entry);
 
+/* The summary of a node that was *old when its entry i becomes *entry; neither is empty. */
+struct radix_sub radix_summary_after(const struct radix_sub *old, unsigned i,
+				     const struct radix_sub *entry);
+
 /* ---- query.c ---- */
 
 struct vm_area_struct *radix_find(const struct vma_index *index, unsigned long addr);
@@ -218,6 +241,21 @@ struct vm_area_struct *radix_seek(struct vma_cursor *cursor, unsigned long addr)
 struct vm_area_struct *radix_next(struct vma_cursor *cursor);
 struct vm_area_struct *radix_prev(struct vma_cursor *cursor);
 int radix_find_gap(const struct vma_index *index, struct vma_gap *gap);
+
+/* ---- splice.c ---- */
+
+/* What a parent has to know of a leaf. */
+struct radix_sub radix_leaf_summary(const struct radix_leaf *leaf);
+
+/* True if n pieces fit in the leaf and would not leave much of it empty. */
+bool radix_leaf_roomy(const struct radix_leaf *leaf, unsigned n);
+
+/* 1: the edit is reserved; 0: it is not one inside a leaf; or -ENOMEM. */
+int radix_splice_reserve(struct radix *radix, const struct vma_edit *edit);
+void radix_splice_commit(struct radix *radix, const struct vma_edit *edit);
+
+/* Gives up what is reserved, if there is anything. */
+void radix_splice_unreserve(struct radix *radix);
 
 /* ---- edit.c ---- */
 
