@@ -98,7 +98,7 @@ struct radix_sub radix_summary_with(const struct radix_node *node, unsigned i,
 {
 	struct radix_sub sum = RADIX_EMPTY;
 
-	sum.ref = (uintptr_t)node + RADIX_NODE;
+	sum.ref = node_ref(node);
 	for (unsigned k = 0; k < node->n; k++) {
 		const struct radix_sub *sub = k == i ? entry : &node->sub[k];
 

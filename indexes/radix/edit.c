@@ -196,7 +196,7 @@ static int replace_entry(struct radix_work *work, const struct radix_sub *old, u
 	memcpy(node->sub, from->sub, from->n * sizeof(from->sub[0]));
 	node->sub[i] = *entry;
 	retire(work, old->ref, 0);
-	sub->ref = (uintptr_t)node + RADIX_NODE;
+	sub->ref = node_ref(node);
 	return 0;
 }
 
@@ -249,7 +249,7 @@ static int grow(struct radix_work *work, struct radix_sub *sub, uint64_t first, 
 	node = radix_make_node(work, &draft);
 	if (!node)
 		return -ENOMEM;
-	sub->ref = (uintptr_t)node + RADIX_NODE;
+	sub->ref = node_ref(node);
 	return 0;
 }
 

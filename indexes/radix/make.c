@@ -233,7 +233,7 @@ int radix_draft_finish(struct radix_work *work, const struct radix_draft *draft,
 	node = radix_make_node(work, draft);
 	if (!node)
 		return -ENOMEM;
-	*sub = radix_summary((uintptr_t)node + RADIX_NODE);
+	*sub = radix_summary(node_ref(node));
 	return 0;
 }
 

@@ -8,24 +8,36 @@
 
 #include <errno.h>
 
+#define NODE_LINES 5 /* cache lines: those of a node with seven entries */
+
 /* Cursor off an end: which one, in its slot. */
 enum { BEFORE_FIRST, AFTER_LAST };
 
-/* The first entry that ends above page; node ends above page. */
-static const struct radix_sub *node_after(const struct radix_node *node, uint64_t page)
+/*
+ * In the node at *sub the first entry that ends above page, where *sub does.  Its
+ * first and last keep the search inside the node, whose head is not read; what
+ * few entries there mostly are, is asked for at once.
+ */
+static inline const struct radix_sub *node_after(const struct radix_sub *sub, uint64_t page)
 {
-	const struct radix_sub *sub = &node->sub[node_entry(node, node_slot(node, page))];
+	const struct radix_node *node = radix_node(sub->ref);
+	uint64_t at = max(page, sub->first) >> node_ref_shift(sub->ref);
 
+	for (unsigned line = 1; line < NODE_LINES; line++)
+		__builtin_prefetch((const char *)node + line * RADIX_BLOCK_ALIGN);
+	sub = &node->sub[node_entry(node, at % RADIX_SLOTS)];
 	while (page >= sub->last)
 		sub++;
 	return sub;
 }
 
-/* The last entry that begins below page; node begins below page. */
-static const struct radix_sub *node_before(const struct radix_node *node, uint64_t page)
+/* The last entry that begins below page, where *sub does. */
+static inline const struct radix_sub *node_before(const struct radix_sub *sub, uint64_t page)
 {
-	const struct radix_sub *sub = &node->sub[node_entry(node, node_slot(node, page - 1))];
+	const struct radix_node *node = radix_node(sub->ref);
+	uint64_t at = (min(page, sub->last) - 1) >> node_ref_shift(sub->ref);
 
+	sub = &node->sub[node_entry(node, at % RADIX_SLOTS)];
 	while (sub->first >= page)
 		sub--;
 	return sub;
@@ -39,7 +51,7 @@ static uintptr_t tree_after(const struct radix *radix, uint64_t page)
 	if (page >= sub->last)
 		return 0;
 	while (radix_kind(sub->ref) == RADIX_NODE)
-		sub = node_after(radix_node(sub->ref), page);
+		sub = node_after(sub, page);
 	return sub->ref;
 }
 
@@ -50,7 +62,7 @@ static uintptr_t tree_before(const struct radix *radix, uint64_t page)
 	if (sub->first >= page)
 		return 0;
 	while (radix_kind(sub->ref) == RADIX_NODE)
-		sub = node_before(radix_node(sub->ref), page);
+		sub = node_before(sub, page);
 	return sub->ref;
 }
 
@@ -189,8 +201,8 @@ static inline bool leaf_walk(struct gap_walk *walk, const struct radix_leaf *lea
 	return false;
 }
 
-static bool block_up(struct gap_walk *walk, uintptr_t ref);
-static bool block_down(struct gap_walk *walk, uintptr_t ref);
+static bool block_up(struct gap_walk *walk, const struct radix_sub *sub);
+static bool block_down(struct gap_walk *walk, const struct radix_sub *sub);
 
 static inline bool sub_walk(struct gap_walk *walk, const struct radix_sub *sub, const bool topdown)
 {
@@ -200,19 +212,19 @@ static inline bool sub_walk(struct gap_walk *walk, const struct radix_sub *sub, 
 		return true;
 	if (sub->inside << PAGE_SHIFT >= walk->gap->len && sub->first < walk->hi &&
 	    sub->last > walk->lo &&
-	    (topdown ? block_down(walk, sub->ref) : block_up(walk, sub->ref)))
+	    (topdown ? block_down(walk, sub) : block_up(walk, sub)))
 		return true;
 	walk->edge = topdown ? sub->first : sub->last;
 	return false;
 }
 
-static inline bool node_walk(struct gap_walk *walk, const struct radix_node *node,
-			     const bool topdown)
+static inline bool node_walk(struct gap_walk *walk, const struct radix_sub *sub, const bool topdown)
 {
-	const struct radix_sub *from = node->sub, *to = from + node->n, *sub;
+	const struct radix_node *node = radix_node(sub->ref);
+	const struct radix_sub *from = node->sub, *to = from + node->n;
 	int step = topdown ? -1 : 1;
 
-	sub = topdown ? node_before(node, walk->hi) : node_after(node, walk->lo);
+	sub = topdown ? node_before(sub, walk->hi) : node_after(sub, walk->lo);
 	for (const struct radix_sub *past = sub - step; past >= from && past < to; past -= step) {
 		if (!past->ref)
 			continue;
@@ -226,16 +238,16 @@ static inline bool node_walk(struct gap_walk *walk, const struct radix_node *nod
 	return false;
 }
 
-static bool block_up(struct gap_walk *walk, uintptr_t ref)
+static bool block_up(struct gap_walk *walk, const struct radix_sub *sub)
 {
-	return radix_kind(ref) == RADIX_NODE ? node_walk(walk, radix_node(ref), false)
-					     : leaf_walk(walk, radix_leaf(ref), false);
+	return radix_kind(sub->ref) == RADIX_NODE ? node_walk(walk, sub, false)
+						  : leaf_walk(walk, radix_leaf(sub->ref), false);
 }
 
-static bool block_down(struct gap_walk *walk, uintptr_t ref)
+static bool block_down(struct gap_walk *walk, const struct radix_sub *sub)
 {
-	return radix_kind(ref) == RADIX_NODE ? node_walk(walk, radix_node(ref), true)
-					     : leaf_walk(walk, radix_leaf(ref), true);
+	return radix_kind(sub->ref) == RADIX_NODE ? node_walk(walk, sub, true)
+						  : leaf_walk(walk, radix_leaf(sub->ref), true);
 }
 
 int radix_find_gap(const struct vma_index *index, struct vma_gap *gap)

@@ -21,8 +21,8 @@
 
 /*
  * What a ref points at: its two lowest bits. A VMA's address has none; 0 is nothing.
- * Blocks are aligned to 64 bytes; a leaf's ref has its room in the bits between, so
- * that all its cache lines are known before any is read.
+ * Blocks are aligned to 64 bytes; in the bits between, a leaf's ref has its room,
+ * a node's its level: so find knows what it will read before it has read any of it.
  */
 #define RADIX_BLOCK_ALIGN 64
 enum radix_kind { RADIX_VMA, RADIX_LEAF, RADIX_NODE, RADIX_KINDS = 3 };
@@ -108,7 +108,20 @@ static inline struct radix_leaf *radix_leaf(uintptr_t ref)
 
 static inline struct radix_node *radix_node(uintptr_t ref)
 {
-	return (struct radix_node *)(ref - RADIX_NODE);
+	return (struct radix_node *)(ref & -(uintptr_t)RADIX_BLOCK_ALIGN);
+}
+
+static inline uintptr_t node_ref(const struct radix_node *node)
+{
+	return (uintptr_t)node + (node->shift - RADIX_SHIFT_MIN) / RADIX_BITS * 4 + RADIX_NODE;
+}
+
+/* Its shift. */
+static inline unsigned node_ref_shift(uintptr_t ref)
+{
+	unsigned level4 = ref & (RADIX_BLOCK_ALIGN - 4);
+
+	return RADIX_SHIFT_MIN + level4 + level4 / 2;
 }
 
 static inline uintptr_t leaf_ref(const struct radix_leaf *leaf)

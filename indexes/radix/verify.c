@@ -175,6 +175,8 @@ static void check_sub(struct check *check, const struct radix_sub *sub, uint64_t
 	}
 	check->blocks++;
 	check->bytes += radix_block_bytes(sub->ref);
+	if (kind == RADIX_NODE && sub->ref != node_ref(radix_node(sub->ref)))
+		broken(check, 1, "node %p: its parent knows of another level", (void *)sub->ref);
 	if (kind == RADIX_LEAF && sub->ref != leaf_ref(radix_leaf(sub->ref)))
 		broken(check, 3, "leaf %p: its parent knows of other room", (void *)sub->ref);
 	if (kind == RADIX_LEAF ? !check_leaf(check, radix_leaf(sub->ref), start, end)
