@@ -81,7 +81,8 @@ void radix_free_block(struct radix *radix, uintptr_t ref)
 		return;
 	radix->blocks--;
 	radix->bytes -= bytes;
-	arena_free(radix->index.arena, (void *)(ref & -(uintptr_t)RADIX_BLOCK_ALIGN), bytes, RADIX_BLOCK_ALIGN);
+	arena_free(radix->index.arena, (void *)(ref & -(uintptr_t)RADIX_BLOCK_ALIGN), bytes,
+		   RADIX_BLOCK_ALIGN);
 }
 
 void radix_free_tree(struct radix *radix, uintptr_t ref)

@@ -211,8 +211,7 @@ static inline bool sub_walk(struct gap_walk *walk, const struct radix_sub *sub, 
 	if (hole_closes(walk, topdown ? sub->last : sub->first, topdown))
 		return true;
 	if (sub->inside << PAGE_SHIFT >= walk->gap->len && sub->first < walk->hi &&
-	    sub->last > walk->lo &&
-	    (topdown ? block_down(walk, sub) : block_up(walk, sub)))
+	    sub->last > walk->lo && (topdown ? block_down(walk, sub) : block_up(walk, sub)))
 		return true;
 	walk->edge = topdown ? sub->first : sub->last;
 	return false;

@@ -24,16 +24,25 @@
  * holes, that is so but for the two paths to its limits.
  *
  * Cost: at most seven nodes and a leaf on any path; find takes a step a level,
- * the search for holes 64.  An edit makes blocks on the paths to its window's
- * ends anew or patches them, and drops what is between with its parents' entries.
+ * the search for holes 64.  An edit inside one leaf's run moves the pieces behind it
+ * and corrects the entries above as far as they change; it needs memory only where
+ * the leaf has no room, or too much.  Any other edit makes blocks on the paths to
+ * its window's ends anew or patches them, and drops what is between with its
+ * parents' entries.
+ *
+ * What keeps find from being faster where the cache is small: an entry has 32
+ * bytes, so that the lowest nodes of a million VMAs are 2 MB, and a step there is
+ * a miss before that in the leaf.
  *
  * Invariants
  *   1  A node's slots are of 2^(3 + 6 i) pages, its range is aligned to its
  *      size and inside its run of slots; the root's run is the address space.
- *   2  Bit 0 of heads is set, heads has n bits.  No two entries should be one:
- *      nothing beside nothing or a leaf, the same VMA twice.  A node as entry
- *      has one slot.  At least two entries are in use, or the one is folded.
- *   3  A leaf has 1 .. 63 VMAs, and not much more room.
+ *      Its ref has its level.
+ *   2  Bit 0 of heads is set, heads has n bits, and entry[] says the same.  No two
+ *      entries should be one: nothing beside nothing or a leaf, the same VMA twice.
+ *      A node as entry has one slot.  At least two entries are in use, or the one
+ *      is folded.
+ *   3  A leaf has 1 .. 63 VMAs and not much more room, which its ref has too.
  *   4  The pieces in a leaf are not empty, in order, disjoint, inside its run;
  *      no two in a row are of one VMA.
  *   5  A folded VMA's first and last are its run's; those of nothing are such

@@ -71,10 +71,10 @@ static void splice_ends(const struct radix_splice *splice, const struct radix_le
 	unsigned n = edit->nput;
 
 	*first = splice->i ? leaf_start(leaf, 0)
-		 : n	   ? edit->put[0].start >> PAGE_SHIFT
+		 : n       ? edit->put[0].start >> PAGE_SHIFT
 			   : leaf_start(leaf, splice->j);
 	*last = splice->j < leaf->n ? leaf_end(leaf, leaf->n - 1)
-		: n		    ? edit->put[n - 1].end >> PAGE_SHIFT
+		: n                 ? edit->put[n - 1].end >> PAGE_SHIFT
 				    : leaf_end(leaf, splice->i - 1);
 }
 
@@ -157,8 +157,8 @@ static void splice_tell(const struct radix_splice *splice, struct radix_sub now)
 {
 	for (unsigned d = splice->depth; d; d--) {
 		struct radix_sub *entry = splice->path[d], *up = splice->path[d - 1], was = *entry;
-		bool same = now.first == was.first && now.last == was.last &&
-			    now.inside == was.inside;
+		bool same =
+			now.first == was.first && now.last == was.last && now.inside == was.inside;
 		struct radix_sub sum = *up;
 
 		if (!same)
