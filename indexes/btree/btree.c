@@ -8,7 +8,7 @@
  *	leaf=leaf=leaf=leaf   level 0   each entry is a VMA
  *
  *	narrow node (an inner one)                      0      16
- *	  head    base n cap level wide                 +------+----------------+
+ *	  head    base fold n cap level wide              +------+----------------+
  *	  end     4 bytes each, pages from base, signed | head | end[0] ...     |
  *	  start   4 bytes each, pages from base, signed | end ...               |
  *	  ptr     4 bytes each, 8-byte units            | start ...             |
@@ -17,9 +17,23 @@
  *	  links   prev, next (of a leaf)                +-----------------------+
  *
  * A narrow node reaches over nearly 2^32 pages (16 TB), and its pointers over
- * 32 GB: a leaf keeps a VMA in 12 bytes, without touching the VMA.  Where that
- * does not do, the same node is wide: its arrays stand where they stood, but
- * each element is the 8 bytes of two, absolute, and there are half as many.
+ * 32 GB: a leaf keeps a VMA in 12 bytes, without touching the VMA.
+ *
+ * A program's heap and its libraries are 42 TB apart.  Of a node with such a
+ * hole inside a part is left out, its fold: what is above it counts as if it
+ * were that much lower, and so does the address that is searched.
+ *
+ *	pages      ####..|...................|..####
+ *	               base               base + fold
+ *	distances  ####..|..####       -6 to 6, below 0 below the fold
+ *
+ * The hole that the fold is in, between two entries or inside a child, is kept
+ * less the fold as well.  A VMA that comes into the fold has the node written
+ * anew.
+ *
+ * Where all that does not do, the same node is wide: its arrays stand where they
+ * stood, but each element is the 8 bytes of two, absolute, and there are half
+ * as many.
  *
  * Up to 120 VMAs, which most programs never have, the tree is one leaf, of one
  * of six sizes (btree_grow): one search finds, one change edits.  A leaf that
@@ -41,14 +55,16 @@
  *     as many entries as its form has room for, and, but for the root, at least
  *     btree_min(); an inner root has at least 2.  All leaves but the root have
  *     one size.
- *  2. Order: the entries of a node are not empty, disjoint and in address order,
+ *  2. The fold of a narrow node is free of VMAs, and so is the page below it; a
+ *     wide node has none.
+ *  3. Order: the entries of a node are not empty, disjoint and in address order,
  *     and the ends that are not in use are above all of them.
- *  3. A leaf's entry has the bounds of its VMA.
- *  4. An inner entry starts where its child's first entry starts and ends where
+ *  4. A leaf's entry has the bounds of its VMA.
+ *  5. An inner entry starts where its child's first entry starts and ends where
  *     its last one ends.
- *  5. An inner entry's gap is the largest hole inside its child.
- *  6. The links chain all leaves in address order, from leftmost to rightmost.
- *  7. The tree's counts, bounds and gap are those of what is in it.
+ *  6. An inner entry's gap is the largest hole inside its child.
+ *  7. The links chain all leaves in address order, from leftmost to rightmost.
+ *  8. The tree's counts, bounds and gap are those of what is in it.
  *
  * One thread at a time: readers share, a writer is alone.
  *
@@ -81,9 +97,7 @@ extern const struct btree_simd btree_simd_neon;
 
 static const struct btree_simd *const btree_simds[] = {
 #ifdef __x86_64__
-	&btree_simd_avx512,
-	&btree_simd_avx2,
-	&btree_simd_sse2,
+	&btree_simd_avx512, &btree_simd_avx2, &btree_simd_sse2,
 #endif
 #ifdef __aarch64__
 	&btree_simd_neon,

@@ -17,6 +17,7 @@
 #define BTREE_MIN_DELTA INT32_MIN
 #define BTREE_MAX_DELTA 0x7f7f7f7eL
 #define BTREE_MAX_SPAN ((unsigned long)(BTREE_MAX_DELTA - BTREE_MIN_DELTA))
+#define BTREE_FOLD_SHIFT 13 /* a fold counts in 2^13 pages: 32 bits reach over all there are */
 #define BTREE_PAD_BYTE 0x7f /* four or eight of them are above any bound */
 #define BTREE_MAX_JOIN 7 /* nodes that one level of an edit can end in */
 #define BTREE_WIDE_GROWTH 5 /* nodes that it can add where wide ones are about */
@@ -26,11 +27,11 @@ enum btree_field { BTREE_END, BTREE_START, BTREE_PTR, BTREE_GAP };
 
 struct btree_node {
 	unsigned long base; /* narrow bounds are distances from it, signed; 0 in a wide node */
-	uint16_t n;
-	uint16_t cap; /* entries that it had room for as a narrow node */
+	uint32_t fold; /* how long the hole from base on is that distances leave out, see there */
+	uint8_t n;
+	uint8_t cap; /* entries that it had room for as a narrow node */
 	uint8_t level; /* 0: a leaf */
 	uint8_t wide;
-	uint16_t unused;
 	unsigned char lanes[];
 };
 
@@ -163,19 +164,54 @@ static inline unsigned long btree_get(const struct btree_node *node, unsigned le
 	return ((const uint32_t *)lanes)[i];
 }
 
+/* The pages that the node's distances leave out: these many from its base on. */
+static inline unsigned long btree_fold(const struct btree_node *node)
+{
+	return (unsigned long)node->fold << BTREE_FOLD_SHIFT;
+}
+
+/* The page of a bound: those above the fold are not below base. */
+static inline unsigned long btree_page(const struct btree_node *node, unsigned long distance)
+{
+	return node->base + distance + ((long)distance < 0 ? 0 : btree_fold(node));
+}
+
+/* A page's distance from base, one in the fold as if it were its end; the reverse of btree_page. */
+static inline long btree_distance(const struct btree_node *node, unsigned long page)
+{
+	long distance = (long)(page - node->base), above = distance - (long)btree_fold(node);
+
+	return distance < 0 ? distance : max(above, 0L);
+}
+
 static inline unsigned long btree_start(const struct btree_node *node, unsigned level, unsigned i)
 {
-	return node->base + btree_get(node, level, BTREE_START, i);
+	return btree_page(node, btree_get(node, level, BTREE_START, i));
 }
 
 static inline unsigned long btree_end(const struct btree_node *node, unsigned level, unsigned i)
 {
-	return node->base + btree_get(node, level, BTREE_END, i);
+	return btree_page(node, btree_get(node, level, BTREE_END, i));
+}
+
+/* What the fold takes away from the largest hole inside entry i of an inner node. */
+static inline unsigned long btree_fold_inside(const struct btree_node *node, unsigned i)
+{
+	bool spans = (long)btree_get(node, 1, BTREE_START, i) < 0 &&
+		     (long)btree_get(node, 1, BTREE_END, i) >= 0;
+
+	return spans ? btree_fold(node) : 0;
 }
 
 static inline unsigned long btree_gap(const struct btree_node *node, unsigned level, unsigned i)
 {
-	return level ? btree_get(node, level, BTREE_GAP, i) : 0;
+	return level ? btree_get(node, level, BTREE_GAP, i) + btree_fold_inside(node, i) : 0;
+}
+
+/* The hole in front of entry i > 0. */
+static inline unsigned long btree_hole(const struct btree_node *node, unsigned level, unsigned i)
+{
+	return btree_start(node, level, i) - btree_end(node, level, i - 1);
 }
 
 static inline void *btree_ptr(const struct btree *tree, const struct btree_node *node,
@@ -208,12 +244,26 @@ static inline struct btree_step *btree_right(struct btree_spot *spot, unsigned l
 	return spot->spanning ? &spot->right.at[level] : &spot->left.at[level];
 }
 
-/* Whether a narrow node can hold pages [start, end). */
+/* Whether pages [start, end) neither are in the node's fold nor touch its lower end. */
+static inline bool btree_off_fold(const struct btree_node *node, unsigned long start,
+				  unsigned long end)
+{
+	return !node->fold || end < node->base || start >= node->base + btree_fold(node);
+}
+
+/* Whether a narrow node can hold bounds start and end, which are not in its fold. */
 static inline bool btree_reaches(const struct btree_node *node, unsigned long start,
 				 unsigned long end)
 {
-	return (long)(start - node->base) >= BTREE_MIN_DELTA &&
-	       (long)(end - node->base) <= BTREE_MAX_DELTA;
+	return btree_distance(node, start) >= BTREE_MIN_DELTA &&
+	       btree_distance(node, end) <= BTREE_MAX_DELTA;
+}
+
+/* Whether a narrow node can hold VMAs in pages [start, end). */
+static inline bool btree_holds(const struct btree_node *node, unsigned long start,
+			       unsigned long end)
+{
+	return btree_reaches(node, start, end) && btree_off_fold(node, start, end);
 }
 
 /* Whether a narrow node can point there. */
@@ -239,12 +289,12 @@ static inline void btree_set(const struct btree *tree, struct btree_node *node, 
 {
 	uintptr_t ptr = (uintptr_t)e->ptr;
 
-	btree_put(node, level, BTREE_END, i, e->end - node->base);
-	btree_put(node, level, BTREE_START, i, e->start - node->base);
+	btree_put(node, level, BTREE_END, i, btree_distance(node, e->end));
+	btree_put(node, level, BTREE_START, i, btree_distance(node, e->start));
 	btree_put(node, level, BTREE_PTR, i,
 		  node->wide ? ptr : (ptr - tree->origin[level > 0]) / 8);
 	if (level)
-		btree_put(node, level, BTREE_GAP, i, e->gap);
+		btree_put(node, level, BTREE_GAP, i, e->gap - btree_fold_inside(node, i));
 }
 
 /* ---- node.c: one node, and where nodes come from ---- */
@@ -259,6 +309,13 @@ struct btree_entry btree_summary(const struct btree_node *node);
 /* Whether n > 0 entries can stand in one narrow node. */
 bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
 		       unsigned n);
+
+/*
+ * Whether the fold of a narrow node is free of what is to be its entry: the VMA,
+ * or all those below the child.
+ */
+bool btree_unfolded(const struct btree *tree, const struct btree_node *node, unsigned level,
+		    const struct btree_entry *e);
 
 /* Entries from to on stand at at now; n, and what that leaves unused, is the caller's matter. */
 void btree_move(struct btree_node *node, unsigned at, unsigned to);
@@ -334,6 +391,6 @@ void btree_dump(const struct vma_index *index, FILE *out);
 /* The root, as a tree of one node or more now is, and all that follows from it. */
 void btree_set_root(struct btree *tree, const struct btree_entry *top);
 
-#define BTREE_INVARIANTS 7
+#define BTREE_INVARIANTS 8
 
 #endif

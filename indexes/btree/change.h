@@ -14,6 +14,18 @@
 typedef int32_t SIMD_FN(words) __attribute__((vector_size(32), aligned(4), may_alias));
 typedef uint32_t SIMD_FN(unsigned) __attribute__((vector_size(32), aligned(4), may_alias));
 
+/* The hole that the fold is in, or 0 if all entries are on one side of it. */
+SIMD_TARGET static unsigned long SIMD_FN(across_fold)(const struct btree_node *node)
+{
+	unsigned level = node->level, i = SIMD_FN(above_fold)(node);
+
+	if (i == node->n)
+		return 0;
+	if ((long)btree_get(node, level, BTREE_START, i) < 0)
+		return btree_gap(node, level, i);
+	return i ? btree_hole(node, level, i) : 0;
+}
+
 SIMD_TARGET static unsigned long SIMD_FN(largest)(const struct btree_node *node)
 {
 	const SIMD_FN(words) iota = {0, 1, 2, 3, 4, 5, 6, 7};
@@ -27,11 +39,12 @@ SIMD_TARGET static unsigned long SIMD_FN(largest)(const struct btree_node *node)
 		gap = btree_gap(node, node->level, 0);
 		for (unsigned i = 1; i < node->n; i++) {
 			gap = max(gap, btree_gap(node, node->level, i));
-			gap = max(gap, btree_get(node, node->level, BTREE_START, i) -
-					       btree_get(node, node->level, BTREE_END, i - 1));
+			gap = max(gap, btree_hole(node, node->level, i));
 		}
 		return gap;
 	}
+	if (node->fold)
+		gap = SIMD_FN(across_fold)(node);
 	for (int i = 0; i < node->n; i += CHANGE_WORDS) {
 		SIMD_FN(words) at = iota + i, used = at < (int)node->n, behind = used & (at > 0);
 		SIMD_FN(unsigned) x, more;
@@ -98,8 +111,7 @@ SIMD_TARGET static inline unsigned long SIMD_FN(holes_near)(const struct btree_n
 
 	to = min(to, leaf->n - 1u);
 	for (unsigned i = max(from, 1u); i <= to; i++)
-		gap = max(gap, btree_get(leaf, 0, BTREE_START, i) -
-				       btree_get(leaf, 0, BTREE_END, i - 1));
+		gap = max(gap, btree_hole(leaf, 0, i));
 	return gap;
 }
 

@@ -69,18 +69,18 @@ static inline bool btree_takes(const struct btree *tree, const struct btree_node
 		if (!btree_near(tree, 0, edit->put[i].vma))
 			return false;
 	}
-	return !edit->nput || btree_reaches(node, edit->put[0].start >> PAGE_SHIFT,
-					    edit->put[edit->nput - 1].end >> PAGE_SHIFT);
+	return !edit->nput || btree_holds(node, edit->put[0].start >> PAGE_SHIFT,
+					  edit->put[edit->nput - 1].end >> PAGE_SHIFT);
 }
 
-/* Whether bounds that are new at an end of the leaf fit the narrow nodes above. */
+/* Whether what comes fits the narrow nodes above, as bounds and beside their folds. */
 static bool btree_path_takes(const struct btree *tree, const struct vma_edit *edit)
 {
 	for (unsigned level = 1; edit->nput && level <= tree->root->level; level++) {
 		const struct btree_node *node = tree->path.at[level].node;
 
-		if (!node->wide && !btree_reaches(node, edit->put[0].start >> PAGE_SHIFT,
-						  edit->put[edit->nput - 1].end >> PAGE_SHIFT))
+		if (!node->wide && !btree_holds(node, edit->put[0].start >> PAGE_SHIFT,
+						edit->put[edit->nput - 1].end >> PAGE_SHIFT))
 			return false;
 	}
 	return true;
@@ -117,7 +117,7 @@ bool btree_plan(struct btree *tree, const struct vma_edit *edit)
 		return false;
 	if (to == leaf->n && btree_spans(tree, &tree->path, hi))
 		return false;
-	return (from && to < leaf->n) || btree_path_takes(tree, edit);
+	return btree_path_takes(tree, edit);
 }
 
 /* A leaf is another one now than its parent thinks: so are perhaps the nodes above. */

@@ -40,10 +40,102 @@ static void btree_pad(struct btree_node *node, unsigned from, unsigned to)
 	memset(node->lanes + from * width, BTREE_PAD_BYTE, (to - from) * width);
 }
 
+/* ---- the fold ---- */
+
+/* Where the hole of that many pages is inside the node; there must be one. */
+static unsigned long btree_find_hole(const struct btree *tree, const struct btree_node *node,
+				     unsigned long pages)
+{
+	unsigned level = node->level, i = 0;
+
+	while (btree_gap(node, level, i) != pages) {
+		i++;
+		if (btree_hole(node, level, i) == pages)
+			return btree_end(node, level, i - 1);
+	}
+	return btree_find_hole(tree, btree_child(tree, node, i), pages);
+}
+
+/* The largest hole between the entries or inside one of them. */
+static struct btree_entry btree_largest_hole(const struct btree *tree, const struct btree_entry *e,
+					     unsigned n)
+{
+	struct btree_entry hole = {.gap = e[0].gap, .ptr = e[0].ptr};
+
+	for (unsigned i = 1; i < n; i++) {
+		if (e[i].start - e[i - 1].end > hole.gap)
+			hole = (struct btree_entry){.start = e[i - 1].end,
+						    .gap = e[i].start - e[i - 1].end};
+		if (e[i].gap > hole.gap)
+			hole = (struct btree_entry){.gap = e[i].gap, .ptr = e[i].ptr};
+	}
+	if (hole.ptr && hole.gap)
+		hole.start = btree_find_hole(tree, hole.ptr, hole.gap);
+	hole.end = hole.start + hole.gap;
+	return hole;
+}
+
+/*
+ * Gives the node a base and a fold by which it holds the entries as a narrow
+ * one; false if there are none.  Each side can grow as far into the fold's hole
+ * as away from it.
+ */
+static bool btree_place(const struct btree *tree, struct btree_node *node,
+			const struct btree_entry *e, unsigned n)
+{
+	unsigned long first = e[0].start, last = e[n - 1].end, below, above;
+	struct btree_entry hole;
+
+	node->fold = 0;
+	node->base = first - BTREE_MIN_DELTA - (BTREE_MAX_SPAN - (last - first)) / 2;
+	if (last - first <= BTREE_MAX_SPAN)
+		return true;
+	hole = btree_largest_hole(tree, e, n);
+	if (hole.start - first >= -(long)BTREE_MIN_DELTA || last - hole.end >= BTREE_MAX_DELTA)
+		return false;
+	below = (first - BTREE_MIN_DELTA - hole.start + 1) / 2;
+	above = (BTREE_MAX_DELTA - (last - hole.end)) / 2;
+	if (below + above >= hole.gap)
+		return false;
+	node->base = hole.start + below;
+	node->fold = (hole.gap - below - above) >> BTREE_FOLD_SHIFT;
+	return last - btree_fold(node) - node->base <= BTREE_MAX_DELTA;
+}
+
+/* The start of the first VMA below the node that ends above page, or VMA_INDEX_END, in pages. */
+static unsigned long btree_start_above(const struct btree *tree, const struct btree_node *node,
+				       unsigned long page)
+{
+	for (;;) {
+		unsigned level = node->level, i = 0;
+
+		while (i < node->n && btree_end(node, level, i) <= page)
+			i++;
+		if (i == node->n)
+			return VMA_INDEX_END >> PAGE_SHIFT;
+		if (!level || btree_start(node, level, i) > page)
+			return btree_start(node, level, i);
+		node = btree_child(tree, node, i);
+	}
+}
+
+bool btree_unfolded(const struct btree *tree, const struct btree_node *node, unsigned level,
+		    const struct btree_entry *e)
+{
+	if (btree_off_fold(node, e->start, e->end))
+		return true;
+	return level && e->start < node->base &&
+	       btree_start_above(tree, e->ptr, node->base - 1) >= node->base + btree_fold(node);
+}
+
+/* ---- one node ---- */
+
 bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
 		       unsigned n)
 {
-	if (e[n - 1].end - e[0].start > BTREE_MAX_SPAN)
+	struct btree_node node;
+
+	if (!btree_place(tree, &node, e, n))
 		return false;
 	for (unsigned i = 0; i < n; i++) {
 		if (!btree_near(tree, level, e[i].ptr))
@@ -55,14 +147,12 @@ bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct bt
 void btree_pack(const struct btree *tree, struct btree_node *node, unsigned level,
 		const struct btree_entry *e, unsigned n)
 {
-	unsigned long span = e[n - 1].end - e[0].start;
-
 	node->n = n;
 	node->level = level;
 	node->wide = !btree_fits_narrow(tree, level, e, n);
-	node->unused = 0;
-	/* as much room for growth below as above */
-	node->base = node->wide ? 0 : e[0].start - BTREE_MIN_DELTA - (BTREE_MAX_SPAN - span) / 2;
+	node->base = node->fold = 0;
+	if (!node->wide)
+		btree_place(tree, node, e, n);
 	for (unsigned i = 0; i < n; i++)
 		btree_set(tree, node, level, i, &e[i]);
 	btree_pad(node, n, btree_room(node));

@@ -24,6 +24,8 @@ SIMD_FN(rank)(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	if (unlikely(node->wide))
 		return SIMD_FN(rank64)(node, cap / 2, page);
+	if (node->fold)
+		page = node->base + (unsigned long)btree_distance(node, page);
 	if (unlikely((long)(page - node->base) < BTREE_MIN_DELTA))
 		return 0;
 	return SIMD_FN(rank32)(node, cap, page);
@@ -47,6 +49,31 @@ SIMD_TARGET static inline unsigned SIMD_FN(rank_root)(const struct btree_node *l
 	default:
 		return SIMD_FN(rank)(leaf, BTREE_ROOT_CAP, page);
 	}
+}
+
+/* The first entry that ends above the fold: the fold is in front of it or inside it. */
+SIMD_TARGET static inline unsigned SIMD_FN(above_fold)(const struct btree_node *node)
+{
+	return node->level ? SIMD_FN(rank)(node, BTREE_INNER_CAP, node->base)
+			   : SIMD_FN(rank_root)(node, node->base);
+}
+
+/*
+ * The bit of the hole that the fold is in, if it has at least len pages: that in
+ * front of entry at + i, or the largest inside it.
+ */
+SIMD_TARGET static inline uint64_t SIMD_FN(folded)(const struct btree_node *node, unsigned level,
+						   unsigned at, bool inside, unsigned long len)
+{
+	unsigned i = SIMD_FN(above_fold)(node);
+	unsigned long hole;
+
+	if (i < at || i >= node->n || i - at >= 64)
+		return 0;
+	if (((long)btree_get(node, level, BTREE_START, i) < 0) != inside || (!inside && !i))
+		return 0;
+	hole = inside ? btree_gap(node, level, i) : btree_hole(node, level, i);
+	return (uint64_t)(hole >= len) << (i - at);
 }
 
 /* A leaf's lines from that array on are on their way while its ends are searched. */
@@ -144,24 +171,22 @@ SIMD_TARGET static inline uint64_t SIMD_FN(holes)(const struct btree_node *node,
 
 	if (unlikely(node->wide)) {
 		for (unsigned i = 1; i < n; i++) {
-			unsigned long hole =
-				btree_start(node, level, i) - btree_end(node, level, i - 1);
-
-			holes |= (uint64_t)(hole >= len) << i;
+			holes |= (uint64_t)(btree_hole(node, level, at + i) >= len) << i;
 		}
 		return holes;
 	}
-	if (len > BTREE_MAX_SPAN)
-		return 0;
 	start += at;
 	end += at;
-	if (level)
+	if (len > BTREE_MAX_SPAN)
+		holes = 0;
+	else if (level)
 		holes = SIMD_FN(holes32)(start, end, BTREE_INNER_CAP, (uint32_t)len - 1);
 	else if (n <= BTREE_LEAF_CAP)
 		holes = SIMD_FN(holes32)(start, end, BTREE_LEAF_CAP, (uint32_t)len - 1);
 	else
 		holes = SIMD_FN(holes32)(start, end, 64, (uint32_t)len - 1);
-	return holes & ~0UL >> (64 - n) & (at ? ~0UL : ~1UL);
+	holes &= ~0UL >> (64 - n) & (at ? ~0UL : ~1UL);
+	return node->fold ? holes | SIMD_FN(folded)(node, level, at, false, len) : holes;
 }
 
 /* Bit i: inside the child of entry i there is a hole of at least len pages. */
@@ -174,11 +199,11 @@ SIMD_TARGET static inline uint64_t SIMD_FN(inside)(const struct btree_node *node
 			inside |= (uint64_t)(btree_gap(node, 1, i) >= len) << i;
 		return inside;
 	}
-	if (len > BTREE_MAX_SPAN)
-		return 0;
-	inside = SIMD_FN(above32)(btree_lanes(node, 1, BTREE_GAP), BTREE_INNER_CAP,
-				  (uint32_t)len - 1);
-	return inside & ((1UL << node->n) - 1);
+	if (len <= BTREE_MAX_SPAN)
+		inside = SIMD_FN(above32)(btree_lanes(node, 1, BTREE_GAP), BTREE_INNER_CAP,
+					  (uint32_t)len - 1);
+	inside &= (1UL << node->n) - 1;
+	return node->fold ? inside | SIMD_FN(folded)(node, 1, 0, true, len) : inside;
 }
 
 /* The hole in front of entry i > 0, as the answer. */

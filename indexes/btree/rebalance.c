@@ -103,7 +103,8 @@ bool btree_stays(const struct btree *tree, struct btree_spot *spot, unsigned lev
 	for (unsigned i = 0; !node->wide && i < change->nput; i++) {
 		const struct btree_entry *e = &change->put[i];
 
-		if (!btree_reaches(node, e->start, e->end) || !btree_near(tree, level, e->ptr))
+		if (!btree_reaches(node, e->start, e->end) || !btree_near(tree, level, e->ptr) ||
+		    !btree_unfolded(tree, node, level, e))
 			return false;
 	}
 	if (level == tree->root->level || n >= btree_low(level) ||
@@ -123,8 +124,7 @@ static unsigned long btree_largest_near(const struct btree_node *node, unsigned 
 
 	for (unsigned i = from; i <= to && i < node->n; i++) {
 		if (i)
-			gap = max(gap, btree_get(node, level, BTREE_START, i) -
-					       btree_get(node, level, BTREE_END, i - 1));
+			gap = max(gap, btree_hole(node, level, i));
 		if (i < to)
 			gap = max(gap, btree_gap(node, level, i));
 	}

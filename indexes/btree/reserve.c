@@ -13,7 +13,7 @@ static bool btree_path_fits(const struct btree *tree, const struct btree_spot *s
 		const struct btree_node *node = spot->left.at[level].node;
 
 		if (!node->wide &&
-		    !btree_reaches(node, change->put[0].start, change->put[change->nput - 1].end))
+		    !btree_holds(node, change->put[0].start, change->put[change->nput - 1].end))
 			return false;
 	}
 	return true;
@@ -79,7 +79,7 @@ static void btree_need(const struct btree *tree, struct btree_spot *spot,
 	} else {
 		while (btree_left(spot, level)->node != btree_right(spot, level)->node)
 			need[level++ > 0]++;
-		if (btree_left(spot, level)->node->wide) {
+		if (btree_left(spot, level)->node->wide || btree_left(spot, level)->node->fold) {
 			btree_need_most(tree, need);
 			return;
 		}
@@ -145,8 +145,8 @@ static int btree_reserve_root(struct btree *tree, const struct vma_edit *edits, 
 		most += edits[i].nput;
 		for (unsigned j = 0; j < edits[i].nput && !wide; j++)
 			wide = !btree_near(tree, 0, edits[i].put[j].vma) ||
-			       !btree_reaches(tree->root, edits[i].put[j].start >> PAGE_SHIFT,
-					      edits[i].put[j].end >> PAGE_SHIFT);
+			       !btree_holds(tree->root, edits[i].put[j].start >> PAGE_SHIFT,
+					    edits[i].put[j].end >> PAGE_SHIFT);
 	}
 	if (tree->root && most <= btree_room(tree->root) && wide == tree->root->wide)
 		return 0;

@@ -48,6 +48,26 @@ static bool btree_check_shape(const struct btree *tree, const struct btree_node 
 	return true;
 }
 
+/* Of a node with a fold: it is in a hole, and both are in the address space. */
+static bool btree_check_fold(const struct btree *tree, const struct btree_node *node, FILE *report)
+{
+	unsigned level = node->level;
+
+	if (!node->fold)
+		return true;
+	if (node->wide)
+		return btree_broken(report, node, "is wide and has a fold of %#x", node->fold);
+	for (unsigned i = 0; i < node->n; i++) {
+		struct btree_entry e;
+
+		btree_unpack(tree, node, i, i + 1, &e);
+		if (!btree_unfolded(tree, node, level, &e))
+			return btree_broken(report, node, "entry %u, [%#lx, %#lx), is in the fold",
+					    i, e.start, e.end);
+	}
+	return true;
+}
+
 static bool btree_check_order(const struct btree *tree, const struct btree_node *node, FILE *report)
 {
 	unsigned level = node->level;
@@ -191,8 +211,8 @@ static bool btree_check_totals(const struct btree *tree, FILE *report)
 unsigned btree_verify(const struct vma_index *index, FILE *report)
 {
 	static const btree_check_fn checks[] = {
-		btree_check_shape,  btree_check_order, btree_check_vmas,
-		btree_check_bounds, btree_check_gaps,  btree_check_links,
+		btree_check_shape,  btree_check_fold, btree_check_order, btree_check_vmas,
+		btree_check_bounds, btree_check_gaps, btree_check_links,
 	};
 	const struct btree *tree = btree_of(index);
 
@@ -209,7 +229,7 @@ int btree_corrupt(struct vma_index *index, unsigned n)
 	struct btree_node *root = tree->root, *leaf = tree->leftmost;
 	struct btree_entry e;
 
-	if (!root || ((n == 4 || n == 5) && !root->level))
+	if (!root || ((n == 5 || n == 6) && !root->level))
 		return -ENOENT;
 	btree_unpack(tree, root, 0, 1, &e);
 	switch (n) {
@@ -217,28 +237,33 @@ int btree_corrupt(struct vma_index *index, unsigned n)
 		leaf->n = 0;
 		return 0;
 	case 2:
+		leaf->fold = 1;
+		btree_put(leaf, 0, BTREE_START, 0, -1UL);
+		btree_put(leaf, 0, BTREE_END, 0, 0);
+		return 0;
+	case 3:
 		btree_unpack(tree, leaf, 0, 1, &e);
 		e.end = e.start;
 		btree_set(tree, leaf, 0, 0, &e);
 		return 0;
-	case 3:
+	case 4:
 		vma_bounds(btree_ptr(tree, leaf, 0, 0))->vm_end += PAGE_SIZE;
 		return 0;
-	case 4:
+	case 5:
 		btree_unpack(tree, root, root->n - 1, root->n, &e);
 		e.start--;
 		if (e.start < btree_end(root, root->level, root->n - 2))
 			e.start += 2;
 		btree_set(tree, root, root->level, root->n - 1, &e);
 		return 0;
-	case 5:
+	case 6:
 		e.gap++;
 		btree_set(tree, root, root->level, 0, &e);
 		return 0;
-	case 6:
+	case 7:
 		btree_links(leaf)->prev = leaf;
 		return 0;
-	case 7:
+	case 8:
 		tree->vmas++;
 		return 0;
 	}
@@ -249,9 +274,9 @@ static void btree_dump_node(const struct btree *tree, const struct btree_node *n
 {
 	unsigned level = node->level, indent = 2 * (tree->root->level - level);
 
-	fprintf(out, "%*s%s node %p: level %u, %u of %u entries, base %#lx\n", indent, "",
-		node->wide ? "wide" : "narrow", (void *)node, level, node->n, btree_room(node),
-		node->base << PAGE_SHIFT);
+	fprintf(out, "%*s%s node %p: level %u, %u of %u entries, base %#lx, fold %#lx\n", indent,
+		"", node->wide ? "wide" : "narrow", (void *)node, level, node->n, btree_room(node),
+		node->base << PAGE_SHIFT, btree_fold(node) << PAGE_SHIFT);
 	for (unsigned i = 0; i < node->n; i++) {
 		fprintf(out, "%*s  [%#lx, %#lx)", indent, "",
 			btree_start(node, level, i) << PAGE_SHIFT,
