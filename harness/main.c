@@ -16,6 +16,8 @@ static const struct verb {
 	{ "record", "run a program and record what its address spaces go through", cmd_record },
 	{ "info", "what traces hold and where they come from", cmd_info },
 	{ "dump", "the events of a trace, a line each", cmd_dump },
+	{ "maps", "the address spaces of a recorded program, like /proc/PID/maps", cmd_maps },
+	{ "coredump", "what a core dump of a recorded program would hold", cmd_coredump },
 	{ "replay", "do again what traces hold, over each index, and compare", cmd_replay },
 	{ "whatif", "recorded programs with other placement policies and merge rules", cmd_whatif },
 	{ "check", "random operations on all indexes in lockstep", cmd_check },

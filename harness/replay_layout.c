@@ -24,6 +24,14 @@ int replay_layout_begin(struct replay_world *world, const struct trace_event *ev
 	return layout->wanted ? 0 : layout_complete(world, event);
 }
 
+/* Traces have no names of what the kernel maps itself: what runs there is [vdso]. */
+static const char *special_name(const struct trace_event *event)
+{
+	if (event->name[0] == '[')
+		return event->name;
+	return event->arg[2] & VM_EXEC ? "[vdso]" : "[vvar]";
+}
+
 int replay_layout_vma(struct replay_world *world, const struct trace_event *event)
 {
 	struct replay_layout *layout = &world->layout;
@@ -38,8 +46,11 @@ int replay_layout_vma(struct replay_world *world, const struct trace_event *even
 		layout->room = room;
 	}
 	struct file *file = replay_file(world, event->arg[4]);
-	if (!file && event->name[0] == '[' && (event->arg[2] & VM_SPECIAL))
-		file = replay_special(world, event->name);
+	if (!file && event->arg[4] == TRACE_NO_FILE && (event->arg[2] & VM_SPECIAL)) {
+		file = replay_special(world, special_name(event));
+		if (!file)
+			return -ENOMEM;
+	}
 	layout->vmas[layout->n++] = (struct vma_layout){
 		.start = event->arg[0],
 		.end = event->arg[1],

@@ -575,10 +575,24 @@ enum vma_merge_kind {
 /* What the range may become one with. */
 enum vma_merge_kind vma_merge(const struct vma_merge *merge);
 
-/* ---- maps.c, state.c ---- */
+/* ---- maps.c, coredump.c, state.c ---- */
 
-/* The text of /proc/PID/maps. */
+/* The text of /proc/PID/maps; of smaps, what the emulation knows of it. */
 void show_maps(struct mm_struct *mm, FILE *out);
+void show_smaps(struct mm_struct *mm, FILE *out);
+/* A line of maps. */
+void show_map_vma(struct vm_area_struct *vma, FILE *out);
+
+/* The bits of /proc/PID/coredump_filter that mean something here. */
+#define MMF_DUMP_ANON_PRIVATE   1UL
+#define MMF_DUMP_ANON_SHARED    2UL
+#define MMF_DUMP_MAPPED_PRIVATE 4UL
+#define MMF_DUMP_MAPPED_SHARED  8UL
+#define MMF_DUMP_ELF_HEADERS    16UL
+#define MMF_DUMP_DEFAULT        0x33UL
+
+/* How many bytes of vma, from its start, a core dump would hold; and *why, in words. */
+unsigned long vma_dump_size(struct vm_area_struct *vma, unsigned long filter, const char **why);
 
 /* Digest of everything that must not depend on the index: VMAs, page tables, counters. */
 uint64_t mm_hash(struct mm_struct *mm, uint64_t hash);
