@@ -8,8 +8,9 @@ SRC_CXX := $(wildcard harness/*.cc indexes/peers/*.cc)
 SRC_T   := $(wildcard tests/*.c tests/*/*.c)
 
 # ---- peers: other people's indexes, built where their Debian packages are (make peers) ----
-# source file in indexes/peers, index, package, a file of that package, library
-PEERS := absl_btree.cc:absl-btree:libabsl-dev:/usr/include/absl/container/btree_map.h:-labsl_raw_logging_internal
+# source file in indexes/peers, index, package, a file of that package, libraries
+PEERS := absl_btree.cc:absl-btree:libabsl-dev:/usr/include/absl/container/btree_map.h
+PEERS := $(PEERS):-labsl_throw_delegate:-labsl_raw_logging_internal
 PEERS += critnib.c:critnib:libcritnib-dev:/usr/include/critnib.h:-lcritnib
 PEERS += judy.c:judy:libjudy-dev:/usr/include/Judy.h:-lJudy
 LINUX_TAR := /usr/src/linux-source-6.12.tar.xz
@@ -53,7 +54,7 @@ CFLAGS   = -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -MMD -MP
 CXXFLAGS = -std=c++17 $(OPT) $(WARN) -MMD -MP
 LIBS    := -lbenchmark -lzstd -ljansson -lz -lm -lpthread
 LIBS    += $(if $(filter asan tsan,$(VARIANT)),,-ljemalloc)
-LIBS    += $(foreach p,$(filter-out $(PEERS_MISSING),$(PEERS)),$(call peer,$p,5))
+LIBS    += $(foreach p,$(filter-out $(PEERS_MISSING),$(PEERS)),$(wordlist 5,9,$(subst :, ,$p)))
 LDFLAGS := -Wl,--export-dynamic-symbol=vma_index_* -Wl,--export-dynamic-symbol=arena_*   # to plug-ins
 
 B       := build/$(VARIANT)-check$(CHECK)

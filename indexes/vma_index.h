@@ -130,6 +130,7 @@ struct vma_cursor {
 /* ops->caps: what the harness has to know */
 #define VMA_INDEX_NULL          1u      /* does nothing: measures the harness, fails every check */
 #define VMA_INDEX_OWN_MALLOC    2u      /* its memory is malloc's, not the arena's: see footprint */
+#define VMA_INDEX_PEER          4u      /* other people's: the tests leave out check: of it */
 
 struct vma_index_ops {
 	const char *name;               /* lower case; also the file's name */

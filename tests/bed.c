@@ -45,16 +45,32 @@ unsigned bed_plain_types(void)
 	return n;
 }
 
+/* The i-th type that is also tested within check:, or NULL past the last. */
+static const struct vma_index_ops *bed_checked_type(unsigned i)
+{
+	const struct vma_index_ops *ops;
+
+	for (unsigned n = 0; (ops = bed_plain_type(n)); n++) {
+		if (!(ops->caps & VMA_INDEX_PEER) && i-- == 0)
+			break;
+	}
+	return ops;
+}
+
 unsigned bed_types(void)
 {
-	return 2 * bed_plain_types();
+	unsigned checked = 0;
+
+	while (bed_checked_type(checked))
+		checked++;
+	return bed_plain_types() + checked;
 }
 
 const struct vma_index_ops *bed_type(unsigned i)
 {
 	unsigned plain = bed_plain_types();
 
-	return i < plain ? bed_plain_type(i) : check_ops_for(bed_plain_type(i - plain));
+	return i < plain ? bed_plain_type(i) : check_ops_for(bed_checked_type(i - plain));
 }
 
 /* ---- life ---- */

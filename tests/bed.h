@@ -30,9 +30,10 @@ struct bed {
 };
 
 /*
- * The index types to test: each registered one, then check:X of each.  One
- * that does nothing (VMA_INDEX_NULL) is left out.  With TEST_INDEX=NAME in the
- * environment only that one.
+ * The index types to test: each registered one, then check:X of each of ours.
+ * One that does nothing (VMA_INDEX_NULL) is left out, and check:X of other
+ * people's (VMA_INDEX_PEER): check: is the same code around each, and X itself
+ * is tested.  With TEST_INDEX=NAME in the environment only that one.
  */
 unsigned bed_plain_types(void);
 unsigned bed_types(void);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # run.sh PROGRAM [SUITE...] - runs the suites of a test program, one on each processor
 #
-# A suite that fails shows all it has printed, others their summary. The last
-# line is "N passed, N failed"; the exit status is 1 if a test failed.
+# A suite that fails shows all it has printed, others their summary and what they leave
+# out. The last line is "N passed, N failed"; the exit status is 1 if a test failed.
 program=$1
 shift
 [ $# -gt 0 ] || mapfile -t suites < <("$program" --list)
@@ -18,6 +18,7 @@ one() {
 	summary=$(grep -E '^[0-9]+%: Checks: ' "$out/$suite")
 	printf '%-16s %s (%d s)\n' "$suite" "${summary:-ended with status $status}" \
 		$((SECONDS - begin))
+	grep '^index tests leave out' "$out/$suite"
 	[ -n "$summary" ] || echo "0%: Checks: 1, Failures: 0, Errors: 1" >> "$out/$suite"
 	[ $status = 0 ] || cat "$out/$suite"
 }

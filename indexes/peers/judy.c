@@ -261,6 +261,7 @@ static const struct vma_index_ops judy_ops = {
 	.name = "judy",
 	.summary = "JudyL of ends: compressed 256-way radix tree",
 	.abi = VMA_INDEX_ABI,
+	.caps = VMA_INDEX_PEER,
 	.invariants = ORDERED_INVARIANTS,
 	.size = sizeof(struct judy),
 	.init = judy_init,

@@ -462,6 +462,7 @@ template <class Type> struct map_index : ordered {
 			all.name = Type::name;
 			all.summary = Type::summary;
 			all.abi = VMA_INDEX_ABI;
+			all.caps = VMA_INDEX_PEER;
 			all.invariants = ORDERED_INVARIANTS;
 			all.size = sizeof(map_index);
 			all.init = init;

@@ -568,6 +568,21 @@ START_TEST(test_dump)
 }
 END_TEST
 
+static void print_left_out(void)
+{
+	printf("index tests leave out:");
+	for (unsigned i = 0; vma_index_type(i); i++) {
+		const struct vma_index_ops *ops = vma_index_type(i);
+
+		if (ops->caps & VMA_INDEX_NULL)
+			printf(" %s (it does nothing)", ops->name);
+		if (ops->caps & VMA_INDEX_PEER)
+			printf(" check:%s", ops->name);
+	}
+	puts("");
+	fflush(stdout);
+}
+
 TEST_SUITE(contract)
 {
 	const TTest *const tests[] = {
@@ -582,11 +597,6 @@ TEST_SUITE(contract)
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_loop_test(tcase, tests[i], 0, bed_types());
 	suite_add_tcase(suite, tcase);
-	for (unsigned i = 0; vma_index_type(i); i++) {
-		if (vma_index_type(i)->caps & VMA_INDEX_NULL)
-			printf("index tests leave out '%s': it does nothing\n",
-			       vma_index_type(i)->name);
-	}
-	fflush(stdout);
+	print_left_out();
 	return suite;
 }

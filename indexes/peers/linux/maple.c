@@ -352,6 +352,7 @@ static int linux_maple_clone(struct vma_index *index, const struct vma_index *fr
 	.name = name_, \
 	.summary = summary_, \
 	.abi = VMA_INDEX_ABI, \
+	.caps = VMA_INDEX_PEER, \
 	.invariants = LINUX_MAPLE_INVARIANTS, \
 	.size = sizeof(struct linux_maple), \
 	.init = init_, \

@@ -348,6 +348,7 @@ static const struct vma_index_ops linux_rbtree_ops = {
 	.name = "linux-rbtree",
 	.summary = "Linux's red-black tree with rb_subtree_gap, as Linux 4.9 to 6.0",
 	.abi = VMA_INDEX_ABI,
+	.caps = VMA_INDEX_PEER,
 	.invariants = LINUX_RBTREE_INVARIANTS,
 	.size = sizeof(struct linux_rbtree),
 	.node_size = LINUX_RBTREE_NODE_SIZE,
