@@ -20,6 +20,7 @@
 
 #include "indexes/vma_index.h"
 
+#define KEYED_SHIFT PAGE_SHIFT
 #define KEYED(name) critnib_vma_##name
 #include "indexes/peers/keyed.h"
 

@@ -1,8 +1,8 @@
 /*
  * keyed.h - an index of VMAs on an ordered map of words, whose inserts may run out of memory
  *
- * The key is the page number of a VMA's end, so that the first key above the
- * page of an address is what find wants.
+ * The key is the end of a VMA without its KEYED_SHIFT lowest bits, at most
+ * PAGE_SHIFT, so that the first key above that of an address is what find wants.
  *
  * reserve makes the inserts: the keys that an edit will need stand in the map,
  * with no VMA, and readers step over them.  commit gives them their VMAs and
@@ -10,8 +10,8 @@
  * a removal needs memory and finds none, its key stays without a VMA, and the
  * next reserve sweeps it up.
  *
- * The file that includes this one defines KEYED(name) before, its prefix in
- * front of a name, and the functions declared here afterwards; its struct
+ * The file that includes this one defines KEYED_SHIFT before, and KEYED(name), its
+ * prefix in front of a name; and the functions declared here afterwards; its struct
  * starts with a struct keyed.
  */
 #include "indexes/ordered.h"
@@ -82,7 +82,7 @@ static struct vm_area_struct *KEYED(prev)(struct vma_cursor *cursor)
 
 static struct vm_area_struct *KEYED(seek)(struct vma_cursor *cursor, unsigned long addr)
 {
-	cursor->slot = addr >> PAGE_SHIFT;
+	cursor->slot = addr >> KEYED_SHIFT;
 	return KEYED(next)(cursor);
 }
 
@@ -124,7 +124,7 @@ static int KEYED(reserve_edit)(struct vma_index *index, const struct vma_edit *e
 	struct keyed *keyed = keyed_of(index);
 
 	for (unsigned i = 0; i < edit->nput; i++) {
-		unsigned long key = edit->put[i].end >> PAGE_SHIFT;
+		unsigned long key = edit->put[i].end >> KEYED_SHIFT;
 		int added = KEYED(add)(index, key);
 
 		if (added < 0)
@@ -151,7 +151,7 @@ static int KEYED(reserve)(struct vma_index *index, const struct vma_edit *edits,
 static void KEYED(commit)(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct keyed *keyed = keyed_of(index);
-	unsigned long key = edit->lo >> PAGE_SHIFT, last = edit->hi >> PAGE_SHIFT;
+	unsigned long key = edit->lo >> KEYED_SHIFT, last = edit->hi >> KEYED_SHIFT;
 	struct vm_area_struct *vma;
 	unsigned i = 0;
 
@@ -160,7 +160,7 @@ static void KEYED(commit)(struct vma_index *index, const struct vma_edit *edit)
 		if (key == KEYED_NONE || key > last)
 			break;
 		keyed->ordered.vmas -= vma != NULL;
-		if (i == edit->nput || key != edit->put[i].end >> PAGE_SHIFT) {
+		if (i == edit->nput || key != edit->put[i].end >> KEYED_SHIFT) {
 			KEYED(drop)(index, key);
 			continue;
 		}
