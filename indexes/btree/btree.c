@@ -204,6 +204,7 @@ static struct vma_index_ops btree_ops = {
 	.commit = btree_commit,
 	.unreserve = btree_unreserve,
 	.build = btree_build,
+	.clone = btree_clone,
 	.verify = btree_verify,
 	.corrupt = btree_corrupt,
 	.dump = btree_dump,

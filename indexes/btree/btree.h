@@ -104,6 +104,11 @@ struct btree_simd {
 				     unsigned long gap);
 };
 
+/* The name of a function that is compiled for each instruction set, SIMD being this one's. */
+#define SIMD_PASTE_(name, simd) btree_##name##_##simd
+#define SIMD_PASTE(name, simd) SIMD_PASTE_(name, simd)
+#define SIMD_FN(name) SIMD_PASTE(name, SIMD)
+
 /* For loops over a node, whose size is a constant wherever it counts. */
 #define SIMD_UNROLL _Pragma("GCC unroll 16")
 
@@ -266,6 +271,12 @@ static inline bool btree_holds(const struct btree_node *node, unsigned long star
 	return btree_reaches(node, start, end) && btree_off_fold(node, start, end);
 }
 
+/* The origin of a tree whose first pointer of the kind is this one. */
+static inline uintptr_t btree_origin(const void *ptr)
+{
+	return (uintptr_t)ptr - (1UL << 34);
+}
+
 /* Whether a narrow node can point there. */
 static inline bool btree_near(const struct btree *tree, unsigned level, const void *ptr)
 {
@@ -283,16 +294,21 @@ static inline void btree_put(struct btree_node *node, unsigned level, enum btree
 		((uint32_t *)lanes)[i] = value;
 }
 
+static inline void btree_set_ptr(const struct btree *tree, struct btree_node *node, unsigned level,
+				 unsigned i, const void *ptr)
+{
+	uintptr_t to = (uintptr_t)ptr;
+
+	btree_put(node, level, BTREE_PTR, i, node->wide ? to : (to - tree->origin[level > 0]) / 8);
+}
+
 /* Makes entry i what *e says; it must fit the node's form. */
 static inline void btree_set(const struct btree *tree, struct btree_node *node, unsigned level,
 			     unsigned i, const struct btree_entry *e)
 {
-	uintptr_t ptr = (uintptr_t)e->ptr;
-
 	btree_put(node, level, BTREE_END, i, btree_distance(node, e->end));
 	btree_put(node, level, BTREE_START, i, btree_distance(node, e->start));
-	btree_put(node, level, BTREE_PTR, i,
-		  node->wide ? ptr : (ptr - tree->origin[level > 0]) / 8);
+	btree_set_ptr(tree, node, level, i, e->ptr);
 	if (level)
 		btree_put(node, level, BTREE_GAP, i, e->gap - btree_fold_inside(node, i));
 }
@@ -378,12 +394,14 @@ bool btree_change_in_place(struct btree *tree, const struct btree_path *path, un
 bool btree_stays(const struct btree *tree, struct btree_spot *spot, unsigned level,
 		 const struct btree_change *change);
 
-/* ---- these files, reserve.c, build.c, verify.c: the ops of these names ---- */
+/* ---- these files, reserve.c, build.c, clone.c, verify.c: the ops of these names ---- */
 
 int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n);
 void btree_commit(struct vma_index *index, const struct vma_edit *edit);
 void btree_unreserve(struct vma_index *index);
 int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n);
+int btree_clone(struct vma_index *index, const struct vma_index *from_index,
+		struct vm_area_struct *const *copies);
 unsigned btree_verify(const struct vma_index *index, FILE *report);
 int btree_corrupt(struct vma_index *index, unsigned n);
 void btree_dump(const struct vma_index *index, FILE *out);

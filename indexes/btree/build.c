@@ -130,7 +130,7 @@ int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, siz
 
 	if (!n)
 		return 0;
-	tree->origin[BTREE_LEAF] = (uintptr_t)vmas[0] - (1UL << 34);
+	tree->origin[BTREE_LEAF] = btree_origin(vmas[0]);
 	tree->vmas = n;
 	if (n <= BTREE_ROOT_CAP) {
 		int error = btree_build_leaf(tree, source, n);

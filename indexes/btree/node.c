@@ -211,7 +211,7 @@ static struct btree_node *btree_new(struct btree *tree, unsigned kind, unsigned 
 	if (!node)
 		return NULL;
 	if (!tree->origin[BTREE_INNER])
-		tree->origin[BTREE_INNER] = (uintptr_t)node - (1UL << 34);
+		tree->origin[BTREE_INNER] = btree_origin(node);
 	if (!btree_near(tree, BTREE_INNER, node))
 		tree->far[BTREE_INNER] = true;
 	return node;
@@ -314,7 +314,7 @@ void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n)
 	if (tree->root) {
 		btree_release(tree, tree->root);
 	} else {
-		tree->origin[BTREE_LEAF] = (uintptr_t)e[0].ptr - (1UL << 34);
+		tree->origin[BTREE_LEAF] = btree_origin(e[0].ptr);
 		for (unsigned i = 1; i < n; i++)
 			tree->far[BTREE_LEAF] |= !btree_near(tree, 0, e[i].ptr);
 	}

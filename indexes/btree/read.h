@@ -9,14 +9,11 @@
  *	above32         bit i: value[i] > key, for n <= 64 values; up to 60 bytes
  *	                behind them are readable and ignored
  *	holes32         bit i: start[i] - end[i - 1] > key, alike
+ *	most32, shift   see vectors.h, which all sets that have vectors include
  */
 #include "indexes/btree/btree.h"
 
 #include <errno.h>
-
-#define SIMD_PASTE_(name, simd) btree_##name##_##simd
-#define SIMD_PASTE(name, simd) SIMD_PASTE_(name, simd)
-#define SIMD_FN(name) SIMD_PASTE(name, SIMD)
 
 /* The first entry that ends above page, or n; page is at most the node's last end. */
 SIMD_TARGET static inline __attribute__((always_inline)) unsigned

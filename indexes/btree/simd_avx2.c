@@ -97,6 +97,8 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx2(const uint32_t *start, con
 	return holes;
 }
 
+#include "indexes/btree/vectors.h"
+
 #include "indexes/btree/read.h"
 
 const struct btree_simd btree_simd_avx2 = SIMD_READERS(btree_usable_avx2);

@@ -80,6 +80,8 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, c
 	return holes;
 }
 
+#include "indexes/btree/vectors.h"
+
 #include "indexes/btree/read.h"
 
 const struct btree_simd btree_simd_avx512 = SIMD_READERS(btree_usable_avx512);

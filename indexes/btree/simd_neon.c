@@ -67,6 +67,8 @@ static inline uint64_t btree_holes32_neon(const uint32_t *start, const uint32_t 
 	return holes;
 }
 
+#include "indexes/btree/vectors.h"
+
 #include "indexes/btree/read.h"
 
 const struct btree_simd btree_simd_neon = SIMD_READERS(NULL);

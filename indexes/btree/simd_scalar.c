@@ -1,6 +1,8 @@
 /*
  * simd_scalar - the B+-tree's searches in plain C, for any machine
  */
+#include <string.h>
+
 #include "indexes/btree/btree.h"
 #include "indexes/btree/halves.h"
 
@@ -39,6 +41,28 @@ static inline uint64_t btree_holes32_scalar(const uint32_t *start, const uint32_
 		holes |= (uint64_t)(hole > key) << i;
 	}
 	return holes;
+}
+
+static inline unsigned long btree_most32_scalar(const struct btree_node *node)
+{
+	const uint32_t *end = btree_lanes(node, node->level, BTREE_END);
+	const uint32_t *start = btree_lanes(node, node->level, BTREE_START);
+	const uint32_t *inside = btree_lanes(node, node->level, BTREE_GAP);
+	uint32_t most = 0;
+
+	for (unsigned i = 1; i < node->n; i++)
+		most = max(most, start[i] - end[i - 1]);
+	for (unsigned i = 0; node->level && i < node->n; i++)
+		most = max(most, inside[i]);
+	return most;
+}
+
+static inline void btree_shift_scalar(struct btree_node *leaf, int from, int to, int by)
+{
+	int32_t *lane = (int32_t *)leaf->lanes;
+
+	for (unsigned field = 0; field <= BTREE_PTR; field++, lane += leaf->cap)
+		memmove(lane + from, lane + from - by, (to - from) * sizeof(*lane));
 }
 
 #include "indexes/btree/read.h"
