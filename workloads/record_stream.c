@@ -174,7 +174,8 @@ static void out_write(struct recorder *r, uint64_t until, bool last)
 		if (place->event.name[0])
 			free((char *)place->event.name);
 	}
-	memmove(stream->out, stream->out + i, (stream->nout - i) * sizeof(*stream->out));
+	if (i)
+		memmove(stream->out, stream->out + i, (stream->nout - i) * sizeof(*stream->out));
 	stream->nout -= i;
 	stream->written += i;
 }
@@ -571,9 +572,12 @@ void stream_flush(struct recorder *r, bool last)
 	}
 	while (s < stream->nsamples && stream->samples[s].time < until)
 		stream_take_sample(r, &stream->samples[s++]);
-	memmove(stream->notes, stream->notes + i, (stream->nnotes - i) * sizeof(*stream->notes));
-	memmove(stream->samples, stream->samples + s,
-		(stream->nsamples - s) * sizeof(*stream->samples));
+	if (i)
+		memmove(stream->notes, stream->notes + i,
+			(stream->nnotes - i) * sizeof(*stream->notes));
+	if (s)
+		memmove(stream->samples, stream->samples + s,
+			(stream->nsamples - s) * sizeof(*stream->samples));
 	stream->nnotes -= i;
 	stream->nsamples -= s;
 	stream->merged = until;
