@@ -216,7 +216,10 @@ static inline unsigned long btree_gap(const struct btree_node *node, unsigned le
 /* The hole in front of entry i > 0. */
 static inline unsigned long btree_hole(const struct btree_node *node, unsigned level, unsigned i)
 {
-	return btree_start(node, level, i) - btree_end(node, level, i - 1);
+	unsigned long start = btree_get(node, level, BTREE_START, i);
+	unsigned long end = btree_get(node, level, BTREE_END, i - 1);
+
+	return start - end + ((long)(end & ~start) < 0 ? btree_fold(node) : 0);
 }
 
 static inline void *btree_ptr(const struct btree *tree, const struct btree_node *node,
