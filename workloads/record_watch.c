@@ -39,8 +39,8 @@
 #define WATCH_HELD_MS   1
 
 /* The kernel's own: a call is to be done again, if its handler wants that, or always. */
-#define ERESTARTSYS_    512
-#define ERESTARTNOINTR_ 513
+#define ERESTARTSYS_    512L
+#define ERESTARTNOINTR_ 513L
 
 /* ---- tasks ---- */
 
