@@ -246,11 +246,16 @@ static void linux_rbtree_erase(struct linux_rbtree *tree, struct linux_rbtree_no
 	linux_rbtree_update(tree, end);
 }
 
-/* node takes old's place in tree and list. */
+/*
+ * node takes old's place in tree and list, and its bounds for now: a rotation
+ * hands gaps on, so no hole may change before its gap is updated.
+ */
 static void linux_rbtree_replace(struct linux_rbtree *tree, struct linux_rbtree_node *old,
 				 struct linux_rbtree_node *node)
 {
 	node->gap = old->gap;
+	node->start = old->start;
+	node->end = old->end;
 	linux_rbtree_link(old->prev, node);
 	linux_rbtree_link(node, old->next);
 	rb_replace_node(&old->rb, &node->rb, &tree->root);
