@@ -63,8 +63,9 @@ static const struct section {
 } sections[] = {
 	{ "Recorded programs, index alone", RESULTS_PROGRAM "*/index", "programs.svg",
 	  "Everything that mm asked its indexes while the program was replayed, asked again of "
-	  "each index without mm: ns for the whole program. VMAs: the most there were in one "
-	  "address space." },
+	  "each index without mm: ns for the whole program. Between two runs the branch predictor "
+	  "is made to forget, or it would know a short program by heart. VMAs: the most there "
+	  "were in one address space." },
 	{ "Recorded programs, whole mm", RESULTS_PROGRAM "*/mm", NULL,
 	  "The whole replay, with system calls, page tables and faults of the emulated mm: ns for "
 	  "the whole program. What no index can change is in it too, so the ratios are closer." },
