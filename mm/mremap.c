@@ -175,6 +175,8 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 	err = vma_replace(mm, desc.start, desc.end, &desc, &new_vma);
 	if (err)
 		return (unsigned long)err;
+	if (new_vma->vm_start <= r->addr && r->addr < new_vma->vm_end)
+		vma = new_vma;  /* old and new range became one VMA, perhaps not the old one */
 	err = move_pages(new_vma, r);
 	if (err) {
 		/* the kernel too leaves the new range if it cannot be taken back */

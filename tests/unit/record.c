@@ -266,8 +266,12 @@ static int helper_storm(void)
  */
 static pthread_mutex_t helper_lock = PTHREAD_MUTEX_INITIALIZER;
 
+static unsigned helper_at_work;         /* threads that have been all the way round once */
+
 static void *helper_churn_on(void *arg)
 {
+	bool first = true;
+
 	while (!helper_signalled) {
 		pthread_mutex_lock(&helper_lock);
 		char *at = helper_map(MARK_LEN, PROT_READ | PROT_WRITE);
@@ -282,9 +286,24 @@ static void *helper_churn_on(void *arg)
 				_exit(93);
 		}
 		munmap(at, MARK_LEN);
+		helper_at_work += first;
+		first = false;
 		pthread_mutex_unlock(&helper_lock);
 	}
 	return arg;
+}
+
+/* By then they have touched all that they touch outside of the lock. */
+static void helper_wait_for_work(unsigned threads)
+{
+	unsigned at_work = 0;
+
+	while (at_work < threads) {
+		usleep(1000);
+		pthread_mutex_lock(&helper_lock);
+		at_work = helper_at_work;
+		pthread_mutex_unlock(&helper_lock);
+	}
 }
 
 static int helper_runs(void)
@@ -293,6 +312,7 @@ static int helper_runs(void)
 
 	signal(SIGTERM, helper_on_signal);
 	helper_start(threads, 4, helper_churn_on, 0);
+	helper_wait_for_work(4);
 	if (write(STDOUT_FILENO, "", 1) != 1)   /* it runs: see start_runs() */
 		_exit(94);
 	while (!helper_signalled) {
