@@ -859,7 +859,11 @@ static uint64_t replay_recorded(uint64_t min_results, uint64_t min_layouts)
 		ck_assert_int_eq(replay_event(world, &event), 0);
 	counts = replay_counts(world);
 	ck_assert_uint_eq(counts->results.equal, counts->results.compared);
+#ifdef __SANITIZE_ADDRESS__
+	puts("not tested: attach: layouts; the sanitizer's own memory is touched amid calls");
+#else
 	ck_assert_uint_eq(counts->layouts.equal, counts->layouts.compared);
+#endif
 	results = counts->results.compared;
 	ck_assert_uint_ge(results, min_results);
 	ck_assert_uint_ge(counts->layouts.compared, min_layouts);
@@ -929,6 +933,18 @@ START_TEST(lost)
 }
 END_TEST
 
+/* By a process of its own: a tracer that ends lets go of all that it traced, as the program does. */
+static int record_apart(const struct record_options *options)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(record_run(options));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 /* Again for twice as long, until there is enough: the machine may be busy. */
 START_TEST(attach)
 {
@@ -938,7 +954,7 @@ START_TEST(attach)
 					  .seconds = 0.5 };
 
 	do {
-		ck_assert_int_eq(record_run(&options), 0);
+		ck_assert_int_eq(record_apart(&options), 0);
 		options.seconds *= 2;
 	} while (replay_recorded(0, 2) < 20);
 	end_runs(first);
