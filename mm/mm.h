@@ -27,6 +27,7 @@
 #include "base/util.h"
 #include "indexes/vma_index.h"
 #include "mm/frames.h"
+#include "mm/locking.h"
 #include "mm/page_cache.h"
 #include "mm/pagetable.h"
 #include "mm/vm_flags.h"
@@ -56,6 +57,8 @@ struct vm_area_struct;
 struct config {
 	const struct placement_policy *placement;       /* where mappings go (placement.c) */
 	const struct merge_rule *merge;                 /* which become one (merge.c) */
+	const struct mm_locking *locking;               /* NULL: one thread only (locking.h) */
+	unsigned threads;               /* that many may use the machine at a time; 0 is 1 */
 	uint64_t seed;                  /* of the machine's dice: random placement */
 	unsigned long task_size;        /* one past the last user address */
 	unsigned long mmap_min_addr;    /* bytes */
@@ -77,6 +80,12 @@ struct config {
 	/* who stands in front of the drivers: called after a file's own mmap, and may fail likewise */
 	int (*mmap_hook)(struct vm_area_struct *vma);
 	struct limits limits;           /* of whoever acts, while nobody else is machine.current */
+};
+
+struct locking_counters {
+	uint64_t faults;                /* by mm_user_fault */
+	uint64_t fallbacks;             /* of them: had to take the lock of the whole mm */
+	uint64_t retries;               /* tries that a call beside them made worthless */
 };
 
 struct fault_counters {
@@ -110,6 +119,7 @@ struct machine {
 	struct pt_counters pt;
 	struct fault_counters faults;
 	struct find_counters finds;
+	struct locking_counters locking;
 	uint64_t merges;                /* ranges that became one with a neighbour */
 	struct rng dice;                /* for policies that want some */
 	unsigned long mms, vmas, files, inodes, anon_vmas;      /* alive now */
