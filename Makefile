@@ -32,7 +32,7 @@ LINUX_HEADERS := $(addprefix include/linux/,maple_tree.h rbtree.h rbtree_types.h
 
 # ---- what that needs: Debian packages ----
 PACKAGES := make git gcc g++ libc6-dev libbenchmark-dev libjemalloc-dev libzstd-dev \
-	    libjansson-dev zlib1g-dev check libsubunit-dev gnuplot-nox scdoc pkgconf
+	    libjansson-dev zlib1g-dev liburcu-dev check libsubunit-dev gnuplot-nox scdoc pkgconf
 PACKAGES_clang    := clang
 PACKAGES_perf     := linux-perf
 PACKAGES_counts   := valgrind
@@ -52,7 +52,7 @@ WARN    := -Wall -Wextra -Werror
 CPPFLAGS = -I. -D_GNU_SOURCE -DCHECK_LEVEL=$(CHECK)
 CFLAGS   = -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -MMD -MP
 CXXFLAGS = -std=c++17 $(OPT) $(WARN) -MMD -MP
-LIBS    := -lbenchmark -lzstd -ljansson -lz -lm -lpthread
+LIBS    := -lbenchmark -lzstd -ljansson -lz -lurcu-memb -lm -lpthread
 LIBS    += $(if $(filter asan tsan,$(VARIANT)),,-ljemalloc)
 LIBS    += $(foreach p,$(filter-out $(PEERS_MISSING),$(PEERS)),$(wordlist 5,9,$(subst :, ,$p)))
 LDFLAGS := -Wl,--export-dynamic-symbol=vma_index_* -Wl,--export-dynamic-symbol=arena_*   # to plug-ins

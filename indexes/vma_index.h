@@ -16,7 +16,9 @@
  *
  * Adding an index is adding one file that ends in VMA_INDEX_REGISTER(ops): to
  * this folder, or to a shared object of your own (examples/plugin).
- * One thread at a time uses an index.
+ *
+ * One thread at a time uses an index; of one with VMA_INDEX_RCU find, seek, next
+ * and prev are for any number of readers beside the one writer (see there).
  */
 #ifndef INDEXES_VMA_INDEX_H
 #define INDEXES_VMA_INDEX_H
@@ -36,7 +38,8 @@
  * A VMA belongs to mm.  An index sees two things of it only: its bounds, which
  * are the first two words, and node_size bytes right in front of them, which
  * are the index's own.  While a VMA is in an index nobody but the index's
- * commit writes its bounds.
+ * commit writes its bounds.  Readers beside the writer may read them at any time:
+ * each is whole, but one may be new while the other is old.
  */
 struct vm_area_struct;
 
@@ -51,19 +54,19 @@ static inline struct vma_bounds *vma_bounds(const struct vm_area_struct *vma)
 
 static inline unsigned long vma_start(const struct vm_area_struct *vma)
 {
-	return vma_bounds(vma)->vm_start;
+	return __atomic_load_n(&vma_bounds(vma)->vm_start, __ATOMIC_RELAXED);
 }
 
 static inline unsigned long vma_end(const struct vm_area_struct *vma)
 {
-	return vma_bounds(vma)->vm_end;
+	return __atomic_load_n(&vma_bounds(vma)->vm_end, __ATOMIC_RELAXED);
 }
 
 static inline void vma_set_bounds(struct vm_area_struct *vma, unsigned long start,
 				  unsigned long end)
 {
-	vma_bounds(vma)->vm_start = start;
-	vma_bounds(vma)->vm_end = end;
+	__atomic_store_n(&vma_bounds(vma)->vm_start, start, __ATOMIC_RELAXED);
+	__atomic_store_n(&vma_bounds(vma)->vm_end, end, __ATOMIC_RELAXED);
 }
 
 /* Page-aligned, not empty and below VMA_INDEX_END? */
@@ -131,6 +134,22 @@ struct vma_cursor {
 #define VMA_INDEX_NULL          1u      /* does nothing: measures the harness, fails every check */
 #define VMA_INDEX_OWN_MALLOC    2u      /* its memory is malloc's, not the arena's: see footprint */
 #define VMA_INDEX_PEER          4u      /* other people's: the tests leave out check: of it */
+/*
+ * Readers beside one writer: in a read section (base/rcu.h) find, seek, next and
+ * prev may be called while another thread calls any op but destroy.
+ *
+ *   find, seek   answer what was true at one moment during the call, between two
+ *                commits: of each they see all or nothing
+ *   next, prev   answer what was true at one moment since the seek, in the same
+ *                read section: what they return is above (below) all that the
+ *                cursor has been on, and no VMA that was there all the time is passed by
+ *
+ * The index frees its own memory behind a grace period; so does he who takes a
+ * VMA out of it.  reserve, commit, build and destroy may wait for one, so they are
+ * not called in a read section.  The other readers are the writer's.
+ */
+#define VMA_INDEX_RCU           8u
+#define VMA_INDEX_RCU_PARTS     16u     /* and as above, but an edit is seen in parts */
 
 struct vma_index_ops {
 	const char *name;               /* lower case; also the file's name */

@@ -13,12 +13,13 @@
  * the very nodes it needs, and commit stores there, as the kernel's mmap does.
  * Before several stores the worst of them is made spare.
  *
- * linux-maple-rcu is the same in the tree's RCU mode, in which nodes that
- * readers may see are replaced, not changed, and freed after a grace period
- * (here: a batch).
+ * linux-maple-rcu is the same in the tree's RCU mode, for readers beside the
+ * writer: nodes that they may see are replaced, or changed by a store or two, and
+ * freed behind a grace period, a batch at a time.  An edit of several stores is
+ * seen in parts.
  *
  * The public API does all the work; only verify looks into nodes.  Its ma_state
- * is larger than our cursor, so the index keeps the one of the cursor that
+ * is larger than our cursor, so each thread keeps the one of its cursor that
  * moved last; another cursor looks its place up again.
  *
  * Invariants: see maple_verify.c.
@@ -76,6 +77,12 @@ static struct vm_area_struct *linux_maple_find(const struct vma_index *index, un
 	return mt_find(&linux_maple_of(index)->tree, &addr, ULONG_MAX);
 }
 
+/* Where the cursor of this thread stands that moved last; its slot is turn. */
+static _Thread_local struct {
+	struct ma_state mas;
+	unsigned long turn;
+} linux_maple_place;
+
 /* The cursor's node when it is off an end: which one. */
 enum { LINUX_MAPLE_BEFORE = 1, LINUX_MAPLE_AFTER };
 
@@ -84,35 +91,34 @@ static struct vm_area_struct *linux_maple_stand(struct vma_cursor *cursor, void 
 {
 	cursor->vma = entry;
 	cursor->node = entry ? NULL : (void *)end;
-	cursor->slot = ++linux_maple_of(cursor->index)->place.turn;
+	cursor->slot = ++linux_maple_place.turn;
 	return entry;
 }
 
 /* The cursor's ma_state; a new one if another cursor has moved since. */
-static struct ma_state *linux_maple_place(const struct vma_cursor *cursor)
+static struct ma_state *linux_maple_mas(const struct vma_cursor *cursor)
 {
-	struct linux_maple_place *place = &linux_maple_of(cursor->index)->place;
+	struct ma_state *mas = &linux_maple_place.mas;
 
-	if (place->turn != cursor->slot) {
-		mas_set(&place->mas, vma_start(cursor->vma));
-		mas_walk(&place->mas);
+	if (linux_maple_place.turn != cursor->slot) {
+		mas_init(mas, &linux_maple_of(cursor->index)->tree, vma_start(cursor->vma));
+		mas_walk(mas);
 	}
-	return &place->mas;
+	return mas;
 }
 
 static struct vm_area_struct *linux_maple_seek(struct vma_cursor *cursor, unsigned long addr)
 {
-	struct linux_maple *maple = linux_maple_of(cursor->index);
+	struct ma_state *mas = &linux_maple_place.mas;
 
-	mas_init(&maple->place.mas, &maple->tree, addr);
-	return linux_maple_stand(cursor, mas_find(&maple->place.mas, ULONG_MAX),
-				 LINUX_MAPLE_AFTER);
+	mas_init(mas, &linux_maple_of(cursor->index)->tree, addr);
+	return linux_maple_stand(cursor, mas_find(mas, ULONG_MAX), LINUX_MAPLE_AFTER);
 }
 
 static struct vm_area_struct *linux_maple_next(struct vma_cursor *cursor)
 {
 	if (cursor->vma)
-		return linux_maple_stand(cursor, mas_next(linux_maple_place(cursor), ULONG_MAX),
+		return linux_maple_stand(cursor, mas_next(linux_maple_mas(cursor), ULONG_MAX),
 					 LINUX_MAPLE_AFTER);
 	if (cursor->node == (void *)LINUX_MAPLE_AFTER)
 		return NULL;
@@ -121,15 +127,15 @@ static struct vm_area_struct *linux_maple_next(struct vma_cursor *cursor)
 
 static struct vm_area_struct *linux_maple_prev(struct vma_cursor *cursor)
 {
-	struct linux_maple *maple = linux_maple_of(cursor->index);
+	struct ma_state *mas = &linux_maple_place.mas;
 
 	if (cursor->vma)
-		return linux_maple_stand(cursor, mas_prev(linux_maple_place(cursor), 0),
+		return linux_maple_stand(cursor, mas_prev(linux_maple_mas(cursor), 0),
 					 LINUX_MAPLE_BEFORE);
 	if (cursor->node == (void *)LINUX_MAPLE_BEFORE)
 		return NULL;
-	mas_init(&maple->place.mas, &maple->tree, VMA_INDEX_END);
-	return linux_maple_stand(cursor, mas_prev(&maple->place.mas, 0), LINUX_MAPLE_BEFORE);
+	mas_init(mas, &linux_maple_of(cursor->index)->tree, VMA_INDEX_END);
+	return linux_maple_stand(cursor, mas_prev(mas, 0), LINUX_MAPLE_BEFORE);
 }
 
 /* The tree tells len bytes of the hole; the slot they are in is all of it. */
@@ -348,11 +354,11 @@ static int linux_maple_clone(struct vma_index *index, const struct vma_index *fr
 	return 0;
 }
 
-#define LINUX_MAPLE_OPS(name_, summary_, init_) { \
+#define LINUX_MAPLE_OPS(name_, summary_, caps_, init_) { \
 	.name = name_, \
 	.summary = summary_, \
 	.abi = VMA_INDEX_ABI, \
-	.caps = VMA_INDEX_PEER, \
+	.caps = VMA_INDEX_PEER | (caps_), \
 	.invariants = LINUX_MAPLE_INVARIANTS, \
 	.size = sizeof(struct linux_maple), \
 	.init = init_, \
@@ -374,10 +380,10 @@ static int linux_maple_clone(struct vma_index *index, const struct vma_index *fr
 }
 
 static const struct vma_index_ops linux_maple_ops =
-	LINUX_MAPLE_OPS("linux-maple", "the maple tree of Linux 6.12", linux_maple_init);
+	LINUX_MAPLE_OPS("linux-maple", "the maple tree of Linux 6.12", 0, linux_maple_init);
 static const struct vma_index_ops linux_maple_rcu_ops =
 	LINUX_MAPLE_OPS("linux-maple-rcu", "the maple tree of Linux 6.12 in its RCU mode",
-			linux_maple_init_rcu);
+			VMA_INDEX_RCU | VMA_INDEX_RCU_PARTS, linux_maple_init_rcu);
 
 VMA_INDEX_REGISTER(linux_maple_ops);
 VMA_INDEX_REGISTER(linux_maple_rcu_ops);

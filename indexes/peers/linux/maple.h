@@ -15,12 +15,6 @@ struct linux_maple_store {
 	void *entry;
 };
 
-/* Where the cursor stands that moved last; its slot is turn. */
-struct linux_maple_place {
-	struct ma_state mas;
-	unsigned long turn;
-};
-
 struct linux_maple {
 	struct vma_index index;
 	struct maple_tree tree;
@@ -29,7 +23,6 @@ struct linux_maple {
 	bool prepared;                  /* there is such a one */
 	unsigned pending;               /* commits that reserve has promised nodes to */
 	size_t keep;                    /* spare nodes between edits: what edits needed lately */
-	struct linux_maple_place place;
 };
 
 static inline struct linux_maple *linux_maple_of(const struct vma_index *index)

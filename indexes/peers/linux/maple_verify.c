@@ -194,12 +194,12 @@ unsigned linux_maple_verify(const struct vma_index *index, FILE *report)
 
 	linux_maple_tour(maple, &tour, NULL);
 	linux_maple_verify_search(&tour);
-	known = tour.nodes + slab->nspare + slab->ndeferred;
+	known = tour.nodes + slab->nspare + slab->deferred.n;
 	/* one call that is put off may free many nodes */
-	if (slab->ndeferred ? known > slab->nodes : known != slab->nodes)
+	if (slab->deferred.n ? known > slab->nodes : known != slab->nodes)
 		linux_maple_broken(&tour, 7,
 				   "%zu nodes in the tree, %zu spare, %zu put off, not %zu",
-				   tour.nodes, slab->nspare, slab->ndeferred, slab->nodes);
+				   tour.nodes, slab->nspare, slab->deferred.n, slab->nodes);
 	return tour.broken ? vma_index_broken(index, tour.broken, report, "%s", tour.text) : 0;
 }
 
@@ -262,7 +262,7 @@ void linux_maple_dump(const struct vma_index *index, FILE *out)
 
 	fprintf(out, "%s of height %u, %zu nodes with %zu spare and %zu put off\n",
 		index->ops->name, mt_height(&maple->tree), maple->slab.nodes, maple->slab.nspare,
-		maple->slab.ndeferred);
+		maple->slab.deferred.n);
 	linux_maple_tour(maple, &tour, out);
 }
 

@@ -4,8 +4,8 @@
  *   arena <──> spare nodes <──> the tree ──call_rcu──> deferred ──> spare nodes
  *
  * A stack of spare nodes stands for the kernel's free list of each processor.
- * What call_rcu is given is put off until the batch is full, as a grace period
- * would put it off.
+ * What call_rcu is given is put off until a batch is full; then the writer waits
+ * for one grace period.
  */
 #include "indexes/peers/linux/slab.h"
 
@@ -68,17 +68,17 @@ void linux_slab_trim(struct linux_slab *slab, size_t keep)
 
 void linux_slab_run_deferred(struct linux_slab *slab, size_t batch)
 {
-	struct rcu_head *head = slab->deferred;
+	struct backlog_item *item;
 
-	if (slab->ndeferred < batch)
+	if (slab->deferred.n < batch)
 		return;
-	slab->deferred = NULL;
-	slab->ndeferred = 0;
-	while (head) {
-		struct rcu_head *next = head->next;
+	item = batch ? backlog_take(&slab->deferred) : backlog_take_at_end(&slab->deferred);
+	while (item) {
+		struct backlog_item *next = item->next;
+		struct rcu_head *head = container_of(item, struct rcu_head, item);
 
 		head->func(head);
-		head = next;
+		item = next;
 	}
 }
 
@@ -87,9 +87,7 @@ void linux_slab_run_deferred(struct linux_slab *slab, size_t batch)
 void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))
 {
 	head->func = func;
-	head->next = slab_used->deferred;
-	slab_used->deferred = head;
-	slab_used->ndeferred++;
+	backlog_add(&slab_used->deferred, &head->item, LINUX_NODE_SIZE);
 }
 
 /* There is one cache.  Another size means that the kernel's code was built for another machine. */

@@ -8,17 +8,17 @@
 #define INDEXES_PEERS_LINUX_SLAB_H
 
 #include "base/arena.h"
+#include "base/backlog.h"
 
 #define LINUX_NODE_SIZE 256 /* and alignment */
 
 struct linux_object;
-struct rcu_head;
 
 struct linux_slab {
 	struct arena *arena;
 	struct linux_object *spare;
-	struct rcu_head *deferred; /* call_rcu, the last one first */
-	size_t nspare, ndeferred;
+	struct backlog deferred; /* what call_rcu was given */
+	size_t nspare;
 	size_t nodes; /* in the tree, deferred or spare */
 };
 
@@ -31,7 +31,10 @@ int linux_slab_fill(struct linux_slab *slab, size_t n);
 /* Gives spare nodes back to the arena but for keep of them. */
 void linux_slab_trim(struct linux_slab *slab, size_t keep);
 
-/* Frees, to the spare ones, what call_rcu has put off, if that is at least batch nodes. */
+/*
+ * Frees, to the spare ones, what call_rcu has put off: if that is at least batch nodes,
+ * behind a grace period; batch 0: all, without one, where no reader is left.
+ */
 void linux_slab_run_deferred(struct linux_slab *slab, size_t batch);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * rcupdate - RCU where one thread at a time uses a tree: readers need no section
+ * rcupdate - RCU for the kernel's code: the read section is its caller's
  *
  * Pointers are published as the kernel does it, and call_rcu puts off (slab.c).
  */
@@ -8,12 +8,14 @@
 
 #include <linux/kernel.h>
 
+#include "base/backlog.h"
+
 struct rcu_head {
-	struct rcu_head *next;
+	struct backlog_item item;
 	void (*func)(struct rcu_head *head);
 };
 
-/* func(head) at the end of the edit that makes the batch full. */
+/* func(head) behind a grace period, at the end of the edit that makes a batch full. */
 void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
 
 #define rcu_read_lock() ((void)0)
