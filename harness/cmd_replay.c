@@ -196,8 +196,9 @@ static void print_faults(const struct machine *m)
 	printf("; entries touched %" PRIu64 ", copied %" PRIu64 "; TLB flushes %" PRIu64
 	       " of %" PRIu64 " pages\n",
 	       m->pt.entries_touched, m->pt.entries_copied, m->pt.tlb_flushes, m->pt.tlb_pages);
-	printf("  find_vma: %" PRIu64 " calls, %.1f %% answered by the cache\n", m->finds.calls,
-	       m->finds.calls ? 100.0 * (double)m->finds.cache_hits / (double)m->finds.calls : 0.0);
+	printf("  find_vma: %" PRIu64 " calls, %.1f %% answered by the cache (%s)\n", m->finds.calls,
+	       m->finds.calls ? 100.0 * (double)m->finds.cache_hits / (double)m->finds.calls : 0.0,
+	       m->config.find_cache->name);
 }
 
 /* What a replay lacks where faults were not recorded in full. */
@@ -279,6 +280,7 @@ static json_t *json_tally(const struct replay_tally *tally)
 static void print_json(const struct session *s, const struct arguments *args, int status)
 {
 	const struct replay_counts *c = replay_counts(s->world[0]);
+	const struct machine *m = replay_machine(s->world[0]);
 	json_t *indexes = json_array(), *root;
 	char hash[32];
 
@@ -288,14 +290,17 @@ static void print_json(const struct session *s, const struct arguments *args, in
 							 args->indexes.ops[i]->name, "hash", hash));
 	}
 	root = json_pack(
-		"{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}",
+		"{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:s, "
+		"s:I, s:I}",
 		"file", s->path, "agree", status == STATUS_OK, "indexes", indexes, "events",
 		(json_int_t)c->events, "syscalls", (json_int_t)c->syscalls, "faults",
 		(json_int_t)c->faults, "tasks", (json_int_t)c->tasks, "mms", (json_int_t)c->mms,
 		"peak_vmas", (json_int_t)c->peak_vmas, "results", json_tally(&c->results),
 		"placements", json_tally(&c->placements), "layouts", json_tally(&c->layouts),
 		"random_placements", (json_int_t)c->random_placements, "not_modelled",
-		(json_int_t)c->not_modelled, "bad_events", (json_int_t)c->bad_events);
+		(json_int_t)c->not_modelled, "bad_events", (json_int_t)c->bad_events, "find_cache",
+		m->config.find_cache->name, "finds", (json_int_t)m->finds.calls, "find_cache_hits",
+		(json_int_t)m->finds.cache_hits);
 	json_dumpf(root, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(root);
@@ -363,7 +368,7 @@ static int replay_file_of(struct arguments *args, const char *path)
 /* ---- command line ---- */
 
 enum {
-	OPT_NO_CACHE = 256,
+	OPT_FIND_CACHE = 256,
 	OPT_LEVELS,
 	OPT_JSON,
 	OPT_MARKDOWN,
@@ -391,7 +396,8 @@ static const struct argp_option options[] = {
 	{"merge", OPT_MERGE, "RULE", 0,
 	 "what if neighbours merged by another rule: linux (default), none, eager", 0},
 	{"seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0},
-	{"no-find-cache", OPT_NO_CACHE, 0, 0, "find_vma always asks the index", 0},
+	{"find-cache", OPT_FIND_CACHE, "CACHE", 0,
+	 "what find_vma asks before the index: vmacache (default), none, mmap_cache, finger", 0},
 	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
 	{0},
 };
@@ -434,8 +440,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_SEED:
 		args->options.seed = option_number(state, arg);
 		return 0;
-	case OPT_NO_CACHE:
-		args->options.find_cache = false;
+	case OPT_FIND_CACHE:
+		args->options.find_cache = option_find_cache(state, arg);
 		return 0;
 	case OPT_LEVELS:
 		args->options.pagetable_levels = option_levels(state, arg);

@@ -127,3 +127,12 @@ const struct merge_rule *option_merge(struct argp_state *state, const char *name
 		argp_error(state, "no merge rule '%s': linux, none, eager", name);
 	return rule;
 }
+
+const struct find_cache *option_find_cache(struct argp_state *state, const char *name)
+{
+	const struct find_cache *cache = find_cache_lookup(name);
+
+	if (!cache)
+		argp_error(state, "no find cache '%s': vmacache, none, mmap_cache, finger", name);
+	return cache;
+}

@@ -29,8 +29,9 @@ extern const struct argp_child option_index_children[];
 
 /* --plugin alone; needs no input. */
 extern const struct argp_child option_plugin_children[];
-/* What --placement and --merge name; anything else likewise. */
+/* What --placement, --merge and --find-cache name; anything else likewise. */
 const struct placement_policy *option_placement(struct argp_state *state, const char *name);
 const struct merge_rule *option_merge(struct argp_state *state, const char *name);
+const struct find_cache *option_find_cache(struct argp_state *state, const char *name);
 
 #endif

@@ -20,7 +20,7 @@
 void replay_options_default(struct replay_options *options)
 {
 	*options = (struct replay_options){
-		.find_cache = true, .pagetable_levels = 4, .digest = true,
+		.find_cache = find_cache(0), .pagetable_levels = 4, .digest = true,
 		.compare = true, .placement = placement_policy(0), .merge = merge_rule(0),
 	};
 }
@@ -255,9 +255,10 @@ struct mm_struct *replay_mm(const struct replay_world *world, uint32_t task)
 
 struct mm_struct *replay_act_as(struct replay_world *world, uint32_t number)
 {
-	const struct replay_task *task = task_of(world, number);
+	struct replay_task *task = task_of(world, number);
 
 	world->machine->current = task ? &task->limits : &world->machine->config.limits;
+	world->machine->task = task ? &task->tsk : NULL;
 	return task ? task->tsk.mm : NULL;
 }
 
@@ -279,6 +280,7 @@ static int do_process(struct replay_world *world, const struct trace_event *even
 
 struct replay_task *replay_task_born(struct replay_world *world, uint64_t number)
 {
+	world->machine->task = NULL;    /* the tasks may move */
 	if (reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number))
 		return NULL;
 

@@ -70,7 +70,7 @@ struct replay_difference {
 typedef void (*replay_difference_fn)(const struct replay_difference *difference, void *arg);
 
 struct replay_options {
-	bool find_cache;                /* the cache in front of find_vma */
+	const struct find_cache *find_cache;    /* in front of find_vma */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	unsigned leave_out;             /* enum leave_out of mm.h */
 	bool digest;                    /* compare layouts, digest each mm as it ends */

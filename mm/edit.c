@@ -98,15 +98,12 @@ static void put(struct vma_edit *edit, struct vm_area_struct *vma, unsigned long
 	edit->hi = max(edit->hi, max(end, vma->vm_end));
 }
 
-static void vmacache_flush(struct mm_struct *mm)
-{
-	memset(mm->vmacache, 0, sizeof(mm->vmacache));
-}
-
-/* The point of no return. nvmas: how many VMAs stood in the window. */
-static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned long nvmas)
+/* The point of no return. nvmas: how many VMAs stood in the window; gone: one leaves the index. */
+static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned long nvmas,
+		   bool gone)
 {
 	struct machine *machine = mm->machine;
+	const struct find_cache *cache = machine->config.find_cache;
 
 	for (unsigned i = 0; i < edit->nput; i++) {
 		struct vm_area_struct *vma = edit->put[i].vma;
@@ -115,6 +112,8 @@ static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned l
 						 PAGE_SHIFT);
 	}
 	mm->mm_mt->ops->commit(mm->mm_mt, edit);
+	if (cache->changed)
+		cache->changed(mm, gone);
 	mm->map_count += edit->nput - nvmas;
 	machine->peak_vmas = max(machine->peak_vmas, mm->map_count);
 }
@@ -163,7 +162,7 @@ static int cut_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned lo
 		put(&edit, above, end, vm_end);
 	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
 		goto free_above;
-	commit(mm, &edit, 1);
+	commit(mm, &edit, 1, false);
 	if (below)
 		vma_open(below);
 	if (above)
@@ -454,14 +453,12 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 	if (desc)
 		inherit(holder, &g, desc, kind);
 	mm->machine->merges += kind != MERGE_NONE && !(desc->grows && kind == MERGE_LEFT);
-	commit(mm, &edit, nvmas);
-	open_fresh(desc, &fresh);
 	if (kind == MERGE_BOTH && g.next.vma != g.low) {
 		g.next.vma->vm_next_gone = g.gone;
 		g.gone = g.next.vma;
 	}
-	if (g.gone)
-		vmacache_flush(mm);
+	commit(mm, &edit, nvmas, g.gone);
+	open_fresh(desc, &fresh);
 	free_gone(g.gone);
 	if (desc)
 		vm_stat_account(mm, desc->flags, (long)((end - start) >> PAGE_SHIFT));
@@ -478,7 +475,7 @@ int vma_grow_down(struct vm_area_struct *vma, unsigned long start)
 	put(&edit, vma, start, vma->vm_end);
 	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
 		return -ENOMEM;
-	commit(mm, &edit, 1);
+	commit(mm, &edit, 1, false);
 	return 0;
 }
 
@@ -495,7 +492,7 @@ int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma)
 		return -ENOMEM;
 	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
 		return -ENOMEM;
-	commit(mm, &edit, 0);
+	commit(mm, &edit, 0, false);
 	vm_stat_account(mm, vma->vm_flags, (long)vma_pages(vma));
 	return 0;
 }
@@ -556,13 +553,11 @@ static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *
 	charge(holder, merge->range->flags, end - start);
 	charge(holder, before, holder->vm_end - holder->vm_start);
 	mm->machine->merges++;
-	commit(mm, &edit, kind == MERGE_BOTH ? 3 : 2);
+	commit(mm, &edit, kind == MERGE_BOTH ? 3 : 2, whole);
 	if (kind == MERGE_BOTH)
 		remove_vma(next);
-	if (whole) {
+	if (whole)
 		remove_vma(vma);
-		vmacache_flush(mm);
-	}
 	return holder;
 }
 

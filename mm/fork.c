@@ -248,6 +248,7 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 int copy_mm(unsigned long clone_flags, struct task_struct *tsk, const struct task_struct *parent)
 {
 	tsk->mm = NULL;
+	vmacache_flush(tsk);
 	if (!parent->mm)
 		return 0;
 	if (clone_flags & CLONE_VM) {
@@ -320,6 +321,7 @@ int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma
 		mmput(tsk->mm);
 	}
 	tsk->mm = mm;
+	vmacache_flush(tsk);
 	return 0;
 
 drop_mm:

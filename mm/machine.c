@@ -16,7 +16,7 @@ void config_default(struct config *config)
 		.stack_guard_gap = 256 * PAGE_SIZE,
 		.max_map_count = 65530,
 		.thp = THP_MADVISE,
-		.find_cache = true,
+		.find_cache = find_cache(0),
 		.pagetable_levels = 4,
 		.overcommit_ratio = 50,
 		.limits = {

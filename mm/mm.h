@@ -73,7 +73,7 @@ struct config {
 	bool legacy_layout;             /* new address spaces have the old layout, bottom-up */
 	enum { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;        /* of anonymous memory */
 	bool shmem_thp;                 /* shmem huge pages are not 'never' */
-	bool find_cache;                /* find_vma asks a small cache before the index */
+	const struct find_cache *find_cache;    /* what find_vma asks before the index */
 	bool pkeys;                     /* the processor has protection keys */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
@@ -114,6 +114,7 @@ struct machine {
 	struct frames *frames;
 	struct config config;
 	const struct limits *current;   /* of the task that acts now; borrowed */
+	struct task_struct *task;       /* that task, or NULL: its vmacache counts; borrowed */
 	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
 	uint64_t commits_refused;
 	struct pt_counters pt;
@@ -197,7 +198,11 @@ struct vm_area_struct {
 	struct vm_area_struct *vm_next_gone;    /* links VMAs on their way out */
 };
 
-#define VMACACHE_SIZE 4
+/* A place in the index; see find_cache.c. */
+struct find_finger {
+	struct vma_cursor cursor;       /* its vma is NULL where it is out of date */
+	unsigned long from;             /* the first address whose VMA it is */
+};
 
 struct mm_struct {
 	struct machine *machine;
@@ -215,11 +220,17 @@ struct mm_struct {
 	unsigned execute_only_pkey;     /* 0: no mapping was for execution only so far */
 	bool legacy_layout;             /* mmap searches bottom-up, from mmap_base */
 	unsigned long data_size;        /* bytes of the program's data, which brk's limit counts */
-	struct vm_area_struct *vmacache[VMACACHE_SIZE];
+	struct vm_area_struct *mmap_cache;      /* of the find caches one is in use (find_cache.c) */
+	uint64_t vmacache_seqnum;
+	struct find_finger finger;
 };
+
+#define VMACACHE_SIZE 4
 
 struct task_struct {
 	struct mm_struct *mm;           /* NULL for a kernel thread, or after exit */
+	struct vm_area_struct *vmacache[VMACACHE_SIZE];
+	uint64_t vmacache_seqnum;       /* the mm's, when the cache was true */
 };
 
 #define IS_ERR_VALUE(x) ((unsigned long)(x) >= (unsigned long)-4095)
@@ -357,6 +368,26 @@ struct vm_area_struct *find_vma_intersection(struct mm_struct *mm, unsigned long
 					     unsigned long end);
 /* The VMA that holds addr, or NULL. */
 struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr);
+
+/* ---- find_cache.c: what find_vma asks before the index ---- */
+
+struct find_cache {
+	const char *name, *summary;
+	/* The VMA that holds addr or is the first one after it; NULL: the index has to say. */
+	struct vm_area_struct *(*find)(struct mm_struct *mm, unsigned long addr);
+	/* What the index says, noted. */
+	struct vm_area_struct *(*ask)(struct mm_struct *mm, unsigned long addr);
+	/* The index has changed; gone: a VMA has left it. */
+	void (*changed)(struct mm_struct *mm, bool gone);
+	/* How often it holds vma for who acts; NULL: anything. */
+	unsigned (*holds)(const struct mm_struct *mm, const struct vm_area_struct *vma);
+};
+
+/* The i-th find cache, NULL past the last; 0 is the usual one. The one of that name, or NULL. */
+const struct find_cache *find_cache(unsigned i);
+const struct find_cache *find_cache_lookup(const char *name);
+/* tsk, which gets another mm, forgets. */
+void vmacache_flush(struct task_struct *tsk);
 
 /*
  * Adds a VMA whose bounds are set, without merging: 0, or -ENOMEM if something

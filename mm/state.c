@@ -93,21 +93,13 @@ static const char *counters_verify(const struct mm_struct *mm, const struct mm_s
 	return NULL;
 }
 
-static unsigned times_cached(const struct mm_struct *mm, const struct vm_area_struct *vma)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < VMACACHE_SIZE; i++)
-		n += mm->vmacache[i] == vma;
-	return n;
-}
-
 const char *mm_verify(struct mm_struct *mm, FILE *report)
 {
 	struct vma_cursor cursor = { .index = mm->mm_mt };
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	const struct find_cache *cache = mm->machine->config.find_cache;
+	unsigned cached = cache->holds ? cache->holds(mm, NULL) : 0;
 	struct mm_struct sums = { 0 };
-	unsigned cached = times_cached(mm, NULL);
 	unsigned long prev_end = 0;
 	const char *wrong;
 
@@ -121,12 +113,12 @@ const char *mm_verify(struct mm_struct *mm, FILE *report)
 		sums.map_count++;
 		sums.locked_vm += vma->vm_flags & VM_LOCKED ? vma_pages(vma) : 0;
 		vm_count_pages(&sums, vma->vm_flags, (long)vma_pages(vma));
-		cached += times_cached(mm, vma);
+		cached -= cached ? cache->holds(mm, vma) : 0;
 	}
 	wrong = counters_verify(mm, &sums);
 	if (wrong)
 		return wrong;
-	if (cached != VMACACHE_SIZE)
+	if (cached)
 		return "the find cache holds what is not a VMA of this mm";
 	return pagetable_verify(mm, report);
 }

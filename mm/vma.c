@@ -75,8 +75,8 @@ void vm_area_free(struct vm_area_struct *vma)
 	unlink_anon_vmas(vma);
 	fput(vma->vm_file);
 	machine->vmas--;
-	arena_free(machine->arena, (char *)vma - machine->index_ops->node_size,
-		   vma_bytes(machine), VMA_ALIGN);
+	arena_free(machine->arena, (char *)vma - machine->index_ops->node_size, vma_bytes(machine),
+		   VMA_ALIGN);
 }
 
 void remove_vma(struct vm_area_struct *vma)
@@ -87,45 +87,19 @@ void remove_vma(struct vm_area_struct *vma)
 
 /* ---- found ---- */
 
-/*
- * The cache in front of the index, as vmacache of Linux 3.15–6.0: four recent
- * answers, by page.  It holds only VMAs that are in the index; edit.c drops
- * it whenever one goes.
- */
-static unsigned vmacache_slot(unsigned long addr)
-{
-	return (addr >> PAGE_SHIFT) % VMACACHE_SIZE;
-}
-
-static struct vm_area_struct *vmacache_find(const struct mm_struct *mm, unsigned long addr)
-{
-	unsigned slot = vmacache_slot(addr);
-
-	for (unsigned i = 0; i < VMACACHE_SIZE; i++) {
-		struct vm_area_struct *vma = mm->vmacache[(slot + i) % VMACACHE_SIZE];
-
-		if (vma && vma->vm_start <= addr && addr < vma->vm_end)
-			return vma;
-	}
-	return NULL;
-}
-
 struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)
 {
 	struct machine *machine = mm->machine;
+	const struct find_cache *cache = machine->config.find_cache;
 	struct vm_area_struct *vma;
 
 	machine->finds.calls++;
-	if (!machine->config.find_cache)
+	if (!cache->find)
 		return mm->mm_mt->ops->find(mm->mm_mt, addr);
-	vma = vmacache_find(mm, addr);
-	if (vma) {
-		machine->finds.cache_hits++;
-		return vma;
-	}
-	vma = mm->mm_mt->ops->find(mm->mm_mt, addr);
-	if (vma)
-		mm->vmacache[vmacache_slot(addr)] = vma;
+	vma = cache->find(mm, addr);
+	if (!vma)
+		return cache->ask(mm, addr);
+	machine->finds.cache_hits++;
 	return vma;
 }
 
@@ -133,7 +107,7 @@ struct vm_area_struct *find_vma_prev(struct mm_struct *mm, unsigned long addr,
 				     struct vm_area_struct **pprev)
 {
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
-	struct vma_cursor cursor = { .index = mm->mm_mt };
+	struct vma_cursor cursor = {.index = mm->mm_mt};
 	struct vm_area_struct *vma = ops->seek(&cursor, addr);
 
 	*pprev = ops->prev(&cursor);

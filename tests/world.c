@@ -21,6 +21,7 @@ void world_init(struct world *world, const struct vma_index_ops *ops, const stru
 	ck_assert_int_eq(exec_mmap(world->machine, &world->task, NULL, 0, WORLD_TOP, WORLD_HEAP,
 				   WORLD_HEAP, WORLD_STACK), 0);
 	world->mm = world->task.mm;
+	world->machine->task = &world->task;
 }
 
 static void verify(struct mm_struct *mm)

@@ -84,7 +84,7 @@ START_TEST(rule_F2_huge_pages_disabled)
 	ck_assert_ptr_nonnull(child);
 	world_read(child, huge + M2 + P);
 	ck_assert_ptr_nonnull(vma_lookup(child, huge)->anon_vma);
-	struct task_struct task = { child };
+	struct task_struct task = { .mm = child };
 	ck_assert_int_eq(exec_mmap(world.machine, &task, NULL, 0, WORLD_TOP, WORLD_HEAP,
 				   WORLD_HEAP, WORLD_STACK), 0);
 	ck_assert_int_eq(task.mm->thp, THP_ADVISED_ONLY);

@@ -410,7 +410,7 @@ START_TEST(verify)
 	NOTICED(vma->vm_start, page_at(2));                     /* an entry outside */
 	NOTICED(vma->vm_end, page_at(5));
 	NOTICED(mm->pgd.rss, 0);
-	NOTICED(mm->vmacache[0], world.file);
+	NOTICED(world.task.vmacache[0], (void *)world.file);
 #undef NOTICED
 	teardown();
 }

@@ -2,6 +2,7 @@
  * Tests of mm/vma.c, mm/edit.c and of the limits: finding, inserting, splitting, counting.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "tests/bed.h"
@@ -59,45 +60,126 @@ START_TEST(find)
 }
 END_TEST
 
-/* Random changes and lookups: with the find cache and without it, the same answers. */
-START_TEST(find_cache_changes_nothing)
+/* The same random change in mm and other. */
+static void change_both(struct mm_struct *other, struct rng *rng)
 {
-	struct world other;
+	unsigned long page = rng_below(rng, WORLD_PAGES), n = rng_between(rng, 1, 5);
+	unsigned long prot = rng_one_in(rng, 2) ? RW : PROT_READ;
+
+	switch (rng_below(rng, 4)) {
+	case 0:
+		world_map(mm, page, n, prot);
+		world_map(other, page, n, prot);
+		break;
+	case 1:
+		ck_assert_int_eq(do_munmap(mm, page_at(page), n * P),
+				 do_munmap(other, page_at(page), n * P));
+		break;
+	case 2:
+		ck_assert_int_eq(do_mprotect(mm, page_at(page), n * P, prot, -1),
+				 do_mprotect(other, page_at(page), n * P, prot, -1));
+	}
+}
+
+/* Lookups nearby and far away find the same in both. */
+static void find_in_both(struct mm_struct *other, struct rng *rng)
+{
+	unsigned long addr = page_at(rng_below(rng, WORLD_PAGES + 8));
+
+	for (unsigned i = 0; i < 6; i++, addr += rng_below(rng, 3) * P) {
+		struct vm_area_struct *a = find_vma(mm, addr), *b = find_vma(other, addr);
+
+		ck_assert_int_eq(!a, !b);
+		if (a && (a->vm_start != b->vm_start || a->vm_end != b->vm_end))
+			ck_abort_msg("%s: %#lx: %#lx, %#lx", mm->machine->config.find_cache->name,
+				     addr, a->vm_start, b->vm_start);
+	}
+}
+
+static void changes_nothing(int type, const struct find_cache *cache)
+{
+	struct task_struct thread = { 0 };
 	struct config config;
+	struct world other;
 	struct rng rng;
 
 	config_default(&config);
-	config.find_cache = false;
-	setup(_i);
-	world_init(&other, bed_type(_i), &config);
+	config.find_cache = cache;
+	world_init(&world, bed_type(type), &config);
+	mm = world.mm;
+	config.find_cache = find_cache_lookup("none");
+	world_init(&other, bed_type(type), &config);
+	ck_assert_int_eq(copy_mm(CLONE_VM, &thread, &world.task), 0);
 	rng_seed(&rng, test_seed());
-	for (unsigned i = 0; i < 4000; i++) {
-		unsigned long page = rng_below(&rng, WORLD_PAGES), n = rng_between(&rng, 1, 5);
-		unsigned long prot = rng_one_in(&rng, 2) ? RW : PROT_READ;
-
-		if (rng_one_in(&rng, 3)) {
-			world_map(mm, page, n, prot);
-			world_map(other.mm, page, n, prot);
-		} else if (rng_one_in(&rng, 3)) {
-			ck_assert_int_eq(do_munmap(mm, page_at(page), n * P),
-					 do_munmap(other.mm, page_at(page), n * P));
-		}
-		for (unsigned j = 0; j < 4; j++) {
-			unsigned long addr = page_at(rng_below(&rng, WORLD_PAGES + 8));
-			struct vm_area_struct *a = find_vma(mm, addr);
-			struct vm_area_struct *b = find_vma(other.mm, addr);
-
-			ck_assert_int_eq(!a, !b);
-			if (a && (a->vm_start != b->vm_start || a->vm_end != b->vm_end))
-				ck_abort_msg("step %u, %#lx: %#lx, %#lx", i, addr, a->vm_start,
-					     b->vm_start);
-		}
+	for (unsigned i = 0; i < 1500; i++) {
+		world.machine->task = rng_one_in(&rng, 2) ? &thread : &world.task;
+		change_both(other.mm, &rng);
+		find_in_both(other.mm, &rng);
+		if (i % 100 == 0)
+			ck_assert_ptr_null(mm_verify(mm, stderr));
 	}
 	ck_assert_uint_eq(mm_hash(mm, 1), mm_hash(other.mm, 1));
-	ck_assert_uint_gt(world.machine->finds.cache_hits, 0);
+	ck_assert_uint_eq(world.machine->finds.calls, other.machine->finds.calls);
+	ck_assert_int_eq(world.machine->finds.cache_hits > 0, cache->find != NULL);
 	ck_assert_uint_eq(other.machine->finds.cache_hits, 0);
+	mmput(mm);
 	world_done(&other);
 	teardown();
+}
+
+/* Random changes and lookups of two threads: with each find cache and with none, the same. */
+START_TEST(find_cache_changes_nothing)
+{
+	const struct find_cache *cache;
+
+	for (unsigned i = 0; (cache = find_cache(i)); i++)
+		changes_nothing(_i, cache);
+}
+END_TEST
+
+/* Each find of addrs, of pages, hits if hits says so ('+'). */
+static void ck_hits(const char *name, const char *pages, const char *hits)
+{
+	uint64_t *count = &world.machine->finds.cache_hits;
+
+	for (unsigned i = 0; pages[i]; i++) {
+		uint64_t before = *count;
+
+		find_vma(mm, page_at((unsigned long)(pages[i] - 'a')));
+		ck_assert_msg((*count > before) == (hits[i] == '+'), "%s: find %u of %s", name, i,
+			      pages);
+	}
+}
+
+/* What each cache knows: VMAs at pages b, d, f and h. */
+START_TEST(find_caches_hit)
+{
+	static const struct {
+		const char *cache, *pages, *hits;
+	} cases[] = {
+		{ "none", "bbbbb", "-----" },
+		{ "mmap_cache", "bbddbab", "-+-+--+" },         /* a: before b, no hit, but b stays */
+		{ "vmacache", "bbdfbdf", "-+---+-" },            /* b and f want the same slot */
+		{ "finger", "bbdfhgfa", "-+++++--" },
+		{ "finger", "acdbfj", "-++---" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config config;
+
+		config_default(&config);
+		config.find_cache = find_cache_lookup(cases[i].cache);
+		ck_assert_ptr_nonnull(config.find_cache);
+		world_init(&world, bed_type(_i), &config);
+		mm = world.mm;
+		for (unsigned long page = 1; page <= 7; page += 2)
+			world_map(mm, page, 1, RW);
+		ck_hits(cases[i].cache, cases[i].pages, cases[i].hits);
+		ck_assert_int_eq(do_munmap(mm, page_at(7), P), 0);
+		ck_hits(cases[i].cache, "b", "-");      /* a VMA has gone: it is empty */
+		teardown();
+	}
+	ck_assert_ptr_null(find_cache_lookup("no such"));
 }
 END_TEST
 
@@ -323,6 +405,7 @@ TEST_SUITE(vma)
 
 	tcase_add_loop_test(finding, find, 0, types);
 	tcase_add_loop_test(finding, find_cache_changes_nothing, 0, types);
+	tcase_add_loop_test(finding, find_caches_hit, 0, types);
 	tcase_add_loop_test(finding, insert, 0, types);
 	tcase_add_loop_test(finding, split, 0, types);
 	tcase_add_loop_test(finding, walk, 0, types);
