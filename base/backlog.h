@@ -20,10 +20,10 @@ struct backlog_item {
 };
 
 struct backlog {
-	struct backlog_item *items;     /* the latest first */
-	size_t n, bytes;                /* waiting now */
-	size_t peak_bytes;              /* the most that ever waited */
-	unsigned long grace_periods;    /* waited for so far */
+	struct backlog_item *items; /* the latest first */
+	size_t n, bytes; /* waiting now */
+	size_t peak_bytes; /* the most that ever waited */
+	unsigned long grace_periods; /* waited for so far */
 };
 
 /* The object of that many bytes is not published any more: its memory is freed later. */
