@@ -102,13 +102,13 @@ static void micro_rewind(void *ctx)
 	run->digest = HASH_START;
 }
 
+/* What the cycle leaves is what was there before: micro_verify looks. */
 static uint64_t micro_hash(void *ctx)
 {
 	const struct bench_run *run = ctx;
 	uint64_t hash = hash_add(run->expected, run->contents);
 
-	return hash_add(hash, run->space->clean ? run->space->contents
-						: bench_contents(run->space));
+	return hash_add(hash, run->space->contents);
 }
 
 static const char *micro_verify(void *ctx)

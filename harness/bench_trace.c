@@ -24,7 +24,7 @@
 
 #define MAX_TAPE_BYTES  ((size_t)1 << 30)
 #define LOOK_EVERY      64                      /* events between two looks at the clock */
-#define TRACE_SECONDS   8                       /* what the times of one trace may take in all */
+#define TRACE_SECONDS   5                       /* what the times of one trace may take in all */
 #define FEWEST          2                       /* repetitions, whatever they take */
 
 /* ---- mode mm ---- */
