@@ -17,7 +17,7 @@
  * what leaves the window, sets bounds, and hangs new VMAs beside their list
  * neighbours; a new VMA that can stand where another leaves takes its place in
  * the tree.  Between these steps every gap is right, so that a rotation may
- * hand it on.  No memory is needed.  The tree itself is in tree.c.
+ * hand it on.  No memory is needed.  Tree and list together are in tree.c.
  *
  * Invariants
  *  1. From before to after, node->next->prev == node, with vmas VMAs between.
@@ -28,10 +28,9 @@
  *  5. Each way from the root down to a missing child has as many black nodes.
  *  6. gap is the largest hole in front of a VMA of the subtree.
  *
- * Rebalancing after Cormen, Leiserson, Rivest and Stein, "Introduction to
- * Algorithms", chapter 13, without a sentinel for the leaves.  The layout is
- * that of Linux 4.9 to 6.0, where an edit is several calls, each with its own
- * rebalancing, and vm_prev of the first VMA is NULL.
+ * The tree is base/rbtree.h's, whose `largest` is the gap.  The layout is that of Linux 4.9
+ * to 6.0, where an edit is several calls, each with its own rebalancing, and
+ * vm_prev of the first VMA is NULL.
  */
 #include "indexes/rbtree/rbtree.h"
 
@@ -69,7 +68,7 @@ static void rbtree_no_memory(struct vma_index *index)
 /* The first node that ends above addr, or after. */
 static struct rbtree_node *rbtree_first(struct rbtree *tree, unsigned long addr)
 {
-	struct rbtree_node *node = tree->root, *first = &tree->after;
+	struct rbtree_node *node = rbtree_root(tree), *first = &tree->after;
 
 	while (node) {
 		bool above = node->end > addr;
@@ -77,7 +76,7 @@ static struct rbtree_node *rbtree_first(struct rbtree *tree, unsigned long addr)
 		if (addr - node->start < node->end - node->start)
 			return node;
 		first = above ? node : first;
-		node = node->child[!above];
+		node = rbtree_child(node, !above);
 	}
 	return first;
 }
@@ -129,12 +128,12 @@ static struct rbtree_node *rbtree_outermost(struct rbtree_node *node, unsigned l
 {
 	for (;;) {
 		/* A hole is in front of its node: beyond what is lower, before what is higher. */
-		if (rbtree_gap(node->child[side]) >= len)
-			node = node->child[side];
+		if (rbtree_gap(rbtree_child(node, side)) >= len)
+			node = rbtree_child(node, side);
 		else if (rbtree_hole(node) >= len)
 			return node;
 		else
-			node = node->child[!side];
+			node = rbtree_child(node, !side);
 	}
 }
 
@@ -148,17 +147,17 @@ static struct rbtree_node *rbtree_gap_above(struct rbtree *tree, unsigned long l
 {
 	struct rbtree_node *last = NULL;
 
-	for (struct rbtree_node *node = tree->root; rbtree_gap(node) >= len;) {
+	for (struct rbtree_node *node = rbtree_root(tree); rbtree_gap(node) >= len;) {
 		last = node;
-		node = node->child[node->start < reach];
+		node = rbtree_child(node, node->start < reach);
 	}
 	for (; last; last = rbtree_parent(last)) {
 		if (last->start < reach)
 			continue;
 		if (rbtree_hole(last) >= len)
 			return last;
-		if (rbtree_gap(last->child[HIGHER]) >= len)
-			return rbtree_outermost(last->child[HIGHER], len, LOWER);
+		if (rbtree_gap(rbtree_child(last, RB_HIGHER)) >= len)
+			return rbtree_outermost(rbtree_child(last, RB_HIGHER), len, RB_LOWER);
 	}
 	return &tree->after;
 }
@@ -173,10 +172,10 @@ static struct rbtree_node *rbtree_gap_below(struct rbtree *tree, unsigned long l
 {
 	struct rbtree_node *last = NULL, *next = NULL;
 
-	for (struct rbtree_node *node = tree->root; rbtree_gap(node) >= len;) {
+	for (struct rbtree_node *node = rbtree_root(tree); rbtree_gap(node) >= len;) {
 		last = node;
 		next = node->start > reach ? node : next;
-		node = node->child[node->start <= reach];
+		node = rbtree_child(node, node->start <= reach);
 	}
 	if (next && next->prev->end <= reach && rbtree_hole(next) >= len)
 		return next;
@@ -185,8 +184,8 @@ static struct rbtree_node *rbtree_gap_below(struct rbtree *tree, unsigned long l
 			continue;
 		if (rbtree_hole(last) >= len)
 			return last;
-		if (rbtree_gap(last->child[LOWER]) >= len)
-			return rbtree_outermost(last->child[LOWER], len, HIGHER);
+		if (rbtree_gap(rbtree_child(last, RB_LOWER)) >= len)
+			return rbtree_outermost(rbtree_child(last, RB_LOWER), len, RB_HIGHER);
 	}
 	return &tree->after;
 }
@@ -220,9 +219,9 @@ static int rbtree_reserve(struct vma_index *index, const struct vma_edit *edits,
 /* What an edit finds in its window. */
 struct rbtree_window {
 	struct rbtree_node *put[VMA_EDIT_PUTS];
-	struct rbtree_node *first, *end;        /* from first up to end, which is behind it */
-	unsigned old;                           /* puts that are in the window */
-	unsigned placed;                        /* and those that keep or have taken a place */
+	struct rbtree_node *first, *end; /* from first up to end, which is behind it */
+	unsigned old; /* puts that are in the window */
+	unsigned placed; /* and those that keep or have taken a place */
 };
 
 /* Which put node is, or nput. */
@@ -285,7 +284,7 @@ static void rbtree_leave(struct rbtree *tree, unsigned nput, struct rbtree_windo
 static void rbtree_commit(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct rbtree *tree = rbtree_of(index);
-	struct rbtree_window window = { .old = 0 };
+	struct rbtree_window window = {.old = 0};
 	struct rbtree_node *prev;
 
 	rbtree_look(tree, edit, &window);

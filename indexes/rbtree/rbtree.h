@@ -7,26 +7,20 @@
 #ifndef INDEXES_RBTREE_RBTREE_H
 #define INDEXES_RBTREE_RBTREE_H
 
+#include "base/rbtree.h"
 #include "indexes/vma_index.h"
 
-enum { LOWER, HIGHER };
-
-#define BLACK 1UL                       /* in bit 0 of parent; red is 0 */
-#define MAX_DEPTH 128                   /* twice the logarithm of any number of VMAs */
-
 struct rbtree_node {
-	struct rbtree_node *child[2];
-	unsigned long parent;           /* and the colour */
-	unsigned long gap;
+	struct rb_node rb; /* first; largest is the gap */
 	struct rbtree_node *next, *prev;
-	unsigned long start, end;       /* the VMA begins here */
+	unsigned long start, end; /* the VMA begins here */
 };
 
 #define NODE_SIZE offsetof(struct rbtree_node, start)
 
 struct rbtree {
 	struct vma_index index;
-	struct rbtree_node *root;
+	struct rb_root root;
 	size_t vmas;
 	struct rbtree_node before, after;
 };
@@ -42,14 +36,30 @@ static inline void rbtree_link(struct rbtree_node *node, struct rbtree_node *nex
 	next->prev = node;
 }
 
-static inline struct rbtree_node *rbtree_parent(const struct rbtree_node *node)
+/* A node begins with its rb; NULL stays NULL, both ways. */
+static inline struct rbtree_node *rbtree_of_rb(const struct rb_node *rb)
 {
-	return (struct rbtree_node *)(node->parent & ~BLACK);
+	return (struct rbtree_node *)rb;
 }
 
-static inline bool rbtree_red(const struct rbtree_node *node)
+static inline struct rb_node *rbtree_rb(const struct rbtree_node *node)
 {
-	return node && !(node->parent & BLACK);
+	return (struct rb_node *)node;
+}
+
+static inline struct rbtree_node *rbtree_root(const struct rbtree *tree)
+{
+	return rbtree_of_rb(tree->root.node);
+}
+
+static inline struct rbtree_node *rbtree_child(const struct rbtree_node *node, unsigned side)
+{
+	return rbtree_of_rb(node->rb.child[side]);
+}
+
+static inline struct rbtree_node *rbtree_parent(const struct rbtree_node *node)
+{
+	return rbtree_of_rb(rb_parent(&node->rb));
 }
 
 /* The hole in front of node. */
@@ -60,15 +70,13 @@ static inline unsigned long rbtree_hole(const struct rbtree_node *node)
 
 static inline unsigned long rbtree_gap(const struct rbtree_node *node)
 {
-	return node ? node->gap : 0;
+	return node ? node->rb.largest : 0;
 }
 
-/* What node->gap has to be. */
-static inline unsigned long rbtree_widest(const struct rbtree_node *node)
+/* The own value of a node: the hole in front of it. */
+static inline unsigned long rbtree_own(const struct rb_node *rb)
 {
-	unsigned long below = max(rbtree_gap(node->child[LOWER]), rbtree_gap(node->child[HIGHER]));
-
-	return max(rbtree_hole(node), below);
+	return rbtree_hole(rbtree_of_rb(rb));
 }
 
 /* ---- tree.c: after each call every gap is right ---- */

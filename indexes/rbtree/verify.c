@@ -34,23 +34,11 @@ static bool rbtree_in_order(const struct rbtree_node *node, const struct rbtree_
 {
 	if (!node)
 		return true;
-	if (depth == MAX_DEPTH || rbtree_parent(node) != parent ||
-	    !rbtree_in_order(node->child[LOWER], node, next, depth + 1) || node != *next)
+	if (depth == RB_MAX_DEPTH || rbtree_parent(node) != parent ||
+	    !rbtree_in_order(rbtree_child(node, RB_LOWER), node, next, depth + 1) || node != *next)
 		return false;
 	*next = node->next;
-	return rbtree_in_order(node->child[HIGHER], node, next, depth + 1);
-}
-
-/* The black nodes on each way down, 1 for a missing child; 0 if they differ. */
-static unsigned rbtree_black_height(const struct rbtree_node *node)
-{
-	unsigned lower, higher;
-
-	if (!node)
-		return 1;
-	lower = rbtree_black_height(node->child[LOWER]);
-	higher = rbtree_black_height(node->child[HIGHER]);
-	return lower == higher && lower ? lower + !rbtree_red(node) : 0;
+	return rbtree_in_order(rbtree_child(node, RB_HIGHER), node, next, depth + 1);
 }
 
 unsigned rbtree_verify(const struct vma_index *index, FILE *report)
@@ -61,22 +49,23 @@ unsigned rbtree_verify(const struct vma_index *index, FILE *report)
 
 	if (broken)
 		return broken;
-	if (!rbtree_in_order(tree->root, NULL, &node, 0) || node != &tree->after)
+	if (!rbtree_in_order(rbtree_root(tree), NULL, &node, 0) || node != &tree->after)
 		return vma_index_broken(index, 3, report, "the tree is not the list at %#lx",
 					node->start);
-	if (rbtree_red(tree->root))
+	if (rb_red(tree->root.node))
 		return vma_index_broken(index, 4, report, "the root is red");
 	for (node = tree->before.next; node != &tree->after; node = node->next) {
-		if (rbtree_red(node) && rbtree_red(rbtree_parent(node)))
+		if (rb_red(&node->rb) && rb_red(rb_parent(&node->rb)))
 			return vma_index_broken(index, 4, report, "%#lx and its parent are red",
 						node->start);
 	}
-	if (!rbtree_black_height(tree->root))
+	if (!rb_black_height(tree->root.node))
 		return vma_index_broken(index, 5, report, "black nodes on some way down");
 	for (node = tree->before.next; node != &tree->after; node = node->next) {
-		if (node->gap != rbtree_widest(node))
+		if (node->rb.largest != rb_largest(&node->rb, rbtree_own))
 			return vma_index_broken(index, 6, report, "gap of %#lx is %#lx, not %#lx",
-						node->start, node->gap, rbtree_widest(node));
+						node->start, node->rb.largest,
+						rb_largest(&node->rb, rbtree_own));
 	}
 	return 0;
 }
@@ -84,10 +73,12 @@ unsigned rbtree_verify(const struct vma_index *index, FILE *report)
 /* A leaf below a black parent changes its colour: right, but for the number of black nodes. */
 static int rbtree_corrupt_height(struct rbtree *tree)
 {
-	for (struct rbtree_node *node = tree->before.next; node != &tree->after; node = node->next) {
-		if (node->child[LOWER] || node->child[HIGHER] || rbtree_red(rbtree_parent(node)))
+	for (struct rbtree_node *node = tree->before.next; node != &tree->after;
+	     node = node->next) {
+		if (rbtree_child(node, RB_LOWER) || rbtree_child(node, RB_HIGHER) ||
+		    rb_red(rb_parent(&node->rb)))
 			continue;
-		node->parent ^= BLACK;
+		node->rb.parent ^= RB_BLACK;
 		return 0;
 	}
 	return -ENOENT;
@@ -96,7 +87,8 @@ static int rbtree_corrupt_height(struct rbtree *tree)
 int rbtree_corrupt(struct vma_index *index, unsigned n)
 {
 	struct rbtree *tree = rbtree_of(index);
-	struct rbtree_node *root = tree->root, *lower;
+	struct rbtree_node *root = rbtree_root(tree);
+	struct rb_node *lower;
 
 	if (tree->vmas < 3)
 		return -ENOENT;
@@ -108,29 +100,29 @@ int rbtree_corrupt(struct vma_index *index, unsigned n)
 		root->end = root->start;
 		break;
 	case 3:
-		lower = root->child[LOWER];
-		root->child[LOWER] = root->child[HIGHER];
-		root->child[HIGHER] = lower;
+		lower = root->rb.child[RB_LOWER];
+		root->rb.child[RB_LOWER] = root->rb.child[RB_HIGHER];
+		root->rb.child[RB_HIGHER] = lower;
 		break;
 	case 4:
-		root->parent &= ~BLACK;
+		root->rb.parent &= ~RB_BLACK;
 		break;
 	case 5:
 		return rbtree_corrupt_height(tree);
 	default:
-		root->gap += PAGE_SIZE;
+		root->rb.largest += PAGE_SIZE;
 	}
 	return 0;
 }
 
 static void rbtree_dump_node(const struct rbtree_node *node, unsigned depth, FILE *out)
 {
-	if (!node || depth == MAX_DEPTH)
+	if (!node || depth == RB_MAX_DEPTH)
 		return;
-	rbtree_dump_node(node->child[LOWER], depth + 1, out);
+	rbtree_dump_node(rbtree_child(node, RB_LOWER), depth + 1, out);
 	fprintf(out, "%*s%#lx-%#lx %s gap %#lx\n", 2 * depth + 2, "", node->start, node->end,
-		rbtree_red(node) ? "red" : "black", node->gap);
-	rbtree_dump_node(node->child[HIGHER], depth + 1, out);
+		rb_red(&node->rb) ? "red" : "black", node->rb.largest);
+	rbtree_dump_node(rbtree_child(node, RB_HIGHER), depth + 1, out);
 }
 
 void rbtree_dump(const struct vma_index *index, FILE *out)
@@ -138,7 +130,7 @@ void rbtree_dump(const struct vma_index *index, FILE *out)
 	struct rbtree *tree = rbtree_of(index);
 
 	fprintf(out, "rbtree of %zu VMAs, the root furthest left\n", tree->vmas);
-	rbtree_dump_node(tree->root, 0, out);
+	rbtree_dump_node(rbtree_root(tree), 0, out);
 }
 
 static unsigned rbtree_height(const struct rbtree_node *node)
@@ -147,8 +139,8 @@ static unsigned rbtree_height(const struct rbtree_node *node)
 
 	if (!node)
 		return 0;
-	lower = rbtree_height(node->child[LOWER]);
-	higher = rbtree_height(node->child[HIGHER]);
+	lower = rbtree_height(rbtree_child(node, RB_LOWER));
+	higher = rbtree_height(rbtree_child(node, RB_HIGHER));
 	return 1 + max(lower, higher);
 }
 
@@ -159,6 +151,6 @@ void rbtree_footprint(const struct vma_index *index, struct vma_footprint *footp
 	*footprint = (struct vma_footprint){
 		.vmas = tree->vmas,
 		.bytes = sizeof(*tree) + tree->vmas * NODE_SIZE,
-		.height = rbtree_height(tree->root),
+		.height = rbtree_height(rbtree_root(tree)),
 	};
 }
