@@ -228,17 +228,12 @@ static int open_file(struct replay_world *world, const struct trace_event *event
 	return world->files[number] ? 0 : -ENOMEM;
 }
 
-/*
- * Pages that are mapped already stay, also where the file has become shorter: mm
- * cannot find who maps a file.
- */
 static void set_file_size(struct replay_world *world, const struct trace_event *event)
 {
 	struct file *file = replay_file(world, event->arg[0]);
 
 	if (file)
-		file->inode->pages = (event->arg[1] >> PAGE_SHIFT) +
-				     !!(event->arg[1] & ~PAGE_MASK);
+		truncate_setsize(world->machine, file->inode, PAGE_ALIGN(event->arg[1]) >> PAGE_SHIFT);
 }
 
 /* ---- tasks ---- */

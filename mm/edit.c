@@ -114,6 +114,8 @@ static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned l
 	mm->mm_mt->ops->commit(mm->mm_mt, edit);
 	if (cache->changed)
 		cache->changed(mm, gone);
+	for (unsigned i = 0; i < edit->nput; i++)
+		rmap_set(edit->put[i].vma);
 	mm->map_count += edit->nput - nvmas;
 	machine->peak_vmas = max(machine->peak_vmas, mm->map_count);
 }

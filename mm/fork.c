@@ -117,11 +117,12 @@ static void batch_drop(struct batch *batch)
 	batch_end(batch);
 }
 
-/* From here on its pages count, also against what is promised to the next one. */
+/* From here on its pages count, also against what is promised to the next one; and are found. */
 static void batch_add(struct batch *batch, struct vm_area_struct *vma)
 {
 	vm_stat_account(batch->mm, vma->vm_flags, (long)vma_pages(vma));
 	batch->vmas[batch->n++] = vma;
+	rmap_set(vma);
 }
 
 /*

@@ -17,6 +17,7 @@ void config_default(struct config *config)
 		.max_map_count = 65530,
 		.thp = THP_MADVISE,
 		.find_cache = find_cache(0),
+		.rmap = true,
 		.pagetable_levels = 4,
 		.overcommit_ratio = 50,
 		.limits = {

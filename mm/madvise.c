@@ -111,7 +111,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 	case MADV_DONTNEED_LOCKED:
 		if (vma->vm_flags & (VM_PFNMAP | VM_HUGETLB))
 			return -EINVAL;
-		pt_zap_pages(pgd, start, end);
+		pt_zap_kinds(pgd, start, end, PT_PAGES);
 		return 0;
 	case MADV_FREE:         /* the pages stay until memory is short */
 		return vma_is_anonymous(vma) &&
@@ -121,7 +121,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 			return -EINVAL;
 		if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 			return -EACCES;
-		pt_zap_pages(pgd, start, end);
+		pt_zap_kinds(pgd, start, end, PT_PAGES);
 		return 0;
 	case MADV_COLD:
 	case MADV_PAGEOUT:
@@ -131,7 +131,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 	case MADV_GUARD_REMOVE:
 		if (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB))
 			return -EINVAL;
-		pt_zap_guards(pgd, start, end);
+		pt_zap_kinds(pgd, start, end, PT_GUARDS);
 		return 0;
 	default:                        /* WILLNEED, COLLAPSE: nothing to keep */
 		return 0;

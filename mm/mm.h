@@ -28,6 +28,7 @@
 #include "indexes/vma_index.h"
 #include "mm/frames.h"
 #include "mm/locking.h"
+#include "mm/interval_tree.h"
 #include "mm/page_cache.h"
 #include "mm/pagetable.h"
 #include "mm/vm_flags.h"
@@ -74,6 +75,7 @@ struct config {
 	enum { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;        /* of anonymous memory */
 	bool shmem_thp;                 /* shmem huge pages are not 'never' */
 	const struct find_cache *find_cache;    /* what find_vma asks before the index */
+	bool rmap;                      /* pages and files know who maps them (rmap.c) */
 	bool pkeys;                     /* the processor has protection keys */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
@@ -148,6 +150,7 @@ struct inode {
 	uint64_t number;
 	enum file_kind kind;
 	struct page_cache cache;
+	struct rb_root i_mmap;          /* the VMAs that show it, by offset */
 	unsigned long pages;            /* its size; NO_END where that is not known */
 	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
 	unsigned long shm_nattch;       /* FILE_SYSV_SHM: VMAs that show it */
@@ -189,6 +192,7 @@ struct vm_area_struct {
 	struct file *vm_file;           /* NULL: anonymous; /dev/zero may be, too */
 	const struct vm_operations_struct *vm_ops;      /* NULL: anonymous */
 	void *vm_private_data;          /* the driver's own */
+	struct interval shared;         /* of the file's pages, in its inode's i_mmap */
 	struct anon_vma *anon_vma;      /* NULL: never written to */
 	struct mm_struct *vm_mm;
 	unsigned anon_vma_chain;        /* length: above 1 for a child's share of its parents' pages */
@@ -570,6 +574,24 @@ static inline bool vma_is_fork_child(const struct vm_area_struct *vma)
 {
 	return vma && vma->anon_vma && vma->anon_vma_chain > 1;
 }
+
+/* ---- rmap.c: who maps a page, who shows a file ---- */
+
+/* What leads from pages to vma heeds its bounds and offset, which have just been set. */
+void rmap_set(struct vm_area_struct *vma);
+/* Nothing leads from its file to vma any more. */
+void unlink_file_vma(struct vm_area_struct *vma);
+
+/* ---- truncate.c ---- */
+
+/*
+ * The pages [first, last] of inode are unmapped wherever they are mapped, and with
+ * even_cows the private copies of them too.  Guard pages stay.
+ */
+void unmap_mapping_range(struct inode *inode, unsigned long first, unsigned long last,
+			 bool even_cows);
+/* inode has so many pages from now on: what was beyond is gone, also where it was mapped. */
+void truncate_setsize(struct machine *machine, struct inode *inode, unsigned long pages);
 
 /* ---- merge.c: the merge rules, pure ---- */
 

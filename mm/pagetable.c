@@ -328,9 +328,12 @@ void pt_flush(struct pagetable *pt)
 	pt->stale = 0;
 }
 
-/* Zaps what is a GUARD, or what is none, or both. */
-static void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, bool guards,
-			 bool pages)
+static inline unsigned pte_kind(uint64_t entry)
+{
+	return entry & PTE_GUARD ? PT_GUARDS : entry & PTE_ANON ? PT_ANON : PT_FILE;
+}
+
+void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsigned kinds)
 {
 	struct walk w = walk_start(pt, lo, hi);
 
@@ -338,7 +341,7 @@ static void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long h
 		unsigned gone = 0;
 
 		for (unsigned i = 0; i < w.n; i++) {
-			if (!w.pte[i] || !(w.pte[i] & PTE_GUARD ? guards : pages))
+			if (!w.pte[i] || !(pte_kind(w.pte[i]) & kinds))
 				continue;
 			pt_page_unmap(pt, PTE_PFN(w.pte[i]));
 			w.pte[i] = 0;
@@ -355,17 +358,7 @@ static void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long h
 
 void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi)
 {
-	pt_zap_kinds(pt, lo, hi, true, true);
-}
-
-void pt_zap_pages(struct pagetable *pt, unsigned long lo, unsigned long hi)
-{
-	pt_zap_kinds(pt, lo, hi, false, true);
-}
-
-void pt_zap_guards(struct pagetable *pt, unsigned long lo, unsigned long hi)
-{
-	pt_zap_kinds(pt, lo, hi, true, false);
+	pt_zap_kinds(pt, lo, hi, PT_GUARDS | PT_PAGES);
 }
 
 void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64_t prot,

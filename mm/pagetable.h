@@ -131,9 +131,9 @@ void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry);
 
 /* Unmaps a range: references dropped, empty tables freed, one flush if anything was there. */
 void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi);
-/* The same of all but GUARD entries; and of these alone. */
-void pt_zap_pages(struct pagetable *pt, unsigned long lo, unsigned long hi);
-void pt_zap_guards(struct pagetable *pt, unsigned long lo, unsigned long hi);
+/* The same of some entries: GUARDs, those with ANON, all others. */
+enum pt_kind { PT_GUARDS = 1, PT_ANON = 2, PT_FILE = 4, PT_PAGES = PT_ANON | PT_FILE };
+void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsigned kinds);
 
 /*
  * After mprotect: all entries of the range but GUARDs get prot instead of their PTE_PROT

@@ -63,6 +63,7 @@ struct vm_area_struct *vm_area_dup(struct mm_struct *mm, const struct vm_area_st
 	*vma = *from;
 	get_file(vma->vm_file);
 	vma->vm_mm = mm;
+	vma->shared = (struct interval){ .start = 0 };
 	vma->anon_vma = NULL;
 	vma->anon_vma_chain = 0;
 	return vma;
@@ -73,6 +74,7 @@ void vm_area_free(struct vm_area_struct *vma)
 	struct machine *machine = vma->vm_mm->machine;
 
 	unlink_anon_vmas(vma);
+	unlink_file_vma(vma);
 	fput(vma->vm_file);
 	machine->vmas--;
 	arena_free(machine->arena, (char *)vma - machine->index_ops->node_size, vma_bytes(machine),

@@ -326,9 +326,6 @@ START_TEST(fault_beyond_the_end_of_a_file)
 	ck_assert_int_eq(do_mlock(mm, page_at(0), 8 * P, false), -ENOMEM);
 	world.inode->pages = 4;
 	world_write(mm, page_at(2));
-	world.inode->pages = 0;         /* what is mapped stays: see mm/README.md */
-	world_read(mm, page_at(2));
-	ck_assert_int_eq(handle_mm_fault(mm, page_at(3), 0), -ENXIO);
 	teardown();
 }
 END_TEST

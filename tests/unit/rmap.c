@@ -1,0 +1,214 @@
+/*
+ * The way back, from pages and files to those who map them: interval trees, i_mmap, truncation.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "tests/bed.h"
+#include "tests/suite.h"
+#include "tests/world.h"
+
+/* ---- interval trees ---- */
+
+#define NODES 300
+#define OFFSETS 200
+
+static bool overlaps(const struct interval *node, unsigned long start, unsigned long last)
+{
+	return rb_linked(&node->rb) && node->start <= last && node->last >= start;
+}
+
+/* What a search visits: each that overlaps once, in the order of the starts. */
+static void check_search(const struct rb_root *tree, const struct interval *nodes,
+			 unsigned long start, unsigned long last)
+{
+	unsigned found = 0, there = 0;
+	unsigned long before = 0;
+	bool right = true;
+
+	for (const struct interval *node = interval_tree_first(tree, start, last); right && node;
+	     node = interval_tree_next(node, start, last)) {
+		right &= overlaps(node, start, last) && before <= node->start && ++found <= NODES;
+		before = node->start;
+	}
+	ck_assert(right);
+	for (unsigned i = 0; i < NODES; i++)
+		there += overlaps(&nodes[i], start, last);
+	ck_assert_uint_eq(found, there);
+}
+
+START_TEST(interval_tree_random)
+{
+	static struct interval nodes[NODES];
+	struct rb_root tree = { NULL };
+	struct rng rng;
+
+	rng_seed(&rng, test_seed());
+	for (unsigned i = 0; i < 20000; i++) {
+		struct interval *node = &nodes[rng_below(&rng, NODES)];
+		unsigned long start = rng_below(&rng, OFFSETS);
+		unsigned long last = start + rng_below(&rng, rng_one_in(&rng, 10) ? OFFSETS : 8);
+
+		if (rng_one_in(&rng, 3))
+			interval_tree_remove(&tree, node);
+		else
+			interval_tree_set(&tree, node, rng_one_in(&rng, 3) ? node->start : start,
+					  last + node->start);
+		if (i % 100 == 0)
+			ck_assert(interval_tree_verify(&tree));
+		check_search(&tree, nodes, start, start + rng_below(&rng, 30));
+	}
+	for (unsigned i = 0; i < NODES; i++)
+		interval_tree_remove(&tree, &nodes[i]);
+	ck_assert_ptr_null(tree.node);
+	ck_assert(interval_tree_verify(&tree));
+}
+END_TEST
+
+START_TEST(interval_tree_verify_notices)
+{
+	static struct interval nodes[8];
+	struct rb_root tree = { NULL };
+
+	for (unsigned long i = 0; i < 8; i++)
+		interval_tree_set(&tree, &nodes[i], i, i + 3);
+	ck_assert(interval_tree_verify(&tree));
+	nodes[2].last = 50;             /* and nobody above knows */
+	ck_assert(!interval_tree_verify(&tree));
+	nodes[2].last = 5;
+	nodes[1].start = 7;
+	ck_assert(!interval_tree_verify(&tree));
+	nodes[1].start = 1;
+	tree.node->parent &= ~RB_BLACK;
+	ck_assert(!interval_tree_verify(&tree));
+}
+END_TEST
+
+/* ---- truncation ---- */
+
+static struct world world;
+static struct mm_struct *mm;
+
+static void setup(int type)
+{
+	world_init(&world, bed_type(type), NULL);
+	mm = world.mm;
+}
+
+static void populated(struct mm_struct *of, const char *drawn)
+{
+	char is[WORLD_PAGES + 1] = "";
+
+	for (size_t i = 0; drawn[i]; i++)
+		is[i] = pt_get(&of->pgd, page_at(i)) ? '#' : '.';
+	ck_assert_str_eq(is, drawn);
+}
+
+/* Pages 1 to 8 of a file of 9: read, written privately, and in a child. */
+START_TEST(truncate_takes_what_is_mapped)
+{
+	setup(_i);
+	truncate_setsize(world.machine, world.inode, 9);
+	world_map_file(mm, world.file, 0, 8, RW, 1);
+	for (unsigned long i = 0; i < 8; i++)
+		i % 2 ? world_write(mm, page_at(i)) : world_read(mm, page_at(i));
+	struct mm_struct *child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	populated(mm, "########");
+	size_t frames = frames_in_use(world.machine->frames);
+
+	truncate_setsize(world.machine, world.inode, 4);
+	populated(mm, "###.....");
+	populated(child, "###.....");
+	ck_assert_uint_lt(frames_in_use(world.machine->frames), frames);
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(3), 0), -ENXIO);
+	ck_assert_int_eq(handle_mm_fault(child, page_at(3), FAULT_FLAG_WRITE), -ENXIO);
+	ck_layout(mm, "AAAAAAAA");
+
+	truncate_setsize(world.machine, world.inode, 9);        /* new pages, none of the old */
+	populated(mm, "###.....");
+	world_write(mm, page_at(5));
+	populated(mm, "###..#..");
+	mmput(child);
+	world_done(&world);
+}
+END_TEST
+
+/* Each VMA that shows the end is found, however it came about: split, moved, grown, cut. */
+START_TEST(truncate_finds_all_vmas)
+{
+	unsigned long moved;
+
+	setup(_i);
+	truncate_setsize(world.machine, world.inode, 100);
+	world_map_file(mm, world.file, 0, 20, RW, 0);
+	world_map_file(mm, world.again, 30, 5, PROT_READ, 8);
+	ck_assert_int_eq(do_mprotect(mm, page_at(4), 4 * P, PROT_READ, -1), 0);
+	ck_assert_int_eq(do_munmap(mm, page_at(12), 2 * P), 0);
+	moved = do_mremap(mm, page_at(16), 4 * P, 6 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
+			  page_at(40));
+	ck_assert_uint_eq(moved, page_at(40));
+	ck_layout(mm, "AAAABBBBCCCC..DD..............EEEEE.....FFFFFF");
+	for (unsigned long i = 0; i < 46; i++)
+		ck_assert_int_ge(handle_mm_fault(mm, page_at(i), 0), -EFAULT);
+	populated(mm, "############..##..............#####.....######");
+	truncate_setsize(world.machine, world.inode, 18);
+	populated(mm, "############..##..............#####.....##....");
+	truncate_setsize(world.machine, world.inode, 10);
+	populated(mm, "##########....................##..............");
+	truncate_setsize(world.machine, world.inode, 0);
+	populated(mm, "..............................................");
+	world_done(&world);
+}
+END_TEST
+
+/* A hole is punched: what was copied before stays, guards too. */
+START_TEST(unmap_mapping_range_without_cows)
+{
+	setup(_i);
+	world_map_file(mm, world.file, 0, 8, RW, 0);
+	for (unsigned long i = 0; i < 8; i++)
+		i % 2 ? world_write(mm, page_at(i)) : world_read(mm, page_at(i));
+	ck_assert_int_eq(do_madvise(mm, page_at(4), P, MADV_GUARD_INSTALL), 0);
+	unmap_mapping_range(world.inode, 1, 5, false);
+	populated(mm, "##.#####");
+	unmap_mapping_range(world.inode, 1, 5, true);
+	populated(mm, "#...#.##");
+	world_done(&world);
+}
+END_TEST
+
+/* Nobody knows who maps a file: as it was before there were reverse maps. */
+START_TEST(rmap_switched_off)
+{
+	struct config config;
+
+	config_default(&config);
+	config.rmap = false;
+	world_init(&world, bed_type(_i), &config);
+	world_map_file(world.mm, world.file, 0, 2, RW, 0);
+	world_read(world.mm, page_at(1));
+	truncate_setsize(world.machine, world.inode, 0);
+	populated(world.mm, ".#");
+	ck_assert_int_eq(handle_mm_fault(world.mm, page_at(0), 0), -ENXIO);
+	world_done(&world);
+}
+END_TEST
+
+TEST_SUITE(rmap)
+{
+	Suite *suite = suite_create("reverse maps");
+	TCase *trees = tcase_create("interval trees"), *files = tcase_create("truncation");
+	int types = (int)bed_plain_types();
+
+	tcase_add_test(trees, interval_tree_random);
+	tcase_add_test(trees, interval_tree_verify_notices);
+	suite_add_tcase(suite, trees);
+	tcase_add_loop_test(files, truncate_takes_what_is_mapped, 0, types);
+	tcase_add_loop_test(files, truncate_finds_all_vmas, 0, types);
+	tcase_add_loop_test(files, unmap_mapping_range_without_cows, 0, types);
+	tcase_add_loop_test(files, rmap_switched_off, 0, types);
+	suite_add_tcase(suite, files);
+	return suite;
+}
