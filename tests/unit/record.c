@@ -1,453 +1,21 @@
 /*
- * record - programs that are hard to trace, recorded for real
- *
- * The programs are this test program itself, started again with
- * RECORD_HELPER naming one of the helpers below.
+ * record - programs that are hard to record (tests/subjects.c), recorded for real
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/shm.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/replay.h"
 #include "indexes/vma_index.h"
+#include "tests/findings.h"
+#include "tests/subjects.h"
 #include "tests/suite.h"
 #include "workloads/record.h"
 #include "workloads/trace.h"
-
-#define MARK_LEN (37 * PAGE_SIZE)       /* the length of mappings that the tests look for */
-
-/* ================================ the programs ================================ */
-
-static void *helper_map(size_t len, int prot)
-{
-	void *at = mmap(NULL, len, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (at == MAP_FAILED)
-		_exit(99);
-	return at;
-}
-
-/* Maps and unmaps, so that a wrong order shows as an overlap. */
-static void *helper_churn(void *arg)
-{
-	for (long i = 0; i < (long)arg; i++) {
-		char *at = helper_map(MARK_LEN, PROT_READ | PROT_WRITE);
-
-		at[0] = 1;
-		mprotect(at, PAGE_SIZE, PROT_READ);
-		munmap(at, MARK_LEN);
-	}
-	return NULL;
-}
-
-static void helper_wait_for(pid_t pid, int expected)
-{
-	int status;
-
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != expected)
-		_exit(98);
-}
-
-static void helper_start(pthread_t *threads, unsigned n, void *(*run)(void *), long arg)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (pthread_create(&threads[i], NULL, run, (void *)arg))
-			_exit(97);
-	}
-}
-
-/* Threads, while one of them forks, vforks and execs. */
-static int helper_threads(void)
-{
-	pthread_t threads[8];
-
-	helper_start(threads, 8, helper_churn, 60);
-	for (int i = 0; i < 10; i++) {
-		pid_t pid = fork();
-
-		if (!pid) {
-			helper_churn((void *)3);
-			_exit(5);
-		}
-		helper_wait_for(pid, 5 << 8);
-		pid = vfork();
-		if (!pid) {
-			execl("/bin/true", "true", NULL);
-			_exit(1);
-		}
-		helper_wait_for(pid, 0);
-	}
-	for (int i = 0; i < 8; i++)
-		pthread_join(threads[i], NULL);
-	return 7;
-}
-
-static void *helper_exec_true(void *arg)
-{
-	usleep(20000);
-	execl("/bin/true", "true", NULL);
-	return arg;
-}
-
-/* A thread that is not the first execs; the others are in the middle of things. */
-static int helper_thread_execs(void)
-{
-	pthread_t threads[5];
-
-	helper_start(threads, 4, helper_churn, 1000000);
-	helper_start(threads + 4, 1, helper_exec_true, 0);
-	pause();
-	return 1;
-}
-
-/* exit_group() with many threads, all of them mapping. */
-static int helper_exits_amid_threads(void)
-{
-	pthread_t threads[30];
-
-	helper_start(threads, 30, helper_churn, 1000000);
-	usleep(20000);
-	_exit(3);
-}
-
-/* A child with threads is killed; another stops and goes on; a signal is handled. */
-static volatile sig_atomic_t helper_signalled;
-
-static void helper_on_signal(int signal)
-{
-	helper_signalled = signal;
-}
-
-static int helper_signals(void)
-{
-	pthread_t threads[4];
-	pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		helper_start(threads, 4, helper_churn, 1000000);
-		pause();
-	}
-	usleep(20000);
-	kill(pid, SIGKILL);
-	helper_wait_for(pid, SIGKILL);
-	pid = fork();
-	if (!pid) {
-		raise(SIGSTOP);
-		helper_churn((void *)1);
-		_exit(4);
-	}
-	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
-		_exit(96);
-	kill(pid, SIGCONT);
-	helper_wait_for(pid, 4 << 8);
-	signal(SIGUSR1, helper_on_signal);
-	raise(SIGUSR1);
-	if (helper_signalled != SIGUSR1)
-		_exit(95);
-	raise(SIGTERM);
-	return 1;
-}
-
-/* A child that outlives its parent, and maps when that is gone. */
-static int helper_orphan(void)
-{
-	int fds[2];
-	char byte;
-
-	if (pipe(fds))
-		_exit(94);
-	if (!fork()) {
-		close(fds[1]);
-		if (!read(fds[0], &byte, 1))
-			helper_churn((void *)11);
-		_exit(0);
-	}
-	return 2;
-}
-
-/* Files opened once, twice, duplicated; calls that fail; a segment; what prctl tells. */
-static int helper_calls(void)
-{
-	int a = open("/proc/self/exe", O_RDONLY), b = open("/proc/self/exe", O_RDONLY), c = dup(a);
-	int id = shmget(IPC_PRIVATE, 2 * PAGE_SIZE, IPC_CREAT | 0600);
-	void *segment = shmat(id, NULL, 0);
-
-	shmctl(id, IPC_RMID, NULL);
-	mmap(NULL, MARK_LEN, PROT_READ, MAP_PRIVATE, a, 0);
-	mmap(NULL, MARK_LEN, PROT_READ, MAP_PRIVATE, b, 0);
-	mmap(NULL, MARK_LEN, PROT_READ, MAP_PRIVATE, c, 0);
-	mmap(NULL, MARK_LEN, PROT_READ, MAP_PRIVATE, 1000, 0);
-	munmap((void *)1, 1);
-	execl("/nonexistent", "x", NULL);
-	shmdt(segment);
-	void *at = helper_map(MARK_LEN, PROT_NONE);
-	at = mremap(at, MARK_LEN, 2 * MARK_LEN, MREMAP_MAYMOVE);
-	madvise(at, MARK_LEN, MADV_DONTFORK);
-	syscall(SYS_mlock, at, PAGE_SIZE);      /* sanitizers swallow mlock() */
-	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	return 0;
-}
-
-static void *helper_forks(void *arg)
-{
-	for (;;) {
-		pid_t pid = fork();
-
-		if (!pid)
-			_exit(0);
-		waitpid(pid, NULL, 0);
-	}
-	return arg;
-}
-
-static void *helper_vforks(void *arg)
-{
-	for (;;) {
-		pid_t pid = vfork();
-
-		if (!pid) {
-			execl("/bin/true", "true", NULL);
-			_exit(0);
-		}
-		waitpid(pid, NULL, 0);
-	}
-	return arg;
-}
-
-static void *helper_clones(void *arg)
-{
-	for (;;) {
-		pthread_t thread;
-
-		helper_start(&thread, 1, helper_churn, 1);
-		pthread_join(thread, NULL);
-	}
-	return arg;
-}
-
-/* Processes that are killed in the middle of forks, vforks and clones. */
-static int helper_storm(void)
-{
-	pthread_t threads[3];
-
-	for (int i = 0; i < 40; i++) {
-		pid_t pid = fork();
-
-		if (!pid) {
-			helper_start(&threads[0], 1, helper_forks, 0);
-			helper_start(&threads[1], 1, helper_vforks, 0);
-			helper_start(&threads[2], 1, helper_clones, 0);
-			pause();
-		}
-		usleep(500 + i * 1234 % 20000);
-		kill(pid, i % 3 ? SIGKILL : SIGTERM);
-		helper_wait_for(pid, i % 3 ? SIGKILL : SIGTERM);
-	}
-	return 6;
-}
-
-/*
- * Until SIGTERM: threads, forks, vforks and writes, all of which must come out right.
- * The lock, because a fault of one thread amid a call of another has no place in the
- * trace that is certain.
- */
-static pthread_mutex_t helper_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static unsigned helper_at_work;         /* threads that have been all the way round once */
-
-static void *helper_churn_on(void *arg)
-{
-	bool first = true;
-
-	while (!helper_signalled) {
-		pthread_mutex_lock(&helper_lock);
-		char *at = helper_map(MARK_LEN, PROT_READ | PROT_WRITE);
-
-		memset(at, 7, MARK_LEN);
-		mprotect(at, PAGE_SIZE, PROT_READ);
-		pthread_mutex_unlock(&helper_lock);
-		usleep(500);
-		pthread_mutex_lock(&helper_lock);
-		for (size_t i = 0; i < MARK_LEN; i++) {
-			if (at[i] != 7)
-				_exit(93);
-		}
-		munmap(at, MARK_LEN);
-		helper_at_work += first;
-		first = false;
-		pthread_mutex_unlock(&helper_lock);
-	}
-	return arg;
-}
-
-/* By then they have touched all that they touch outside of the lock. */
-static void helper_wait_for_work(unsigned threads)
-{
-	unsigned at_work = 0;
-
-	while (at_work < threads) {
-		usleep(1000);
-		pthread_mutex_lock(&helper_lock);
-		at_work = helper_at_work;
-		pthread_mutex_unlock(&helper_lock);
-	}
-}
-
-static int helper_runs(void)
-{
-	pthread_t threads[4];
-
-	signal(SIGTERM, helper_on_signal);
-	helper_start(threads, 4, helper_churn_on, 0);
-	helper_wait_for_work(4);
-	if (write(STDOUT_FILENO, "", 1) != 1)   /* it runs: see start_runs() */
-		_exit(94);
-	while (!helper_signalled) {
-		pthread_mutex_lock(&helper_lock);
-		pid_t pid = fork();
-
-		if (!pid) {
-			helper_churn((void *)3);
-			_exit(5);
-		}
-		pthread_mutex_unlock(&helper_lock);
-		helper_wait_for(pid, 5 << 8);
-		pid = vfork();
-		if (!pid) {
-			execl("/bin/true", "true", NULL);
-			_exit(1);
-		}
-		helper_wait_for(pid, 0);
-	}
-	for (int i = 0; i < 4; i++)
-		pthread_join(threads[i], NULL);
-	return 8;
-}
-
-/*
- * Threads that map, unmap and protect pages side by side, all at once: what merges with
- * what, and what each call finds, is decided by their order.  Nothing is touched, for a
- * fault amid a call of another has no place that is certain.
- */
-enum { RACERS = 4, RACED_PAGES = 64 };
-static char *helper_raced;
-
-static void *helper_race(void *arg)
-{
-	const int plain = MAP_PRIVATE | MAP_ANONYMOUS;
-	unsigned random = (long)arg * 7919 + 1;
-
-	for (int i = 0; i < 1500; i++) {
-		random = random * 1103515245 + 12345;
-		char *at = helper_raced + (random >> 16) % (RACED_PAGES - 4) * PAGE_SIZE;
-		size_t len = ((random >> 8) % 4 + 1) * PAGE_SIZE;
-
-		switch (random >> 28) {
-		case 0 ... 5:
-			mprotect(at, len, random & 64 ? PROT_READ : PROT_READ | PROT_WRITE);
-			break;
-		case 6 ... 8:
-			munmap(at, len);
-			break;
-		case 9 ... 10:
-			mmap(NULL, len, PROT_READ, plain, -1, 0);
-			break;
-		default:
-			mmap(at, len, PROT_READ, plain | (random & 64 ? MAP_FIXED : 0), -1, 0);
-		}
-	}
-	return NULL;
-}
-
-static int helper_races(void)
-{
-	pthread_t threads[RACERS];
-
-	helper_raced = helper_map(RACED_PAGES * PAGE_SIZE, PROT_READ);
-	for (long i = 0; i < RACERS; i++)
-		helper_start(&threads[i], 1, helper_race, i);
-	for (int i = 0; i < RACERS; i++)
-		pthread_join(threads[i], NULL);
-	return 9;
-}
-
-/* Threads that fork and spawn while others map. */
-static void *helper_forks_some(void *arg)
-{
-	for (int i = 0; i < 5; i++) {
-		pid_t pid = fork();
-
-		if (!pid)
-			_exit(0);
-		helper_wait_for(pid, 0);
-		if (system("true"))
-			_exit(92);
-	}
-	return arg;
-}
-
-static int helper_forking_threads(void)
-{
-	pthread_t threads[6];
-
-	helper_start(threads, 3, helper_churn, 60);
-	helper_start(threads + 3, 3, helper_forks_some, 0);
-	for (int i = 0; i < 6; i++)
-		pthread_join(threads[i], NULL);
-	return 10;
-}
-
-/* The first thread ends before the others. */
-static int helper_leader_ends(void)
-{
-	pthread_t threads[4];
-
-	helper_start(threads, 4, helper_churn, 300);
-	syscall(SYS_exit, 0);
-	return 1;
-}
-
-static const struct {
-	const char *name;
-	int (*run)(void);
-} helpers[] = {
-	{ "threads", helper_threads },
-	{ "thread_execs", helper_thread_execs },
-	{ "exits_amid_threads", helper_exits_amid_threads },
-	{ "signals", helper_signals },
-	{ "orphan", helper_orphan },
-	{ "calls", helper_calls },
-	{ "storm", helper_storm },
-	{ "runs", helper_runs },
-	{ "races", helper_races },
-	{ "forking_threads", helper_forking_threads },
-	{ "leader_ends", helper_leader_ends },
-};
-
-__attribute__((constructor)) static void helper_main(void)
-{
-	const char *name = getenv("RECORD_HELPER");
-
-	for (size_t i = 0; name && i < ARRAY_SIZE(helpers); i++) {
-		if (!strcmp(name, helpers[i].name))
-			_exit(helpers[i].run());
-	}
-}
-
-/* ============================ what their traces say ============================ */
 
 static char path[] = "/tmp/vmabench-record.XXXXXX";
 
@@ -474,188 +42,16 @@ static void teardown(void)
 	unlink(path);
 }
 
-/* Records a helper; returns the exit status. */
+/* Records a subject; returns the exit status. */
 static int record(const char *name)
 {
 	char *command[] = { "/proc/self/exe", NULL };
 	struct record_options options = { .output = path, .command = command, .faults = true,
 					  .order = order };
 
-	setenv("RECORD_HELPER", name, 1);
+	setenv(SUBJECT_ENV, name, 1);
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);    /* it cannot work under ptrace */
 	return record_run(&options);
-}
-
-#define MAX_TASKS 65536
-
-struct span {
-	uint64_t start, end;
-	unsigned mm;
-};
-
-/* What is gathered of a trace, while it is checked that it may be true. */
-struct findings {
-	unsigned tasks, exits, execs, layouts_at_exit, layouts_after_exec, mms, faults;
-	unsigned calls[TRACE_NKINDS], failed[TRACE_NKINDS];
-	unsigned marks;                         /* mappings of MARK_LEN */
-	unsigned mm_of[MAX_TASKS], users[MAX_TASKS];
-	bool left[MAX_TASKS];                   /* a layout at the end of this mm */
-	struct span live[MAX_TASKS];            /* mappings of MARK_LEN that are there */
-	unsigned nlive;
-	uint64_t mark_files[8];
-	bool has_faults;
-};
-
-/* A mapping of MARK_LEN must not overlap another one of its mm: else the order is wrong. */
-static void see_mmap(struct findings *f, const struct trace_event *event)
-{
-	unsigned mm = f->mm_of[event->task];
-	uint64_t start = event->result, end = start + MARK_LEN;
-
-	if (event->arg[1] != MARK_LEN)
-		return;
-	if (event->arg[5] && f->marks < ARRAY_SIZE(f->mark_files))
-		f->mark_files[f->marks] = event->arg[5];
-	f->marks++;
-	if (event->result < 0)
-		return;
-	for (unsigned i = 0; i < f->nlive; i++)
-		ck_assert_msg(f->live[i].mm != mm || end <= f->live[i].start ||
-			      f->live[i].end <= start, "mappings overlap: wrong order");
-	ck_assert_uint_lt(f->nlive, MAX_TASKS);
-	f->live[f->nlive++] = (struct span){ start, end, mm };
-}
-
-static void see_munmap(struct findings *f, const struct trace_event *event)
-{
-	for (unsigned i = 0; i < f->nlive; i++) {
-		if (f->live[i].start == event->arg[0] && f->live[i].mm == f->mm_of[event->task]) {
-			f->live[i] = f->live[--f->nlive];
-			return;
-		}
-	}
-	ck_assert_msg(event->arg[1] != MARK_LEN, "unmaps what is not mapped: wrong order");
-}
-
-static void see_new_mm(struct findings *f, unsigned task, unsigned parent)
-{
-	unsigned mm = ++f->mms, n = f->nlive;
-
-	ck_assert_uint_lt(mm, MAX_TASKS);
-	f->mm_of[task] = mm;
-	f->users[mm] = 1;
-	for (unsigned i = 0; parent && i < n; i++) {
-		if (f->live[i].mm == f->mm_of[parent]) {
-			ck_assert_uint_lt(f->nlive, MAX_TASKS);
-			f->live[f->nlive] = f->live[i];
-			f->live[f->nlive++].mm = mm;
-		}
-	}
-}
-
-/* Spans of an mm that ended would only fill the table. */
-static void see_leave_mm(struct findings *f, unsigned task)
-{
-	unsigned mm = f->mm_of[task], left = 0;
-
-	f->mm_of[task] = 0;
-	if (!mm || --f->users[mm])
-		return;
-	for (unsigned i = 0; i < f->nlive; i++) {
-		if (f->live[i].mm != mm)
-			f->live[left++] = f->live[i];
-	}
-	f->nlive = left;
-}
-
-static void see_fork(struct findings *f, const struct trace_event *event)
-{
-	unsigned child = event->arg[0];
-
-	if (event->result < 0)
-		return;
-	f->tasks++;
-	ck_assert_uint_lt(child, MAX_TASKS);
-	if (event->arg[1] & CLONE_VM) {
-		f->mm_of[child] = f->mm_of[event->task];
-		f->users[f->mm_of[child]]++;
-	} else {
-		see_new_mm(f, child, event->task);
-	}
-}
-
-static void see_layout(struct findings *f, const struct trace_event *event)
-{
-	ck_assert_uint_gt(event->arg[1], 0);
-	if (event->arg[0] == TRACE_AFTER_EXEC) {
-		f->layouts_after_exec++;
-		return;
-	}
-	ck_assert_uint_eq(f->users[f->mm_of[event->task]], 1);
-	f->left[f->mm_of[event->task]] = true;
-	f->layouts_at_exit++;
-}
-
-static void see_event(struct findings *f, const struct trace_event *event)
-{
-	f->calls[event->kind]++;
-	f->failed[event->kind] += event->result < 0;
-	switch (event->kind) {
-	case TRACE_FORK:
-		see_fork(f, event);
-		break;
-	case TRACE_EXEC:
-		f->execs++;
-		ck_assert_uint_ne(event->arg[0], 0);
-		ck_assert_uint_ne(event->arg[1], 0);
-		see_leave_mm(f, event->task);
-		see_new_mm(f, event->task, 0);
-		break;
-	case TRACE_EXIT:
-		f->exits++;
-		see_leave_mm(f, event->task);
-		break;
-	case TRACE_LAYOUT:
-		see_layout(f, event);
-		break;
-	case TRACE_MMAP:
-		see_mmap(f, event);
-		break;
-	case TRACE_MUNMAP:
-		see_munmap(f, event);
-		break;
-	case TRACE_FAULT:
-		f->faults++;
-		break;
-	default:
-		break;
-	}
-}
-
-static struct findings *see_trace(void)
-{
-	static struct findings f;
-	struct trace_event event;
-	struct trace_error error;
-	struct trace_reader *reader = trace_open(path, &error);
-	int status;
-
-	ck_assert_msg(reader != NULL, "%s", error.reason);
-	memset(&f, 0, sizeof(f));
-	f.tasks = 1;
-	f.has_faults = trace_info(reader)->faults;
-	ck_assert_uint_eq(trace_info(reader)->lost, 0);
-	while ((status = trace_next(reader, &event, &error)) > 0)
-		see_event(&f, &event);
-	ck_assert_msg(status == 0, "%s", error.reason);
-	trace_close(reader);
-
-	ck_assert_uint_eq(f.exits, f.tasks);
-	ck_assert_uint_eq(f.execs, f.layouts_after_exec);
-	ck_assert_uint_le(f.layouts_at_exit, f.mms);
-	if (f.has_faults)
-		ck_assert_uint_gt(f.faults, 0);
-	return &f;
 }
 
 START_TEST(threads)
@@ -663,7 +59,7 @@ START_TEST(threads)
 	struct findings *f;
 
 	ck_assert_int_eq(record("threads"), 7);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_eq(f->tasks, 1 + 8 + 20);
 	ck_assert_uint_eq(f->execs, 1 + 10);
 	ck_assert_uint_eq(f->mms, 1 + 20);
@@ -677,7 +73,7 @@ START_TEST(thread_execs)
 	struct findings *f;
 
 	ck_assert_int_eq(record("thread_execs"), 0);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_eq(f->tasks, 6);
 	ck_assert_uint_eq(f->execs, 2);
 	ck_assert(f->left[2]);
@@ -689,7 +85,7 @@ START_TEST(exits_amid_threads)
 	struct findings *f;
 
 	ck_assert_int_eq(record("exits_amid_threads"), 3);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_eq(f->tasks, 31);
 	ck_assert_uint_eq(f->layouts_at_exit, 1);
 }
@@ -700,7 +96,7 @@ START_TEST(signals)
 	struct findings *f;
 
 	ck_assert_int_eq(record("signals"), 128 + SIGTERM);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_eq(f->tasks, 1 + 5 + 1);
 	ck_assert_uint_eq(f->mms, 3);
 }
@@ -711,7 +107,7 @@ START_TEST(orphan)
 	struct findings *f;
 
 	ck_assert_int_eq(record("orphan"), 2);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_eq(f->tasks, 2);
 	ck_assert_uint_eq(f->marks, 11);
 	ck_assert_uint_eq(f->layouts_at_exit, 2);
@@ -721,7 +117,7 @@ END_TEST
 START_TEST(storm)
 {
 	ck_assert_int_eq(record("storm"), 6);
-	ck_assert_uint_ge(see_trace()->tasks, 1 + 40);
+	ck_assert_uint_ge(see_trace(path)->tasks, 1 + 40);
 }
 END_TEST
 
@@ -730,7 +126,7 @@ START_TEST(calls)
 	struct findings *f;
 
 	ck_assert_int_eq(record("calls"), 0);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_eq(f->execs, 1);
 	ck_assert_uint_gt(f->mark_files[0], TRACE_BAD_FILE);
 	ck_assert_uint_gt(f->mark_files[1], f->mark_files[0]);
@@ -761,7 +157,7 @@ START_TEST(pipeline)
 	struct findings *f;
 
 	ck_assert_int_eq(record_command(command, path), 9);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_ge(f->execs, 3);
 	ck_assert_uint_ge(f->tasks, 4);
 	ck_assert_uint_eq(f->layouts_at_exit, f->mms);
@@ -780,7 +176,7 @@ START_TEST(unprivileged)
 	char *command[] = { "/bin/sh", "-c", "/bin/true; exit 4", NULL };
 
 	ck_assert_int_eq(record_command(command, path), 4);
-	ck_assert_uint_eq(see_trace()->execs, 2);
+	ck_assert_uint_eq(see_trace(path)->execs, 2);
 }
 END_TEST
 
@@ -800,7 +196,7 @@ START_TEST(killed_at_once)
 	char *command[] = { "/bin/sh", "-c", "kill -9 $$", NULL };
 
 	ck_assert_int_eq(record_command(command, path), 128 + SIGKILL);
-	see_trace();
+	see_trace(path);
 }
 END_TEST
 
@@ -819,7 +215,7 @@ static pid_t start_runs(void)
 		dup2(ready[1], STDOUT_FILENO);
 		close(ready[0]);
 		close(ready[1]);
-		setenv("RECORD_HELPER", "runs", 1);
+		setenv(SUBJECT_ENV, "runs", 1);
 		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 		unsetenv("CK_RUN_SUITE");
 		execl("/proc/self/exe", "runs", NULL);
@@ -885,7 +281,7 @@ START_TEST(forking_threads)
 	struct findings *f;
 
 	ck_assert_int_eq(record("forking_threads"), 10);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_eq(f->layouts_at_exit, f->mms);
 	ck_assert_uint_eq(f->marks, 3 * 60);
 	ck_assert_uint_ge(f->execs, 1 + 15);
@@ -897,7 +293,7 @@ START_TEST(leader_ends)
 	struct findings *f;
 
 	ck_assert_int_eq(record("leader_ends"), 0);
-	f = see_trace();
+	f = see_trace(path);
 	ck_assert_uint_eq(f->tasks, 5);
 	ck_assert_uint_eq(f->layouts_at_exit, 1);
 	replay_recorded(4 * 300 * 3, 1);
@@ -919,7 +315,7 @@ START_TEST(lost)
 		printf("the test of lost records cannot run: perf's tracepoints need root\n");
 		return;
 	}
-	setenv("RECORD_HELPER", "races", 1);
+	setenv(SUBJECT_ENV, "races", 1);
 	ck_assert_int_eq(record_run(&options), 2);
 	options.allow_lost = true;
 	ck_assert_int_eq(record_run(&options), 9);

@@ -1,0 +1,445 @@
+/*
+ * subjects - programs that are hard to record (see subjects.h)
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "tests/subjects.h"
+
+static void *subject_map(size_t len, int prot)
+{
+	void *at = mmap(NULL, len, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		_exit(99);
+	return at;
+}
+
+/* Maps and unmaps, so that a wrong order shows as an overlap. */
+static void *subject_churn(void *arg)
+{
+	for (long i = 0; i < (long)arg; i++) {
+		char *at = subject_map(MARK_LEN, PROT_READ | PROT_WRITE);
+
+		at[0] = 1;
+		mprotect(at, PAGE_SIZE, PROT_READ);
+		munmap(at, MARK_LEN);
+	}
+	return NULL;
+}
+
+static void subject_wait_for(pid_t pid, int expected)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != expected)
+		_exit(98);
+}
+
+static void subject_start(pthread_t *threads, unsigned n, void *(*run)(void *), long arg)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (pthread_create(&threads[i], NULL, run, (void *)arg))
+			_exit(97);
+	}
+}
+
+/* Threads, while one of them forks, vforks and execs. */
+static int subject_threads(void)
+{
+	pthread_t threads[8];
+
+	subject_start(threads, 8, subject_churn, 60);
+	for (int i = 0; i < 10; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			subject_churn((void *)3);
+			_exit(5);
+		}
+		subject_wait_for(pid, 5 << 8);
+		pid = vfork();
+		if (!pid) {
+			execl("/bin/true", "true", NULL);
+			_exit(1);
+		}
+		subject_wait_for(pid, 0);
+	}
+	for (int i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+	return 7;
+}
+
+static void *subject_exec_true(void *arg)
+{
+	usleep(20000);
+	execl("/bin/true", "true", NULL);
+	return arg;
+}
+
+/* A thread that is not the first execs; the others are in the middle of things. */
+static int subject_thread_execs(void)
+{
+	pthread_t threads[5];
+
+	subject_start(threads, 4, subject_churn, 1000000);
+	subject_start(threads + 4, 1, subject_exec_true, 0);
+	pause();
+	return 1;
+}
+
+/* exit_group() with many threads, all of them mapping. */
+static int subject_exits_amid_threads(void)
+{
+	pthread_t threads[30];
+
+	subject_start(threads, 30, subject_churn, 1000000);
+	usleep(20000);
+	_exit(3);
+}
+
+/* A child with threads is killed; another stops and goes on; a signal is handled. */
+static volatile sig_atomic_t subject_signalled;
+
+static void subject_on_signal(int signal)
+{
+	subject_signalled = signal;
+}
+
+static int subject_signals(void)
+{
+	pthread_t threads[4];
+	int started[2], status;
+	char byte = 0;
+
+	if (pipe(started))
+		_exit(94);
+	pid_t pid = fork();
+	if (!pid) {
+		subject_start(threads, 4, subject_churn, 1000000);
+		if (write(started[1], &byte, 1) != 1)
+			_exit(94);
+		pause();
+	}
+	if (read(started[0], &byte, 1) != 1)
+		_exit(94);
+	kill(pid, SIGKILL);
+	subject_wait_for(pid, SIGKILL);
+	pid = fork();
+	if (!pid) {
+		raise(SIGSTOP);
+		subject_churn((void *)1);
+		_exit(4);
+	}
+	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
+		_exit(96);
+	kill(pid, SIGCONT);
+	subject_wait_for(pid, 4 << 8);
+	signal(SIGUSR1, subject_on_signal);
+	raise(SIGUSR1);
+	if (subject_signalled != SIGUSR1)
+		_exit(95);
+	raise(SIGTERM);
+	return 1;
+}
+
+/* A child that outlives its parent, and maps when that is gone. */
+static int subject_orphan(void)
+{
+	int fds[2];
+	char byte;
+
+	if (pipe(fds))
+		_exit(94);
+	if (!fork()) {
+		close(fds[1]);
+		if (!read(fds[0], &byte, 1))
+			subject_churn((void *)11);
+		_exit(0);
+	}
+	return 2;
+}
+
+/* Files opened once, twice, duplicated; calls that fail; a segment; what prctl tells. */
+static int subject_calls(void)
+{
+	int a = open("/proc/self/exe", O_RDONLY), b = open("/proc/self/exe", O_RDONLY), c = dup(a);
+	int id = shmget(IPC_PRIVATE, 2 * PAGE_SIZE, IPC_CREAT | 0600);
+	void *segment = shmat(id, NULL, 0);
+
+	shmctl(id, IPC_RMID, NULL);
+	mmap(NULL, MARK_LEN, PROT_READ, MAP_PRIVATE, a, 0);
+	mmap(NULL, MARK_LEN, PROT_READ, MAP_PRIVATE, b, 0);
+	mmap(NULL, MARK_LEN, PROT_READ, MAP_PRIVATE, c, 0);
+	mmap(NULL, MARK_LEN, PROT_READ, MAP_PRIVATE, 1000, 0);
+	munmap((void *)1, 1);
+	execl("/nonexistent", "x", NULL);
+	shmdt(segment);
+	void *at = subject_map(MARK_LEN, PROT_NONE);
+	at = mremap(at, MARK_LEN, 2 * MARK_LEN, MREMAP_MAYMOVE);
+	madvise(at, MARK_LEN, MADV_DONTFORK);
+	syscall(SYS_mlock, at, PAGE_SIZE); /* sanitizers swallow mlock() */
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	return 0;
+}
+
+static void *subject_forks(void *arg)
+{
+	for (;;) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		waitpid(pid, NULL, 0);
+	}
+	return arg;
+}
+
+static void *subject_vforks(void *arg)
+{
+	for (;;) {
+		pid_t pid = vfork();
+
+		if (!pid) {
+			execl("/bin/true", "true", NULL);
+			_exit(0);
+		}
+		waitpid(pid, NULL, 0);
+	}
+	return arg;
+}
+
+static void *subject_clones(void *arg)
+{
+	for (;;) {
+		pthread_t thread;
+
+		subject_start(&thread, 1, subject_churn, 1);
+		pthread_join(thread, NULL);
+	}
+	return arg;
+}
+
+/* Processes that are killed in the middle of forks, vforks and clones. */
+static int subject_storm(void)
+{
+	pthread_t threads[3];
+
+	for (int i = 0; i < 40; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			subject_start(&threads[0], 1, subject_forks, 0);
+			subject_start(&threads[1], 1, subject_vforks, 0);
+			subject_start(&threads[2], 1, subject_clones, 0);
+			pause();
+		}
+		usleep(500 + i * 1234 % 20000);
+		kill(pid, i % 3 ? SIGKILL : SIGTERM);
+		subject_wait_for(pid, i % 3 ? SIGKILL : SIGTERM);
+	}
+	return 6;
+}
+
+/*
+ * Until SIGTERM: threads, forks, vforks and writes, all of which must come out right.
+ * The lock, because a fault of one thread amid a call of another has no place in the
+ * trace that is certain.
+ */
+static pthread_mutex_t subject_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static unsigned subject_at_work; /* threads that have been all the way round once */
+
+static void *subject_churn_on(void *arg)
+{
+	bool first = true;
+
+	while (!subject_signalled) {
+		pthread_mutex_lock(&subject_lock);
+		char *at = subject_map(MARK_LEN, PROT_READ | PROT_WRITE);
+
+		memset(at, 7, MARK_LEN);
+		mprotect(at, PAGE_SIZE, PROT_READ);
+		pthread_mutex_unlock(&subject_lock);
+		usleep(500);
+		pthread_mutex_lock(&subject_lock);
+		for (size_t i = 0; i < MARK_LEN; i++) {
+			if (at[i] != 7)
+				_exit(93);
+		}
+		munmap(at, MARK_LEN);
+		subject_at_work += first;
+		first = false;
+		pthread_mutex_unlock(&subject_lock);
+	}
+	return arg;
+}
+
+/* By then they have touched all that they touch outside of the lock. */
+static void subject_wait_for_work(unsigned threads)
+{
+	unsigned at_work = 0;
+
+	while (at_work < threads) {
+		usleep(1000);
+		pthread_mutex_lock(&subject_lock);
+		at_work = subject_at_work;
+		pthread_mutex_unlock(&subject_lock);
+	}
+}
+
+static int subject_runs(void)
+{
+	pthread_t threads[4];
+
+	signal(SIGTERM, subject_on_signal);
+	subject_start(threads, 4, subject_churn_on, 0);
+	subject_wait_for_work(4);
+	if (write(STDOUT_FILENO, "", 1) != 1) /* it runs: see start_runs() */
+		_exit(94);
+	while (!subject_signalled) {
+		pthread_mutex_lock(&subject_lock);
+		pid_t pid = fork();
+
+		if (!pid) {
+			subject_churn((void *)3);
+			_exit(5);
+		}
+		pthread_mutex_unlock(&subject_lock);
+		subject_wait_for(pid, 5 << 8);
+		pid = vfork();
+		if (!pid) {
+			execl("/bin/true", "true", NULL);
+			_exit(1);
+		}
+		subject_wait_for(pid, 0);
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	return 8;
+}
+
+/*
+ * Threads that map, unmap and protect pages side by side, all at once: what merges with
+ * what, and what each call finds, is decided by their order.  Nothing is touched, for a
+ * fault amid a call of another has no place that is certain.
+ */
+enum { RACED_PAGES = 64 };
+static char *subject_raced;
+
+static void *subject_race(void *arg)
+{
+	const int plain = MAP_PRIVATE | MAP_ANONYMOUS;
+	unsigned random = (long)arg * 7919 + 1;
+
+	for (int i = 0; i < 1500; i++) {
+		random = random * 1103515245 + 12345;
+		char *at = subject_raced + (random >> 16) % (RACED_PAGES - 4) * PAGE_SIZE;
+		size_t len = ((random >> 8) % 4 + 1) * PAGE_SIZE;
+
+		switch (random >> 28) {
+		case 0 ... 5:
+			mprotect(at, len, random & 64 ? PROT_READ : PROT_READ | PROT_WRITE);
+			break;
+		case 6 ... 8:
+			munmap(at, len);
+			break;
+		case 9 ... 10:
+			mmap(NULL, len, PROT_READ, plain, -1, 0);
+			break;
+		default:
+			mmap(at, len, PROT_READ, plain | (random & 64 ? MAP_FIXED : 0), -1, 0);
+		}
+	}
+	return NULL;
+}
+
+static int subject_races(void)
+{
+	pthread_t threads[RACERS];
+
+	subject_raced = subject_map(RACED_PAGES * PAGE_SIZE, PROT_READ);
+	for (long i = 0; i < RACERS; i++)
+		subject_start(&threads[i], 1, subject_race, i);
+	for (int i = 0; i < RACERS; i++)
+		pthread_join(threads[i], NULL);
+	return 9;
+}
+
+/* Threads that fork and spawn while others map. */
+static void *subject_forks_some(void *arg)
+{
+	for (int i = 0; i < 5; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		subject_wait_for(pid, 0);
+		if (system("true"))
+			_exit(92);
+	}
+	return arg;
+}
+
+static int subject_forking_threads(void)
+{
+	pthread_t threads[6];
+
+	subject_start(threads, 3, subject_churn, 60);
+	subject_start(threads + 3, 3, subject_forks_some, 0);
+	for (int i = 0; i < 6; i++)
+		pthread_join(threads[i], NULL);
+	return 10;
+}
+
+/* The first thread ends before the others. */
+static int subject_leader_ends(void)
+{
+	pthread_t threads[4];
+
+	subject_start(threads, 4, subject_churn, 300);
+	syscall(SYS_exit, 0);
+	return 1;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} subjects[] = {
+	{"threads", subject_threads},
+	{"thread_execs", subject_thread_execs},
+	{"exits_amid_threads", subject_exits_amid_threads},
+	{"signals", subject_signals},
+	{"orphan", subject_orphan},
+	{"calls", subject_calls},
+	{"storm", subject_storm},
+	{"runs", subject_runs},
+	{"races", subject_races},
+	{"forking_threads", subject_forking_threads},
+	{"leader_ends", subject_leader_ends},
+};
+
+__attribute__((constructor)) static void subject_main(void)
+{
+	const char *name = getenv(SUBJECT_ENV);
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(subjects); i++) {
+		if (!strcmp(name, subjects[i].name))
+			_exit(subjects[i].run());
+	}
+}
