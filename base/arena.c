@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/spinlock.h"
+
 #ifdef ARENA_SYSTEM_MALLOC
 
 struct backing {
@@ -119,6 +121,8 @@ struct arena {
 	struct backing backing;
 	struct arena_stats stats;
 	unsigned long fail_at;          /* counts down; 1: fail from now on; 0: never */
+	bool shared;
+	struct spinlock lock;           /* of all of it, if it is shared */
 };
 
 struct arena *arena_create(void)
@@ -140,11 +144,15 @@ void arena_destroy(struct arena *arena)
 	free(arena);
 }
 
-void *arena_alloc(struct arena *arena, size_t size, size_t align)
+void arena_share(struct arena *arena)
+{
+	arena->shared = true;
+}
+
+static void *alloc_counted(struct arena *arena, size_t size, size_t align)
 {
 	struct arena_stats *stats = &arena->stats;
 
-	align = align ? align : 16;
 	stats->allocs++;
 	if (arena->fail_at == 1)
 		return NULL;
@@ -162,15 +170,37 @@ void *arena_alloc(struct arena *arena, size_t size, size_t align)
 	return ptr;
 }
 
+static void free_counted(struct arena *arena, void *ptr, size_t size, size_t align)
+{
+	arena->stats.objects--;
+	arena->stats.asked -= size;
+	arena->stats.used -= backing_size(size, align);
+	backing_free(&arena->backing, ptr, size, align);
+}
+
+void *arena_alloc(struct arena *arena, size_t size, size_t align)
+{
+	align = align ? align : 16;
+	if (!arena->shared)
+		return alloc_counted(arena, size, align);
+	spin_lock(&arena->lock);
+	void *ptr = alloc_counted(arena, size, align);
+	spin_unlock(&arena->lock);
+	return ptr;
+}
+
 void arena_free(struct arena *arena, void *ptr, size_t size, size_t align)
 {
 	if (!ptr)
 		return;
 	align = align ? align : 16;
-	arena->stats.objects--;
-	arena->stats.asked -= size;
-	arena->stats.used -= backing_size(size, align);
-	backing_free(&arena->backing, ptr, size, align);
+	if (!arena->shared) {
+		free_counted(arena, ptr, size, align);
+		return;
+	}
+	spin_lock(&arena->lock);
+	free_counted(arena, ptr, size, align);
+	spin_unlock(&arena->lock);
 }
 
 void arena_fail_at(struct arena *arena, unsigned long nth)

@@ -7,7 +7,7 @@
  * sanitizer build (ARENA_SYSTEM_MALLOC) it is the system's malloc, so that the
  * sanitizer sees every node.
  *
- * An arena belongs to one thread at a time.
+ * An arena belongs to one thread at a time, unless it is shared.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -26,6 +26,9 @@ struct arena_stats {
 
 /* A new arena, or NULL when there is no memory for one. */
 struct arena *arena_create(void);
+
+/* From now on any thread may allocate and free, under a lock. */
+void arena_share(struct arena *arena);
 
 /* Ends the arena and everything still allocated from it. NULL is allowed. */
 void arena_destroy(struct arena *arena);

@@ -252,8 +252,8 @@ struct mm_struct *replay_act_as(struct replay_world *world, uint32_t number)
 {
 	struct replay_task *task = task_of(world, number);
 
-	world->machine->current = task ? &task->limits : &world->machine->config.limits;
-	world->machine->task = task ? &task->tsk : NULL;
+	this_cpu(world->machine)->current = task ? &task->limits : &world->machine->config.limits;
+	this_cpu(world->machine)->task = task ? &task->tsk : NULL;
 	return task ? task->tsk.mm : NULL;
 }
 
@@ -275,7 +275,7 @@ static int do_process(struct replay_world *world, const struct trace_event *even
 
 struct replay_task *replay_task_born(struct replay_world *world, uint64_t number)
 {
-	world->machine->task = NULL;    /* the tasks may move */
+	this_cpu(world->machine)->task = NULL;    /* the tasks may move */
 	if (reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number))
 		return NULL;
 
@@ -299,7 +299,7 @@ static int copy_or_insist(struct replay_world *world, const struct trace_event *
 	uint64_t refused = machine->commits_refused;
 	unsigned overcommit = machine->config.overcommit;
 
-	machine->current = &parent->limits;
+	this_cpu(machine)->current = &parent->limits;
 	int err = copy_mm(event->arg[1], &child->tsk, &parent->tsk);
 	if (!err || machine->commits_refused == refused)
 		return err;

@@ -14,16 +14,16 @@ static struct anon_vma *anon_vma_alloc(struct machine *machine)
 
 	if (anon_vma) {
 		anon_vma->refs = 1;
-		machine->anon_vmas++;
+		this_cpu(machine)->anon_vmas++;
 	}
 	return anon_vma;
 }
 
 static void anon_vma_put(struct machine *machine, struct anon_vma *anon_vma)
 {
-	if (--anon_vma->refs)
+	if (machine_add(machine, &anon_vma->refs, -1))
 		return;
-	machine->anon_vmas--;
+	this_cpu(machine)->anon_vmas--;
 	arena_free(machine->arena, anon_vma, sizeof(*anon_vma), 0);
 }
 

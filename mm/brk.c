@@ -56,7 +56,7 @@ unsigned long do_brk(struct mm_struct *mm, unsigned long brk)
 	int err = 0;
 
 	if (brk < mm->start_brk ||
-	    brk - mm->start_brk + mm->data_size > mm->machine->current->data)
+	    brk - mm->start_brk + mm->data_size > this_cpu(mm->machine)->current->data)
 		return mm->brk;
 	if (newbrk > oldbrk)
 		err = grow(mm, oldbrk, newbrk);

@@ -117,7 +117,7 @@ static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned l
 	for (unsigned i = 0; i < edit->nput; i++)
 		rmap_set(edit->put[i].vma);
 	mm->map_count += edit->nput - nvmas;
-	machine->peak_vmas = max(machine->peak_vmas, mm->map_count);
+	this_cpu(machine)->peak_vmas = max(this_cpu(machine)->peak_vmas, mm->map_count);
 }
 
 static void free_gone(struct vm_area_struct *gone)
@@ -351,7 +351,8 @@ static int refuse_for_limits(struct mm_struct *mm, const struct gathered *g)
 static void charge(const struct vm_area_struct *holder, vm_flags_t before, unsigned long bytes)
 {
 	if (holder->vm_flags & ~before & VM_ACCOUNT)
-		holder->vm_mm->machine->committed += bytes >> PAGE_SHIFT;
+		machine_add(holder->vm_mm->machine, &holder->vm_mm->machine->committed,
+			    bytes >> PAGE_SHIFT);
 }
 
 /* The merge hands flags and pages' anon_vmas on to the VMA that holds the range now. */
@@ -454,7 +455,7 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 		pt_zap(&mm->pgd, start, end);
 	if (desc)
 		inherit(holder, &g, desc, kind);
-	mm->machine->merges += kind != MERGE_NONE && !(desc->grows && kind == MERGE_LEFT);
+	this_cpu(mm->machine)->merges += kind != MERGE_NONE && !(desc->grows && kind == MERGE_LEFT);
 	if (kind == MERGE_BOTH && g.next.vma != g.low) {
 		g.next.vma->vm_next_gone = g.gone;
 		g.gone = g.next.vma;
@@ -554,7 +555,7 @@ static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *
 	}
 	charge(holder, merge->range->flags, end - start);
 	charge(holder, before, holder->vm_end - holder->vm_start);
-	mm->machine->merges++;
+	this_cpu(mm->machine)->merges++;
 	commit(mm, &edit, kind == MERGE_BOTH ? 3 : 2, whole);
 	if (kind == MERGE_BOTH)
 		remove_vma(next);

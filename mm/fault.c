@@ -79,7 +79,7 @@ static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
 static void store(struct machine *machine, pfn_t pfn, unsigned flags)
 {
 	if (!(flags & FAULT_FLAG_FILL))
-		pfn_to_page(machine->frames, pfn)->content = mix64(++machine->writes);
+		pfn_to_page(machine->frames, pfn)->content = mix64(++this_cpu(machine)->writes);
 }
 
 /* Maps a page that others hold too. */
@@ -139,10 +139,10 @@ static int do_anonymous_page(struct vm_area_struct *vma, unsigned long addr, uns
 	struct mm_struct *mm = vma->vm_mm;
 
 	if (flags & FAULT_FLAG_WRITE) {
-		mm->machine->faults.anon_write++;
+		this_cpu(mm->machine)->faults.anon_write++;
 		return map_private(vma, addr, 0, 0, flags);
 	}
-	mm->machine->faults.anon_zero++;
+	this_cpu(mm->machine)->faults.anon_zero++;
 	if (may_map_pmd(vma, addr) && anon_vma_prepare(vma))
 		return -ENOMEM;
 	return map_page(mm, addr, 0, (page_prot(vma->vm_flags) & ~PTE_WRITE) | PTE_ACCESSED);
@@ -159,7 +159,7 @@ static int file_page(struct vm_area_struct *vma, unsigned long addr, unsigned fl
 	int err = vma->vm_ops->fault ? vma->vm_ops->fault(vma, file_pgoff(vma, addr), pfn) : -ENXIO;
 
 	if (err == -ENXIO && !(flags & FAULT_FLAG_FILL))
-		vma->vm_mm->machine->faults.sigbus++;
+		this_cpu(vma->vm_mm->machine)->faults.sigbus++;
 	return err;
 }
 
@@ -177,14 +177,14 @@ static int do_file_page(struct vm_area_struct *vma, unsigned long addr, unsigned
 	if (err)
 		return err;
 	if (write && !(vma->vm_flags & VM_SHARED)) {
-		machine->faults.file_cow++;
+		this_cpu(machine)->faults.file_cow++;
 		return map_private(vma, addr, 0, pfn, flags);
 	}
 	if (write) {
-		machine->faults.file_shared_write++;
+		this_cpu(machine)->faults.file_shared_write++;
 		bits |= PTE_DIRTY;
 	} else {
-		machine->faults.file_read++;
+		this_cpu(machine)->faults.file_read++;
 		if (tracks_writes(vma))
 			bits &= ~PTE_WRITE;
 	}
@@ -202,31 +202,31 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t e
 	struct page *page = pfn_to_page(machine->frames, PTE_PFN(entry));
 
 	if (vma->vm_flags & VM_SHARED) {
-		machine->faults.file_shared_write++;
+		this_cpu(machine)->faults.file_shared_write++;
 		store(machine, PTE_PFN(entry), flags);
 		pt_update(&vma->vm_mm->pgd, addr, entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED);
 		return 0;
 	}
-	if ((entry & PTE_ANON) && page->_refcount == 1) {
-		machine->faults.cow_reuse++;
+	if ((entry & PTE_ANON) && page_count(page) == 1) {
+		this_cpu(machine)->faults.cow_reuse++;
 		store(machine, PTE_PFN(entry), flags);
 		pt_update(&vma->vm_mm->pgd, addr,
 			  entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED | PTE_EXCLUSIVE);
 		return 0;
 	}
 	if (entry & PTE_ANON)
-		machine->faults.cow_copy++;
+		this_cpu(machine)->faults.cow_copy++;
 	else if (PTE_PFN(entry))
-		machine->faults.file_cow++;
+		this_cpu(machine)->faults.file_cow++;
 	else
-		machine->faults.cow_zero++;
+		this_cpu(machine)->faults.cow_zero++;
 	return map_private(vma, addr, entry, PTE_PFN(entry), flags);
 }
 
 static int bad_access(struct mm_struct *mm, unsigned flags)
 {
 	if (!(flags & FAULT_FLAG_FILL))
-		mm->machine->faults.segv++;
+		this_cpu(mm->machine)->faults.segv++;
 	return -EFAULT;
 }
 
@@ -243,7 +243,7 @@ static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flag
 	if ((flags & FAULT_FLAG_WRITE) && !(entry & PTE_WRITE))
 		return do_wp_page(vma, addr, entry, flags);
 	if (!(flags & FAULT_FLAG_FILL))
-		mm->machine->faults.spurious++;
+		this_cpu(mm->machine)->faults.spurious++;
 	return 0;
 }
 
@@ -264,7 +264,7 @@ static bool growth_allowed(struct vm_area_struct *vma, unsigned long addr)
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
 
-	return grow <= vma->vm_pgoff && vma->vm_end - addr <= mm->machine->current->stack &&
+	return grow <= vma->vm_pgoff && vma->vm_end - addr <= this_cpu(mm->machine)->current->stack &&
 	       may_expand_vm(mm, vma->vm_flags, grow) &&
 	       mlock_future_ok(mm, vma->vm_flags, grow << PAGE_SHIFT) &&
 	       !security_vm_enough_memory_mm(mm, grow);
@@ -286,7 +286,7 @@ int expand_stack(struct vm_area_struct *vma, unsigned long addr)
 	if (vma->vm_flags & VM_LOCKED)
 		mm->locked_vm += grow;
 	vm_stat_account(mm, vma->vm_flags, (long)grow);
-	mm->machine->faults.stack_growth++;
+	this_cpu(mm->machine)->faults.stack_growth++;
 	return 0;
 }
 

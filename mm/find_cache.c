@@ -92,7 +92,7 @@ void vmacache_flush(struct task_struct *tsk)
 /* The cache of who acts, emptied if it is outdated; NULL where mm is not its own. */
 static struct vm_area_struct **vmacache_of(struct mm_struct *mm)
 {
-	struct task_struct *tsk = mm->machine->task;
+	struct task_struct *tsk = this_cpu(mm->machine)->task;
 
 	if (!tsk || tsk->mm != mm)
 		return NULL;

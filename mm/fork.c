@@ -17,13 +17,13 @@ struct mm_struct *allocate_mm(struct machine *machine)
 		return NULL;
 	memset(mm, 0, sizeof(*mm));
 	mm->machine = machine;
-	machine->mms++;
+	this_cpu(machine)->mms++;
 	return mm;
 }
 
 static void deallocate_mm(struct mm_struct *mm)
 {
-	mm->machine->mms--;
+	this_cpu(mm->machine)->mms--;
 	arena_free(mm->machine->arena, mm, sizeof(*mm), 0);
 }
 
@@ -43,7 +43,12 @@ struct mm_struct *mm_alloc(struct machine *machine)
 	if (pt_init(&mm->pgd, config->pagetable_levels, machine->arena, machine->frames,
 		    &machine->pt))
 		goto free_index;
+	if (config->locking && pt_share(&mm->pgd))
+		goto free_tables;
 	return mm;
+
+free_tables:
+	pt_destroy(&mm->pgd);
 
 free_index:
 	vma_index_destroy(mm->mm_mt);
@@ -80,7 +85,7 @@ void exit_mmap(struct mm_struct *mm)
 
 void mmput(struct mm_struct *mm)
 {
-	if (--mm->mm_users == 0)
+	if (!machine_add(mm->machine, &mm->mm_users, -1))
 		exit_mmap(mm);
 }
 
@@ -141,7 +146,7 @@ static int batch_commit(struct batch *batch, const struct mm_struct *oldmm)
 		return err;
 	}
 	mm->map_count = batch->n;
-	mm->machine->peak_vmas = max(mm->machine->peak_vmas, mm->map_count);
+	this_cpu(mm->machine)->peak_vmas = max(this_cpu(mm->machine)->peak_vmas, mm->map_count);
 	batch_end(batch);
 	return 0;
 }
@@ -254,7 +259,7 @@ int copy_mm(unsigned long clone_flags, struct task_struct *tsk, const struct tas
 		return 0;
 	if (clone_flags & CLONE_VM) {
 		tsk->mm = parent->mm;
-		tsk->mm->mm_users++;
+		machine_add(tsk->mm->machine, &tsk->mm->mm_users, 1);
 		return 0;
 	}
 	tsk->mm = dup_mm(parent->mm);

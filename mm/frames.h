@@ -4,14 +4,17 @@
  * A page frame has counts and one word of content, no bytes: enough to check
  * that copy-on-write copies what it must and shares what it may.
  *
- * One thread at a time uses a machine's frames.
+ * One thread at a time uses a machine's frames, unless they are shared.  The zero page,
+ * which all have, is not counted: no thread writes what all others read.
  */
 #ifndef MM_FRAMES_H
 #define MM_FRAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/spinlock.h"
 #include "base/util.h"
 
 typedef uint64_t pfn_t;         /* page frame number; 0 is the shared zero page */
@@ -22,7 +25,24 @@ struct page {
 	uint64_t content;       /* of a free page: the next free one */
 };
 
-struct frames;
+#define CHUNK_SHIFT     12
+#define CHUNK_PAGES     (1UL << CHUNK_SHIFT)
+
+struct frame_cache;
+
+/* See frames.c; here only for what is inlined below. */
+struct frames {
+	struct page **chunk;
+	struct frame_cache *cache;      /* of each thread */
+	bool shared;                    /* then chunk[] has all its room from the start, */
+	size_t spill_at;                /* and no thread keeps that many free pages */
+	unsigned threads;
+	struct spinlock lock;           /* of all that follows, if shared */
+	size_t nchunks, max_chunks;     /* there are; chunk[] has room for */
+	pfn_t next;                     /* the lowest frame that was never used */
+	pfn_t free;                     /* the first free one below next, or 0 */
+	size_t taken, max_pages;        /* in use or in a thread's list; they may be */
+};
 
 /*
  * A machine with the zero page only; NULL when there is no host memory.
@@ -30,6 +50,12 @@ struct frames;
  * time, so that a trace cannot eat the host; 0: no limit.
  */
 must_check struct frames *frames_create(size_t max_pages);
+
+/*
+ * From now on threads 0 to threads - 1 may use them side by side; of the limit each may
+ * hold back a batch of free pages.  0 or -ENOMEM.
+ */
+must_check int frames_share(struct frames *frames, unsigned threads);
 
 /* Ends the machine, pages in use included. NULL is allowed. */
 void frames_destroy(struct frames *frames);
@@ -40,16 +66,63 @@ void frames_destroy(struct frames *frames);
  */
 must_check pfn_t alloc_page(struct frames *frames, uint64_t content);
 
+/* Takes a page back that has no reference left. */
+void free_page(struct frames *frames, pfn_t pfn, struct page *page);
+
 /* The page of a frame that is in use. It never moves. */
-struct page *pfn_to_page(struct frames *frames, pfn_t pfn);
+static inline struct page *pfn_to_page(struct frames *frames, pfn_t pfn)
+{
+	return &frames->chunk[pfn >> CHUNK_SHIFT][pfn & (CHUNK_PAGES - 1)];
+}
+
+static inline int page_add(const struct frames *frames, int *count, int n)
+{
+	if (unlikely(frames->shared))
+		return __atomic_add_fetch(count, n, __ATOMIC_ACQ_REL);
+	return *count += n;
+}
+
+/* How many references there are. */
+static inline int page_count(const struct page *page)
+{
+	return __atomic_load_n(&page->_refcount, __ATOMIC_ACQUIRE);
+}
 
 /* One reference more. */
-void get_page(struct frames *frames, pfn_t pfn);
+static inline void get_page(struct frames *frames, pfn_t pfn)
+{
+	if (pfn)
+		page_add(frames, &pfn_to_page(frames, pfn)->_refcount, 1);
+}
 
 /* One reference less; the last one frees the page. The zero page stays. */
-void put_page(struct frames *frames, pfn_t pfn);
+static inline void put_page(struct frames *frames, pfn_t pfn)
+{
+	struct page *page = pfn_to_page(frames, pfn);
 
-/* Frames handed out and not freed yet, the zero page not counted. */
+	if (pfn && !page_add(frames, &page->_refcount, -1))
+		free_page(frames, pfn, page);
+}
+
+/* One leaf entry more maps it; one fewer, which had a reference too. */
+static inline void page_map(struct frames *frames, pfn_t pfn)
+{
+	if (pfn)
+		page_add(frames, &pfn_to_page(frames, pfn)->_mapcount, 1);
+}
+
+static inline void page_unmap(struct frames *frames, pfn_t pfn)
+{
+	struct page *page = pfn_to_page(frames, pfn);
+
+	if (!pfn)
+		return;
+	page_add(frames, &page->_mapcount, -1);
+	if (!page_add(frames, &page->_refcount, -1))
+		free_page(frames, pfn, page);
+}
+
+/* Frames handed out and not freed yet, the zero page not counted; while no thread is at them. */
 size_t frames_in_use(const struct frames *frames);
 
 /* The host's memory that the frames take, in bytes: 16 a page at their peak, and a chunk. */

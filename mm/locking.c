@@ -25,9 +25,11 @@ const struct mm_locking *mm_locking_lookup(const char *name)
 	return locking;
 }
 
+__thread unsigned mm_thread;
+
 void mm_thread_enter(unsigned n)
 {
-	(void)n;
+	mm_thread = n;
 }
 
 int mm_user_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)

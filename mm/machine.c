@@ -27,21 +27,99 @@ void config_default(struct config *config)
 	};
 }
 
+/* ---- its threads ---- */
+
+#define THREAD_FIRST offsetof(struct machine, current)
+_Static_assert(sizeof(struct machine) - THREAD_FIRST <= MM_THREAD_STRIDE,
+	       "what a thread has for itself fits");
+
+static unsigned machine_threads(const struct config *config)
+{
+	return config->locking ? max(config->threads, 1u) : 1;
+}
+
+static size_t machine_bytes(const struct config *config)
+{
+	return THREAD_FIRST + (size_t)machine_threads(config) * MM_THREAD_STRIDE;
+}
+
+/* What that thread sees as this_cpu(machine). */
+static struct machine *machine_of_thread(struct machine *machine, unsigned n)
+{
+	return (struct machine *)((char *)machine + (size_t)n * MM_THREAD_STRIDE);
+}
+
+static void threads_init(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine_threads(&machine->config); i++) {
+		struct machine *own = machine_of_thread(machine, i);
+
+		own->current = &machine->config.limits;
+		rng_seed(&own->dice, machine->config.seed + i);
+	}
+}
+
+/* Where threads are going to be side by side, arenas and frames must stand it: 0 or -ENOMEM. */
+static int machine_share(struct machine *machine)
+{
+	if (!machine->config.locking)
+		return 0;
+	arena_share(machine->index_arena);
+	arena_share(machine->arena);
+	return frames_share(machine->frames, machine_threads(&machine->config));
+}
+
+/* Adds the words of from to those of to, and leaves 0. */
+static void gather(void *to, void *from, size_t size)
+{
+	uint64_t *sum = to, *part = from;
+
+	for (size_t i = 0; i < size / sizeof(*sum); i++) {
+		sum[i] += part[i];
+		part[i] = 0;
+	}
+}
+
+void machine_gather(struct machine *machine)
+{
+	for (unsigned i = 1; i < machine_threads(&machine->config); i++) {
+		struct machine *own = machine_of_thread(machine, i);
+
+		gather(&machine->pt, &own->pt, sizeof(own->pt));
+		gather(&machine->faults, &own->faults, sizeof(own->faults));
+		gather(&machine->finds, &own->finds, sizeof(own->finds));
+		gather(&machine->locking, &own->locking, sizeof(own->locking));
+		gather(&machine->merges, &own->merges, sizeof(own->merges));
+		gather(&machine->commits_refused, &own->commits_refused,
+		       sizeof(own->commits_refused));
+		gather(&machine->mms, &own->mms, sizeof(own->mms));
+		gather(&machine->vmas, &own->vmas, sizeof(own->vmas));
+		gather(&machine->files, &own->files, sizeof(own->files));
+		gather(&machine->inodes, &own->inodes, sizeof(own->inodes));
+		gather(&machine->anon_vmas, &own->anon_vmas, sizeof(own->anon_vmas));
+		machine->peak_vmas = max(machine->peak_vmas, own->peak_vmas);
+	}
+}
+
+/* ---- made and ended ---- */
+
 struct machine *machine_create(const struct vma_index_ops *ops, const struct config *config,
 			       size_t max_pages)
 {
-	struct machine *machine = calloc(1, sizeof(*machine));
+	struct machine *machine = calloc(1, machine_bytes(config));
 
 	if (!machine)
 		return NULL;
 	machine->index_ops = ops;
 	machine->config = *config;
-	machine->current = &machine->config.limits;
-	rng_seed(&machine->dice, config->seed);
+	if (config->locking)            /* what faults remember they would have to lock */
+		machine->config.find_cache = find_cache_lookup("none");
+	threads_init(machine);
 	machine->index_arena = arena_create();
 	machine->arena = arena_create();
 	machine->frames = frames_create(max_pages);
-	if (machine->index_arena && machine->arena && machine->frames)
+	if (machine->index_arena && machine->arena && machine->frames &&
+	    !machine_share(machine))
 		return machine;
 	frames_destroy(machine->frames);
 	arena_destroy(machine->arena);
@@ -64,6 +142,7 @@ void machine_destroy(struct machine *machine)
 
 	if (!machine)
 		return;
+	machine_gather(machine);
 	expect_none("address spaces", machine->mms);
 	expect_none("VMAs", machine->vmas);
 	expect_none("open files", machine->files);
@@ -94,18 +173,18 @@ struct inode *inode_create(struct machine *machine, uint64_t number, enum file_k
 	};
 	inode->path = path ? strdup(path) : NULL;
 	page_cache_init(&inode->cache, number);
-	machine->inodes++;
+	this_cpu(machine)->inodes++;
 	return inode;
 }
 
 void inode_put(struct machine *machine, struct inode *inode)
 {
-	if (--inode->refs)
+	if (machine_add(machine, &inode->refs, -1))
 		return;
 	page_cache_destroy(&inode->cache, machine->frames);
-	machine->committed -= inode->committed;
+	machine_add(machine, &machine->committed, -inode->committed);
 	free(inode->path);
-	machine->inodes--;
+	this_cpu(machine)->inodes--;
 	arena_free(machine->arena, inode, sizeof(*inode), 0);
 }
 
@@ -124,15 +203,15 @@ struct file *file_open(struct machine *machine, struct inode *inode, uint64_t nu
 		.writable = writable,
 		.inode = inode,
 	};
-	inode->refs++;
-	machine->files++;
+	machine_add(machine, &inode->refs, 1);
+	this_cpu(machine)->files++;
 	return file;
 }
 
 struct file *get_file(struct file *file)
 {
 	if (file)
-		file->refs++;
+		machine_add(file->machine, &file->refs, 1);
 	return file;
 }
 
@@ -140,10 +219,10 @@ void fput(struct file *file)
 {
 	struct machine *machine;
 
-	if (!file || --file->refs)
+	if (!file || machine_add(file->machine, &file->refs, -1))
 		return;
 	machine = file->machine;
 	inode_put(machine, file->inode);
-	machine->files--;
+	this_cpu(machine)->files--;
 	arena_free(machine->arena, file, sizeof(*file), 0);
 }

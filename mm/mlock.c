@@ -11,7 +11,7 @@
 
 bool mlock_future_ok(const struct mm_struct *mm, vm_flags_t flags, unsigned long bytes)
 {
-	const struct limits *limits = mm->machine->current;
+	const struct limits *limits = this_cpu(mm->machine)->current;
 
 	if (!(flags & VM_LOCKED) || limits->ipc_lock)
 		return true;
@@ -20,7 +20,7 @@ bool mlock_future_ok(const struct mm_struct *mm, vm_flags_t flags, unsigned long
 
 bool can_do_mlock(const struct mm_struct *mm)
 {
-	return mm->machine->current->memlock || mm->machine->current->ipc_lock;
+	return this_cpu(mm->machine)->current->memlock || this_cpu(mm->machine)->current->ipc_lock;
 }
 
 /* The part gets VM_LOCKED, VM_LOCKONFAULT as *arg says. */
@@ -76,9 +76,9 @@ static int count_locked(struct vm_area_struct *vma, unsigned long start, unsigne
 static bool may_lock(struct mm_struct *mm, unsigned long start, unsigned long len)
 {
 	unsigned long locked = mm->locked_vm + (len >> PAGE_SHIFT), already = 0;
-	unsigned long limit = mm->machine->current->memlock >> PAGE_SHIFT;
+	unsigned long limit = this_cpu(mm->machine)->current->memlock >> PAGE_SHIFT;
 
-	if (locked <= limit || mm->machine->current->ipc_lock)
+	if (locked <= limit || this_cpu(mm->machine)->current->ipc_lock)
 		return true;
 	vma_walk(mm, start, start + len, HOLE_IGNORED, count_locked, &already);
 	return locked - already <= limit;
@@ -121,7 +121,7 @@ static void apply_to_all(struct mm_struct *mm, vm_flags_t flags)
 int do_mlockall(struct mm_struct *mm, unsigned long flags)
 {
 	vm_flags_t lock = VM_LOCKED | (flags & MCL_ONFAULT ? VM_LOCKONFAULT : 0);
-	const struct limits *limits = mm->machine->current;
+	const struct limits *limits = this_cpu(mm->machine)->current;
 
 	if (!flags || (flags & ~(unsigned long)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
 	    flags == MCL_ONFAULT)

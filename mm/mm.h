@@ -31,6 +31,7 @@
 #include "mm/interval_tree.h"
 #include "mm/page_cache.h"
 #include "mm/pagetable.h"
+#include "mm/thread.h"
 #include "mm/vm_flags.h"
 
 /* ---- objects ---- */
@@ -115,21 +116,30 @@ struct machine {
 	struct arena *arena;            /* everything else of mm */
 	struct frames *frames;
 	struct config config;
+	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
+	/*
+	 * From here on thread 0's, reached by this_cpu(machine): each thread has all this
+	 * for itself.  Sums are known after machine_gather().
+	 */
 	const struct limits *current;   /* of the task that acts now; borrowed */
 	struct task_struct *task;       /* that task, or NULL: its vmacache counts; borrowed */
-	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
-	uint64_t commits_refused;
 	struct pt_counters pt;
 	struct fault_counters faults;
 	struct find_counters finds;
 	struct locking_counters locking;
 	uint64_t merges;                /* ranges that became one with a neighbour */
+	uint64_t commits_refused;
 	struct rng dice;                /* for policies that want some */
 	unsigned long mms, vmas, files, inodes, anon_vmas;      /* alive now */
 	unsigned long peak_vmas;        /* the most in any one mm so far */
 	uint64_t anon_inodes;           /* numbers given to inodes without a name */
 	uint64_t writes;                /* emulated stores: each leaves a content of its own */
 };
+
+/* Adds to a number that threads share; what it is then. */
+#define machine_add(machine, counter, n) \
+	((machine)->config.locking ? __atomic_add_fetch(counter, n, __ATOMIC_ACQ_REL) \
+				   : (*(counter) += (n)))
 
 /* What kind of file it is, as far as mmap cares. */
 enum file_kind {
@@ -262,6 +272,8 @@ void config_default(struct config *config);
 must_check struct machine *machine_create(const struct vma_index_ops *ops,
 					  const struct config *config, size_t max_pages);
 void machine_destroy(struct machine *machine);
+/* All threads' counts become thread 0's; while no other thread uses the machine. */
+void machine_gather(struct machine *machine);
 
 /* An inode's first reference is its creator's. path is copied, and may be NULL. */
 must_check struct inode *inode_create(struct machine *machine, uint64_t number,

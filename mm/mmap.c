@@ -82,7 +82,8 @@ static int check_anon_mapping(unsigned long flags, vm_flags_t *vm_flags)
 /* Shared memory without a name: each mapping has a file of its own (B7). */
 static struct file *shmem_zero_setup(struct machine *machine, unsigned long pages)
 {
-	uint64_t number = (machine->anon_inodes + 1) | 1UL << 63;
+	uint64_t number = (this_cpu(machine)->anon_inodes + 1) | (uint64_t)mm_thread << 48 |
+			  1UL << 63;
 	struct inode *inode = inode_create(machine, number, FILE_SHMEM, "/dev/zero (deleted)");
 	struct file *file;
 
@@ -114,13 +115,13 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 	int err = vma_replace(mm, desc->start, desc->end, desc, &vma);
 	if (!err && desc->shmem) {
 		desc->file->inode->committed = desc->shmem;
-		mm->machine->committed += desc->shmem;
+		machine_add(mm->machine, &mm->machine->committed, desc->shmem);
 	}
 	if (makes_file)
 		fput(desc->file);
 	if (err)
 		return (unsigned long)err;
-	mm->machine->anon_inodes += makes_file;
+	this_cpu(mm->machine)->anon_inodes += makes_file;
 	if (vma->vm_flags & VM_SPECIAL)
 		vma->vm_flags &= ~VM_LOCKED_MASK;
 	else if (vma->vm_flags & VM_LOCKED)

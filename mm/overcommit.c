@@ -31,7 +31,7 @@ static unsigned long kept_back(const struct mm_struct *mm)
 {
 	const struct config *config = &mm->machine->config;
 
-	return (mm->machine->current->sys_admin ? 0 : config->admin_reserve) +
+	return (this_cpu(mm->machine)->current->sys_admin ? 0 : config->admin_reserve) +
 	       min(mm->total_vm / 32, config->user_reserve);
 }
 
@@ -51,6 +51,6 @@ int security_vm_enough_memory_mm(struct mm_struct *mm, unsigned long npages)
 {
 	if (enough(mm, npages))
 		return 0;
-	mm->machine->commits_refused++;
+	this_cpu(mm->machine)->commits_refused++;
 	return -ENOMEM;
 }

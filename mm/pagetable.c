@@ -19,6 +19,17 @@
  *     least; if it is EXCLUSIVE, exactly one mapping.
  *  6. pt->last is NULL, or is the level-1 entry for pt->last_addr.
  *
+ * Locks, where it is shared
+ *  1. A region's lock covers, for the addresses that fall to it, the leaf tables, and the
+ *     level-1 entries that lead to them: whether there is a table and what it counts.
+ *  2. upper covers all entries of higher levels, whether there is a table at all, and
+ *     pt->tables.  Who wants both takes upper last.
+ *  3. So who has a region's lock finds a leaf table without another lock, on a way that
+ *     does not change, for it has something in use at each level.  Who finds none might stand in
+ *     a table that has been taken out meanwhile: such a table is empty, and is freed
+ *     only after a grace period.  With upper it looks again.
+ *  4. Entries that lead to tables are read and written as atomics for that.
+ *
  * An operation either needs no memory or gets it all before it changes
  * anything, pt_copy excepted.  The tree is Linux's (mm/memory.c, mm/mprotect.c,
  * mm/mremap.c) without huge pages, swap and locks; Linux counts no entries and
@@ -32,10 +43,11 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "mm/thread.h"
 
 #define TABLE_SIZE      (PT_ENTRIES * sizeof(uint64_t))
 #define TABLE_BITS      (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
-#define LEAF_SPAN       (1UL << (PAGE_SHIFT + PT_SHIFT))        /* bytes that a leaf table maps */
+#define LEAF_SPAN       PT_LEAF_SPAN
 
 /* Bytes that an entry of this level stands for. */
 static inline unsigned long pt_span(unsigned level)
@@ -46,6 +58,87 @@ static inline unsigned long pt_span(unsigned level)
 static inline unsigned pt_slot(unsigned long addr, unsigned level)
 {
 	return addr >> (PAGE_SHIFT + PT_SHIFT * level) & (PT_ENTRIES - 1);
+}
+
+/* ---- shared page tables ---- */
+
+/* An entry that leads to a table. */
+static inline uint64_t pt_load(const uint64_t *entry)
+{
+	return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
+}
+
+static inline void pt_store(uint64_t *entry, uint64_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+/* The table that entry leads to has n more in use, or fewer. */
+static inline void pt_add_count(uint64_t *entry, int n)
+{
+	pt_store(entry, pt_load(entry) + (uint64_t)n * PT_COUNT_ONE);
+}
+
+static inline void pt_add_rss(struct pagetable *pt, unsigned long addr, long n)
+{
+	if (pt->regions)
+		pt_region(pt, addr)->rss += n;
+	else
+		pt->rss += (size_t)n;
+}
+
+size_t pt_rss(const struct pagetable *pt)
+{
+	size_t rss = pt->rss;
+
+	for (unsigned i = 0; pt->regions && i < PT_REGIONS; i++)
+		rss += (size_t)pt->regions[i].rss;
+	return rss;
+}
+
+int pt_share(struct pagetable *pt)
+{
+	pt->regions = arena_alloc(pt->arena, PT_REGIONS * sizeof(*pt->regions),
+				  sizeof(*pt->regions));
+	if (!pt->regions)
+		return -ENOMEM;
+	memset(pt->regions, 0, PT_REGIONS * sizeof(*pt->regions));
+	pt->last = NULL;
+	return 0;
+}
+
+void pt_barrier(struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	unsigned long n = lo < hi ? (hi - 1) / LEAF_SPAN - lo / LEAF_SPAN + 1 : 0;
+
+	for (n = min(n, (unsigned long)PT_REGIONS); n; n--, lo += LEAF_SPAN) {
+		pt_lock(pt, lo);
+		pt_unlock(pt, lo);
+	}
+}
+
+static void pt_lock_all(struct pagetable *pt)
+{
+	for (unsigned long i = 0; i < PT_REGIONS; i++)
+		pt_lock(pt, i * LEAF_SPAN);
+}
+
+static void pt_unlock_all(struct pagetable *pt)
+{
+	for (unsigned long i = 0; i < PT_REGIONS; i++)
+		pt_unlock(pt, i * LEAF_SPAN);
+}
+
+static inline void upper_lock(struct pagetable *pt)
+{
+	if (pt->regions)
+		spin_lock(&pt->upper);
+}
+
+static inline void upper_unlock(struct pagetable *pt)
+{
+	if (pt->regions)
+		spin_unlock(&pt->upper);
 }
 
 /* ---- tables and the way to them ---- */
@@ -59,7 +152,7 @@ static uint64_t *pt_table_alloc(struct pagetable *pt, unsigned level)
 	assert(!((uintptr_t)table & ~PTE_ADDRESS));
 	memset(table, 0, TABLE_SIZE);
 	pt->tables++;
-	pt->counters->tables_allocated[level]++;
+	this_cpu(pt->counters)->tables_allocated[level]++;
 	return table;
 }
 
@@ -67,9 +160,24 @@ static void pt_table_free(struct pagetable *pt, uint64_t *table, unsigned level)
 {
 	if (level == 1)
 		pt->last = NULL;
-	arena_free(pt->arena, table, TABLE_SIZE, PAGE_SIZE);
 	pt->tables--;
-	pt->counters->tables_freed[level]++;
+	this_cpu(pt->counters)->tables_freed[level]++;
+	if (pt->regions && level) {     /* the link is not PRESENT: the table stays empty */
+		pt_store(table, (uintptr_t)pt->retired);
+		pt->retired = table;
+		return;
+	}
+	arena_free(pt->arena, table, TABLE_SIZE, PAGE_SIZE);
+}
+
+void pt_free_retired(struct pagetable *pt)
+{
+	while (pt->retired) {
+		uint64_t *table = pt->retired;
+
+		pt->retired = (uint64_t *)(uintptr_t)*table;
+		arena_free(pt->arena, table, TABLE_SIZE, PAGE_SIZE);
+	}
 }
 
 /* The way from the root to an address: up[l] is the entry that leads to the table of level l. */
@@ -81,7 +189,7 @@ struct path {
 /* The entry of addr in the table of this level. */
 static inline uint64_t *path_entry(const struct path *path, unsigned long addr, unsigned level)
 {
-	return pt_table(*path->up[level]) + pt_slot(addr, level);
+	return pt_table(pt_load(path->up[level])) + pt_slot(addr, level);
 }
 
 /* Follows addr as deep as there are tables. */
@@ -93,22 +201,51 @@ static void pt_descend(struct pagetable *pt, unsigned long addr, struct path *pa
 	while (path->level) {
 		uint64_t *entry = path_entry(path, addr, path->level);
 
-		if (!*entry)
+		if (!(pt_load(entry) & PTE_PRESENT))
 			break;
 		path->up[--path->level] = entry;
 	}
 }
 
 /* Frees the deepest table if it is empty, then the one above if that made it empty, ... */
+static void pt_prune_upper(struct pagetable *pt, struct path *path)
+{
+	while (path->level < pt->levels - 1 && !pt_count(pt_load(path->up[path->level]))) {
+		uint64_t *entry = path->up[path->level];
+		uint64_t *table = pt_table(pt_load(entry));
+
+		pt_store(entry, 0);
+		pt_table_free(pt, table, path->level);
+		pt_add_count(path->up[++path->level], -1);
+	}
+}
+
 static void pt_prune(struct pagetable *pt, struct path *path)
 {
-	while (path->level < pt->levels - 1 && !pt_count(*path->up[path->level])) {
-		uint64_t *entry = path->up[path->level];
+	if (path->level == pt->levels - 1 || pt_count(pt_load(path->up[path->level])))
+		return;
+	upper_lock(pt);
+	pt_prune_upper(pt, path);
+	upper_unlock(pt);
+}
 
-		pt_table_free(pt, pt_table(*entry), path->level);
-		*entry = 0;
-		*path->up[++path->level] -= PT_COUNT_ONE;
+/* Makes the tables that are missing between where path ends and level. */
+static int pt_make_tables(struct pagetable *pt, unsigned long addr, unsigned level,
+			  struct path *path)
+{
+	while (path->level > level) {
+		uint64_t *entry = path_entry(path, addr, path->level);
+		uint64_t *table = pt_table_alloc(pt, path->level - 1);
+
+		if (!table) {
+			pt_prune_upper(pt, path);
+			return -ENOMEM;
+		}
+		pt_store(entry, (uintptr_t)table | TABLE_BITS);
+		pt_add_count(path->up[path->level], 1);
+		path->up[--path->level] = entry;
 	}
+	return 0;
 }
 
 /*
@@ -118,20 +255,17 @@ static void pt_prune(struct pagetable *pt, struct path *path)
 static int pt_descend_make(struct pagetable *pt, unsigned long addr, unsigned level,
 			   struct path *path)
 {
-	pt_descend(pt, addr, path);
-	while (path->level > level) {
-		uint64_t *entry = path_entry(path, addr, path->level);
-		uint64_t *table = pt_table_alloc(pt, path->level - 1);
+	int err;
 
-		if (!table) {
-			pt_prune(pt, path);
-			return -ENOMEM;
-		}
-		*entry = (uintptr_t)table | TABLE_BITS;
-		*path->up[path->level] += PT_COUNT_ONE;
-		path->up[--path->level] = entry;
-	}
-	return 0;
+	pt_descend(pt, addr, path);
+	if (path->level <= level)
+		return 0;
+	upper_lock(pt);
+	if (pt->regions)
+		pt_descend(pt, addr, path);
+	err = pt_make_tables(pt, addr, level, path);
+	upper_unlock(pt);
+	return err;
 }
 
 /* ---- the range walker ---- */
@@ -141,6 +275,8 @@ struct walk {
 	struct pagetable *pt;
 	unsigned long next, hi;         /* what is left of the range */
 	uint64_t seen;                  /* leaf entries visited */
+	bool lock, locked;              /* it locks the table where it stands; it has */
+	unsigned long locked_addr;
 	/* where it stands: */
 	unsigned long addr;             /* of the first entry in the range */
 	uint64_t *pte;                  /* that entry; and how many follow in this table */
@@ -154,23 +290,52 @@ static struct walk walk_start(const struct pagetable *pt, unsigned long lo, unsi
 	return (struct walk){ .pt = (struct pagetable *)pt, .next = lo, .hi = hi };
 }
 
+/* The same for who changes what is there. */
+static struct walk walk_start_locked(struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	struct walk w = walk_start(pt, lo, hi);
+
+	w.lock = pt->regions;
+	return w;
+}
+
+static inline void walk_lock(struct walk *w)
+{
+	if (w->lock) {
+		w->locked_addr = w->next;
+		w->locked = true;
+		pt_lock(w->pt, w->next);
+	}
+}
+
+static inline void walk_unlock(struct walk *w)
+{
+	if (w->locked)
+		pt_unlock(w->pt, w->locked_addr);
+	w->locked = false;
+}
+
 /* Goes on past the missing table at w->next to the next entry in use of the table above. */
 static void walk_skip(struct walk *w)
 {
 	unsigned level = w->path.level;
-	const uint64_t *table = pt_table(*w->path.up[level]);
+	const uint64_t *table = pt_table(pt_load(w->path.up[level]));
 
 	do {
 		w->next = (w->next | (pt_span(level) - 1)) + 1;
-	} while (w->next < w->hi && pt_slot(w->next, level) && !table[pt_slot(w->next, level)]);
+	} while (w->next < w->hi && pt_slot(w->next, level) &&
+		 !pt_load(&table[pt_slot(w->next, level)]));
 }
 
 /* The next leaf table; it descends anew, so the caller may free the one it is at. */
 static bool walk_next(struct walk *w)
 {
+	walk_unlock(w);
 	while (w->next < w->hi) {
+		walk_lock(w);
 		pt_descend(w->pt, w->next, &w->path);
 		if (w->path.level) {
+			walk_unlock(w);
 			walk_skip(w);
 			continue;
 		}
@@ -222,6 +387,10 @@ void pt_destroy(struct pagetable *pt)
 	pt_zap(pt, 0, pt_end(pt));
 	pt_table_free(pt, pt_table(pt->root), pt->levels - 1);
 	pt->root = 0;
+	pt_free_retired(pt);
+	if (pt->regions)
+		arena_free(pt->arena, pt->regions, PT_REGIONS * sizeof(*pt->regions),
+			   sizeof(*pt->regions));
 }
 
 /* ---- one page ---- */
@@ -234,16 +403,27 @@ static inline uint64_t *pt_last(const struct pagetable *pt, unsigned long addr)
 	return same && *pt->last ? pt->last : NULL;
 }
 
+static inline void pt_set_last(struct pagetable *pt, unsigned long addr, uint64_t *up)
+{
+	if (!pt->regions) {
+		pt->last = up;
+		pt->last_addr = addr;
+	}
+}
+
 /* The leaf entry of addr, or NULL where there is no table for it. */
-static uint64_t *pt_find(const struct pagetable *pt, unsigned long addr)
+static inline uint64_t *pt_find(const struct pagetable *pt, unsigned long addr)
 {
 	const uint64_t *up = pt_last(pt, addr);
 	struct path path;
 
 	if (up)
-		return pt_table(*up) + pt_slot(addr, 0);
+		return pt_table(pt_load(up)) + pt_slot(addr, 0);
 	pt_descend((struct pagetable *)pt, addr, &path);
-	return path.level ? NULL : path_entry(&path, addr, 0);
+	if (path.level)
+		return NULL;
+	pt_set_last((struct pagetable *)pt, addr, path.up[0]);
+	return path_entry(&path, addr, 0);
 }
 
 /* Whether the TLB may hold a right of the old entry that the new one has not. */
@@ -260,12 +440,6 @@ static inline bool pte_valid(uint64_t entry)
 	if (entry & PTE_GUARD)
 		return entry == PTE_GUARD;
 	return !(entry & PTE_PRESENT) != !(entry & PTE_PROTNONE) && !(entry & PT_COUNT_MASK);
-}
-
-static void pt_page_unmap(struct pagetable *pt, pfn_t pfn)
-{
-	pfn_to_page(pt->frames, pfn)->_mapcount--;
-	put_page(pt->frames, pfn);
 }
 
 uint64_t pt_get(const struct pagetable *pt, unsigned long addr)
@@ -286,17 +460,22 @@ int pt_map(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits)
 		if (pt_descend_make(pt, addr, 0, &path))
 			return -ENOMEM;
 		up = path.up[0];
-		pt->last = up;
-		pt->last_addr = addr;
+		pt_set_last(pt, addr, up);
 	}
-	pte = pt_table(*up) + pt_slot(addr, 0);
+	pte = pt_table(pt_load(up)) + pt_slot(addr, 0);
 	assert(!*pte);
 	*pte = pte_make(pfn, bits);
-	*up += PT_COUNT_ONE;
-	pt->rss++;
-	pfn_to_page(pt->frames, pfn)->_mapcount++;
-	pt->counters->entries_touched++;
+	pt_add_count(up, 1);
+	pt_add_rss(pt, addr, 1);
+	page_map(pt->frames, pfn);
+	this_cpu(pt->counters)->entries_touched++;
 	return 0;
+}
+
+static void pt_count_flush(struct pagetable *pt, size_t pages)
+{
+	this_cpu(pt->counters)->tlb_flushes++;
+	this_cpu(pt->counters)->tlb_pages += pages;
 }
 
 void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry)
@@ -306,14 +485,12 @@ void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry)
 	assert(pte && *pte && pte_valid(entry));
 	old = *pte;
 	*pte = entry;
-	pt->counters->entries_touched++;
-	if (pte_outdated(old, entry)) {
-		pt->stale++;
-		pt_flush(pt);
-	}
+	this_cpu(pt->counters)->entries_touched++;
+	if (pte_outdated(old, entry))
+		pt_count_flush(pt, 1);
 	if (PTE_PFN(old) != PTE_PFN(entry)) {
-		pfn_to_page(pt->frames, PTE_PFN(entry))->_mapcount++;
-		pt_page_unmap(pt, PTE_PFN(old));
+		page_map(pt->frames, PTE_PFN(entry));
+		page_unmap(pt->frames, PTE_PFN(old));
 	}
 }
 
@@ -323,8 +500,7 @@ void pt_flush(struct pagetable *pt)
 {
 	if (!pt->stale)
 		return;
-	pt->counters->tlb_flushes++;
-	pt->counters->tlb_pages += pt->stale;
+	pt_count_flush(pt, pt->stale);
 	pt->stale = 0;
 }
 
@@ -335,24 +511,24 @@ static inline unsigned pte_kind(uint64_t entry)
 
 void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsigned kinds)
 {
-	struct walk w = walk_start(pt, lo, hi);
+	struct walk w = walk_start_locked(pt, lo, hi);
 
 	while (walk_next(&w)) {
-		unsigned gone = 0;
+		int gone = 0;
 
 		for (unsigned i = 0; i < w.n; i++) {
 			if (!w.pte[i] || !(pte_kind(w.pte[i]) & kinds))
 				continue;
-			pt_page_unmap(pt, PTE_PFN(w.pte[i]));
+			page_unmap(pt->frames, PTE_PFN(w.pte[i]));
 			w.pte[i] = 0;
 			gone++;
 		}
-		*w.path.up[0] -= gone * PT_COUNT_ONE;
-		pt->rss -= gone;
-		pt->stale += gone;
+		pt_add_count(w.path.up[0], -gone);
+		pt_add_rss(pt, w.addr, -gone);
+		pt->stale += (size_t)gone;
 		pt_prune(pt, &w.path);
 	}
-	pt->counters->entries_touched += w.seen;
+	this_cpu(pt->counters)->entries_touched += w.seen;
 	pt_flush(pt);
 }
 
@@ -364,7 +540,7 @@ void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi)
 void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64_t prot,
 		uint64_t write_if)
 {
-	struct walk w = walk_start(pt, lo, hi);
+	struct walk w = walk_start_locked(pt, lo, hi);
 
 	assert(pte_valid(prot) && !(prot & ~PTE_PROT));
 	while (walk_next(&w)) {
@@ -379,7 +555,7 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 			pt->stale += pte_outdated(old, new);
 		}
 	}
-	pt->counters->entries_touched += w.seen;
+	this_cpu(pt->counters)->entries_touched += w.seen;
 	pt_flush(pt);
 }
 
@@ -406,11 +582,11 @@ static int pt_copy_leaf(struct pagetable *dst, const struct walk *w, bool cow)
 		w->pte[i] = old & ~lose;
 		src->stale += pte_outdated(old, w->pte[i]);
 		to[i] = old & ~lose_copy;
-		*path.up[0] += PT_COUNT_ONE;
-		dst->rss++;
+		pt_add_count(path.up[0], 1);
+		pt_add_rss(dst, w->addr, 1);
 		get_page(dst->frames, PTE_PFN(old));
-		pfn_to_page(dst->frames, PTE_PFN(old))->_mapcount++;
-		dst->counters->entries_copied++;
+		page_map(dst->frames, PTE_PFN(old));
+		this_cpu(dst->counters)->entries_copied++;
 	}
 	return 0;
 }
@@ -418,15 +594,16 @@ static int pt_copy_leaf(struct pagetable *dst, const struct walk *w, bool cow)
 int pt_copy(struct pagetable *dst, struct pagetable *src, unsigned long lo, unsigned long hi,
 	    bool cow)
 {
-	struct walk w = walk_start(src, lo, hi);
-	uint64_t copied = dst->counters->entries_copied;
+	struct walk w = walk_start_locked(src, lo, hi);
+	uint64_t copied = this_cpu(dst->counters)->entries_copied;
 	int err = 0;
 
 	assert(dst->frames == src->frames && dst->levels == src->levels);
 	while (!err && walk_next(&w))
 		err = pt_copy_leaf(dst, &w, cow);
-	copied = dst->counters->entries_copied - copied;
-	dst->counters->entries_touched += w.seen + copied;
+	walk_unlock(&w);
+	copied = this_cpu(dst->counters)->entries_copied - copied;
+	this_cpu(dst->counters)->entries_touched += w.seen + copied;
 	return err;
 }
 
@@ -486,7 +663,7 @@ static int pt_move_reserve(struct pagetable *pt, unsigned long old, unsigned lon
 		if (pt_descend_make(pt, m.to, m.level, &path))
 			goto unreserve;
 		assert(path.level == m.level && !*path_entry(&path, m.to, m.level));
-		*path.up[m.level] += PT_COUNT_ONE;
+		pt_add_count(path.up[m.level], 1);
 	}
 	return 0;
 
@@ -494,13 +671,13 @@ unreserve:
 	len = m.walk.addr - old;
 	for (m = move_start(pt, old, new, len); move_next(&m);) {
 		pt_descend(pt, m.to, &path);
-		*path.up[m.level] -= PT_COUNT_ONE;
+		pt_add_count(path.up[m.level], -1);
 		pt_prune(pt, &path);
 	}
 	return -ENOMEM;
 }
 
-int pt_move(struct pagetable *pt, unsigned long old, unsigned long new, unsigned long len)
+static int pt_move_locked(struct pagetable *pt, unsigned long old, unsigned long new, unsigned long len)
 {
 	uint64_t moved = 0;
 	struct move m;
@@ -513,19 +690,28 @@ int pt_move(struct pagetable *pt, unsigned long old, unsigned long new, unsigned
 		struct path *source = &m.walk.path, path;
 
 		pt_descend(pt, m.to, &path);
-		*path_entry(&path, m.to, m.level) = *m.from;
+		pt_store(path_entry(&path, m.to, m.level), *m.from);
 		pt->stale += m.level ? pt_count(*m.from) : 1;
-		pt->counters->tables_moved += m.level;
+		this_cpu(pt->counters)->tables_moved += m.level;
 		moved += !m.level;
-		*m.from = 0;
-		*source->up[m.level] -= PT_COUNT_ONE;
+		pt_store(m.from, 0);
+		pt_add_count(source->up[m.level], -1);
 		source->level = m.level;
 		pt_prune(pt, source);
 	}
-	pt->counters->entries_moved += moved;
-	pt->counters->entries_touched += m.walk.seen + moved;
+	this_cpu(pt->counters)->entries_moved += moved;
+	this_cpu(pt->counters)->entries_touched += m.walk.seen + moved;
 	pt_flush(pt);
 	return 0;
+}
+
+/* Two leaf tables change at a time, and the way to them: all others wait. */
+int pt_move(struct pagetable *pt, unsigned long old, unsigned long new, unsigned long len)
+{
+	pt_lock_all(pt);
+	int err = pt_move_locked(pt, old, new, len);
+	pt_unlock_all(pt);
+	return err;
 }
 
 /* ---- reports and oracles ---- */
@@ -597,6 +783,8 @@ static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned 
 	if ((entry & PTE_EXCLUSIVE) && !(entry & PTE_ANON))
 		return tally_broken(tally, 4, addr, "EXCLUSIVE, but not ANON");
 	page = pfn_to_page(tally->pt->frames, PTE_PFN(entry));
+	if (!PTE_PFN(entry))
+		return 0;
 	if (page->_mapcount < 1 || page->_refcount < page->_mapcount)
 		return tally_broken(tally, 5, addr, "the page's counts are too low");
 	if ((entry & PTE_EXCLUSIVE) && page->_mapcount != 1)
@@ -650,7 +838,7 @@ unsigned pt_verify(const struct pagetable *pt, FILE *report)
 
 	if (broken)
 		return broken;
-	if (tally.tables != pt->tables || tally.rss != pt->rss)
+	if (tally.tables != pt->tables || tally.rss != pt_rss(pt))
 		return tally_broken(&tally, 3, 0, "tables or rss is wrong");
 	if (!verify_last(pt))
 		return tally_broken(&tally, 6, pt->last_addr, "last leads elsewhere");

@@ -11,7 +11,13 @@
  * A range operation touches only what is populated: the time for a range
  * without tables does not grow with its length.
  *
- * One thread at a time uses the page tables of a machine.
+ * One thread at a time uses the page tables of a machine, unless they are shared
+ * (pt_share).  Then, of one mm's, at any time
+ *	any threads     pt_get, pt_map, pt_update of an address that they have locked,
+ *			inside an RCU read section
+ *	one thread      everything else, which locks for itself what it touches; but
+ *			pt_populated needs the lock, where it is about what one lock covers
+ * and for the rest, reports and oracles, none of the others may be at it.
  */
 #ifndef MM_PAGETABLE_H
 #define MM_PAGETABLE_H
@@ -22,6 +28,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/spinlock.h"
 #include "base/util.h"
 #include "mm/frames.h"
 
@@ -85,14 +92,27 @@ struct pt_counters {
 	uint64_t tlb_pages;             /* pages in them */
 };
 
+/* The locks of shared page tables: each covers the LEAF_SPANs that fall to it. */
+#define PT_REGIONS      64
+#define PT_LEAF_SPAN    (1UL << (PAGE_SHIFT + PT_SHIFT))        /* bytes that a leaf table maps */
+
+struct pt_region {
+	struct spinlock lock;
+	long rss;                       /* what was mapped and unmapped under it */
+	char rest[48];                  /* a cache line of its own */
+};
+
 struct pagetable {
 	uint64_t root;                  /* the entry that leads to the top table (CR3) */
 	unsigned levels;                /* 4 or 5 */
 	struct arena *arena;            /* gives the tables */
 	struct frames *frames;
 	struct pt_counters *counters;
+	struct pt_region *regions;      /* PT_REGIONS of them if it is shared, else NULL */
+	struct spinlock upper;          /* if shared, of what level 1 and up have in use; and of */
+	uint64_t *retired;              /* tables that await a grace period, linked by entry 0 */
 	size_t tables;                  /* of all levels, the top one included */
-	size_t rss;                     /* leaf entries in use: PROTNONE, GUARD, zero page too */
+	size_t rss;                     /* what was mapped and unmapped without a region: pt_rss() */
 	size_t stale;                   /* pages that await pt_flush() */
 	uint64_t *last;                 /* the entry of the leaf table that pt_map() used last, */
 	unsigned long last_addr;        /* and an address in it; last may be NULL */
@@ -107,6 +127,39 @@ static inline unsigned long pt_end(const struct pagetable *pt)
 /* Empty page tables, the top table allocated: 0, or -ENOMEM and nothing to destroy. */
 must_check int pt_init(struct pagetable *pt, unsigned levels, struct arena *arena,
 		       struct frames *frames, struct pt_counters *counters);
+
+/* From now on threads may use it side by side, as said above: 0 or -ENOMEM. */
+must_check int pt_share(struct pagetable *pt);
+
+/*
+ * Nobody else is at the leaf table of addr, or makes one there, until pt_unlock.  One
+ * such lock at a time; where pt is not shared it is none.
+ */
+static inline struct pt_region *pt_region(const struct pagetable *pt, unsigned long addr)
+{
+	return &pt->regions[addr / PT_LEAF_SPAN % PT_REGIONS];
+}
+
+static inline void pt_lock(const struct pagetable *pt, unsigned long addr)
+{
+	if (pt->regions)
+		spin_lock(&pt_region(pt, addr)->lock);
+}
+
+static inline void pt_unlock(const struct pagetable *pt, unsigned long addr)
+{
+	if (pt->regions)
+		spin_unlock(&pt_region(pt, addr)->lock);
+}
+
+/* Waits until each lock of the range has been free: those who had one see what was written before. */
+void pt_barrier(struct pagetable *pt, unsigned long lo, unsigned long hi);
+
+/* Frees what was taken out before the last grace period: where pt->retired is not NULL. */
+void pt_free_retired(struct pagetable *pt);
+
+/* Leaf entries in use: PROTNONE, GUARD, zero page too. */
+size_t pt_rss(const struct pagetable *pt);
 
 /* Zaps everything and frees the top table too. */
 void pt_destroy(struct pagetable *pt);

@@ -29,7 +29,8 @@ typedef unsigned long (*hole_fn)(const struct hole_search *s);
 static unsigned long top(const struct mm_struct *mm)
 {
 	unsigned long task_size = mm->machine->config.task_size;
-	unsigned long room = min(max(mm->machine->current->stack, 128UL << 20), task_size / 6 * 5);
+	unsigned long stack = this_cpu(mm->machine)->current->stack;
+	unsigned long room = min(max(stack, 128UL << 20), task_size / 6 * 5);
 
 	return mm->legacy_layout ? (task_size - room) & PAGE_MASK : mm->mmap_base;
 }
@@ -159,7 +160,7 @@ static unsigned long random_hole(const struct hole_search *s)
 
 	if (lo >= s->high_limit || s->high_limit - lo < s->len)
 		return -ENOMEM;
-	at = rng_between(&s->mm->machine->dice, lo >> PAGE_SHIFT,
+	at = rng_between(&this_cpu(s->mm->machine)->dice, lo >> PAGE_SHIFT,
 			 (s->high_limit - s->len) >> PAGE_SHIFT)
 	     << PAGE_SHIFT;
 	part.low_limit = at;

@@ -33,7 +33,7 @@ uint64_t mm_hash(struct mm_struct *mm, uint64_t hash)
 	hash = hash_add(hash, mm->data_vm);
 	hash = hash_add(hash, mm->exec_vm);
 	hash = hash_add(hash, mm->stack_vm);
-	hash = hash_add(hash, mm->pgd.rss);
+	hash = hash_add(hash, pt_rss(&mm->pgd));
 	hash = hash_add(hash, mm->pgd.tables);
 	return pt_hash(&mm->pgd, hash);
 }

@@ -26,7 +26,7 @@ static struct vm_area_struct *vma_new(struct mm_struct *mm)
 
 	if (!raw)
 		return NULL;
-	machine->vmas++;
+	this_cpu(machine)->vmas++;
 	return (struct vm_area_struct *)(raw + machine->index_ops->node_size);
 }
 
@@ -76,7 +76,7 @@ void vm_area_free(struct vm_area_struct *vma)
 	unlink_anon_vmas(vma);
 	unlink_file_vma(vma);
 	fput(vma->vm_file);
-	machine->vmas--;
+	this_cpu(machine)->vmas--;
 	arena_free(machine->arena, (char *)vma - machine->index_ops->node_size, vma_bytes(machine),
 		   VMA_ALIGN);
 }
@@ -95,13 +95,13 @@ struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)
 	const struct find_cache *cache = machine->config.find_cache;
 	struct vm_area_struct *vma;
 
-	machine->finds.calls++;
+	this_cpu(machine)->finds.calls++;
 	if (!cache->find)
 		return mm->mm_mt->ops->find(mm->mm_mt, addr);
 	vma = cache->find(mm, addr);
 	if (!vma)
 		return cache->ask(mm, addr);
-	machine->finds.cache_hits++;
+	this_cpu(machine)->finds.cache_hits++;
 	return vma;
 }
 
@@ -173,7 +173,7 @@ static bool is_data_mapping(vm_flags_t flags)
 
 bool may_expand_vm(const struct mm_struct *mm, vm_flags_t flags, unsigned long npages)
 {
-	const struct limits *limits = mm->machine->current;
+	const struct limits *limits = this_cpu(mm->machine)->current;
 	/* who sets a soft limit of 0 means it for brk: the hard one counts */
 	unsigned long data = limits->data ? limits->data : limits->data_max;
 
@@ -197,5 +197,5 @@ void vm_stat_account(struct mm_struct *mm, vm_flags_t flags, long npages)
 {
 	vm_count_pages(mm, flags, npages);
 	if (flags & VM_ACCOUNT)
-		mm->machine->committed += (unsigned long)npages;
+		machine_add(mm->machine, &mm->machine->committed, (unsigned long)npages);
 }
