@@ -31,16 +31,19 @@
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
 
+/* What stands for all grace periods. */
+#define RCU_TOLD ((void *)urcu_memb_synchronize_rcu)
+
 static inline void rcu_read_unlock_told(void)
 {
-	__tsan_release(&rcu_gp);
+	__tsan_release(RCU_TOLD);
 	rcu_read_unlock();
 }
 
 static inline void synchronize_rcu_told(void)
 {
 	synchronize_rcu();
-	__tsan_acquire(&rcu_gp);
+	__tsan_acquire(RCU_TOLD);
 }
 
 #undef rcu_read_unlock

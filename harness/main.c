@@ -22,6 +22,7 @@ static const struct verb {
 	{ "whatif", "recorded programs with other placement policies and merge rules", cmd_whatif },
 	{ "check", "random operations on all indexes in lockstep", cmd_check },
 	{ "bench", "time every case and every recorded program on every index", cmd_bench },
+	{ "threads", "several threads on one index or one address space, by locking", cmd_threads },
 	{ "worst", "the slowest of many random edits, in instructions", cmd_worst },
 	{ "compare", "two result files, case by case", cmd_compare },
 	{ "plot", "draw the plots of result files", cmd_plot },

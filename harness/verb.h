@@ -22,6 +22,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_whatif(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_threads(int argc, char **argv);
 int cmd_worst(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_plot(int argc, char **argv);

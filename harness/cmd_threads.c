@@ -1,0 +1,317 @@
+/*
+ * vmabench threads - several threads on one index or one address space
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/option.h"
+#include "harness/results.h"
+#include "harness/threads_bench.h"
+#include "harness/verb.h"
+
+static const char doc[] =
+	"Runs concurrent workloads over indexes, lockings, numbers of threads and of VMAs, and "
+	"prints operations a second, what a single one took, and how often a fault fell back to "
+	"the lock of the whole address space.\v"
+	"A thread does a fixed number of operations, pinned to a processor. After the runs of a "
+	"workload the space must hold what it should, or there is no number and the exit status "
+	"is 1. Workloads of an index alone read it under RCU where it can be, else under a rwlock. "
+	"Locking 'none' is for one thread only; by default it is every one there is.";
+
+enum { KEY_LIST = 256, KEY_LOCKING, KEY_NO_LATENCY, KEY_OPS, KEY_SECONDS, KEY_SEED };
+
+static const struct argp_option argp_options[] = {
+	{ "workload", 'w', "GLOB,GLOB", 0, "these workloads only", 0 },
+	{ "locking", KEY_LOCKING, "A,B", 0, "these lockings only, of none and what --list names", 0 },
+	{ "threads", 't', "N,N", 0, "how many threads (1 up to the processors there are)", 0 },
+	{ "vmas", 'n', "N,N", 0, "VMAs in the address space (65536)", 0 },
+	{ "repetitions", 'r', "N", 0, "how often each is run (3)", 0 },
+	{ "seconds", KEY_SECONDS, "S", 0, "what a run takes with one thread, about (0.02)", 0 },
+	{ "ops", KEY_OPS, "N", 0, "operations of each thread, in place of --seconds", 0 },
+	{ "no-latency", KEY_NO_LATENCY, NULL, 0, "no runs that time each operation", 0 },
+	{ "seed", KEY_SEED, "N", 0, "of everything random (1)", 0 },
+	{ "json", 'j', "FILE", 0, "write the results to FILE", 0 },
+	{ "list", KEY_LIST, NULL, 0, "the workloads and lockings there are", 0 },
+	{ 0 } };
+
+struct arguments {
+	struct threads_options options;
+	const char *json;
+	bool list;
+};
+
+/* ---- options ---- */
+
+static uint64_t within(struct argp_state *state, const char *what, const char *text, uint64_t lo,
+		       uint64_t hi)
+{
+	uint64_t n = option_number(state, text);
+
+	if (n < lo || n > hi)
+		argp_error(state, "--%s is from %lu to %lu, not %s", what, (unsigned long)lo,
+			   (unsigned long)hi, text);
+	return n;
+}
+
+/* The next of a list of numbers, which rise; one more than there is room for is refused. */
+static uint64_t next_of(struct argp_state *state, const char *what, const char *text, unsigned n,
+			uint64_t before, uint64_t hi)
+{
+	uint64_t number = within(state, what, text, 1, hi);
+
+	if (n == THREADS_LIST)
+		argp_error(state, "--%s: more than %d numbers", what, THREADS_LIST);
+	if (number <= before)
+		argp_error(state, "--%s: the numbers must rise", what);
+	return number;
+}
+
+static void take_threads(struct argp_state *state, struct threads_options *options, char *list)
+{
+	options->nthreads = 0;
+	for (char *text = strtok(list, ","); text; text = strtok(NULL, ",")) {
+		unsigned before = options->nthreads ? options->threads[options->nthreads - 1] : 0;
+
+		options->threads[options->nthreads] =
+			next_of(state, "threads", text, options->nthreads, before, THREADS_MAX);
+		options->nthreads++;
+	}
+	if (!options->nthreads)
+		argp_error(state, "--threads: no number");
+}
+
+static void take_sizes(struct argp_state *state, struct threads_options *options, char *list)
+{
+	options->nsizes = 0;
+	for (char *text = strtok(list, ","); text; text = strtok(NULL, ",")) {
+		size_t before = options->nsizes ? options->sizes[options->nsizes - 1] : 0;
+
+		options->sizes[options->nsizes] =
+			next_of(state, "vmas", text, options->nsizes, before, LAYOUT_MAX_VMAS);
+		options->nsizes++;
+	}
+	if (!options->nsizes)
+		argp_error(state, "--vmas: no number");
+}
+
+static void take_lockings(struct argp_state *state, struct threads_options *options, char *list)
+{
+	options->nlockings = 0;
+	for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
+		const struct mm_locking *locking = mm_locking_lookup(name);
+
+		if (!locking && strcmp(name, "none"))
+			argp_error(state, "no locking '%s' (see vmabench threads --list)", name);
+		if (options->nlockings == THREADS_LIST)
+			argp_error(state, "--locking: more than %d", THREADS_LIST);
+		options->lockings[options->nlockings++] = locking;
+	}
+	if (!options->nlockings)
+		argp_error(state, "--locking: none named");
+}
+
+/* Those that any of the globs matches, in the table's order; each glob must match some. */
+static void take_workloads(struct argp_state *state, struct threads_options *options, char *list)
+{
+	const struct threads_workload *workload;
+	bool wanted[THREADS_LIST] = { false };
+
+	for (char *glob = strtok(list, ","); glob; glob = strtok(NULL, ",")) {
+		bool some = false;
+
+		for (unsigned i = 0; (workload = threads_workload(i)); i++) {
+			if (fnmatch(glob, workload->name, 0))
+				continue;
+			some = wanted[i] = true;
+		}
+		if (!some)
+			argp_error(state, "no workload '%s' (see vmabench threads --list)", glob);
+	}
+	options->nworkloads = 0;
+	for (unsigned i = 0; (workload = threads_workload(i)); i++) {
+		if (wanted[i])
+			options->workloads[options->nworkloads++] = workload;
+	}
+	if (!options->nworkloads)
+		argp_error(state, "--workload: none named");
+}
+
+static double seconds(struct argp_state *state, const char *text)
+{
+	char *end;
+	double n = strtod(text, &end);
+
+	if (!*text || *end || !(n > 0 && n < 1e4))
+		argp_error(state, "--seconds: '%s' is not a number of seconds", text);
+	return n;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	struct threads_options *options = &arguments->options;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->indexes;
+		return 0;
+	case 'w':
+		take_workloads(state, options, arg);
+		return 0;
+	case KEY_LOCKING:
+		take_lockings(state, options, arg);
+		return 0;
+	case 't':
+		take_threads(state, options, arg);
+		return 0;
+	case 'n':
+		take_sizes(state, options, arg);
+		return 0;
+	case 'r':
+		options->repetitions = within(state, "repetitions", arg, 1, THREADS_REPETITIONS);
+		return 0;
+	case KEY_SECONDS:
+		options->seconds = seconds(state, arg);
+		return 0;
+	case KEY_OPS:
+		options->ops = within(state, "ops", arg, 1, 1UL << 40);
+		return 0;
+	case KEY_NO_LATENCY:
+		options->latency = false;
+		return 0;
+	case KEY_SEED:
+		options->seed = option_number(state, arg);
+		return 0;
+	case 'j':
+		arguments->json = arg;
+		return 0;
+	case KEY_LIST:
+		arguments->list = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "what is '%s'?", arg);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* ---- what is taken where nothing is said ---- */
+
+static void usual_indexes(struct index_list *list)
+{
+	static const char *const usual[] = { "rbtree", "btree", "maple", "linux-maple-rcu" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+		const struct vma_index_ops *ops = vma_index_lookup(usual[i]);
+
+		if (ops)
+			list->ops[list->n++] = ops;
+	}
+}
+
+/* 1, 2, 4, ... and all processors. */
+static void usual_threads(struct threads_options *options)
+{
+	unsigned all = min(threads_processors(), (unsigned)THREADS_MAX);
+
+	for (unsigned n = 1; n < all; n *= 2)
+		options->threads[options->nthreads++] = n;
+	options->threads[options->nthreads++] = all;
+}
+
+/* Every one there is: no such call says otherwise. */
+static void usual_lockings(struct threads_options *options)
+{
+	const struct mm_locking *locking;
+
+	options->lockings[options->nlockings++] = NULL;
+	while ((locking = mm_locking(options->nlockings - 1)))
+		options->lockings[options->nlockings++] = locking;
+}
+
+static void usual(struct threads_options *options)
+{
+	const struct threads_workload *workload;
+
+	if (!options->indexes.n)
+		usual_indexes(&options->indexes);
+	if (!options->nthreads)
+		usual_threads(options);
+	if (!options->nlockings)
+		usual_lockings(options);
+	for (unsigned i = 0; !options->nworkloads && (workload = threads_workload(i)); i++)
+		options->workloads[i] = workload;
+	while (options->workloads[options->nworkloads])
+		options->nworkloads++;
+	if (!options->nsizes)
+		options->sizes[options->nsizes++] = 65536;
+}
+
+static int list(void)
+{
+	const struct threads_workload *workload;
+	const struct mm_locking *locking;
+
+	puts("Workloads:");
+	for (unsigned i = 0; (workload = threads_workload(i)); i++)
+		printf("  %-18s %s: %s\n", workload->name,
+		       workload->ground->has_mm ? "mm" : "index", workload->summary);
+	puts("\nLockings of an mm:");
+	printf("  %-18s %s\n", "none", "one thread only");
+	for (unsigned i = 0; (locking = mm_locking(i)); i++)
+		printf("  %-18s %s\n", locking->name, locking->summary);
+	return STATUS_OK;
+}
+
+/* Some indexes hold nothing, or too few VMAs that stay or move for so many threads. */
+static const char *impossible(const struct threads_options *options)
+{
+	static char text[128];
+
+	for (unsigned i = 0; i < options->indexes.n; i++) {
+		if (!(options->indexes.ops[i]->caps & VMA_INDEX_NULL))
+			continue;
+		snprintf(text, sizeof(text), "%s holds nothing", options->indexes.ops[i]->name);
+		return text;
+	}
+	if (options->sizes[0] >= 8 * (size_t)options->threads[options->nthreads - 1])
+		return NULL;
+	snprintf(text, sizeof(text), "%zu VMAs are too few for %u threads: 8 for each",
+		 options->sizes[0], options->threads[options->nthreads - 1]);
+	return text;
+}
+
+int cmd_threads(int argc, char **argv)
+{
+	static const struct argp argp = {
+		argp_options, parse, NULL, doc, option_index_children, NULL, NULL,
+	};
+	struct arguments arguments = {
+		.options = { .repetitions = 3,
+			    .seconds = 0.02,
+			    .seed = 1,
+			    .latency = true,
+			    .talk = stdout },
+	};
+	const char *why;
+	json_t *results;
+	int status, err = 0;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if (arguments.list)
+		return list();
+	usual(&arguments.options);
+	why = impossible(&arguments.options);
+	if (why) {
+		fprintf(stderr, "vmabench threads: %s\n", why);
+		return STATUS_BAD_INPUT;
+	}
+	results = threads_bench(&arguments.options, &status);
+	if (arguments.json)
+		err = results_save(results, arguments.json);
+	if (err)
+		fprintf(stderr, "vmabench threads: %s: %s\n", arguments.json, strerror(-err));
+	json_decref(results);
+	return err ? STATUS_BAD_INPUT : status;
+}

@@ -1,0 +1,375 @@
+/*
+ * threads_bench - concurrent workloads measured (see threads_bench.h)
+ *
+ *	for each number of VMAs, for what threads run on (an index, an mm):
+ *	    spaces     one for each index, of an mm for each index and locking
+ *	    for each workload and number of threads:
+ *	        rates      repetitions, the spaces in a new order each time; medians
+ *	        latencies  one more run of each that times every operation
+ *	        verify     each space
+ *
+ * How many operations a thread does is found out with one thread for each space, and is
+ * the same then for each number of threads.
+ */
+#include "harness/threads_bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/host.h"
+#include "harness/results.h"
+#include "harness/verb.h"
+
+#define AT_ONCE 4000000 /* VMAs of all spaces that there are at a time */
+#define FIRST_OPS 64
+#define PROBE_SECONDS 0.001
+
+struct session {
+	const struct threads_options *options;
+	struct noise noise;
+	json_t *rows, *skipped, *failed;
+	int status;
+	const char *last; /* workload in the table */
+};
+
+/* One space and what was found of it with one workload and number of threads. */
+struct seat {
+	struct threads_setup setup;
+	void *space;
+	uint64_t ops;
+	double rates[THREADS_REPETITIONS], cpu_rates[THREADS_REPETITIONS],
+		writer_rates[THREADS_REPETITIONS];
+	unsigned n;
+	struct histogram latency;
+	struct threads_tally before;
+	const char *wrong;
+};
+
+/* ---- one row ---- */
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned n)
+{
+	qsort(values, n, sizeof(*values), by_value);
+	return n ? (values[(n - 1) / 2] + values[n / 2]) / 2 : 0;
+}
+
+static json_t *latencies(const struct histogram *latency)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "p50",
+			 (json_int_t)histogram_quantile(latency, 0.5), "p99",
+			 (json_int_t)histogram_quantile(latency, 0.99), "p99.9",
+			 (json_int_t)histogram_quantile(latency, 0.999), "max",
+			 (json_int_t)latency->largest);
+}
+
+static json_t *row_of(const struct threads_workload *workload, struct seat *seat, unsigned threads)
+{
+	struct threads_tally tally = { 0 }, *before = &seat->before;
+	double rate = median(seat->rates, seat->n);
+	json_t *row = json_pack(
+		"{s:s, s:s, s:s, s:I, s:i, s:I, s:f, s:f, s:f, s:f}", "workload", workload->name,
+		"index", seat->setup.ops->name, "locking", workload->ground->locking(&seat->setup),
+		"vmas", (json_int_t)seat->setup.layout->vmas, "threads", threads, "ops",
+		(json_int_t)seat->ops, "rate", rate, "slowest", seat->rates[0], "fastest",
+		seat->rates[seat->n - 1], "cpu_rate", median(seat->cpu_rates, seat->n));
+
+	workload->ground->tally(seat->space, &tally);
+	if (workload->write && threads > 1)
+		json_object_set_new(row, "writer_rate",
+				    json_real(median(seat->writer_rates, seat->n)));
+	if (workload->ground->has_mm) {
+		json_object_set_new(row, "faults", json_integer(tally.faults - before->faults));
+		json_object_set_new(row, "fallbacks",
+				    json_integer(tally.fallbacks - before->fallbacks));
+		json_object_set_new(row, "retries", json_integer(tally.retries - before->retries));
+	}
+	json_object_set_new(row, "grace_periods",
+			    json_integer(tally.grace_periods - before->grace_periods));
+	json_object_set_new(row, "held_bytes", json_integer(tally.held));
+	if (seat->latency.n)
+		json_object_set_new(row, "latency", latencies(&seat->latency));
+	return row;
+}
+
+/* ---- the table ---- */
+
+static double number(const json_t *row, const char *key)
+{
+	return json_number_value(json_object_get(row, key));
+}
+
+static void print_row(struct session *session, const json_t *row)
+{
+	FILE *out = session->options->talk;
+	const char *workload = json_string_value(json_object_get(row, "workload"));
+	const json_t *latency = json_object_get(row, "latency");
+	static const char *const quantiles[] = { "p50", "p99", "p99.9", "max" };
+	char rate[32], writer[32] = "-";
+
+	if (!session->last || strcmp(session->last, workload))
+		fprintf(out, "\n%-17s %8s %-16s %-10s %7s %9s %9s %8s %8s %8s %8s %9s\n", workload,
+			"VMAs", "index", "locking", "threads", "ops/s", "writer/s", "p50 ns", "p99",
+			"p99.9", "max", "fallbacks");
+	session->last = workload;
+	results_number(number(row, "rate"), rate, sizeof(rate));
+	if (json_object_get(row, "writer_rate"))
+		results_number(number(row, "writer_rate"), writer, sizeof(writer));
+	fprintf(out, "%-17s %8.0f %-16s %-10s %7.0f %9s %9s", "", number(row, "vmas"),
+		json_string_value(json_object_get(row, "index")),
+		json_string_value(json_object_get(row, "locking")), number(row, "threads"), rate,
+		writer);
+	for (size_t i = 0; i < ARRAY_SIZE(quantiles); i++)
+		fprintf(out, " %8.0f", latency ? number(latency, quantiles[i]) : 0);
+	fprintf(out, " %9.0f\n", number(row, "fallbacks"));
+	fflush(out);
+}
+
+static void fail(struct session *session, const struct threads_workload *workload,
+		 const struct seat *seat, unsigned threads, const char *why)
+{
+	char reason[256];
+
+	snprintf(reason, sizeof(reason), "%s, %s, %u threads: %s", seat->setup.ops->name,
+		 workload->ground->locking(&seat->setup), threads, why);
+	fprintf(session->options->talk, "FAILED %s at %zu VMAs: %s\n", workload->name,
+		seat->setup.layout->vmas, reason);
+	json_array_append_new(session->failed,
+			      json_pack("{s:s, s:s, s:I, s:s}", "case", workload->name, "mode",
+					"threads", "vmas", (json_int_t)seat->setup.layout->vmas,
+					"reason", reason));
+	session->status = STATUS_DIFFERENCE;
+}
+
+/* ---- runs ---- */
+
+/* One run: its times go into the seat unless something went wrong in an earlier one. */
+static void run_once(struct session *session, const struct threads_workload *workload,
+		     struct seat *seat, unsigned threads, struct histogram *latency)
+{
+	struct threads_times times;
+	int err;
+
+	if (seat->wrong)
+		return;
+	err = threads_run(workload, seat->space, threads, seat->ops,
+			  session->options->seed + seat->n, latency, &times);
+	seat->wrong = err ? strerror(-err) : times.wrong;
+	if (seat->wrong || latency)
+		return;
+	seat->rates[seat->n] = times.rate;
+	seat->cpu_rates[seat->n] = times.cpu_rate;
+	seat->writer_rates[seat->n++] = times.writer_rate;
+}
+
+/* As many operations as one thread does in the time that a run is to take. */
+static void find_ops(struct session *session, const struct threads_workload *workload,
+		     struct seat *seat)
+{
+	const struct threads_options *options = session->options;
+	struct threads_times times = { 0 };
+
+	for (seat->ops = FIRST_OPS; !seat->wrong && times.seconds < PROBE_SECONDS; seat->ops *= 4) {
+		int err = threads_run(workload, seat->space, 1, seat->ops, options->seed, NULL,
+				      &times);
+
+		seat->wrong = err ? strerror(-err) : times.wrong;
+	}
+	seat->ops = max(times.rate * options->seconds, (double)FIRST_OPS);
+}
+
+static bool takes_part(const struct seat *seat, const struct threads_workload *workload,
+		       unsigned threads)
+{
+	return seat->space && (threads == 1 || !workload->ground->has_mm || seat->setup.locking);
+}
+
+/* The seats in a new order each time, so that none has the quiet moments. */
+static void shuffle(struct rng *rng, unsigned *order, unsigned n)
+{
+	for (unsigned i = n; i > 1; i--) {
+		unsigned j = rng_below(rng, i), swap = order[i - 1];
+
+		order[i - 1] = order[j];
+		order[j] = swap;
+	}
+}
+
+static void measure(struct session *session, const struct threads_workload *workload,
+		    struct seat *seats, unsigned n, unsigned threads)
+{
+	const struct threads_options *options = session->options;
+	unsigned order[n];
+	struct rng rng;
+
+	rng_seed(&rng, options->seed);
+	for (unsigned i = 0; i < n; i++) {
+		order[i] = i;
+		seats[i].n = 0;
+		seats[i].latency = (struct histogram){ 0 };
+		if (seats[i].space)
+			workload->ground->tally(seats[i].space, &seats[i].before);
+	}
+	for (unsigned r = 0; r < options->repetitions; r++) {
+		shuffle(&rng, order, n);
+		for (unsigned i = 0; i < n; i++) {
+			if (takes_part(&seats[order[i]], workload, threads))
+				run_once(session, workload, &seats[order[i]], threads, NULL);
+		}
+	}
+	for (unsigned i = 0; i < n && options->latency; i++) {
+		if (takes_part(&seats[i], workload, threads))
+			run_once(session, workload, &seats[i], threads, &seats[i].latency);
+	}
+}
+
+/* After the runs: what should be there is there, or there is no row. */
+static void conclude(struct session *session, const struct threads_workload *workload,
+		     struct seat *seat, unsigned threads)
+{
+	json_t *row;
+
+	if (!takes_part(seat, workload, threads))
+		return;
+	if (!seat->wrong)
+		seat->wrong = workload->ground->verify(seat->space);
+	if (seat->wrong) {
+		fail(session, workload, seat, threads, seat->wrong);
+		return;
+	}
+	row = row_of(workload, seat, threads);
+	print_row(session, row);
+	json_array_append_new(session->rows, row);
+}
+
+static void run_workload(struct session *session, const struct threads_workload *workload,
+			 struct seat *seats, unsigned n)
+{
+	const struct threads_options *options = session->options;
+
+	for (unsigned i = 0; i < n; i++) {
+		seats[i].ops = options->ops;
+		if (seats[i].space && !options->ops)
+			find_ops(session, workload, &seats[i]);
+	}
+	for (unsigned t = 0; t < options->nthreads; t++) {
+		unsigned threads = options->threads[t];
+
+		measure(session, workload, seats, n, threads);
+		for (unsigned i = 0; i < n; i++)
+			conclude(session, workload, &seats[i], threads);
+	}
+}
+
+/* ---- spaces ---- */
+
+static void skip(struct session *session, const struct threads_ground *ground,
+		 const struct threads_setup *setup)
+{
+	fprintf(session->options->talk, "skipped: %s, %s, %zu VMAs: memory is out\n",
+		setup->ops->name, ground->locking(setup), setup->layout->vmas);
+	json_array_append_new(session->skipped,
+			      json_pack("{s:s, s:s, s:s, s:I, s:s}", "index", setup->ops->name,
+					"case", "threads", "mode", ground->locking(setup), "vmas",
+					(json_int_t)setup->layout->vmas, "reason",
+					"memory is out"));
+}
+
+static void run_seats(struct session *session, const struct threads_ground *ground,
+		      struct seat *seats, unsigned n)
+{
+	const struct threads_options *options = session->options;
+
+	for (unsigned i = 0; i < n; i++) {
+		seats[i].space = ground->open(&seats[i].setup);
+		if (!seats[i].space)
+			skip(session, ground, &seats[i].setup);
+	}
+	for (unsigned w = 0; w < options->nworkloads; w++) {
+		if (options->workloads[w]->ground == ground)
+			run_workload(session, options->workloads[w], seats, n);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (seats[i].space)
+			ground->close(seats[i].space);
+	}
+}
+
+static void run_ground(struct session *session, const struct threads_ground *ground,
+		       const struct layout *layout)
+{
+	const struct threads_options *options = session->options;
+	unsigned lockings = ground->has_mm ? options->nlockings : 1, n = 0;
+	unsigned all = options->indexes.n * lockings;
+	unsigned room = max(min((size_t)all, AT_ONCE / layout->vmas), (size_t)1);
+	struct seat *seats = calloc(room, sizeof(*seats));
+
+	for (unsigned i = 0; seats && i < all; i++) {
+		seats[n++] = (struct seat){
+			.setup = {
+				.ops = options->indexes.ops[i % options->indexes.n],
+				.layout = layout,
+				.locking = ground->has_mm
+						   ? options->lockings[i / options->indexes.n]
+						   : NULL,
+				.threads = options->threads[options->nthreads - 1],
+			} };
+		if (n < room && i + 1 < all)
+			continue;
+		run_seats(session, ground, seats, n);
+		n = 0;
+	}
+	free(seats);
+}
+
+/* ---- all ---- */
+
+static void run_size(struct session *session, size_t vmas)
+{
+	const struct threads_options *options = session->options;
+	struct layout *layout = layout_create(vmas, options->seed);
+	const struct threads_ground *done = NULL;
+
+	for (unsigned w = 0; layout && w < options->nworkloads; w++) {
+		const struct threads_ground *ground = options->workloads[w]->ground;
+
+		if (ground != done)
+			run_ground(session, ground, layout);
+		done = ground;
+	}
+	if (!layout)
+		fprintf(options->talk, "skipped: %zu VMAs: memory is out\n", vmas);
+	layout_destroy(layout);
+}
+
+json_t *threads_bench(const struct threads_options *options, int *status)
+{
+	struct session session = {
+		.options = options,
+		.rows = json_array(),
+		.skipped = json_array(),
+		.failed = json_array(),
+	};
+	json_t *context = json_object();
+
+	host_describe(context);
+	noise_begin(&session.noise);
+	for (unsigned i = 0; i < options->nsizes; i++) {
+		run_size(&session, options->sizes[i]);
+		noise_sample(&session.noise);
+	}
+	json_object_set_new(context, "noise", noise_end(&session.noise));
+	json_object_set_new(context, "processors", json_integer(threads_processors()));
+	json_object_set_new(context, "repetitions", json_integer(options->repetitions));
+	json_object_set_new(context, "seed", json_integer(options->seed));
+	*status = session.status;
+	return json_pack("{s:i, s:o, s:[], s:o, s:o, s:o}", "schema", RESULTS_SCHEMA, "context",
+			 context, "benchmarks", "threads", session.rows, "skipped", session.skipped,
+			 "failed", session.failed);
+}

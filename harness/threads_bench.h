@@ -1,0 +1,41 @@
+/*
+ * threads_bench - concurrent workloads measured over indexes, lockings, threads, VMAs
+ */
+#ifndef HARNESS_THREADS_BENCH_H
+#define HARNESS_THREADS_BENCH_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "harness/index_list.h"
+#include "harness/threads.h"
+
+#define THREADS_LIST 32
+#define THREADS_REPETITIONS 100 /* at most */
+
+struct threads_options {
+	struct index_list indexes;
+	const struct mm_locking *lockings[THREADS_LIST]; /* NULL: none, one thread only */
+	unsigned nlockings;
+	const struct threads_workload *workloads[THREADS_LIST];
+	unsigned nworkloads;
+	unsigned threads[THREADS_LIST];
+	unsigned nthreads;
+	size_t sizes[THREADS_LIST];
+	unsigned nsizes;
+	unsigned repetitions;
+	double seconds; /* what a run is to take with one thread */
+	uint64_t ops; /* of each thread; 0: as many as fit in seconds */
+	uint64_t seed;
+	bool latency; /* and a run that times each operation */
+	FILE *talk; /* for the table and for what is skipped */
+};
+
+/*
+ * Measures, prints a table; the results, to be json_decref'd, with a list "threads" of
+ * rows (results/README.md); *status is STATUS_OK, or STATUS_DIFFERENCE where something
+ * went wrong, which is in "failed" then.
+ */
+must_check json_t *threads_bench(const struct threads_options *options, int *status);
+
+#endif
