@@ -1,31 +1,129 @@
 /*
  * anon_vma - what the anonymous pages of related VMAs hang on, and when it is born
  *
- * Its presence and identity decide which VMAs may merge (rules C3, C4, F1–F5).
- * Of the chain only the length is kept: above one means a forked child's VMA.
+ *	parent's VMA ──── avc ────── anon_vma P            a page: its anon_vma and offset, by
+ *	                  avc ──────┘     │ parent         which all VMAs are found that may
+ *	child's VMA ──┬── avc ──────┘     │                map it: those in the anon_vma's tree
+ *	              └── avc ────── anon_vma C
+ *
+ * A VMA's presence here decides which VMAs may merge (rules C3, C4, F1–F5), too.
+ *
+ *  1. A VMA that was written to has an anon_vma, where its new pages go, and a chain of
+ *     links: one to it, and one to each anon_vma where pages may be that it got by fork.
+ *  2. Each link is in its anon_vma's interval tree with the offsets of its VMA.
+ *  3. Whoever links to an anon_vma links to its parent as well: the parent outlives it.
+ *  4. An anon_vma is freed with its last link.
+ *
+ * Without config.rmap there are no links but their number, and no trees.
+ *
+ * Source: the behaviour of Linux 6.12's mm/rmap.c, locks apart.  It differs in that
+ * VMAs with different anon_vmas may merge where the merge rule lets them: the one then has
+ * the links of both.
  */
 #include "mm/mm.h"
 
 #include <errno.h>
+#include <string.h>
 
 static struct anon_vma *anon_vma_alloc(struct machine *machine)
 {
 	struct anon_vma *anon_vma = arena_alloc(machine->arena, sizeof(*anon_vma), 0);
 
-	if (anon_vma) {
-		anon_vma->refs = 1;
-		this_cpu(machine)->anon_vmas++;
-	}
+	if (!anon_vma)
+		return NULL;
+	*anon_vma = (struct anon_vma){ .links = 0 };
+	this_cpu(machine)->anon_vmas++;
 	return anon_vma;
 }
 
-static void anon_vma_put(struct machine *machine, struct anon_vma *anon_vma)
+static void anon_vma_free(struct machine *machine, struct anon_vma *anon_vma)
 {
-	if (machine_add(machine, &anon_vma->refs, -1))
-		return;
 	this_cpu(machine)->anon_vmas--;
 	arena_free(machine->arena, anon_vma, sizeof(*anon_vma), 0);
 }
+
+/* ---- links ---- */
+
+/* A new link of vma to anon_vma, which may be one that nobody else has: 0 or -ENOMEM. */
+static int anon_vma_link(struct vm_area_struct *vma, struct anon_vma *anon_vma)
+{
+	struct machine *machine = vma->vm_mm->machine;
+
+	if (machine->config.rmap) {
+		struct anon_vma_chain *avc = arena_alloc(machine->arena, sizeof(*avc), 0);
+
+		if (!avc)
+			return -ENOMEM;
+		*avc = (struct anon_vma_chain){
+			.vma = vma, .anon_vma = anon_vma, .next = vma->anon_vma_chain,
+		};
+		vma->anon_vma_chain = avc;
+		interval_tree_set(&anon_vma->rb_root, &avc->rb, vma->vm_pgoff,
+				  vma->vm_pgoff + vma_pages(vma) - 1);
+		this_cpu(machine)->anon_vma_chains++;
+	}
+	vma->anon_vma_links++;
+	anon_vma->links++;
+	return 0;
+}
+
+static bool anon_vma_linked(const struct vm_area_struct *vma, const struct anon_vma *anon_vma)
+{
+	const struct anon_vma_chain *avc = vma->anon_vma_chain;
+
+	while (avc && avc->anon_vma != anon_vma)
+		avc = avc->next;
+	return avc;
+}
+
+static void set_anon_vma(struct vm_area_struct *vma, struct anon_vma *anon_vma)
+{
+	vma->anon_vma = anon_vma;
+	anon_vma->num_active_vmas++;
+}
+
+/* One that has lost its last link no longer counts as a child: a root is its own parent. */
+static void anon_vma_unlink(struct anon_vma *anon_vma)
+{
+	if (!--anon_vma->links)
+		anon_vma->parent->num_children--;
+}
+
+/* Parents have their last links here too, perhaps: none is freed before all are undone. */
+static void free_chain(struct machine *machine, struct anon_vma_chain *avc)
+{
+	while (avc) {
+		struct anon_vma_chain *next = avc->next;
+
+		if (!avc->anon_vma->links)
+			anon_vma_free(machine, avc->anon_vma);
+		arena_free(machine->arena, avc, sizeof(*avc), 0);
+		this_cpu(machine)->anon_vma_chains--;
+		avc = next;
+	}
+}
+
+void unlink_anon_vmas(struct vm_area_struct *vma)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	struct anon_vma_chain *chain = vma->anon_vma_chain;
+	struct anon_vma *anon_vma = vma->anon_vma;
+
+	for (struct anon_vma_chain *avc = chain; avc; avc = avc->next) {
+		interval_tree_remove(&avc->anon_vma->rb_root, &avc->rb);
+		anon_vma_unlink(avc->anon_vma);
+	}
+	if (anon_vma)
+		anon_vma->num_active_vmas--;
+	free_chain(machine, chain);
+	if (anon_vma && !machine->config.rmap && !--anon_vma->links)
+		anon_vma_free(machine, anon_vma);
+	vma->anon_vma = NULL;
+	vma->anon_vma_chain = NULL;
+	vma->anon_vma_links = 0;
+}
+
+/* ---- birth ---- */
 
 /* Could the two be one VMA, but for what may be done to them? */
 static bool anon_vma_compatible(const struct vm_area_struct *a, const struct vm_area_struct *b)
@@ -40,7 +138,7 @@ static struct anon_vma *reusable_anon_vma(const struct vm_area_struct *owner,
 					  const struct vm_area_struct *a,
 					  const struct vm_area_struct *b)
 {
-	if (!owner->anon_vma || owner->anon_vma_chain != 1 || !anon_vma_compatible(a, b))
+	if (!owner->anon_vma || owner->anon_vma_links != 1 || !anon_vma_compatible(a, b))
 		return NULL;
 	return owner->anon_vma;
 }
@@ -60,48 +158,100 @@ static struct anon_vma *find_mergeable_anon_vma(const struct vm_area_struct *vma
 	return prev ? reusable_anon_vma(prev, prev, vma) : NULL;
 }
 
+/* A new one for vma, below parent, or a root where that is NULL: 0 or -ENOMEM. */
+static int new_anon_vma(struct vm_area_struct *vma, struct anon_vma *parent)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	struct anon_vma *anon_vma = anon_vma_alloc(machine);
+
+	if (!anon_vma)
+		return -ENOMEM;
+	if (anon_vma_link(vma, anon_vma)) {
+		anon_vma_free(machine, anon_vma);
+		return -ENOMEM;
+	}
+	anon_vma->parent = parent ? parent : anon_vma;
+	anon_vma->parent->num_children++;
+	set_anon_vma(vma, anon_vma);
+	return 0;
+}
+
 int anon_vma_prepare(struct vm_area_struct *vma)
 {
 	if (vma->anon_vma)
 		return 0;
 
 	struct anon_vma *anon_vma = find_mergeable_anon_vma(vma);
-	if (anon_vma)
-		anon_vma->refs++;
-	else
-		anon_vma = anon_vma_alloc(vma->vm_mm->machine);
 	if (!anon_vma)
+		return new_anon_vma(vma, NULL);
+	if (anon_vma_link(vma, anon_vma))
 		return -ENOMEM;
-	vma->anon_vma = anon_vma;
-	vma->anon_vma_chain = 1;
+	set_anon_vma(vma, anon_vma);
 	return 0;
 }
 
-void anon_vma_clone(struct vm_area_struct *dst, const struct vm_area_struct *src)
+/* ---- copies ---- */
+
+/* dst links to all that src links to and it does not yet: 0, or -ENOMEM and some are there. */
+static int link_likewise(struct vm_area_struct *dst, const struct vm_area_struct *src)
 {
-	if (dst->anon_vma || !src->anon_vma)
-		return;
-	src->anon_vma->refs++;
-	dst->anon_vma = src->anon_vma;
-	dst->anon_vma_chain = src->anon_vma_chain;
+	for (const struct anon_vma_chain *avc = src->anon_vma_chain; avc; avc = avc->next) {
+		if (!anon_vma_linked(dst, avc->anon_vma) && anon_vma_link(dst, avc->anon_vma))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int anon_vma_clone(struct vm_area_struct *dst, const struct vm_area_struct *src)
+{
+	if (!src->anon_vma)
+		return 0;
+	if (dst->anon_vma)              /* the same, unless the merge rule did not ask for that */
+		return link_likewise(dst, src);
+	if (!dst->vm_mm->machine->config.rmap) {
+		dst->anon_vma_links = src->anon_vma_links;
+		src->anon_vma->links++;
+	} else if (link_likewise(dst, src)) {
+		unlink_anon_vmas(dst);
+		return -ENOMEM;
+	}
+	set_anon_vma(dst, src->anon_vma);
+	return 0;
+}
+
+/*
+ * An anon_vma whose VMAs have all gone, and that has one child at most, may take a forked
+ * VMA's new pages: so chains of forks do not make ever more.  A root, its own child, never does.
+ */
+static struct anon_vma *idle_anon_vma(const struct vm_area_struct *vma)
+{
+	const struct anon_vma_chain *avc = vma->anon_vma_chain;
+
+	while (avc && (avc->anon_vma->num_children > 1 || avc->anon_vma->num_active_vmas))
+		avc = avc->next;
+	return avc ? avc->anon_vma : NULL;
 }
 
 int anon_vma_fork(struct vm_area_struct *vma, const struct vm_area_struct *pvma)
 {
+	bool rmap = vma->vm_mm->machine->config.rmap;
+
 	if (!pvma->anon_vma)
 		return 0;
-	vma->anon_vma = anon_vma_alloc(vma->vm_mm->machine);
-	if (!vma->anon_vma)
-		return -ENOMEM;
-	vma->anon_vma_chain = pvma->anon_vma_chain + 1;
+	if (link_likewise(vma, pvma))
+		goto unlink;
+	struct anon_vma *idle = idle_anon_vma(vma);
+	if (idle) {
+		set_anon_vma(vma, idle);
+		return 0;
+	}
+	if (new_anon_vma(vma, rmap ? pvma->anon_vma : NULL))
+		goto unlink;
+	if (!rmap)
+		vma->anon_vma_links = pvma->anon_vma_links + 1;
 	return 0;
-}
 
-void unlink_anon_vmas(struct vm_area_struct *vma)
-{
-	if (!vma->anon_vma)
-		return;
-	anon_vma_put(vma->vm_mm->machine, vma->anon_vma);
-	vma->anon_vma = NULL;
-	vma->anon_vma_chain = 0;
+unlink:
+	unlink_anon_vmas(vma);
+	return -ENOMEM;
 }

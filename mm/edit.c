@@ -137,8 +137,10 @@ static struct vm_area_struct *part_of(struct vm_area_struct *vma)
 {
 	struct vm_area_struct *part = vm_area_dup(vma->vm_mm, vma);
 
-	if (part)
-		anon_vma_clone(part, vma);
+	if (part && anon_vma_clone(part, vma)) {
+		vm_area_free(part);
+		return NULL;
+	}
 	return part;
 }
 
@@ -239,10 +241,9 @@ static int alloc_fresh(struct mm_struct *mm, const struct gathered *g,
 
 	*fresh = (struct fresh){ 0 };
 	if (one_cut && kind != MERGE_BOTH) {
-		fresh->upper = vm_area_dup(mm, g->low);
+		fresh->upper = part_of(g->low);
 		if (!fresh->upper)
 			return -ENOMEM;
-		anon_vma_clone(fresh->upper, g->low);
 	}
 	if (desc && kind == MERGE_NONE) {
 		fresh->vma = vm_area_alloc(mm, desc);
@@ -355,7 +356,16 @@ static void charge(const struct vm_area_struct *holder, vm_flags_t before, unsig
 			    bytes >> PAGE_SHIFT);
 }
 
-/* The merge hands flags and pages' anon_vmas on to the VMA that holds the range now. */
+/* The VMA that will hold the range gets the anon_vmas of the pages that come: 0 or -ENOMEM. */
+static int hand_on_anon_vmas(struct vm_area_struct *holder, const struct gathered *g,
+			     const struct vma_desc *desc, enum vma_merge_kind kind)
+{
+	if (kind == MERGE_BOTH && anon_vma_clone(holder, g->next.vma))
+		return -ENOMEM;
+	return desc && desc->copied_from ? anon_vma_clone(holder, desc->copied_from) : 0;
+}
+
+/* The merge hands flags on to the VMA that holds the range now. */
 static void inherit(struct vm_area_struct *holder, const struct gathered *g,
 		    const struct vma_desc *desc, enum vma_merge_kind kind)
 {
@@ -366,13 +376,10 @@ static void inherit(struct vm_area_struct *holder, const struct gathered *g,
 	if (kind == MERGE_BOTH) {
 		inherit_flags(holder, g->next.vma->vm_flags);
 		charge(holder, g->next.vma->vm_flags, g->next.end - g->next.start);
-		anon_vma_clone(holder, g->next.vma);
 	}
 	charge(holder, desc->flags, desc->end - desc->start);
 	if (kind != MERGE_NONE)
 		charge(holder, before, own->end - own->start);
-	if (desc->copied_from)
-		anon_vma_clone(holder, desc->copied_from);
 }
 
 static enum vma_merge_kind decide(const struct mm_struct *mm, const struct gathered *g,
@@ -439,13 +446,18 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 		return err;
 	struct vm_area_struct *holder = shape(&g, desc, kind, &fresh, &edit);
 	unsigned long nvmas = window_vmas(&g, kind);
-	err = mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1);
+	bool faulted = holder && holder->anon_vma;
+	err = hand_on_anon_vmas(holder, &g, desc, kind);
+	if (!err)
+		err = mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1);
 	if (!err && maps_anew(desc, &fresh)) {
 		err = vma_mmap(fresh.vma);
 		if (err)
 			mm->mm_mt->ops->unreserve(mm->mm_mt);
 	}
 	if (err) {
+		if (holder && !faulted)
+			unlink_anon_vmas(holder);
 		free_fresh(&fresh);
 		return err;
 	}
@@ -544,9 +556,13 @@ static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *
 		if (!whole)
 			put(&edit, vma, end, vma->vm_end);
 	}
-	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+	bool faulted = holder->anon_vma;
+	if (anon_vma_clone(holder, kind == MERGE_BOTH && next->anon_vma ? next : vma) ||
+	    anon_vma_clone(holder, vma) || mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1)) {
+		if (!faulted)
+			unlink_anon_vmas(holder);
 		return NULL;
-	anon_vma_clone(holder, kind == MERGE_BOTH && next->anon_vma ? next : vma);
+	}
 	vm_flags_t before = holder->vm_flags;
 	inherit_flags(holder, merge->range->flags);
 	if (kind == MERGE_BOTH) {

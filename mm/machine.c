@@ -148,6 +148,7 @@ void machine_destroy(struct machine *machine)
 	expect_none("open files", machine->files);
 	expect_none("inodes", machine->inodes);
 	expect_none("anon_vmas", machine->anon_vmas);
+	expect_none("links to anon_vmas", machine->anon_vma_chains);
 	if (!(machine->config.leave_out & LEAVE_OUT_ACCOUNT_MERGE))
 		expect_none("committed pages", machine->committed);
 	expect_none("page frames", frames_in_use(machine->frames));

@@ -130,7 +130,7 @@ struct machine {
 	uint64_t merges;                /* ranges that became one with a neighbour */
 	uint64_t commits_refused;
 	struct rng dice;                /* for policies that want some */
-	unsigned long mms, vmas, files, inodes, anon_vmas;      /* alive now */
+	unsigned long mms, vmas, files, inodes, anon_vmas, anon_vma_chains;     /* alive now */
 	unsigned long peak_vmas;        /* the most in any one mm so far */
 	uint64_t anon_inodes;           /* numbers given to inodes without a name */
 	uint64_t writes;                /* emulated stores: each leaves a content of its own */
@@ -178,7 +178,19 @@ struct file {
 
 /* What the anonymous pages of related VMAs hang on. */
 struct anon_vma {
-	unsigned refs;
+	struct rb_root rb_root;         /* the links of all VMAs where its pages may be, by offset */
+	struct anon_vma *parent;        /* whose VMA was forked; a root's own self */
+	unsigned links;
+	unsigned num_children;          /* anon_vmas that it is the parent of */
+	unsigned num_active_vmas;       /* VMAs whose anon_vma it is: their new pages go there */
+};
+
+/* A link between a VMA and an anon_vma where pages of it may be (anon_vma.c). */
+struct anon_vma_chain {
+	struct interval rb;             /* in the anon_vma's tree: the offsets of the VMA */
+	struct vm_area_struct *vma;
+	struct anon_vma *anon_vma;
+	struct anon_vma_chain *next;    /* of the same VMA */
 };
 
 struct mm_struct;
@@ -205,7 +217,8 @@ struct vm_area_struct {
 	struct interval shared;         /* of the file's pages, in its inode's i_mmap */
 	struct anon_vma *anon_vma;      /* NULL: never written to */
 	struct mm_struct *vm_mm;
-	unsigned anon_vma_chain;        /* length: above 1 for a child's share of its parents' pages */
+	struct anon_vma_chain *anon_vma_chain;  /* to all anon_vmas where its pages may be; */
+	unsigned anon_vma_links;        /* so many: above 1 where it has a share of its parents' pages */
 	unsigned vm_policy;             /* memory policy's number, 0 is the default */
 	uint64_t vm_userfaultfd_ctx;    /* 0: none */
 	uint64_t anon_name;             /* PR_SET_VMA_ANON_NAME: a hash of the name, 0: none */
@@ -576,15 +589,15 @@ must_check int expand_stack(struct vm_area_struct *vma, unsigned long addr);
 
 /* vma has an anon_vma afterwards, a neighbour's if that will do: 0 or -ENOMEM. */
 must_check int anon_vma_prepare(struct vm_area_struct *vma);
-/* dst hangs on what src hangs on (split, mremap). */
-void anon_vma_clone(struct vm_area_struct *dst, const struct vm_area_struct *src);
+/* dst hangs on what src hangs on (split, merge, mremap): 0, or -ENOMEM and what it had stays. */
+must_check int anon_vma_clone(struct vm_area_struct *dst, const struct vm_area_struct *src);
 /* A child's copy of pvma gets one of its own: 0 or -ENOMEM. */
 must_check int anon_vma_fork(struct vm_area_struct *vma, const struct vm_area_struct *pvma);
 void unlink_anon_vmas(struct vm_area_struct *vma);
 /* The VMA is a forked child's: its pages may hang on more than its own anon_vma. */
 static inline bool vma_is_fork_child(const struct vm_area_struct *vma)
 {
-	return vma && vma->anon_vma && vma->anon_vma_chain > 1;
+	return vma && vma->anon_vma && vma->anon_vma_links > 1;
 }
 
 /* ---- rmap.c: who maps a page, who shows a file ---- */

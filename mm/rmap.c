@@ -22,6 +22,8 @@ void rmap_set(struct vm_area_struct *vma)
 		return;
 	if (vma->vm_file)
 		interval_tree_set(&vma->vm_file->inode->i_mmap, &vma->shared, first, last);
+	for (struct anon_vma_chain *avc = vma->anon_vma_chain; avc; avc = avc->next)
+		interval_tree_set(&avc->anon_vma->rb_root, &avc->rb, first, last);
 }
 
 void unlink_file_vma(struct vm_area_struct *vma)

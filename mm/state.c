@@ -13,7 +13,7 @@ static uint64_t vma_hash(const struct vm_area_struct *vma, uint64_t hash)
 	hash = hash_add(hash, vma->vm_pgoff);
 	hash = hash_add(hash, vma->vm_file ? vma->vm_file->inode->number + 1 : 0);
 	hash = hash_add(hash, vma->vm_file ? vma->vm_file->number + 1 : 0);
-	hash = hash_add(hash, vma->anon_vma ? vma->anon_vma_chain : 0);
+	hash = hash_add(hash, vma->anon_vma ? vma->anon_vma_links : 0);
 	hash = hash_add(hash, vma->vm_policy);
 	hash = hash_add(hash, vma->anon_name);
 	return hash_add(hash, vma->vm_userfaultfd_ctx);
@@ -51,7 +51,7 @@ static const char *vma_verify(const struct mm_struct *mm, const struct vm_area_s
 		return "a file whose driver was not called";
 	if (vma->vm_ops && !vma->vm_file)
 		return "a driver without a file";
-	if (!vma->anon_vma != !vma->anon_vma_chain)
+	if (!vma->anon_vma != !vma->anon_vma_links)
 		return "an anon_vma without a chain, or the other way round";
 	return NULL;
 }

@@ -65,7 +65,8 @@ struct vm_area_struct *vm_area_dup(struct mm_struct *mm, const struct vm_area_st
 	vma->vm_mm = mm;
 	vma->shared = (struct interval){ .start = 0 };
 	vma->anon_vma = NULL;
-	vma->anon_vma_chain = 0;
+	vma->anon_vma_chain = NULL;
+	vma->anon_vma_links = 0;
 	return vma;
 }
 

@@ -191,7 +191,7 @@ END_TEST
 static void hang_on(struct vm_area_struct *vma, char anon)
 {
 	vma->anon_vma = anon == '0' ? NULL : anon == 'b' ? &anon_b : &anon_a;
-	vma->anon_vma_chain = anon == '0' ? 0 : anon == 'A' ? 2 : 1;
+	vma->anon_vma_links = anon == '0' ? 0 : anon == 'A' ? 2 : 1;
 }
 
 static enum vma_merge_kind kind_of(const char *word)

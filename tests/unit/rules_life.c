@@ -144,9 +144,9 @@ START_TEST(rule_F4_fork_one_longer)
 	ck_assert_ptr_nonnull(grandchild);
 	ck_assert_ptr_ne(anon_of(child, 0), anon_of(mm, 0));
 	ck_assert_ptr_null(anon_of(child, 4));
-	ck_assert_uint_eq(world_vma(mm, 0)->anon_vma_chain, 1);
-	ck_assert_uint_eq(world_vma(child, 0)->anon_vma_chain, 2);
-	ck_assert_uint_eq(world_vma(grandchild, 0)->anon_vma_chain, 3);
+	ck_assert_uint_eq(world_vma(mm, 0)->anon_vma_links, 1);
+	ck_assert_uint_eq(world_vma(child, 0)->anon_vma_links, 2);
+	ck_assert_uint_eq(world_vma(grandchild, 0)->anon_vma_links, 3);
 	mmput(child);
 	mmput(grandchild);
 	teardown();

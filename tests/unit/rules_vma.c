@@ -171,7 +171,7 @@ START_TEST(rule_C3_fork_child)
 	world_write(mm, page_at(0));
 	world_map(mm, 8, 4, RW);
 	parent = become_child();
-	ck_assert_uint_eq(world_vma(mm, 0)->anon_vma_chain, 2);
+	ck_assert_uint_eq(world_vma(mm, 0)->anon_vma_links, 2);
 	world_map(mm, 4, 2, RW);        /* a fork child is not grown ... */
 	ck_layout(mm, "AAAABB..CCCC");
 	world_map(mm, 6, 2, RW);        /* ... what was never written to is */

@@ -357,7 +357,7 @@ START_TEST(hash)
 	COUNTS(vma->vm_file, world.again);
 	COUNTS(vma->vm_file, NULL);
 	COUNTS(vma->anon_vma, NULL);
-	COUNTS(vma->anon_vma_chain, 2);
+	COUNTS(vma->anon_vma_links, 2);
 	COUNTS(vma->vm_policy, 1);
 	COUNTS(vma->vm_userfaultfd_ctx, 1);
 	COUNTS(mm->map_count, 2);
@@ -403,7 +403,7 @@ START_TEST(verify)
 	NOTICED(mm->exec_vm, 1);
 	NOTICED(mm->stack_vm, 1);
 	NOTICED(vma->vm_mm, &dummy);
-	NOTICED(vma->anon_vma_chain, 0);
+	NOTICED(vma->anon_vma_links, 0);
 	NOTICED(vma->anon_vma, NULL);
 	NOTICED(vma->vm_flags, vma->vm_flags & ~VM_WRITE);      /* a writable entry in it */
 	NOTICED(vma->vm_flags, vma->vm_flags | VM_LOCKED);
