@@ -103,9 +103,8 @@ static void free_chain(struct machine *machine, struct anon_vma_chain *avc)
 	}
 }
 
-void unlink_anon_vmas(struct vm_area_struct *vma)
+static void unlink_all(struct machine *machine, struct vm_area_struct *vma)
 {
-	struct machine *machine = vma->vm_mm->machine;
 	struct anon_vma_chain *chain = vma->anon_vma_chain;
 	struct anon_vma *anon_vma = vma->anon_vma;
 
@@ -121,6 +120,17 @@ void unlink_anon_vmas(struct vm_area_struct *vma)
 	vma->anon_vma = NULL;
 	vma->anon_vma_chain = NULL;
 	vma->anon_vma_links = 0;
+}
+
+void unlink_anon_vmas(struct vm_area_struct *vma)
+{
+	struct machine *machine = vma->vm_mm->machine;
+
+	if (!vma->anon_vma)
+		return;
+	rmap_lock(machine);
+	unlink_all(machine, vma);
+	rmap_unlock(machine);
 }
 
 /* ---- birth ---- */
@@ -176,18 +186,27 @@ static int new_anon_vma(struct vm_area_struct *vma, struct anon_vma *parent)
 	return 0;
 }
 
-int anon_vma_prepare(struct vm_area_struct *vma)
+static int join_anon_vma(struct vm_area_struct *vma, struct anon_vma *anon_vma)
 {
-	if (vma->anon_vma)
-		return 0;
-
-	struct anon_vma *anon_vma = find_mergeable_anon_vma(vma);
-	if (!anon_vma)
-		return new_anon_vma(vma, NULL);
 	if (anon_vma_link(vma, anon_vma))
 		return -ENOMEM;
 	set_anon_vma(vma, anon_vma);
 	return 0;
+}
+
+int anon_vma_prepare(struct vm_area_struct *vma)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	int err = 0;
+
+	if (vma->anon_vma)
+		return 0;
+	struct anon_vma *anon_vma = find_mergeable_anon_vma(vma);
+	rmap_lock(machine);
+	if (!vma->anon_vma)             /* nobody else was faster */
+		err = anon_vma ? join_anon_vma(vma, anon_vma) : new_anon_vma(vma, NULL);
+	rmap_unlock(machine);
+	return err;
 }
 
 /* ---- copies ---- */
@@ -202,21 +221,32 @@ static int link_likewise(struct vm_area_struct *dst, const struct vm_area_struct
 	return 0;
 }
 
-int anon_vma_clone(struct vm_area_struct *dst, const struct vm_area_struct *src)
+/* dst, which has none, hangs on the same: 0, or -ENOMEM and it has none. */
+static int clone_all(struct machine *machine, struct vm_area_struct *dst,
+		     const struct vm_area_struct *src)
 {
-	if (!src->anon_vma)
-		return 0;
-	if (dst->anon_vma)              /* the same, unless the merge rule did not ask for that */
-		return link_likewise(dst, src);
-	if (!dst->vm_mm->machine->config.rmap) {
+	if (!machine->config.rmap) {
 		dst->anon_vma_links = src->anon_vma_links;
 		src->anon_vma->links++;
 	} else if (link_likewise(dst, src)) {
-		unlink_anon_vmas(dst);
+		unlink_all(machine, dst);
 		return -ENOMEM;
 	}
 	set_anon_vma(dst, src->anon_vma);
 	return 0;
+}
+
+int anon_vma_clone(struct vm_area_struct *dst, const struct vm_area_struct *src)
+{
+	struct machine *machine = dst->vm_mm->machine;
+
+	if (!src->anon_vma)
+		return 0;
+	rmap_lock(machine);
+	/* if it has one, it is the same, unless the merge rule did not ask for that */
+	int err = dst->anon_vma ? link_likewise(dst, src) : clone_all(machine, dst, src);
+	rmap_unlock(machine);
+	return err;
 }
 
 /*
@@ -232,26 +262,35 @@ static struct anon_vma *idle_anon_vma(const struct vm_area_struct *vma)
 	return avc ? avc->anon_vma : NULL;
 }
 
-int anon_vma_fork(struct vm_area_struct *vma, const struct vm_area_struct *pvma)
+static int fork_all(struct machine *machine, struct vm_area_struct *vma,
+		    const struct vm_area_struct *pvma)
 {
-	bool rmap = vma->vm_mm->machine->config.rmap;
+	bool rmap = machine->config.rmap;
 
-	if (!pvma->anon_vma)
-		return 0;
 	if (link_likewise(vma, pvma))
-		goto unlink;
+		return -ENOMEM;
 	struct anon_vma *idle = idle_anon_vma(vma);
 	if (idle) {
 		set_anon_vma(vma, idle);
 		return 0;
 	}
 	if (new_anon_vma(vma, rmap ? pvma->anon_vma : NULL))
-		goto unlink;
+		return -ENOMEM;
 	if (!rmap)
 		vma->anon_vma_links = pvma->anon_vma_links + 1;
 	return 0;
+}
 
-unlink:
-	unlink_anon_vmas(vma);
-	return -ENOMEM;
+int anon_vma_fork(struct vm_area_struct *vma, const struct vm_area_struct *pvma)
+{
+	struct machine *machine = vma->vm_mm->machine;
+
+	if (!pvma->anon_vma)
+		return 0;
+	rmap_lock(machine);
+	int err = fork_all(machine, vma, pvma);
+	if (err)
+		unlink_all(machine, vma);
+	rmap_unlock(machine);
+	return err;
 }

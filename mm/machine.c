@@ -97,6 +97,8 @@ void machine_gather(struct machine *machine)
 		gather(&machine->files, &own->files, sizeof(own->files));
 		gather(&machine->inodes, &own->inodes, sizeof(own->inodes));
 		gather(&machine->anon_vmas, &own->anon_vmas, sizeof(own->anon_vmas));
+		gather(&machine->anon_vma_chains, &own->anon_vma_chains,
+		       sizeof(own->anon_vma_chains));
 		machine->peak_vmas = max(machine->peak_vmas, own->peak_vmas);
 	}
 }

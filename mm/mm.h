@@ -117,6 +117,7 @@ struct machine {
 	struct frames *frames;
 	struct config config;
 	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
+	struct spinlock rmap_lock;      /* of all i_mmaps and anon_vmas, among threads */
 	/*
 	 * From here on thread 0's, reached by this_cpu(machine): each thread has all this
 	 * for itself.  Sums are known after machine_gather().
@@ -601,6 +602,19 @@ static inline bool vma_is_fork_child(const struct vm_area_struct *vma)
 }
 
 /* ---- rmap.c: who maps a page, who shows a file ---- */
+
+/* Among threads only one at a time changes what leads back; held for one VMA's links. */
+static inline void rmap_lock(struct machine *machine)
+{
+	if (machine->config.locking)
+		spin_lock(&machine->rmap_lock);
+}
+
+static inline void rmap_unlock(struct machine *machine)
+{
+	if (machine->config.locking)
+		spin_unlock(&machine->rmap_lock);
+}
 
 /* What leads from pages to vma heeds its bounds and offset, which have just been set. */
 void rmap_set(struct vm_area_struct *vma);

@@ -17,17 +17,23 @@
 void rmap_set(struct vm_area_struct *vma)
 {
 	unsigned long first = vma->vm_pgoff, last = first + vma_pages(vma) - 1;
+	struct machine *machine = vma->vm_mm->machine;
 
-	if (!vma->vm_mm->machine->config.rmap)
+	if (!machine->config.rmap || !(vma->vm_file || vma->anon_vma_chain))
 		return;
+	rmap_lock(machine);
 	if (vma->vm_file)
 		interval_tree_set(&vma->vm_file->inode->i_mmap, &vma->shared, first, last);
 	for (struct anon_vma_chain *avc = vma->anon_vma_chain; avc; avc = avc->next)
 		interval_tree_set(&avc->anon_vma->rb_root, &avc->rb, first, last);
+	rmap_unlock(machine);
 }
 
 void unlink_file_vma(struct vm_area_struct *vma)
 {
-	if (vma->vm_file)
-		interval_tree_remove(&vma->vm_file->inode->i_mmap, &vma->shared);
+	if (!rb_linked(&vma->shared.rb))
+		return;
+	rmap_lock(vma->vm_mm->machine);
+	interval_tree_remove(&vma->vm_file->inode->i_mmap, &vma->shared);
+	rmap_unlock(vma->vm_mm->machine);
 }

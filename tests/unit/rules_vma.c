@@ -29,6 +29,7 @@ static struct mm_struct *become_child(void)
 	struct mm_struct *parent = mm;
 
 	world.mm = world.task.mm = mm = dup_mm(parent);
+	vmacache_flush(&world.task);
 	ck_assert_ptr_nonnull(mm);
 	return parent;
 }
