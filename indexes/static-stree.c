@@ -1,17 +1,19 @@
 /*
  * static-stree - a B+-tree without pointers, made anew by every edit: the bound for find
  *
- *	level 1    | 16 keys |                    a block is a cache line of 16 ends, in
- *	           /    |    \                    pages above base, compared at once
- *	level 0  block block .. block (17)        key j: the last end below child j
- *	VMAs     16    16       16
+ *	level 1   | 16 keys |                     a block is a cache line of 16 ends, in
+ *	          /    |    \                     pages above base, compared at once;
+ *	level 0  leaf leaf .. leaf (17)           key j: the last end below child j
+ *	         | 16 keys | 16 VMAs |            of 4 bytes each, in 8-byte units from origin
  *
- * Nothing in it has room to spare, nothing points to anything, and it is as low
- * as can be: what a tree that changes can be measured against.  Where the ends
- * are 2^32 pages apart or more it is wide: its keys are 64 bits, from 0.
+ * Nothing in it has room to spare, it is as low as can be, and a leaf's two lines
+ * are asked for at the same time: what a tree that changes can be measured
+ * against.  Where the ends are 2^32 pages apart or more, or the VMAs 32 GB, it is
+ * wide: its keys are 64 bits, from 0, and so are its VMAs.
  *
  * Blocks are numbered on each level; block b has the children 17 b to 17 b + 16.
- * Keys that are not in use are above all others.
+ * Keys that are not in use are above all others.  All VMAs are in a list as
+ * well, which an edit changes and from which it writes the blocks.
  *
  * Invariants: those of ordered.h.  The second looks for each VMA, so that a
  * wrong key is noticed.
@@ -34,18 +36,31 @@
 #define CHILDREN (KEYS + 1)
 #define MAX_HEIGHT 15 /* 2^57 pages */
 #define MAX_DELTA 0xfffffffeUL
+#define MAX_FAR (1UL << 35) /* bytes from origin to the VMAs of a narrow tree */
+
+struct stree_leaf {
+	uint32_t key[KEYS], vma[KEYS];
+};
+
+struct stree_wide_leaf {
+	uint64_t key[KEYS];
+	struct vm_area_struct *vma[KEYS];
+};
 
 struct stree {
 	struct ordered ordered;
 	unsigned long base, last; /* pages: what keys count from, the highest end */
+	uintptr_t origin; /* what a narrow leaf's VMAs count from */
+	uintptr_t lowest, highest; /* of all VMAs that ever came */
+	/* The leaf and slot of the first VMA that ends above page, which is below last. */
 	size_t (*first)(const struct stree *stree, unsigned long page);
-	void *keys;
-	struct vm_area_struct **vma;
+	void *keys; /* leaves, then the blocks of the levels above them */
 	unsigned height;
 	bool wide;
-	size_t at[MAX_HEIGHT]; /* the first block of each level, leaves are level 0 */
-	size_t n;                       /* VMAs in vma: what ordered.vmas must be */
-	size_t room, keys_size;         /* VMAs that vma has room for, bytes of keys */
+	size_t at[MAX_HEIGHT]; /* the first block of each level above, in blocks from keys */
+	struct vm_area_struct **vma; /* all of them, in order */
+	size_t n; /* VMAs in vma: what ordered.vmas must be */
+	size_t room, keys_size; /* VMAs that vma has room for, bytes of keys */
 };
 
 static struct stree *stree_of(const struct vma_index *index)
@@ -59,13 +74,15 @@ static struct stree *stree_of(const struct vma_index *index)
 	target static size_t stree_first_##simd(const struct stree *stree, unsigned long page)     \
 	{                                                                                          \
 		const uint32_t(*keys)[KEYS] = stree->keys;                                         \
+		const struct stree_leaf *leaves = stree->keys;                                     \
 		uint32_t key = max(page, stree->base) - stree->base;                               \
 		size_t block = 0;                                                                  \
                                                                                                    \
 		for (unsigned level = stree->height - 1; level; level--)                           \
 			block = CHILDREN * block +                                                 \
 				stree_rank_##simd(keys[stree->at[level] + block], key);            \
-		return KEYS * block + stree_rank_##simd(keys[block], key);                         \
+		__builtin_prefetch(leaves[block].vma);                                             \
+		return KEYS * block + stree_rank_##simd(leaves[block].key, key);                   \
 	}                                                                                          \
 	_Static_assert(1, "")
 
@@ -129,7 +146,7 @@ static size_t stree_first_wide(const struct stree *stree, unsigned long page)
 	size_t block = 0;
 
 	for (unsigned level = stree->height; level--;) {
-		const uint64_t *key = keys[stree->at[level] + block];
+		const uint64_t *key = keys[level ? stree->at[level] + block : 2 * block];
 		unsigned upto = 0;
 
 		for (unsigned i = 0; i < KEYS; i++)
@@ -172,7 +189,15 @@ static struct vm_area_struct *stree_find(const struct vma_index *index, unsigned
 	const struct stree *stree = stree_of(index);
 	unsigned long page = addr >> PAGE_SHIFT;
 
-	return page < stree->last ? stree->vma[stree->first(stree, page)] : NULL;
+	size_t first;
+
+	if (page >= stree->last)
+		return NULL;
+	first = stree->first(stree, page);
+	if (unlikely(stree->wide))
+		return ((struct stree_wide_leaf *)stree->keys)[first / KEYS].vma[first % KEYS];
+	return (void *)(stree->origin +
+			8UL * ((struct stree_leaf *)stree->keys)[first / KEYS].vma[first % KEYS]);
 }
 
 /* The cursor's slot is the VMA's place plus one: 0 is before the first, n + 1 after the last. */
@@ -208,30 +233,41 @@ static int stree_find_gap(const struct vma_index *index, struct vma_gap *gap)
 
 /* ---- the writer ---- */
 
-/* The blocks of a tree of n VMAs; where each level begins, and how many there are. */
+/*
+ * The blocks of a tree of n VMAs, of which a leaf is two; where each level begins, and
+ * how many there are.
+ */
 static size_t stree_layout(size_t n, size_t at[MAX_HEIGHT], unsigned *height)
 {
 	size_t blocks = (n + KEYS - 1) / KEYS, sum = 0;
 
 	for (*height = 0; blocks; (*height)++) {
 		at[*height] = sum;
-		sum += blocks;
+		sum += *height ? blocks : 2 * blocks;
 		blocks = blocks > 1 ? (blocks + CHILDREN - 1) / CHILDREN : 0;
 	}
 	return sum;
 }
 
-static bool stree_is_wide(unsigned long base, unsigned long last)
+static bool stree_is_wide(const struct stree *stree, unsigned long base, unsigned long last)
 {
-	return last - base > MAX_DELTA;
+	return last - base > MAX_DELTA || stree->highest - stree->lowest >= MAX_FAR;
 }
 
-static void stree_set_key(struct stree *stree, size_t i, unsigned long page)
+/* A VMA that may come. */
+static void stree_expect(struct stree *stree, const struct vm_area_struct *vma)
+{
+	stree->lowest = min(stree->lowest, (uintptr_t)vma);
+	stree->highest = max(stree->highest, (uintptr_t)vma);
+}
+
+/* Word i of the blocks, 4 or 8 bytes each. */
+static void stree_set(struct stree *stree, size_t i, unsigned long value)
 {
 	if (stree->wide)
-		((uint64_t *)stree->keys)[i] = page;
+		((uint64_t *)stree->keys)[i] = value;
 	else
-		((uint32_t *)stree->keys)[i] = min(page - stree->base, UINT32_MAX + 0UL);
+		((uint32_t *)stree->keys)[i] = min(value, UINT32_MAX + 0UL);
 }
 
 /* The end of the last VMA below entry i of a level, a VMA or a block; ~0 if it is not full. */
@@ -244,25 +280,38 @@ static unsigned long stree_last_end(const struct stree *stree, unsigned level, s
 	return behind <= stree->n ? vma_end(stree->vma[behind - 1]) >> PAGE_SHIFT : ~0UL;
 }
 
-/* Writes all keys, from the ends of the VMAs. */
+/* Writes the leaves: the ends of the VMAs, and where they are. */
+static void stree_make_leaves(struct stree *stree, size_t leaves)
+{
+	for (size_t i = 0; i < leaves * KEYS; i++) {
+		size_t word = i / KEYS * 2 * KEYS + i % KEYS;
+		uintptr_t vma = i < stree->n ? (uintptr_t)stree->vma[i] : stree->origin;
+
+		stree_set(stree, word, stree_last_end(stree, 0, i) - stree->base);
+		stree_set(stree, word + KEYS, stree->wide ? vma : (vma - stree->origin) / 8);
+	}
+}
+
+/* Writes all blocks, from the list of VMAs. */
 static void stree_make(struct stree *stree)
 {
-	size_t n = stree->n, blocks;
+	size_t n = stree->n, blocks = (n + KEYS - 1) / KEYS;
 
 	stree_layout(n, stree->at, &stree->height);
 	stree->last = n ? vma_end(stree->vma[n - 1]) >> PAGE_SHIFT : 0;
 	stree->base = n ? (vma_end(stree->vma[0]) >> PAGE_SHIFT) - 1 : 0;
-	stree->wide = stree_is_wide(stree->base, stree->last);
+	stree->wide = stree_is_wide(stree, stree->base, stree->last);
 	stree->base = stree->wide ? 0 : stree->base;
-	blocks = (n + KEYS - 1) / KEYS;
-	for (unsigned level = 0; level < stree->height; level++) {
-		for (size_t i = 0; i < blocks * KEYS; i++) {
-			size_t child = level ? i / KEYS * CHILDREN + i % KEYS : i;
-
-			stree_set_key(stree, stree->at[level] * KEYS + i,
-				      stree_last_end(stree, level, child));
-		}
+	stree->origin = stree->lowest;
+	stree_make_leaves(stree, blocks);
+	for (unsigned level = 1; level < stree->height; level++) {
 		blocks = (blocks + CHILDREN - 1) / CHILDREN;
+		for (size_t i = 0; i < blocks * KEYS; i++) {
+			size_t child = i / KEYS * CHILDREN + i % KEYS;
+
+			stree_set(stree, stree->at[level] * KEYS + i,
+				  stree_last_end(stree, level, child) - stree->base);
+		}
 	}
 	stree_choose(stree);
 }
@@ -325,10 +374,12 @@ static int stree_reserve(struct vma_index *index, const struct vma_edit *edits, 
 		need += edits[i].nput;
 		base = min(base, edits[i].lo >> PAGE_SHIFT);
 		last = max(last, edits[i].hi >> PAGE_SHIFT);
+		for (unsigned j = 0; j < edits[i].nput; j++)
+			stree_expect(stree, edits[i].put[j].vma);
 	}
 	if (need > stree->room)
 		need += need / 2;
-	return stree_grow(stree, need, stree_is_wide(base, last));
+	return stree_grow(stree, need, stree_is_wide(stree, base, last));
 }
 
 static void stree_unreserve(struct vma_index *index)
@@ -364,8 +415,10 @@ static int stree_build(struct vma_index *index, struct vm_area_struct *const *vm
 
 	if (!n)
 		return 0;
+	for (size_t i = 0; i < n; i++)
+		stree_expect(stree, vmas[i]);
 	if (stree_grow(stree, n,
-		       stree_is_wide((vma_end(vmas[0]) >> PAGE_SHIFT) - 1,
+		       stree_is_wide(stree, (vma_end(vmas[0]) >> PAGE_SHIFT) - 1,
 				     vma_end(vmas[n - 1]) >> PAGE_SHIFT)))
 		return -ENOMEM;
 	memcpy(stree->vma, vmas, n * sizeof(*vmas));
@@ -378,7 +431,10 @@ static int stree_build(struct vma_index *index, struct vm_area_struct *const *vm
 
 static int stree_init(struct vma_index *index)
 {
-	stree_choose(stree_of(index));
+	struct stree *stree = stree_of(index);
+
+	stree->lowest = ~0UL;
+	stree_choose(stree);
 	return 0;
 }
 

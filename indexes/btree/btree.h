@@ -7,6 +7,7 @@
 #define INDEXES_BTREE_BTREE_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "indexes/vma_index.h"
 
@@ -19,6 +20,7 @@
 #define BTREE_MAX_SPAN ((unsigned long)(BTREE_MAX_DELTA - BTREE_MIN_DELTA))
 #define BTREE_FOLD_SHIFT 13 /* a fold counts in 2^13 pages: 32 bits reach over all there are */
 #define BTREE_PAD_BYTE 0x7f /* four or eight of them are above any bound */
+#define BTREE_PAD 0x7f7f7f7f
 #define BTREE_MAX_JOIN 7 /* nodes that one level of an edit can end in */
 #define BTREE_WIDE_GROWTH 5 /* nodes that it can add where wide ones are about */
 
@@ -73,7 +75,8 @@ struct btree {
 	struct vma_index index;
 	struct btree_node *root; /* NULL when empty */
 	unsigned long first, last; /* start of the first VMA, end of the last; 0, 0 */
-	unsigned long gap; /* the largest hole between two VMAs */
+	unsigned long
+		gap; /* the largest hole between two VMAs; ~0: not known, the root is a leaf */
 	uintptr_t origin[BTREE_KINDS]; /* what narrow pointers count from: to VMAs, to nodes */
 	struct btree_node *leftmost, *rightmost;
 	size_t vmas;
@@ -99,9 +102,13 @@ struct btree_simd {
 	void (*descend)(const struct btree *tree, unsigned long page, struct btree_path *path);
 	/* The largest hole inside the node. */
 	unsigned long (*largest)(const struct btree_node *node);
-	/* Makes the planned edit, in a leaf whose largest hole is gap; returns what that is now. */
-	unsigned long (*change_leaf)(struct btree *tree, const struct vma_edit *edit,
-				     unsigned long gap);
+	/*
+	 * Whether the edit changes one leaf only, in place, and the bounds and gaps
+	 * above it: then tree->path, from and to are set.  Not empty.
+	 */
+	bool (*plan)(struct btree *tree, const struct vma_edit *edit);
+	/* Makes the planned edit in a narrow leaf; returns its largest hole, or 0 in the root. */
+	unsigned long (*change_leaf)(struct btree *tree, const struct vma_edit *edit);
 };
 
 /* The name of a function that is compiled for each instruction set, SIMD being this one's. */
@@ -316,13 +323,48 @@ static inline void btree_set(const struct btree *tree, struct btree_node *node, 
 		btree_put(node, level, BTREE_GAP, i, e->gap - btree_fold_inside(node, i));
 }
 
+/* The same in a narrow leaf. */
+static inline void btree_set_narrow(const struct btree *tree, struct btree_node *leaf, unsigned i,
+				    const struct vma_put *put)
+{
+	uint32_t *end = btree_lanes(leaf, 0, BTREE_END), *start = end + leaf->cap;
+
+	end[i] = btree_distance(leaf, put->end >> PAGE_SHIFT);
+	start[i] = btree_distance(leaf, put->start >> PAGE_SHIFT);
+	start[leaf->cap + i] = ((uintptr_t)put->vma - tree->origin[BTREE_LEAF]) / 8;
+}
+
+/* ends of unused slots are above any page, so that a search never counts them */
+static inline void btree_pad(struct btree_node *node, unsigned from, unsigned to)
+{
+	size_t width = node->wide ? sizeof(uint64_t) : sizeof(uint32_t);
+
+	memset(node->lanes + from * width, BTREE_PAD_BYTE, (to - from) * width);
+}
+
+/* Whether some VMA behind the path's leaf starts below page hi. */
+static inline bool btree_spans(const struct btree *tree, const struct btree_path *path,
+			       unsigned long hi)
+{
+	for (unsigned level = 1; level <= tree->root->level; level++) {
+		const struct btree_step *step = &path->at[level];
+
+		if (step->slot + 1 < step->node->n)
+			return btree_start(step->node, level, step->slot + 1) < hi;
+	}
+	return false;
+}
+
 /* ---- node.c: one node, and where nodes come from ---- */
 
 /* Entries [from, to) of node, unpacked; returns one past the last written. */
 struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_node *node,
 				 unsigned from, unsigned to, struct btree_entry *out);
 
-/* The node seen as one entry of its parent; n > 0. */
+/* The node seen as one entry of its parent, but for the gap; n > 0. */
+struct btree_entry btree_extent(const struct btree_node *node);
+
+/* The same with the gap. */
 struct btree_entry btree_summary(const struct btree_node *node);
 
 /* Whether n > 0 entries can stand in one narrow node. */
@@ -377,12 +419,6 @@ void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n);
 void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct btree_spot *spot,
 		  struct btree_change *change);
 
-/*
- * Whether the edit changes one leaf only, in place, and the bounds and gaps
- * above it.  If so it is planned: btree_commit() knows where.
- */
-bool btree_plan(struct btree *tree, const struct vma_edit *edit);
-
 /* ---- rebalance.c: edits that change the shape of the tree ---- */
 
 /* Makes the change at the spot from this level up; the pool has what it needs. */
@@ -409,7 +445,7 @@ unsigned btree_verify(const struct vma_index *index, FILE *report);
 int btree_corrupt(struct vma_index *index, unsigned n);
 void btree_dump(const struct vma_index *index, FILE *out);
 
-/* The root, as a tree of one node or more now is, and all that follows from it. */
+/* The root, as a tree of one node or more now is, and all that follows from it; a leaf needs no gap. */
 void btree_set_root(struct btree *tree, const struct btree_entry *top);
 
 #define BTREE_INVARIANTS 8

@@ -1,7 +1,12 @@
 /*
  * change.h - the ordinary edit of the B+-tree, within one leaf; compiled like read.h
+ *
+ *	plan      down to the leaf, and whether the edit can be made in place: the way is kept
+ *	change    the arrays are moved, what comes is written, bounds of VMAs are set
  */
-#define CHANGE_REACH 4 /* words that a vector may reach over either end of the arrays */
+#define CHANGE_REACH 4 /* entries that a vector may reach over either end of the arrays */
+
+/* ---- the largest hole ---- */
 
 /* The hole that the fold is in, or 0 if all entries are on one side of it. */
 SIMD_TARGET static unsigned long SIMD_FN(across_fold)(const struct btree_node *node)
@@ -31,55 +36,131 @@ SIMD_TARGET static unsigned long SIMD_FN(largest)(const struct btree_node *node)
 	return gap;
 }
 
-/* Makes room for nput entries instead of those [from, to). */
-SIMD_TARGET static inline void SIMD_FN(make_room)(struct btree_node *leaf, unsigned from,
-						  unsigned to, unsigned nput, unsigned words)
-{
-	int by = ((int)(from + nput) - (int)to) * (int)words;
-	unsigned n = leaf->n + (from + nput) - to;
-	uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
+/* ---- plan ---- */
 
-	if (by >= -CHANGE_REACH && by <= CHANGE_REACH)
-		SIMD_FN(shift)(leaf, (from + nput) * words, n * words, by);
-	else
+/*
+ * Whether the node, if it is narrow, can hold all that comes; inside: between two of its
+ * entries, so that only its fold can be in the way.
+ */
+SIMD_TARGET static inline bool SIMD_FN(takes)(const struct btree_node *node,
+					      const struct vma_edit *edit, bool inside)
+{
+	if (node->wide || (inside && !node->fold))
+		return true;
+	return btree_holds(node, edit->put[0].start >> PAGE_SHIFT,
+			   edit->put[edit->nput - 1].end >> PAGE_SHIFT);
+}
+
+/* The same of the VMAs' addresses. */
+SIMD_TARGET static inline bool SIMD_FN(all_near)(const struct btree *tree,
+						 const struct vma_edit *edit)
+{
+	for (unsigned i = 0; i < edit->nput; i++) {
+		if (!btree_near(tree, 0, edit->put[i].vma))
+			return false;
+	}
+	return true;
+}
+
+/* The entry of the leaf from which on none is in a window that ends at page hi. */
+SIMD_TARGET static inline unsigned SIMD_FN(window_end)(const struct btree_node *leaf, unsigned from,
+						       unsigned long hi)
+{
+	const int32_t *start = btree_lanes(leaf, 0, BTREE_START);
+	unsigned to = from, n = leaf->n;
+	long distance;
+
+	if (unlikely(leaf->wide)) {
+		while (to < n && btree_start(leaf, 0, to) < hi)
+			to++;
+		return to;
+	}
+	distance = btree_distance(leaf, hi);
+	while (to < n && start[to] < distance)
+		to++;
+	return to;
+}
+
+/*
+ * Whether a leaf with n entries, that had more, had better look for siblings
+ * to merge with: each time it is very empty, at times if it is not.
+ */
+static inline bool SIMD_FN(sparse)(unsigned n)
+{
+	return n < btree_low(0) && (n % 4 == 0 || n < btree_min(0));
+}
+
+/* Of an edit that is not in a root: whether leaf may have n entries, and what is above fits. */
+SIMD_TARGET static inline bool SIMD_FN(plan_above)(const struct btree *tree,
+						   const struct vma_edit *edit, unsigned n)
+{
+	const struct btree_node *leaf = tree->path.at[0].node;
+	bool inside = tree->from && tree->to < leaf->n;
+
+	if ((n < leaf->n && SIMD_FN(sparse)(n)) || n < btree_min(0))
+		return false;
+	if (tree->to == leaf->n && btree_spans(tree, &tree->path, edit->hi >> PAGE_SHIFT))
+		return false;
+	for (unsigned level = 1; edit->nput && level <= tree->root->level; level++) {
+		if (!SIMD_FN(takes)(tree->path.at[level].node, edit, inside))
+			return false;
+	}
+	return true;
+}
+
+SIMD_TARGET static bool SIMD_FN(plan)(struct btree *tree, const struct vma_edit *edit)
+{
+	const struct btree_node *leaf;
+	unsigned from, to, n;
+
+	SIMD_FN(walk)(tree, edit->lo >> PAGE_SHIFT, &tree->path);
+	leaf = tree->path.at[0].node;
+	from = tree->from = tree->path.at[0].slot;
+	to = tree->to = SIMD_FN(window_end)(leaf, from, edit->hi >> PAGE_SHIFT);
+	n = leaf->n - (to - from) + edit->nput;
+	if (!n || n > btree_room(leaf))
+		return false;
+	if (edit->nput && !SIMD_FN(takes)(leaf, edit, from && to < leaf->n))
+		return false;
+	if (tree->far[BTREE_LEAF] && !leaf->wide && !SIMD_FN(all_near)(tree, edit))
+		return false;
+	return leaf == tree->root || SIMD_FN(plan_above)(tree, edit, n);
+}
+
+/* ---- change ---- */
+
+/* Makes room for nput entries instead of those [from, to) of a narrow leaf. */
+SIMD_TARGET static inline void SIMD_FN(make_room)(struct btree_node *leaf, unsigned from,
+						  unsigned to, unsigned nput)
+{
+	int by = (int)(from + nput) - (int)to, n = leaf->n + by;
+	int32_t *end = btree_lanes(leaf, 0, BTREE_END);
+
+	if (by < -CHANGE_REACH) {
 		btree_move(leaf, from + nput, to);
-	for (int i = by; i < 0; i++)
-		end[(int)(n * words) - by + i] = BTREE_PAD_BYTE * 0x01010101u;
+		btree_pad(leaf, n, leaf->n);
+	} else {
+		if ((int)(from + nput) < n)
+			SIMD_FN(shift)(leaf, from + nput, by, n);
+		for (int i = by; i < 0; i++) /* those that were in use, and what came from behind */
+			end[n - by + i] = end[leaf->cap + i] = BTREE_PAD;
+	}
 	leaf->n = n;
 }
 
-/* The largest hole in front of entries [from, to]. */
-SIMD_TARGET static inline unsigned long SIMD_FN(holes_near)(const struct btree_node *leaf,
-							    unsigned from, unsigned to)
-{
-	unsigned long gap = 0;
-
-	to = min(to, leaf->n - 1u);
-	for (unsigned i = max(from, 1u); i <= to; i++)
-		gap = max(gap, btree_hole(leaf, 0, i));
-	return gap;
-}
-
-SIMD_TARGET static unsigned long
-SIMD_FN(change_leaf)(struct btree *tree, const struct vma_edit *edit, unsigned long gap)
+SIMD_TARGET static unsigned long SIMD_FN(change_leaf)(struct btree *tree,
+						      const struct vma_edit *edit)
 {
 	struct btree_node *leaf = tree->path.at[0].node;
 	unsigned from = tree->from, to = tree->to;
-	unsigned long gone = SIMD_FN(holes_near)(leaf, from, to), come;
 
 	if (from + edit->nput != to)
-		SIMD_FN(make_room)(leaf, from, to, edit->nput, leaf->wide ? 2 : 1);
+		SIMD_FN(make_room)(leaf, from, to, edit->nput);
 	for (unsigned i = 0; i < edit->nput; i++) {
 		const struct vma_put *put = &edit->put[i];
 
 		vma_set_bounds(put->vma, put->start, put->end);
-		btree_set(tree, leaf, 0, from + i,
-			  &(struct btree_entry){.start = put->start >> PAGE_SHIFT,
-						.end = put->end >> PAGE_SHIFT,
-						.ptr = put->vma});
+		btree_set_narrow(tree, leaf, from + i, put);
 	}
-	come = SIMD_FN(holes_near)(leaf, from, from + edit->nput);
-	if (come >= gap)
-		return come;
-	return gone == gap ? SIMD_FN(largest)(leaf) : gap;
+	return leaf == tree->root ? 0 : SIMD_FN(largest)(leaf);
 }

@@ -2,7 +2,7 @@
  * edit - one edit of the B+-tree: reserve finds the place, commit changes it
  *
  *	planned    most edits change one leaf only, and at times the bounds and
- *	           gaps above it: btree_plan() walks down once and keeps the way
+ *	           gaps above it: plan (change.h) walks down once and keeps the way
  *	grown      a leaf that is the root moves to a larger or smaller one
  *	           (while the tree is small this is all that there is)
  *	else       the leaf gets too full or too empty, or the window spans
@@ -13,18 +13,6 @@
 #define BTREE_POOL_KEEP 1 /* spare leaves between edits */
 
 /* ---- where ---- */
-
-/* Whether some VMA behind the left path's leaf starts below hi. */
-static bool btree_spans(const struct btree *tree, const struct btree_path *path, unsigned long hi)
-{
-	for (unsigned level = 1; level <= tree->root->level; level++) {
-		const struct btree_step *step = &path->at[level];
-
-		if (step->slot + 1 < step->node->n)
-			return btree_start(step->node, level, step->slot + 1) < hi;
-	}
-	return false;
-}
 
 static void btree_read_edit(const struct vma_edit *edit, struct btree_change *change)
 {
@@ -61,76 +49,17 @@ void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct 
 
 /* ---- planned ---- */
 
-/* Whether all that comes fits the narrow node. */
-static inline bool btree_takes(const struct btree *tree, const struct btree_node *node,
-			       const struct vma_edit *edit)
-{
-	for (unsigned i = 0; i < edit->nput; i++) {
-		if (!btree_near(tree, 0, edit->put[i].vma))
-			return false;
-	}
-	return !edit->nput || btree_holds(node, edit->put[0].start >> PAGE_SHIFT,
-					  edit->put[edit->nput - 1].end >> PAGE_SHIFT);
-}
-
-/* Whether what comes fits the narrow nodes above, as bounds and beside their folds. */
-static bool btree_path_takes(const struct btree *tree, const struct vma_edit *edit)
-{
-	for (unsigned level = 1; edit->nput && level <= tree->root->level; level++) {
-		const struct btree_node *node = tree->path.at[level].node;
-
-		if (!node->wide && !btree_holds(node, edit->put[0].start >> PAGE_SHIFT,
-						edit->put[edit->nput - 1].end >> PAGE_SHIFT))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Whether a leaf with n entries, that had more, had better look for siblings
- * to merge with: each time it is very empty, at times if it is not.
- */
-static inline bool btree_sparse(unsigned n)
-{
-	return n < btree_low(0) && (n % 4 == 0 || n < btree_min(0));
-}
-
-bool btree_plan(struct btree *tree, const struct vma_edit *edit)
-{
-	struct btree_node *leaf;
-	unsigned long hi = edit->hi >> PAGE_SHIFT;
-	unsigned from, to, n;
-
-	btree_simd->descend(tree, edit->lo >> PAGE_SHIFT, &tree->path);
-	leaf = tree->path.at[0].node;
-	from = to = tree->path.at[0].slot;
-	while (to < leaf->n && btree_start(leaf, 0, to) < hi)
-		to++;
-	n = leaf->n - (to - from) + edit->nput;
-	tree->from = from;
-	tree->to = to;
-	if (!n || n > btree_room(leaf) || (!leaf->wide && !btree_takes(tree, leaf, edit)))
-		return false;
-	if (leaf == tree->root)
-		return true;
-	if ((n < leaf->n && btree_sparse(n)) || n < btree_min(0))
-		return false;
-	if (to == leaf->n && btree_spans(tree, &tree->path, hi))
-		return false;
-	return btree_path_takes(tree, edit);
-}
-
-/* A leaf is another one now than its parent thinks: so are perhaps the nodes above. */
+/* A leaf may be another one now than its parent thinks, and so may the nodes above. */
 static void btree_refresh(struct btree *tree, const struct btree_entry *leaf)
 {
 	const struct btree_step *up = &tree->path.at[1];
-	struct btree_change change = {
-		.from = up->slot,
-		.to = up->slot + 1,
-		.nput = 1,
-		.put = {*leaf},
-	};
+	struct btree_change change = {.from = up->slot, .to = up->slot + 1, .nput = 1};
 
+	if (leaf->gap == btree_gap(up->node, 1, up->slot) &&
+	    leaf->start == btree_start(up->node, 1, up->slot) &&
+	    leaf->end == btree_end(up->node, 1, up->slot))
+		return;
+	change.put[0] = *leaf;
 	for (unsigned level = 1; level <= tree->root->level; level++) {
 		if (!btree_change_in_place(tree, &tree->path, level, &change))
 			return;
@@ -138,24 +67,35 @@ static void btree_refresh(struct btree *tree, const struct btree_entry *leaf)
 	btree_set_root(tree, &change.put[0]);
 }
 
+static unsigned long btree_change_wide(struct btree *tree, const struct vma_edit *edit)
+{
+	struct btree_node *leaf = tree->path.at[0].node;
+	struct btree_change change;
+
+	for (unsigned i = 0; i < edit->nput; i++)
+		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
+	btree_read_edit(edit, &change);
+	btree_replace(tree, leaf, tree->from, tree->to, change.put, change.nput);
+	return btree_simd->largest(leaf);
+}
+
 static void btree_commit_planned(struct btree *tree, const struct vma_edit *edit)
 {
 	const struct btree_node *leaf = tree->path.at[0].node;
 	const struct btree_step *up = &tree->path.at[1];
-	bool root = leaf == tree->root, inside = tree->from && tree->to < leaf->n;
-	unsigned long gap = root ? tree->gap : btree_gap(up->node, 1, up->slot);
-	struct btree_entry now = {.ptr = (void *)leaf};
+	bool inside = tree->from && tree->to < leaf->n;
+	struct btree_entry now;
+	unsigned long gap;
 
 	tree->vmas += (size_t)tree->from + edit->nput - tree->to;
-	now.gap = btree_simd->change_leaf(tree, edit, gap);
-	if (inside && now.gap == gap)
+	gap = leaf->wide ? btree_change_wide(tree, edit) : btree_simd->change_leaf(tree, edit);
+	if (inside && (leaf == tree->root || gap == btree_gap(up->node, 1, up->slot)))
 		return;
-	now.start = btree_start(leaf, 0, 0);
-	now.end = btree_end(leaf, 0, leaf->n - 1);
-	if (root)
+	now = btree_extent(leaf);
+	now.gap = gap;
+	if (leaf == tree->root)
 		btree_set_root(tree, &now);
-	else if (now.gap != gap || now.start != btree_start(up->node, 1, up->slot) ||
-		 now.end != btree_end(up->node, 1, up->slot))
+	else
 		btree_refresh(tree, &now);
 }
 
@@ -179,7 +119,7 @@ static bool btree_commit_root(struct btree *tree, const struct btree_change *cha
 		return tree->root != leaf;
 	}
 	btree_pack(tree, leaf, 0, e, end - e);
-	top = btree_summary(leaf);
+	top = btree_extent(leaf);
 	btree_set_root(tree, &top);
 	return true;
 }
@@ -258,7 +198,7 @@ void btree_commit(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct btree *tree = btree_of(index);
 
-	if (tree->planned || (tree->root && btree_plan(tree, edit)))
+	if (tree->planned || (tree->root && btree_simd->plan(tree, edit)))
 		btree_commit_planned(tree, edit);
 	else
 		btree_commit_other(tree, edit);

@@ -22,22 +22,21 @@ struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_no
 	return out;
 }
 
-struct btree_entry btree_summary(const struct btree_node *node)
+struct btree_entry btree_extent(const struct btree_node *node)
 {
 	return (struct btree_entry){
 		.start = btree_start(node, node->level, 0),
 		.end = btree_end(node, node->level, node->n - 1),
-		.gap = btree_simd->largest(node),
 		.ptr = (void *)node,
 	};
 }
 
-/* ends of unused slots are above any page, so that a search never counts them */
-static void btree_pad(struct btree_node *node, unsigned from, unsigned to)
+struct btree_entry btree_summary(const struct btree_node *node)
 {
-	size_t width = node->wide ? sizeof(uint64_t) : sizeof(uint32_t);
+	struct btree_entry e = btree_extent(node);
 
-	memset(node->lanes + from * width, BTREE_PAD_BYTE, (to - from) * width);
+	e.gap = btree_simd->largest(node);
+	return e;
 }
 
 /* ---- the fold ---- */
@@ -323,6 +322,6 @@ void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n)
 	tree->leftmost = tree->rightmost = leaf;
 	btree_pack(tree, leaf, 0, e, n);
 	*btree_links(leaf) = (struct btree_links){NULL, NULL};
-	top = btree_summary(leaf);
+	top = btree_extent(leaf);
 	btree_set_root(tree, &top);
 }

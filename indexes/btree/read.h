@@ -132,8 +132,8 @@ SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek)(struct vma_cursor *curso
 	return cursor->vma;
 }
 
-SIMD_TARGET static void SIMD_FN(descend)(const struct btree *tree, unsigned long page,
-					 struct btree_path *path)
+SIMD_TARGET static inline __attribute__((always_inline)) void
+SIMD_FN(walk)(const struct btree *tree, unsigned long page, struct btree_path *path)
 {
 	struct btree_node *node = tree->root;
 	struct btree_step *step = &path->at[node->level];
@@ -153,6 +153,12 @@ SIMD_TARGET static void SIMD_FN(descend)(const struct btree *tree, unsigned long
 	}
 	SIMD_FN(prefetch)(node, BTREE_START);
 	step->slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
+}
+
+SIMD_TARGET static void SIMD_FN(descend)(const struct btree *tree, unsigned long page,
+					 struct btree_path *path)
+{
+	SIMD_FN(walk)(tree, page, path);
 }
 
 /* ---- holes ---- */
@@ -409,5 +415,6 @@ SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct v
 	{                                                                                          \
 		.name = SIMD_STRING(SIMD), .usable = usable_fn, .find = SIMD_FN(find),             \
 		.seek = SIMD_FN(seek), .find_gap = SIMD_FN(find_gap), .descend = SIMD_FN(descend), \
-		.largest = SIMD_FN(largest), .change_leaf = SIMD_FN(change_leaf),                  \
+		.largest = SIMD_FN(largest), .plan = SIMD_FN(plan),                                \
+		.change_leaf = SIMD_FN(change_leaf),                                               \
 	}

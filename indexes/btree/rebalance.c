@@ -343,7 +343,7 @@ void btree_set_root(struct btree *tree, const struct btree_entry *top)
 	}
 	tree->first = top->start;
 	tree->last = top->end;
-	tree->gap = top->gap;
+	tree->gap = tree->root->level ? top->gap : ~0UL;
 }
 
 /* The change of a level above the root: it becomes the new root. */

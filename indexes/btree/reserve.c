@@ -207,7 +207,7 @@ int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigne
 			tree->far[BTREE_LEAF] |= tree->root && !btree_near(tree, 0, vma);
 		}
 	}
-	tree->planned = n == 1 && tree->root && btree_plan(tree, edits);
+	tree->planned = n == 1 && tree->root && btree_simd->plan(tree, edits);
 	if (!tree->planned && btree_reserve_more(tree, edits, n))
 		return -ENOMEM;
 	tree->pending = n;

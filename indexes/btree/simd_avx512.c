@@ -80,6 +80,7 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, c
 	return holes;
 }
 
+#define SIMD_LARGER(a, b) ((SIMD_FN(unsigned))_mm256_max_epu32((__m256i)(a), (__m256i)(b)))
 #include "indexes/btree/vectors.h"
 
 #include "indexes/btree/read.h"

@@ -57,12 +57,12 @@ static inline unsigned long btree_most32_scalar(const struct btree_node *node)
 	return most;
 }
 
-static inline void btree_shift_scalar(struct btree_node *leaf, int from, int to, int by)
+static inline void btree_shift_scalar(struct btree_node *leaf, int from, int by, int n)
 {
 	int32_t *lane = (int32_t *)leaf->lanes;
 
 	for (unsigned field = 0; field <= BTREE_PTR; field++, lane += leaf->cap)
-		memmove(lane + from, lane + from - by, (to - from) * sizeof(*lane));
+		memmove(lane + from, lane + from - by, (n - from) * sizeof(*lane));
 }
 
 #include "indexes/btree/read.h"

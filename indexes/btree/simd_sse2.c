@@ -84,6 +84,8 @@ static inline uint64_t btree_holes32_sse2(const uint32_t *start, const uint32_t 
 	return holes;
 }
 
+#define SIMD_LARGER(a, b)                                                                          \
+	(((a) & (SIMD_FN(unsigned))((a) > (b))) | ((b) & ~(SIMD_FN(unsigned))((a) > (b))))
 #include "indexes/btree/vectors.h"
 
 #include "indexes/btree/read.h"

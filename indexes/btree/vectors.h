@@ -1,65 +1,132 @@
 /*
  * vectors.h - arrays of a node moved and searched for the largest by whole vectors
  *
- * The tail of each array moves by whole vectors, of which a mask takes the
- * words that change: what the compiler makes of them differs, the text does not.
+ * The tail of each array moves by whole vectors, which stand 8 words apart from its
+ * beginning; in the first a mask keeps what stays.
  *
  *	before  | a b c d e f g h | i j k - - - - - |     one in front of f
- *	moved   | . . . . . . f g | h i j k - - - - |     loads one word lower
- *	mask    | 0 0 0 0 0 0 1 1 | 1 1 1 1 0 0 0 0 |
+ *	moved   | a b c d e e f g | h i j k - - - - |     loads one word lower
+ *	mask    | 0 0 0 0 0 1 1 1 | 1 1 1 1 1 1 1 1 |
+ *
+ * The file that includes it has defined SIMD_LARGER(a, b): of each two unsigned words
+ * the larger.
  */
 #define VECTOR_WORDS 8
 
 typedef int32_t SIMD_FN(words) __attribute__((vector_size(32), aligned(4), may_alias));
 typedef uint32_t SIMD_FN(unsigned) __attribute__((vector_size(32), aligned(4), may_alias));
 
-/* The largest distance between two entries of a narrow node, or number of its gaps. */
-SIMD_TARGET static inline unsigned long SIMD_FN(most32)(const struct btree_node *node)
+static const SIMD_FN(words) SIMD_FN(iota) = {0, 1, 2, 3, 4, 5, 6, 7};
+
+/* The largest of 8 words. */
+SIMD_TARGET static inline uint32_t SIMD_FN(largest_word)(const SIMD_FN(unsigned) * words)
 {
-	const SIMD_FN(words) iota = {0, 1, 2, 3, 4, 5, 6, 7};
-	const uint32_t *end = btree_lanes(node, node->level, BTREE_END);
-	const uint32_t *start = btree_lanes(node, node->level, BTREE_START);
-	const uint32_t *inside = btree_lanes(node, node->level, BTREE_GAP);
-	SIMD_FN(unsigned) most = {0};
-	unsigned long gap = 0;
+	SIMD_FN(unsigned) x = *words;
 
-	for (int i = 0; i < node->n; i += VECTOR_WORDS) {
-		SIMD_FN(words) at = iota + i, used = at < (int)node->n, behind = used & (at > 0);
-		SIMD_FN(unsigned) x, more;
-
-		x = *(const SIMD_FN(unsigned) *)(start + i) -
-		    *(const SIMD_FN(unsigned) *)(end + i - 1);
-		x &= (SIMD_FN(unsigned))behind;
-		more = (SIMD_FN(unsigned))(x > most);
-		most = (x & more) | (most & ~more);
-		if (!node->level)
-			continue;
-		x = *(const SIMD_FN(unsigned) *)(inside + i) & (SIMD_FN(unsigned))used;
-		more = (SIMD_FN(unsigned))(x > most);
-		most = (x & more) | (most & ~more);
-	}
-	for (unsigned i = 0; i < VECTOR_WORDS; i++)
-		gap = max(gap, (unsigned long)most[i]);
-	return gap;
+	x = SIMD_LARGER(x, __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3));
+	x = SIMD_LARGER(x, __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5));
+	x = SIMD_LARGER(x, __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6));
+	return x[0];
 }
 
-/* Words [from, to) of each array are now what was by words below them (by < 0: above). */
-SIMD_TARGET static inline void SIMD_FN(shift)(struct btree_node *leaf, int from, int to, int by)
+/* The largest distance between two of the first n entries, or number of their gaps; room >= n. */
+SIMD_TARGET static inline __attribute__((always_inline)) unsigned long
+SIMD_FN(most_of)(const struct btree_node *node, unsigned level, unsigned room)
 {
-	const SIMD_FN(words) iota = {0, 1, 2, 3, 4, 5, 6, 7};
-	int first = from & -VECTOR_WORDS, last = (to - 1) & -VECTOR_WORDS;
-	int step = by > 0 ? -VECTOR_WORDS : VECTOR_WORDS;
-	int32_t *words = (int32_t *)leaf->lanes + (by > 0 ? last : first);
-	SIMD_FN(words) at = iota + (by > 0 ? last : first);
+	const uint32_t *end = btree_lanes(node, level, BTREE_END);
+	const uint32_t *start = btree_lanes(node, level, BTREE_START);
+	const uint32_t *inside = btree_lanes(node, level, BTREE_GAP);
+	SIMD_FN(words) n = (SIMD_FN(words)){0} + (int)node->n;
+	SIMD_FN(unsigned) most = {0};
 
-	for (int i = first; i <= last; i += VECTOR_WORDS, words += step, at += step) {
-		SIMD_FN(words) moves = (at >= from) & (at < to), x;
-		int32_t *lane = words;
+	SIMD_UNROLL
+	for (int i = 0; i < (int)room; i += VECTOR_WORDS) {
+		SIMD_FN(words) at = SIMD_FN(iota) + i, used = at < n;
+		SIMD_FN(unsigned)
+		x = *(const SIMD_FN(unsigned) *)(start + i) -
+		    *(const SIMD_FN(unsigned) *)(end + i - 1);
+
+		if (level) {
+			SIMD_FN(unsigned) y = *(const SIMD_FN(unsigned) *)(inside + i);
+
+			most = SIMD_LARGER(most, y & (SIMD_FN(unsigned))used);
+		}
+		if (!i)
+			used &= at > 0;
+		most = SIMD_LARGER(most, x & (SIMD_FN(unsigned))used);
+	}
+	return SIMD_FN(largest_word)(&most);
+}
+
+/* The same of all entries of a narrow node. */
+SIMD_TARGET static inline unsigned long SIMD_FN(most32)(const struct btree_node *node)
+{
+	if (node->level)
+		return SIMD_FN(most_of)(node, 1, BTREE_INNER_CAP);
+	if (likely(node->cap == BTREE_LEAF_CAP))
+		return SIMD_FN(most_of)(node, 0, BTREE_LEAF_CAP);
+	return SIMD_FN(most_of)(node, 0, node->n);
+}
+
+/* What an array's words i on are to be: those before from stay, the others were by words below. */
+SIMD_TARGET static inline __attribute__((always_inline)) void
+SIMD_FN(move)(SIMD_FN(words) * to, const int32_t *words, int i, int from, int by)
+{
+	SIMD_FN(words) moves = SIMD_FN(iota) + i >= from;
+	SIMD_FN(words) x = *(const SIMD_FN(words) *)(words - by);
+
+	*to = (x & moves) | (*(const SIMD_FN(words) *)words & ~moves);
+}
+
+/* A leaf's arrays, of a size that is known: no branch depends on what moves. */
+SIMD_TARGET static inline void SIMD_FN(shift_leaf)(struct btree_node *leaf, int from, int by)
+{
+	int32_t *lane = (int32_t *)leaf->lanes;
+
+	SIMD_UNROLL
+	for (unsigned field = 0; field <= BTREE_PTR; field++, lane += BTREE_LEAF_CAP) {
+		SIMD_FN(words) x[BTREE_LEAF_CAP / VECTOR_WORDS];
 
 		SIMD_UNROLL
-		for (unsigned field = 0; field <= BTREE_PTR; field++, lane += leaf->cap) {
-			x = *(SIMD_FN(words) *)(lane - by) & moves;
-			*(SIMD_FN(words) *)lane = x | (*(SIMD_FN(words) *)lane & ~moves);
-		}
+		for (int i = 0; i < BTREE_LEAF_CAP; i += VECTOR_WORDS)
+			SIMD_FN(move)(&x[i / VECTOR_WORDS], lane + i, i, from, by);
+		SIMD_UNROLL
+		for (int i = 0; i < BTREE_LEAF_CAP; i += VECTOR_WORDS)
+			*(SIMD_FN(words) *)(lane + i) = x[i / VECTOR_WORDS];
 	}
+}
+
+/* Those of a root, of which n words are in use, before or after: one vector after the other. */
+SIMD_TARGET static __attribute__((noinline)) void SIMD_FN(shift_root)(struct btree_node *leaf,
+								      int from, int by, int n)
+{
+	int first = from & -VECTOR_WORDS, last = (n - 1) & -VECTOR_WORDS;
+	long step = by > 0 ? -VECTOR_WORDS : VECTOR_WORDS, below = by, cap = leaf->cap;
+	int32_t *lane = (int32_t *)leaf->lanes + first;
+	int32_t *to = by > 0 ? lane + (last - first) : lane + VECTOR_WORDS;
+	SIMD_FN(words) x[BTREE_PTR + 1];
+
+	SIMD_UNROLL
+	for (long field = 0; field <= BTREE_PTR; field++)
+		SIMD_FN(move)(&x[field], lane + field * cap, first, from, by);
+	for (int left = last - first; left; left -= VECTOR_WORDS, to += step) {
+		*(SIMD_FN(words) *)to = *(SIMD_FN(words) *)(to - below);
+		*(SIMD_FN(words) *)(to + cap) = *(SIMD_FN(words) *)(to + cap - below);
+		*(SIMD_FN(words) *)(to + 2 * cap) = *(SIMD_FN(words) *)(to + 2 * cap - below);
+	}
+	SIMD_UNROLL
+	for (long field = 0; field <= BTREE_PTR; field++)
+		*(SIMD_FN(words) *)(lane + field * cap) = x[field];
+}
+
+/*
+ * Words [from, n) of each array of a leaf, at least one, are now what was by words below
+ * them (by < 0: above), at most 4; those behind n are undefined.
+ */
+SIMD_TARGET static inline void SIMD_FN(shift)(struct btree_node *leaf, int from, int by, int n)
+{
+	if (likely(leaf->cap == BTREE_LEAF_CAP))
+		SIMD_FN(shift_leaf)(leaf, from, by);
+	else
+		SIMD_FN(shift_root)(leaf, from, by, max(n, n - by));
 }

@@ -188,6 +188,8 @@ static bool btree_check_totals(const struct btree *tree, FILE *report)
 	if (tree->root) {
 		btree_count(tree, tree->root, &counted);
 		top = btree_summary(tree->root);
+		if (!tree->root->level)
+			top.gap = ~0UL;
 	}
 	if (tree->vmas != counted.vmas)
 		return btree_broken(report, tree->root, "%zu VMAs are counted, %zu are there",
