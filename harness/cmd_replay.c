@@ -196,6 +196,11 @@ static void print_faults(const struct machine *m)
 	printf("; entries touched %" PRIu64 ", copied %" PRIu64 "; TLB flushes %" PRIu64
 	       " of %" PRIu64 " pages\n",
 	       m->pt.entries_touched, m->pt.entries_copied, m->pt.tlb_flushes, m->pt.tlb_pages);
+	if (m->config.huge_pages)
+		printf("  huge pages: %" PRIu64 " of a write, %" PRIu64 " of the zero page, %" PRIu64
+		       " where there was none; mapped %" PRIu64 ", split %" PRIu64 "\n",
+		       f->huge_write, f->huge_zero, f->huge_fallback, m->pt.huge_mapped,
+		       m->pt.huge_split);
 	printf("  find_vma: %" PRIu64 " calls, %.1f %% answered by the cache (%s)\n", m->finds.calls,
 	       m->finds.calls ? 100.0 * (double)m->finds.cache_hits / (double)m->finds.calls : 0.0,
 	       m->config.find_cache->name);
@@ -370,6 +375,7 @@ static int replay_file_of(struct arguments *args, const char *path)
 enum {
 	OPT_FIND_CACHE = 256,
 	OPT_LEVELS,
+	OPT_THP,
 	OPT_JSON,
 	OPT_MARKDOWN,
 	OPT_STRICT,
@@ -398,6 +404,8 @@ static const struct argp_option options[] = {
 	{"seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0},
 	{"find-cache", OPT_FIND_CACHE, "CACHE", 0,
 	 "what find_vma asks before the index: vmacache (default), none, mmap_cache, finger", 0},
+	{"thp", OPT_THP, "SETTING", 0,
+	 "which anonymous memory gets huge pages: never (default), madvise, always", 0},
 	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
 	{0},
 };
@@ -442,6 +450,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_FIND_CACHE:
 		args->options.find_cache = option_find_cache(state, arg);
+		return 0;
+	case OPT_THP:
+		args->options.huge_pages = option_thp(state, arg);
 		return 0;
 	case OPT_LEVELS:
 		args->options.pagetable_levels = option_levels(state, arg);

@@ -29,6 +29,18 @@ unsigned option_levels(struct argp_state *state, const char *text)
 	return (unsigned)levels;
 }
 
+enum thp option_thp(struct argp_state *state, const char *name)
+{
+	static const char *const names[] = { "never", "madvise", "always" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(names[i], name))
+			return (enum thp)i;
+	}
+	argp_error(state, "--thp is never, madvise or always, not '%s'", name);
+	return THP_NEVER;
+}
+
 /* ---- --plugin FILE ---- */
 
 enum { KEY_PLUGIN = 0x1000 };

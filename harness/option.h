@@ -16,6 +16,9 @@ uint64_t option_number(struct argp_state *state, const char *text);
 /* The argument of --levels, 4 or 5; anything else likewise. */
 unsigned option_levels(struct argp_state *state, const char *text);
 
+/* The argument of --thp; anything else likewise. */
+enum thp option_thp(struct argp_state *state, const char *name);
+
 /*
  * --index, --simd and --plugin, a child of a verb's argp, which has to set its
  * child_inputs[0] to a struct index_list at ARGP_KEY_INIT:

@@ -69,6 +69,7 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->find_cache = options->find_cache;
 	config->pkeys = info->pkeys;
 	config->pagetable_levels = options->pagetable_levels;
+	config->huge_pages = options->huge_pages;
 	config->leave_out = options->leave_out;
 	config->mmap_hook = options->mmap_hook;
 	config->ram = info->ram >> PAGE_SHIFT;

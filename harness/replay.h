@@ -72,6 +72,7 @@ typedef void (*replay_difference_fn)(const struct replay_difference *difference,
 struct replay_options {
 	const struct find_cache *find_cache;    /* in front of find_vma */
 	unsigned pagetable_levels;      /* 4 or 5 */
+	enum thp huge_pages;            /* which anonymous memory gets some */
 	unsigned leave_out;             /* enum leave_out of mm.h */
 	bool digest;                    /* compare layouts, digest each mm as it ends */
 	bool compare;                   /* results with the recording's, and follow it */

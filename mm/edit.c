@@ -108,6 +108,8 @@ static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned l
 	for (unsigned i = 0; i < edit->nput; i++) {
 		struct vm_area_struct *vma = edit->put[i].vma;
 
+		pt_cut(&mm->pgd, edit->put[i].start);
+		pt_cut(&mm->pgd, edit->put[i].end);
 		vma->vm_pgoff += (unsigned long)((long)(edit->put[i].start - vma->vm_start) >>
 						 PAGE_SHIFT);
 	}

@@ -4,11 +4,13 @@
  *	a guard page                  refused
  *	no entry   anonymous   read   the shared zero page, read-only
  *	                       write  a fresh page
+ *	                       either a huge page, where config.huge_pages and rule F2 allow it
  *	           file        read   the page cache's page
  *	                       write  private: a copy; shared: the page itself
  *	write to a read-only entry    zero page: a fresh page
  *	                              anonymous: a copy, or reuse if nobody else has it
  *	                              file: private: a copy; shared: made writable
+ *	                              huge: reuse if nobody else has it; else split first
  *
  * Source: the behaviour of Linux 6.12's mm/memory.c and mm/vma.c (rules E3, F1, F2, F6).
  */
@@ -17,8 +19,6 @@
 #include <errno.h>
 
 #include "base/rng.h"
-
-#define PMD_SIZE (2UL << 20)
 
 /* ---- rights ---- */
 
@@ -118,32 +118,70 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 	return 0;
 }
 
-/* F2: a read that could map a huge page prepares the VMA as a write does. */
-static bool may_map_pmd(const struct vm_area_struct *vma, unsigned long addr)
+/* F2: a read that could map a huge page, by that setting, prepares the VMA as a write does. */
+static bool may_map_pmd(const struct vm_area_struct *vma, unsigned long addr, enum thp thp)
 {
-	const struct config *config = &vma->vm_mm->machine->config;
 	unsigned long start = addr & ~(PMD_SIZE - 1);
 
-	if (config->thp == THP_NEVER || vma->vm_mm->thp == THP_DISABLED ||
-	    (vma->vm_flags & VM_NOHUGEPAGE))
+	if (thp == THP_NEVER || vma->vm_mm->thp == THP_DISABLED || (vma->vm_flags & VM_NOHUGEPAGE))
 		return false;
-	if ((config->thp == THP_MADVISE || vma->vm_mm->thp == THP_ADVISED_ONLY) &&
+	if ((thp == THP_MADVISE || vma->vm_mm->thp == THP_ADVISED_ONLY) &&
 	    !(vma->vm_flags & VM_HUGEPAGE))
 		return false;
 	return start >= vma->vm_start && start + PMD_SIZE <= vma->vm_end &&
 	       !pt_populated(&vma->vm_mm->pgd, start, start + PMD_SIZE);
 }
 
+/* Where nothing is in 2 MB that may be a huge page: 0, -ENOMEM, or -EAGAIN: there is none. */
+static int do_huge_pmd_anonymous_page(struct vm_area_struct *vma, unsigned long addr,
+				      unsigned flags)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	unsigned long start = addr & ~(PMD_SIZE - 1);
+	uint64_t bits = page_prot(vma->vm_flags) | PTE_ACCESSED;
+	bool write = flags & FAULT_FLAG_WRITE;
+	pfn_t pfn = 0;
+
+	if (anon_vma_prepare(vma))
+		return -ENOMEM;
+	if (write) {
+		pfn = alloc_huge_page(machine->frames, 0);
+		if (!pfn)
+			return -EAGAIN;
+		bits |= PTE_DIRTY | PTE_ANON | PTE_EXCLUSIVE;
+	} else {
+		get_huge_page(machine->frames, 0);
+		bits &= ~PTE_WRITE;
+	}
+	if (pt_map_huge(&vma->vm_mm->pgd, start, pfn, bits)) {
+		put_huge_page(machine->frames, pfn);
+		return -ENOMEM;
+	}
+	if (write)
+		store(machine, pfn + ((addr - start) >> PAGE_SHIFT), flags);
+	struct fault_counters *faults = &this_cpu(machine)->faults;
+	*(write ? &faults->huge_write : &faults->huge_zero) += 1;
+	return 0;
+}
+
 static int do_anonymous_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
 {
 	struct mm_struct *mm = vma->vm_mm;
+	const struct config *config = &mm->machine->config;
 
+	if (!config->locking && may_map_pmd(vma, addr, config->huge_pages)) {
+		int err = do_huge_pmd_anonymous_page(vma, addr, flags);
+
+		if (err != -EAGAIN)
+			return err;
+		this_cpu(mm->machine)->faults.huge_fallback++;
+	}
 	if (flags & FAULT_FLAG_WRITE) {
 		this_cpu(mm->machine)->faults.anon_write++;
 		return map_private(vma, addr, 0, 0, flags);
 	}
 	this_cpu(mm->machine)->faults.anon_zero++;
-	if (may_map_pmd(vma, addr) && anon_vma_prepare(vma))
+	if (may_map_pmd(vma, addr, config->thp) && anon_vma_prepare(vma))
 		return -ENOMEM;
 	return map_page(mm, addr, 0, (page_prot(vma->vm_flags) & ~PTE_WRITE) | PTE_ACCESSED);
 }
@@ -223,6 +261,25 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t e
 	return map_private(vma, addr, entry, PTE_PFN(entry), flags);
 }
 
+/* A write to a huge page that is read-only: done to the whole, or it is split and nothing done. */
+static bool do_huge_pmd_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t entry,
+				unsigned flags)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	pfn_t pfn = PTE_PFN(entry);
+
+	if (!pfn || !((entry & PTE_EXCLUSIVE) ||
+		      huge_page_exclusive(machine->frames, pfn & ~(HUGE_PAGES - 1)))) {
+		pt_split_huge(&vma->vm_mm->pgd, addr);
+		return false;
+	}
+	this_cpu(machine)->faults.cow_reuse++;
+	store(machine, pfn, flags);
+	pt_update(&vma->vm_mm->pgd, addr,
+		  entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED | PTE_EXCLUSIVE);
+	return true;
+}
+
 static int bad_access(struct mm_struct *mm, unsigned flags)
 {
 	if (!(flags & FAULT_FLAG_FILL))
@@ -240,8 +297,13 @@ static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flag
 					     : do_file_page(vma, addr, flags);
 	if (entry & PTE_GUARD)
 		return bad_access(mm, flags);
-	if ((flags & FAULT_FLAG_WRITE) && !(entry & PTE_WRITE))
-		return do_wp_page(vma, addr, entry, flags);
+	if ((flags & FAULT_FLAG_WRITE) && !(entry & PTE_WRITE)) {
+		if (!(entry & PTE_HUGE))
+			return do_wp_page(vma, addr, entry, flags);
+		if (do_huge_pmd_wp_page(vma, addr, entry, flags))
+			return 0;
+		return do_wp_page(vma, addr, entry & ~PTE_HUGE, flags);
+	}
 	if (!(flags & FAULT_FLAG_FILL))
 		this_cpu(mm->machine)->faults.spurious++;
 	return 0;

@@ -30,7 +30,7 @@ struct frame_cache {
 	char rest[32];
 };
 
-static int frames_grow(struct frames *frames)
+int frames_grow(struct frames *frames)
 {
 	if (frames->nchunks == frames->max_chunks) {
 		if (frames->shared)
@@ -128,6 +128,8 @@ static void cache_fill(struct frames *frames, struct frame_cache *cache)
 
 	spin_lock(&frames->lock);
 	room = min(frames->max_pages - frames->taken, (size_t)BATCH);
+	if (!frames->free)
+		break_huge_page(frames);
 	for (; frames->free && cache->n < room; cache->n++)
 		push(frames, &cache->free, pop(frames, &frames->free));
 	frames->taken += cache->n;

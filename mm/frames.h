@@ -20,7 +20,7 @@
 typedef uint64_t pfn_t;         /* page frame number; 0 is the shared zero page */
 
 struct page {
-	int _refcount;          /* leaf entries, page caches and whoever else holds it; 0: free */
+	int _refcount;          /* leaf entries, page caches, others; 0: free; < 0: in a compound */
 	int _mapcount;          /* leaf entries that map it */
 	uint64_t content;       /* of a free page: the next free one */
 };
@@ -41,6 +41,7 @@ struct frames {
 	size_t nchunks, max_chunks;     /* there are; chunk[] has room for */
 	pfn_t next;                     /* the lowest frame that was never used */
 	pfn_t free;                     /* the first free one below next, or 0 */
+	pfn_t huge_free;                /* the first of the first free huge page, or 0 */
 	size_t taken, max_pages;        /* in use or in a thread's list; they may be */
 };
 
@@ -121,6 +122,35 @@ static inline void page_unmap(struct frames *frames, pfn_t pfn)
 	if (!page_add(frames, &page->_refcount, -1))
 		free_page(frames, pfn, page);
 }
+
+/* ---- huge_frames.c ---- */
+
+/*
+ * A huge page is HUGE_PAGES pages in a row that begin at a multiple of that.  Each has a content of
+ * its own.  As long as it is a compound, its first page's counts are those of the whole; split, each
+ * page has its own, also where page tables still map the whole.  Page 0 stands for the huge zero
+ * page, too.  Who maps, gets, puts or splits a huge page is alone at it.
+ */
+#define HUGE_PAGE_SHIFT 9
+#define HUGE_PAGES      (1UL << HUGE_PAGE_SHIFT)
+
+/* A compound with one reference, the caller's, or 0: memory is out. */
+must_check pfn_t alloc_huge_page(struct frames *frames, uint64_t content);
+/* One reference more or less to the whole, by its first page; the last one frees it. */
+void get_huge_page(struct frames *frames, pfn_t pfn);
+void put_huge_page(struct frames *frames, pfn_t pfn);
+/* So many entries more that map the whole, fewer if negative. */
+void map_huge_page(struct frames *frames, pfn_t pfn, int n);
+/* From now on its pages stand alone, each with the counts that the whole had. */
+void split_huge_page(struct frames *frames, pfn_t pfn);
+/* There is one reference to each of its pages, and no more. */
+bool huge_page_exclusive(struct frames *frames, pfn_t pfn);
+/* The page that has the counts of this one: itself, or the first of its compound. */
+struct page *compound_head(struct frames *frames, pfn_t pfn);
+
+/* For frames.c and huge_frames.c, under the lock: a chunk more, 0 or -1; a free huge page is none. */
+must_check int frames_grow(struct frames *frames);
+void break_huge_page(struct frames *frames);
 
 /* Frames handed out and not freed yet, the zero page not counted; while no thread is at them. */
 size_t frames_in_use(const struct frames *frames);

@@ -53,7 +53,7 @@ void show_maps(struct mm_struct *mm, FILE *out)
 struct smaps {
 	unsigned long rss, pss_shifted;         /* bytes; pss_shifted: 4096ths of them */
 	unsigned long shared_clean, shared_dirty, private_clean, private_dirty;
-	unsigned long referenced, anonymous;
+	unsigned long referenced, anonymous, anon_huge;
 };
 
 /* A share of a page is not a whole number of bytes. */
@@ -74,6 +74,8 @@ static void smaps_account(struct smaps *s, const struct page *page, uint64_t ent
 		s->referenced += PAGE_SIZE;
 	if (entry & PTE_ANON)
 		s->anonymous += PAGE_SIZE;
+	if (entry & PTE_HUGE)
+		s->anon_huge += PAGE_SIZE;
 }
 
 /* The zero page and guards are nobody's memory, nor is a device's. */
@@ -88,7 +90,7 @@ static void smap_gather(const struct vm_area_struct *vma, struct smaps *s)
 		return;
 	for (; pt_next(&mm->pgd, &addr, vma->vm_end, &entry); addr += PAGE_SIZE) {
 		if (PTE_PFN(entry))
-			smaps_account(s, pfn_to_page(mm->machine->frames, PTE_PFN(entry)), entry);
+			smaps_account(s, compound_head(mm->machine->frames, PTE_PFN(entry)), entry);
 	}
 }
 
@@ -112,6 +114,7 @@ static void show_smap(struct vm_area_struct *vma, FILE *out)
 		{ "Private_Dirty:", s.private_dirty },
 		{ "Referenced:", s.referenced },
 		{ "Anonymous:", s.anonymous },
+		{ "AnonHugePages:", s.anon_huge },
 		{ "Swap:", 0 },         /* nothing is ever swapped out */
 	};
 

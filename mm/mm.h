@@ -73,8 +73,9 @@ struct config {
 	unsigned long overcommit_pages; /* or if not 0 so many pages */
 	unsigned long admin_reserve, user_reserve;      /* pages of them that are kept back */
 	bool legacy_layout;             /* new address spaces have the old layout, bottom-up */
-	enum { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;        /* of anonymous memory */
+	enum thp { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;    /* of anonymous memory */
 	bool shmem_thp;                 /* shmem huge pages are not 'never' */
+	enum thp huge_pages;            /* which huge pages the page tables get; as thp if all */
 	const struct find_cache *find_cache;    /* what find_vma asks before the index */
 	bool rmap;                      /* pages and files know who maps them (rmap.c) */
 	bool pkeys;                     /* the processor has protection keys */
@@ -100,6 +101,8 @@ struct fault_counters {
 	uint64_t cow_copy;              /* write to a page shared after fork: a copy */
 	uint64_t cow_zero;              /* write where the zero page was */
 	uint64_t cow_reuse;             /* write to a page that nobody shares any more */
+	uint64_t huge_write, huge_zero; /* a fresh huge page, the huge zero page */
+	uint64_t huge_fallback;         /* there was no huge page */
 	uint64_t spurious;              /* the entry was good already */
 	uint64_t stack_growth;          /* faults that grew a stack first */
 	uint64_t segv, sigbus;          /* refused */

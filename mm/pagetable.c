@@ -9,14 +9,21 @@
  *                                          |
  *                                          +--> pfn << 12 | bits
  *
+ *   A huge page is an entry of level 1 with HUGE in place of a leaf table:
+ *            [ e . HUGE . e ]                    and for each of them
+ *                    |                           deposit -> [ table ] -> [ table ] -> 0
+ *                    +--> pfn << 12 | bits       that its split will need
+ *
  * Invariants
  *  1. An entry that leads to a table counts the entries in use there.
  *  2. No table but the top one is empty.
- *  3. pt->tables and pt->rss are the numbers of tables and of leaf entries in use.
+ *  3. pt->tables, pt->rss and pt->huge are the numbers of tables, of pages mapped
+ *     and of huge pages; there are as many deposits as huge pages.
  *  4. A leaf entry in use has either PRESENT or PROTNONE, or is GUARD with page
  *     frame 0 and nothing else; EXCLUSIVE only with ANON.
  *  5. A mapped page has at least as many references as mappings, and one at
- *     least; if it is EXCLUSIVE, exactly one mapping.
+ *     least; if it is EXCLUSIVE, exactly one mapping.  Of a compound its first
+ *     page has the counts.
  *  6. pt->last is NULL, or is the level-1 entry for pt->last_addr.
  *
  * Locks, where it is shared
@@ -32,7 +39,7 @@
  *
  * An operation either needs no memory or gets it all before it changes
  * anything, pt_copy excepted.  The tree is Linux's (mm/memory.c, mm/mprotect.c,
- * mm/mremap.c) without huge pages, swap and locks; Linux counts no entries and
+ * mm/mremap.c, mm/huge_memory.c) without swap; Linux counts no entries and
  * frees tables by the holes between VMAs (free_pgtables), here a table goes as
  * soon as it is empty.
  */
@@ -47,7 +54,6 @@
 
 #define TABLE_SIZE      (PT_ENTRIES * sizeof(uint64_t))
 #define TABLE_BITS      (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
-#define LEAF_SPAN       PT_LEAF_SPAN
 
 /* Bytes that an entry of this level stands for. */
 static inline unsigned long pt_span(unsigned level)
@@ -109,9 +115,9 @@ int pt_share(struct pagetable *pt)
 
 void pt_barrier(struct pagetable *pt, unsigned long lo, unsigned long hi)
 {
-	unsigned long n = lo < hi ? (hi - 1) / LEAF_SPAN - lo / LEAF_SPAN + 1 : 0;
+	unsigned long n = lo < hi ? (hi - 1) / PMD_SIZE - lo / PMD_SIZE + 1 : 0;
 
-	for (n = min(n, (unsigned long)PT_REGIONS); n; n--, lo += LEAF_SPAN) {
+	for (n = min(n, (unsigned long)PT_REGIONS); n; n--, lo += PMD_SIZE) {
 		pt_lock(pt, lo);
 		pt_unlock(pt, lo);
 	}
@@ -120,13 +126,13 @@ void pt_barrier(struct pagetable *pt, unsigned long lo, unsigned long hi)
 static void pt_lock_all(struct pagetable *pt)
 {
 	for (unsigned long i = 0; i < PT_REGIONS; i++)
-		pt_lock(pt, i * LEAF_SPAN);
+		pt_lock(pt, i * PMD_SIZE);
 }
 
 static void pt_unlock_all(struct pagetable *pt)
 {
 	for (unsigned long i = 0; i < PT_REGIONS; i++)
-		pt_unlock(pt, i * LEAF_SPAN);
+		pt_unlock(pt, i * PMD_SIZE);
 }
 
 static inline void upper_lock(struct pagetable *pt)
@@ -192,7 +198,7 @@ static inline uint64_t *path_entry(const struct path *path, unsigned long addr, 
 	return pt_table(pt_load(path->up[level])) + pt_slot(addr, level);
 }
 
-/* Follows addr as deep as there are tables. */
+/* Follows addr as deep as there are tables; to level 1 where a huge page is. */
 static void pt_descend(struct pagetable *pt, unsigned long addr, struct path *path)
 {
 	assert(addr < pt_end(pt));
@@ -201,7 +207,9 @@ static void pt_descend(struct pagetable *pt, unsigned long addr, struct path *pa
 	while (path->level) {
 		uint64_t *entry = path_entry(path, addr, path->level);
 
-		if (!(pt_load(entry) & PTE_PRESENT))
+		uint64_t there = pt_load(entry);
+
+		if (!(there & PTE_PRESENT) || (there & PTE_HUGE))
 			break;
 		path->up[--path->level] = entry;
 	}
@@ -270,7 +278,7 @@ static int pt_descend_make(struct pagetable *pt, unsigned long addr, unsigned le
 
 /* ---- the range walker ---- */
 
-/* Visits, in address order, the leaf tables that overlap a range. */
+/* Visits, in address order, the leaf tables and huge pages that overlap a range. */
 struct walk {
 	struct pagetable *pt;
 	unsigned long next, hi;         /* what is left of the range */
@@ -281,8 +289,14 @@ struct walk {
 	unsigned long addr;             /* of the first entry in the range */
 	uint64_t *pte;                  /* that entry; and how many follow in this table */
 	unsigned n;
-	struct path path;               /* down to the table; path.level is 0 */
+	struct path path;               /* down to the table; path.level is 0, at a huge page 1 */
 };
+
+/* Is it at a huge page?  Then pte is that one entry. */
+static inline bool walk_huge(const struct walk *w)
+{
+	return w->path.level;
+}
 
 static struct walk walk_start(const struct pagetable *pt, unsigned long lo, unsigned long hi)
 {
@@ -327,19 +341,35 @@ static void walk_skip(struct walk *w)
 		 !pt_load(&table[pt_slot(w->next, level)]));
 }
 
-/* The next leaf table; it descends anew, so the caller may free the one it is at. */
+/* Stands on the huge page at w->next, if there is one. */
+static bool walk_at_huge(struct walk *w)
+{
+	if (w->path.level > 1)
+		return false;
+	w->pte = path_entry(&w->path, w->next, 1);
+	if (!(pt_load(w->pte) & PTE_HUGE))
+		return false;
+	w->n = 1;
+	w->next = min((w->next | (PMD_SIZE - 1)) + 1, w->hi);
+	w->seen++;
+	return true;
+}
+
+/* The next leaf table or huge page; it descends anew, so the caller may free the one it is at. */
 static bool walk_next(struct walk *w)
 {
 	walk_unlock(w);
 	while (w->next < w->hi) {
 		walk_lock(w);
 		pt_descend(w->pt, w->next, &w->path);
+		w->addr = w->next;
 		if (w->path.level) {
 			walk_unlock(w);
+			if (walk_at_huge(w))
+				return true;
 			walk_skip(w);
 			continue;
 		}
-		w->addr = w->next;
 		w->pte = path_entry(&w->path, w->addr, 0);
 		w->n = min((unsigned long)PT_ENTRIES - pt_slot(w->addr, 0),
 			   (w->hi - w->addr) >> PAGE_SHIFT);
@@ -353,6 +383,8 @@ static bool walk_next(struct walk *w)
 /* Narrows what walk_next() found to its first entry in use; false if there is none. */
 static bool walk_entry(struct walk *w)
 {
+	if (walk_huge(w))
+		return true;
 	for (unsigned i = 0; i < w->n; i++) {
 		if (!w->pte[i])
 			continue;
@@ -398,9 +430,9 @@ void pt_destroy(struct pagetable *pt)
 /* The entry that leads to the leaf table of addr, if that is the one used last; or NULL. */
 static inline uint64_t *pt_last(const struct pagetable *pt, unsigned long addr)
 {
-	bool same = pt->last && (addr ^ pt->last_addr) < LEAF_SPAN;
+	bool same = pt->last && (addr ^ pt->last_addr) < PMD_SIZE;
 
-	return same && *pt->last ? pt->last : NULL;
+	return same && *pt->last && !(*pt->last & PTE_HUGE) ? pt->last : NULL;
 }
 
 static inline void pt_set_last(struct pagetable *pt, unsigned long addr, uint64_t *up)
@@ -411,7 +443,7 @@ static inline void pt_set_last(struct pagetable *pt, unsigned long addr, uint64_
 	}
 }
 
-/* The leaf entry of addr, or NULL where there is no table for it. */
+/* The leaf entry of addr, a huge page's too; or NULL where there is no table for it. */
 static inline uint64_t *pt_find(const struct pagetable *pt, unsigned long addr)
 {
 	const uint64_t *up = pt_last(pt, addr);
@@ -420,10 +452,21 @@ static inline uint64_t *pt_find(const struct pagetable *pt, unsigned long addr)
 	if (up)
 		return pt_table(pt_load(up)) + pt_slot(addr, 0);
 	pt_descend((struct pagetable *)pt, addr, &path);
-	if (path.level)
-		return NULL;
+	if (path.level) {
+		uint64_t *entry = path_entry(&path, addr, path.level);
+
+		return path.level == 1 && (pt_load(entry) & PTE_HUGE) ? entry : NULL;
+	}
 	pt_set_last((struct pagetable *)pt, addr, path.up[0]);
 	return path_entry(&path, addr, 0);
+}
+
+/* What the entry of addr would be if its huge page were mapped by single ones. */
+static uint64_t pte_of_huge(uint64_t entry, unsigned long addr)
+{
+	pfn_t pfn = PTE_PFN(entry);
+
+	return pte_make(pfn ? pfn + pt_slot(addr, 0) : 0, PTE_BITS(entry));
 }
 
 /* Whether the TLB may hold a right of the old entry that the new one has not. */
@@ -446,7 +489,9 @@ uint64_t pt_get(const struct pagetable *pt, unsigned long addr)
 {
 	const uint64_t *pte = pt_find(pt, addr);
 
-	return pte ? *pte : 0;
+	if (!pte)
+		return 0;
+	return *pte & PTE_HUGE ? pte_of_huge(*pte, addr) : *pte;
 }
 
 int pt_map(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits)
@@ -484,6 +529,8 @@ void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry)
 
 	assert(pte && *pte && pte_valid(entry));
 	old = *pte;
+	if (old & PTE_HUGE)
+		entry = pte_make(PTE_PFN(old), PTE_BITS(entry));
 	*pte = entry;
 	this_cpu(pt->counters)->entries_touched++;
 	if (pte_outdated(old, entry))
@@ -494,7 +541,110 @@ void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry)
 	}
 }
 
+/* ---- huge pages ---- */
+
+static uint64_t *deposit_pop(struct pagetable *pt)
+{
+	uint64_t *table = pt->deposit;
+
+	pt->deposit = (uint64_t *)(uintptr_t)table[0];
+	table[0] = 0;
+	return table;
+}
+
+static void deposit_push(struct pagetable *pt, uint64_t *table)
+{
+	table[0] = (uintptr_t)pt->deposit;
+	pt->deposit = table;
+}
+
+int pt_map_huge(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits)
+{
+	uint64_t *table = pt_table_alloc(pt, 0), *entry;
+	struct path path;
+
+	assert(pte_valid(bits) && !(addr & (PMD_SIZE - 1)) && !pt->regions);
+	if (!table)
+		return -ENOMEM;
+	if (pt_descend_make(pt, addr, 1, &path)) {
+		pt_table_free(pt, table, 0);
+		return -ENOMEM;
+	}
+	entry = path_entry(&path, addr, 1);
+	assert(path.level == 1 && !*entry);
+	deposit_push(pt, table);
+	*entry = pte_make(pfn, bits | PTE_HUGE);
+	pt_add_count(path.up[1], 1);
+	pt_add_rss(pt, addr, PT_ENTRIES);
+	pt->huge++;
+	map_huge_page(pt->frames, pfn, 1);
+	this_cpu(pt->counters)->huge_mapped++;
+	this_cpu(pt->counters)->entries_touched++;
+	return 0;
+}
+
+void pt_split_huge(struct pagetable *pt, unsigned long addr)
+{
+	struct path path;
+
+	pt_descend(pt, addr, &path);
+	uint64_t *entry = path_entry(&path, addr, path.level), huge = *entry;
+	if (!path.level || !huge)
+		return;
+	uint64_t *table = deposit_pop(pt);
+	split_huge_page(pt->frames, PTE_PFN(huge));
+	for (unsigned long i = 0; i < PT_ENTRIES; i++)
+		table[i] = pte_of_huge(huge & ~PTE_HUGE, i << PAGE_SHIFT);
+	*entry = ((uintptr_t)table | TABLE_BITS) + PT_ENTRIES * PT_COUNT_ONE;
+	pt->huge--;
+	this_cpu(pt->counters)->huge_split++;
+	this_cpu(pt->counters)->entries_touched += PT_ENTRIES;
+	pt->stale++;
+	pt_flush(pt);
+}
+
+/* The huge page at a walk goes. */
+static void pt_zap_huge(struct walk *w)
+{
+	struct pagetable *pt = w->pt;
+	pfn_t pfn = PTE_PFN(*w->pte);
+
+	*w->pte = 0;
+	pt_add_count(w->path.up[1], -1);
+	pt_add_rss(pt, w->addr, -(long)PT_ENTRIES);
+	pt->huge--;
+	pt->stale++;
+	pt_table_free(pt, deposit_pop(pt), 0);
+	map_huge_page(pt->frames, pfn, -1);
+	put_huge_page(pt->frames, pfn);
+}
+
+/* What fork copies of the huge page at a walk. */
+static int pt_copy_huge(struct pagetable *dst, struct walk *w, uint64_t lose, uint64_t lose_copy)
+{
+	uint64_t old = *w->pte;
+	pfn_t pfn = PTE_PFN(old);
+
+	get_huge_page(dst->frames, pfn);
+	if (pt_map_huge(dst, w->addr, pfn, PTE_BITS(old) & ~lose_copy)) {
+		put_huge_page(dst->frames, pfn);
+		return -ENOMEM;
+	}
+	*w->pte = old & ~lose;
+	w->pt->stale += pte_outdated(old, *w->pte);
+	this_cpu(dst->counters)->entries_copied++;
+	return 0;
+}
+
 /* ---- ranges ---- */
+
+/* Huge pages are in [lo, hi) or outside, none reaches across an end. */
+static void pt_cut_ends(struct pagetable *pt, unsigned long lo, unsigned long hi)
+{
+	pt_cut(pt, lo);
+	if (hi < pt_end(pt))
+		pt_cut(pt, hi);
+}
 
 void pt_flush(struct pagetable *pt)
 {
@@ -513,9 +663,16 @@ void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsi
 {
 	struct walk w = walk_start_locked(pt, lo, hi);
 
+	pt_cut_ends(pt, lo, hi);
 	while (walk_next(&w)) {
 		int gone = 0;
 
+		if (walk_huge(&w)) {
+			if (pte_kind(*w.pte) & kinds)
+				pt_zap_huge(&w);
+			pt_prune(pt, &w.path);
+			continue;
+		}
 		for (unsigned i = 0; i < w.n; i++) {
 			if (!w.pte[i] || !(pte_kind(w.pte[i]) & kinds))
 				continue;
@@ -543,6 +700,7 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 	struct walk w = walk_start_locked(pt, lo, hi);
 
 	assert(pte_valid(prot) && !(prot & ~PTE_PROT));
+	pt_cut_ends(pt, lo, hi);
 	while (walk_next(&w)) {
 		for (unsigned i = 0; i < w.n; i++) {
 			uint64_t old = w.pte[i], new = (old & ~PTE_PROT) | prot;
@@ -560,7 +718,7 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 }
 
 /* Copies what one leaf table of src has in the range. */
-static int pt_copy_leaf(struct pagetable *dst, const struct walk *w, bool cow)
+static int pt_copy_leaf(struct pagetable *dst, struct walk *w, bool cow)
 {
 	uint64_t lose = PTE_EXCLUSIVE | (cow ? PTE_WRITE : 0);
 	uint64_t lose_copy = lose | PTE_ACCESSED | (cow ? 0 : PTE_DIRTY);
@@ -568,6 +726,8 @@ static int pt_copy_leaf(struct pagetable *dst, const struct walk *w, bool cow)
 	uint64_t *to = NULL;
 	struct path path;
 
+	if (walk_huge(w))
+		return pt_copy_huge(dst, w, lose, lose_copy);
 	for (unsigned i = 0; i < w->n; i++) {
 		uint64_t old = w->pte[i];
 
@@ -599,6 +759,7 @@ int pt_copy(struct pagetable *dst, struct pagetable *src, unsigned long lo, unsi
 	int err = 0;
 
 	assert(dst->frames == src->frames && dst->levels == src->levels);
+	pt_cut_ends(src, lo, hi);
 	while (!err && walk_next(&w))
 		err = pt_copy_leaf(dst, &w, cow);
 	walk_unlock(&w);
@@ -611,7 +772,7 @@ int pt_copy(struct pagetable *dst, struct pagetable *src, unsigned long lo, unsi
 
 /*
  * What moves, piece by piece: a leaf entry (level 0) or a leaf table with all
- * in it (level 1: that of the entry which leads to it).
+ * in it (level 1: that of the entry which leads to it), or a huge page (level 1).
  */
 struct move {
 	struct walk walk;
@@ -633,7 +794,12 @@ static bool move_next(struct move *m)
 
 	while (walk_next(w)) {
 		m->to = w->addr + m->delta;
-		if (w->n == PT_ENTRIES && !(m->to & (LEAF_SPAN - 1))) {
+		if (walk_huge(w)) {
+			m->level = 1;
+			m->from = w->pte;
+			return true;
+		}
+		if (w->n == PT_ENTRIES && !(m->to & (PMD_SIZE - 1))) {
 			w->seen -= w->n;
 			m->level = 1;
 			m->from = w->path.up[0];
@@ -677,13 +843,28 @@ unreserve:
 	return -ENOMEM;
 }
 
-static int pt_move_locked(struct pagetable *pt, unsigned long old, unsigned long new, unsigned long len)
+/* Before a move: huge pages that do not move as such are split. */
+static void pt_move_cut(struct pagetable *pt, unsigned long old, unsigned long new,
+			unsigned long len)
+{
+	unsigned long first = old & ~(PMD_SIZE - 1);
+
+	pt_cut_ends(pt, old, old + len);
+	if (!((old ^ new) & (PMD_SIZE - 1)))
+		return;
+	for (unsigned long addr = first; pt->huge && addr < old + len; addr += PMD_SIZE)
+		pt_split_huge(pt, addr);
+}
+
+static int pt_move_locked(struct pagetable *pt, unsigned long old, unsigned long new,
+			  unsigned long len)
 {
 	uint64_t moved = 0;
 	struct move m;
 
 	assert(old + len <= new || new + len <= old);
 	assert(new + len <= pt_end(pt) && !(new & (PAGE_SIZE - 1)));
+	pt_move_cut(pt, old, new, len);
 	if (pt_move_reserve(pt, old, new, len))
 		return -ENOMEM;
 	for (m = move_start(pt, old, new, len); move_next(&m);) {
@@ -691,9 +872,10 @@ static int pt_move_locked(struct pagetable *pt, unsigned long old, unsigned long
 
 		pt_descend(pt, m.to, &path);
 		pt_store(path_entry(&path, m.to, m.level), *m.from);
-		pt->stale += m.level ? pt_count(*m.from) : 1;
-		this_cpu(pt->counters)->tables_moved += m.level;
-		moved += !m.level;
+		bool table = m.level && !(*m.from & PTE_HUGE);
+		pt->stale += table ? pt_count(*m.from) : 1;
+		this_cpu(pt->counters)->tables_moved += table;
+		moved += !table;
 		pt_store(m.from, 0);
 		pt_add_count(source->up[m.level], -1);
 		source->level = m.level;
@@ -722,6 +904,10 @@ size_t pt_populated(const struct pagetable *pt, unsigned long lo, unsigned long 
 	size_t populated = 0;
 
 	while (walk_next(&w)) {
+		if (walk_huge(&w)) {
+			populated += (w.next - w.addr) >> PAGE_SHIFT;
+			continue;
+		}
 		if (w.n == PT_ENTRIES) {
 			populated += pt_count(*w.path.up[0]);
 			continue;
@@ -740,7 +926,7 @@ bool pt_next(const struct pagetable *pt, unsigned long *addr, unsigned long hi, 
 		if (!walk_entry(&w))
 			continue;
 		*addr = w.addr;
-		*entry = *w.pte;
+		*entry = walk_huge(&w) ? pte_of_huge(*w.pte, w.addr) : *w.pte;
 		return true;
 	}
 	return false;
@@ -763,7 +949,7 @@ uint64_t pt_hash(const struct pagetable *pt, uint64_t hash)
 struct tally {
 	const struct pagetable *pt;
 	FILE *report;
-	size_t tables, rss;
+	size_t tables, rss, huge;
 };
 
 static unsigned tally_broken(const struct tally *tally, unsigned n, unsigned long addr,
@@ -782,7 +968,7 @@ static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned 
 		return tally_broken(tally, 4, addr, "not one of PRESENT, PROTNONE and GUARD");
 	if ((entry & PTE_EXCLUSIVE) && !(entry & PTE_ANON))
 		return tally_broken(tally, 4, addr, "EXCLUSIVE, but not ANON");
-	page = pfn_to_page(tally->pt->frames, PTE_PFN(entry));
+	page = compound_head(tally->pt->frames, PTE_PFN(entry));
 	if (!PTE_PFN(entry))
 		return 0;
 	if (page->_mapcount < 1 || page->_refcount < page->_mapcount)
@@ -790,6 +976,27 @@ static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned 
 	if ((entry & PTE_EXCLUSIVE) && page->_mapcount != 1)
 		return tally_broken(tally, 5, addr, "EXCLUSIVE, but mapped more than once");
 	return 0;
+}
+
+static unsigned verify_huge(const struct tally *tally, uint64_t entry, unsigned long addr)
+{
+	unsigned broken = 0;
+
+	if (PTE_PFN(entry) & (PT_ENTRIES - 1))
+		return tally_broken(tally, 4, addr, "a huge page that begins nowhere");
+	for (unsigned long i = 0; i < PT_ENTRIES && !broken; i++)
+		broken = verify_leaf(tally, pte_of_huge(entry, i << PAGE_SHIFT),
+				     addr + (i << PAGE_SHIFT));
+	return broken;
+}
+
+static size_t deposits(const struct pagetable *pt)
+{
+	size_t n = 0;
+
+	for (const uint64_t *table = pt->deposit; table; table = (void *)(uintptr_t)table[0])
+		n++;
+	return n;
 }
 
 /* The table that entry leads to; its first entry is for addr. */
@@ -803,7 +1010,11 @@ static unsigned verify_table(struct tally *tally, uint64_t entry, unsigned level
 		if (!table[i])
 			continue;
 		used++;
-		if (level)
+		if (level == 1 && (table[i] & PTE_HUGE)) {
+			broken = verify_huge(tally, table[i], addr);
+			tally->rss += PT_ENTRIES;
+			tally->huge++;
+		} else if (level)
 			broken = verify_table(tally, table[i], level - 1, addr);
 		else
 			broken = verify_leaf(tally, table[i], addr);
@@ -838,8 +1049,10 @@ unsigned pt_verify(const struct pagetable *pt, FILE *report)
 
 	if (broken)
 		return broken;
-	if (tally.tables != pt->tables || tally.rss != pt_rss(pt))
+	if (tally.tables + tally.huge != pt->tables || tally.rss != pt_rss(pt))
 		return tally_broken(&tally, 3, 0, "tables or rss is wrong");
+	if (tally.huge != pt->huge || deposits(pt) != pt->huge)
+		return tally_broken(&tally, 3, 0, "huge pages or their deposits are wrong");
 	if (!verify_last(pt))
 		return tally_broken(&tally, 6, pt->last_addr, "last leads elsewhere");
 	return 0;

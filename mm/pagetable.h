@@ -47,11 +47,13 @@
 #define PTE_USER        ((uint64_t)1 << 2)
 #define PTE_ACCESSED    ((uint64_t)1 << 5)
 #define PTE_DIRTY       ((uint64_t)1 << 6)
+#define PTE_HUGE        ((uint64_t)1 << 7)      /* one level up: HUGE_PAGES pages in one entry */
 #define PTE_PROTNONE    ((uint64_t)1 << 8)
 #define PTE_ANON        ((uint64_t)1 << 9)      /* software: not a file's, not zero */
 #define PTE_GUARD       ((uint64_t)1 << 11)     /* software */
 #define PTE_EXCLUSIVE   ((uint64_t)1 << 10)     /* software: ANON, this mm's alone */
 #define PTE_NX          ((uint64_t)1 << 63)
+#define PMD_SIZE        (1UL << (PAGE_SHIFT + PT_SHIFT))        /* bytes of a leaf table or huge page */
 
 #define PTE_ADDRESS     ((((uint64_t)1 << 52) - 1) & ~(uint64_t)(PAGE_SIZE - 1))
 #define PTE_PFN(pte)    (((pte) & PTE_ADDRESS) >> PAGE_SHIFT)
@@ -88,13 +90,13 @@ struct pt_counters {
 	uint64_t entries_copied;        /* leaf entries that fork copied */
 	uint64_t entries_moved;         /* leaf entries that mremap moved one by one, */
 	uint64_t tables_moved;          /* and leaf tables it moved whole */
+	uint64_t huge_mapped, huge_split;       /* huge pages; entries that became a table */
 	uint64_t tlb_flushes;           /* invalidations, however many pages each has */
 	uint64_t tlb_pages;             /* pages in them */
 };
 
-/* The locks of shared page tables: each covers the LEAF_SPANs that fall to it. */
+/* The locks of shared page tables: each covers the PMD_SIZEs that fall to it. */
 #define PT_REGIONS      64
-#define PT_LEAF_SPAN    (1UL << (PAGE_SHIFT + PT_SHIFT))        /* bytes that a leaf table maps */
 
 struct pt_region {
 	struct spinlock lock;
@@ -111,8 +113,10 @@ struct pagetable {
 	struct pt_region *regions;      /* PT_REGIONS of them if it is shared, else NULL */
 	struct spinlock upper;          /* if shared, of what level 1 and up have in use; and of */
 	uint64_t *retired;              /* tables that await a grace period, linked by entry 0 */
-	size_t tables;                  /* of all levels, the top one included */
+	size_t tables;                  /* of all levels, the top one and deposits included */
 	size_t rss;                     /* what was mapped and unmapped without a region: pt_rss() */
+	size_t huge;                    /* huge pages mapped, by one entry each */
+	uint64_t *deposit;              /* a leaf table for each: a split needs no memory */
 	size_t stale;                   /* pages that await pt_flush() */
 	uint64_t *last;                 /* the entry of the leaf table that pt_map() used last, */
 	unsigned long last_addr;        /* and an address in it; last may be NULL */
@@ -137,7 +141,7 @@ must_check int pt_share(struct pagetable *pt);
  */
 static inline struct pt_region *pt_region(const struct pagetable *pt, unsigned long addr)
 {
-	return &pt->regions[addr / PT_LEAF_SPAN % PT_REGIONS];
+	return &pt->regions[addr / PMD_SIZE % PT_REGIONS];
 }
 
 static inline void pt_lock(const struct pagetable *pt, unsigned long addr)
@@ -164,7 +168,10 @@ size_t pt_rss(const struct pagetable *pt);
 /* Zaps everything and frees the top table too. */
 void pt_destroy(struct pagetable *pt);
 
-/* The leaf entry of addr, 0 if there is none. Counts nothing. */
+/*
+ * The leaf entry of addr, 0 if there is none.  Counts nothing.  A huge page shows, here and
+ * in pt_next(), as entries of single pages that have PTE_HUGE.
+ */
 uint64_t pt_get(const struct pagetable *pt, unsigned long addr);
 
 /*
@@ -175,7 +182,23 @@ uint64_t pt_get(const struct pagetable *pt, unsigned long addr);
 must_check int pt_map(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits);
 
 /*
- * Writes the entry of addr, which is in use and stays so.  A new pfn comes with
+ * The same of a huge page, addr a multiple of PMD_SIZE, where not even a table is.  Page tables
+ * that are shared have none.
+ * A split into single pages changes no other entry of theirs but for PTE_HUGE.
+ */
+must_check int pt_map_huge(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits);
+/* The huge page at addr, if there is one, is mapped by 512 entries afterwards, and no compound. */
+void pt_split_huge(struct pagetable *pt, unsigned long addr);
+/* No huge page reaches across addr afterwards. */
+static inline void pt_cut(struct pagetable *pt, unsigned long addr)
+{
+	if (pt->huge && (addr & (PMD_SIZE - 1)))
+		pt_split_huge(pt, addr);
+}
+
+/*
+ * Writes the entry of addr, which is in use and stays so: of a huge page the one of all its
+ * pages, whose pfn stays.  A new pfn comes with
  * the caller's reference, which the entry takes over; the old page loses one.
  * Flushes one page if the TLB may hold what is no longer true: another pfn,
  * fewer rights, DIRTY taken away.

@@ -12,7 +12,6 @@
 
 #include "mm/mman.h"
 
-#define PMD_SIZE        (2UL << 20)
 /* where hints stop to reach when an address space is larger than this */
 #define DEFAULT_MAP_WINDOW ((1UL << 47) - PAGE_SIZE)
 

@@ -56,6 +56,14 @@ static const char *vma_verify(const struct mm_struct *mm, const struct vm_area_s
 	return NULL;
 }
 
+/* A huge page around addr is the VMA's from end to end. */
+static bool huge_page_inside(const struct vm_area_struct *vma, unsigned long addr)
+{
+	unsigned long start = addr & ~(PMD_SIZE - 1);
+
+	return start >= vma->vm_start && start + PMD_SIZE <= vma->vm_end;
+}
+
 /* Every page-table entry is inside a VMA. */
 static const char *pagetable_verify(struct mm_struct *mm, FILE *report)
 {
@@ -72,6 +80,8 @@ static const char *pagetable_verify(struct mm_struct *mm, FILE *report)
 			vma = ops->next(&cursor);
 		if (!vma || vma->vm_start > addr)
 			return "a page-table entry outside of all VMAs";
+		if ((entry & PTE_HUGE) && !huge_page_inside(vma, addr))
+			return "a huge page across the end of a VMA";
 		if ((entry & PTE_WRITE) && !(vma->vm_flags & VM_WRITE))
 			return "a writable entry in a VMA that is not";
 	}
