@@ -182,6 +182,7 @@ format-check:  ## where clang-format would do otherwise
 
 # ---- measuring ----
 RESULTS ?= results/bench.json
+THREADS ?= results/threads.json
 INDEX   ?= btree
 VMAS    ?= 65536
 OPS     ?= 1000000
@@ -189,11 +190,12 @@ OPS     ?= 1000000
 .PHONY: bench report slowdown perf worst counts
 bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (under 10 minutes)
 	./vmabench bench --json $(RESULTS) $(BENCH)
+	./vmabench threads --json $(THREADS)
 	@$(MAKE) report
 
-report: all  ## plots and BENCHMARKS.md from RESULTS
-	./vmabench plot $(RESULTS)
-	./vmabench report -o BENCHMARKS.md $(RESULTS)
+report: all  ## plots and BENCHMARKS.md from RESULTS and, where it is there, THREADS
+	./vmabench plot $(RESULTS) $(wildcard $(THREADS))
+	./vmabench report -o BENCHMARKS.md $(RESULTS) $(wildcard $(THREADS))
 
 slowdown: all  ## how much slower programs are while recorded (as root): table in workloads/README.md
 	@workloads/slowdown

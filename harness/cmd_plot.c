@@ -176,6 +176,104 @@ static int write_memory(const struct plot *plot)
 	return fclose(file);
 }
 
+/* ---- several threads: a curve for each index and locking ---- */
+
+static const char *text_of(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	return text ? text : "";
+}
+
+static bool same_text(const json_t *a, const json_t *b, const char *key)
+{
+	return !strcmp(text_of(a, key), text_of(b, key));
+}
+
+/* Rows of an address space; those of an index alone have no faults. */
+static bool same_curve(const json_t *a, const json_t *b)
+{
+	return json_object_get(a, "faults") && json_object_get(b, "faults") && same_text(a, b, "index") &&
+	       same_text(a, b, "locking");
+}
+
+/* Of the largest number of VMAs: threads, rate; one that has none there is not drawn. */
+static void write_curve(FILE *file, const json_t *rows, const json_t *curve, const json_t *workload)
+{
+	json_int_t vmas = 0;
+	size_t lines = 0, i;
+	json_t *row;
+
+	json_array_foreach(rows, i, row)
+		vmas = max(vmas, json_integer_value(json_object_get(row, "vmas")));
+	json_array_foreach(rows, i, row) {
+		if (!same_curve(row, curve) || !same_text(row, workload, "workload") ||
+		    json_integer_value(json_object_get(row, "vmas")) != vmas)
+			continue;
+		fprintf(file, "%lld %g\n",
+			(long long)json_integer_value(json_object_get(row, "threads")),
+			json_number_value(json_object_get(row, "rate")));
+		lines++;
+	}
+	fputs(lines ? "\n\n" : "NaN NaN\n\n\n", file);
+}
+
+/* Is it the first of the rows that are the same?  What is not even like itself is not. */
+static bool first_row(const json_t *rows, size_t i,
+		      bool (*same)(const json_t *a, const json_t *b))
+{
+	size_t first = 0;
+
+	while (first < i && !same(json_array_get(rows, first), json_array_get(rows, i)))
+		first++;
+	return first == i && same(json_array_get(rows, i), json_array_get(rows, i));
+}
+
+static bool same_workload(const json_t *a, const json_t *b)
+{
+	return json_object_get(a, "faults") && same_text(a, b, "workload");
+}
+
+static int write_workload(const struct plot *plot, const json_t *rows, const json_t *workload)
+{
+	char name[64];
+	FILE *file = open_data(plot, "threads-%s.dat",
+			       clean(text_of(workload, "workload"), name, sizeof(name)));
+
+	for (size_t i = 0; file && i < json_array_size(rows); i++) {
+		if (first_row(rows, i, same_curve))
+			write_curve(file, rows, json_array_get(rows, i), workload);
+	}
+	return file ? fclose(file) : -1;
+}
+
+/* The names of the curves, and a file of data for each workload. */
+static int write_threads(const struct plot *plot)
+{
+	const json_t *rows = json_object_get(plot->results->root, "threads");
+	FILE *file = json_array_size(rows) ? open_data(plot, "threads.gp") : NULL;
+	char index[64], locking[64];
+	json_t *row;
+	size_t i;
+
+	if (!file)
+		return json_array_size(rows) ? -1 : 0;
+	fputs("curves = '", file);
+	json_array_foreach(rows, i, row) {
+		if (first_row(rows, i, same_curve))
+			fprintf(file, "%s/%s ", clean(text_of(row, "index"), index, sizeof(index)),
+				clean(text_of(row, "locking"), locking, sizeof(locking)));
+	}
+	fputs("'\n", file);
+	if (fclose(file))
+		return -1;
+	json_array_foreach(rows, i, row) {
+		if (first_row(rows, i, same_workload) && write_workload(plot, rows, row))
+			return -1;
+	}
+	return 0;
+}
+
 static int by_vmas(const void *a, const void *b)
 {
 	const struct result *x = *(const struct result *const *)a;
@@ -252,7 +350,7 @@ static int write_data(struct plot *plot)
 	}
 	remove_data(plot->dir);
 	return write_cases(plot) || write_memory(plot) || write_programs(plot, &nprograms) ||
-	       write_indexes(plot, nprograms) ? -1 : 0;
+	       write_threads(plot) || write_indexes(plot, nprograms) ? -1 : 0;
 }
 
 /* The first file of data that the script needs and that is not there; "" if all are. */

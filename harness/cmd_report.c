@@ -358,7 +358,7 @@ static void table_head(const struct report *report, const struct table *table)
 	fputc('\n', report->out);
 }
 
-static void plot_link(const struct report *report, const char *plot)
+void report_plot(const struct report *report, const char *plot)
 {
 	char path[4096];
 
@@ -428,7 +428,7 @@ static void section_table(const struct report *report, const struct section *sec
 		return;
 	fprintf(report->out, "\n## %s\n\n%s\n", section->title, section->text);
 	if (section->plot)
-		plot_link(report, section->plot);
+		report_plot(report, section->plot);
 	memcpy(columns, report->indexes, report->n * sizeof(columns[0]));
 	columns[report->n] = "null";
 	section_lines(report, section, &ours);
@@ -451,7 +451,7 @@ static void memory_table(const struct report *report)
 	fputs("\n## Memory\n\nBytes per VMA, counted from the allocator, with the nodes that stand "
 	      "in the VMAs. Fresh: built in one go; aged: after the moves. Own count: what the "
 	      "index says itself.\n", report->out);
-	plot_link(report, "memory.svg");
+	report_plot(report, "memory.svg");
 	fputs("\n| index | VMAs | fresh | aged | of these in each VMA | own count, fresh | own "
 	      "count, aged | aged by |\n|---|---:|---:|---:|---:|---:|---:|---|\n", report->out);
 	json_array_foreach(memory, i, entry) {
@@ -517,6 +517,7 @@ static void write_report(const struct report *report)
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		section_table(report, &sections[i]);
 	memory_table(report);
+	report_threads(report);
 	not_built(report);
 	reasons(report, "skipped", "Skipped");
 	fputs("\n## How to reproduce\n\n"

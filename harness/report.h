@@ -2,6 +2,7 @@
  * report - BENCHMARKS.md: what its parts share
  *
  *	cmd_report.c       where it was run, conclusions, a table for each section
+ *	report_threads.c   what several threads do at a time
  *	report_targets.c   what btree is to reach against its peers, met or missed
  */
 #ifndef HARNESS_REPORT_H
@@ -26,5 +27,11 @@ bool report_is_peer(const char *index);
 
 /* The table of targets, programs, orders, worst edits, speed of replays: what is there. */
 void report_targets(const struct report *report);
+
+/* A section for concurrent workloads, if the results have any. */
+void report_threads(const struct report *report);
+
+/* A link to a plot, if it was drawn. */
+void report_plot(const struct report *report, const char *plot);
 
 #endif

@@ -194,13 +194,17 @@ int results_files_add(struct results_files *files, const char *path)
 /* What more says is added to all. */
 static void extend(json_t *all, const json_t *more)
 {
-	static const char *const lists[] = { "benchmarks", "memory", "speed", "skipped", "failed" };
+	static const char *const lists[] = { "benchmarks", "memory", "speed", "threads", "skipped",
+					     "failed" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_t *to = json_object_get(all, lists[i]);
+		json_t *from = json_object_get(more, lists[i]);
 
 		if (to)
-			json_array_extend(to, json_object_get(more, lists[i]));
+			json_array_extend(to, from);
+		else if (from)
+			json_object_set(all, lists[i], from);
 	}
 }
 

@@ -5,9 +5,9 @@ load 'data/indexes.gp'
 set terminal svg size 1000,800 font 'sans,15' background '#ffffff' noenhanced
 set datafile missing 'NaN'
 # each index has a style of its own, whatever others are drawn: ours thick, peers thin
-known = ' btree rbtree radix array list static-stree linux-maple linux-maple-rcu linux-rbtree judy absl-btree critnib std-map '
+known = ' btree rbtree radix array list static-stree linux-maple linux-maple-rcu linux-rbtree judy absl-btree critnib std-map maple '
 place_of(name) = strstrt(known, ' '.name.' ')
-style(i) = place_of(word(names, i)) ? words(known[1:place_of(word(names, i))]) + 1 : 13 + i
+style(i) = place_of(word(names, i)) ? words(known[1:place_of(word(names, i))]) + 1 : 14 + i
 set style line 1  lc rgb '#d55e00' lw 3 pt 7  ps 1.0
 set style line 2  lc rgb '#000000' lw 3 pt 13 ps 1.2
 set style line 3  lc rgb '#cc79a7' lw 3 pt 11 ps 1.1
@@ -21,6 +21,7 @@ set style line 10 lc rgb '#cc79a7' lw 1.5 dt 2 pt 10 ps 1.0
 set style line 11 lc rgb '#56b4e9' lw 1.5 dt 2 pt 6  ps 1.0
 set style line 12 lc rgb '#7a3db8' lw 1.5 dt 2 pt 8  ps 1.0
 set style line 13 lc rgb '#8b5a2b' lw 1.5 dt 2 pt 2  ps 0.9
+set style line 14 lc rgb '#6a00a8' lw 3 pt 15 ps 1.0
 set border 3 lc rgb '#555555'
 set tics nomirror out
 set grid xtics ytics lc rgb '#dddddd' lt 1

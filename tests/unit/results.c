@@ -293,6 +293,61 @@ START_TEST(test_plot)
 }
 END_TEST
 
+/* A row of `vmabench threads`. */
+static void add_threads(json_t *rows, const char *workload, const char *index, const char *locking,
+			int threads, double rate, double writer_rate)
+{
+	json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:i, s:f, s:i, s:i, s:i, s:{s:i, s:i, s:i, s:i}}",
+				"workload", workload, "index", index, "locking", locking, "vmas",
+				65536, "threads", threads, "rate", rate, "faults", 1000,
+				"fallbacks", 5, "grace_periods", 7, "latency", "p50", 50, "p99",
+				60, "p99.9", 70, "max", 80);
+
+	if (writer_rate > 0)
+		json_object_set_new(row, "writer_rate", json_real(writer_rate));
+	json_array_append_new(rows, row);
+}
+
+START_TEST(test_threads)
+{
+	static const char *const lines[] = {
+		"| fault-beside-mmap | maple | per-vma | 65536 | 2.00M | 1.90M | 0.95 | 300k |",
+		"keep 0.95 of their rate beside a writer (≥ 0.9: met), 3.8 times that of rbtree "
+			"and mmap_lock (≥ 5: **missed**)",
+		"| maple | per-vma | 65536 | 2.00M | 1.90M | 50 | 60 | 70 | 80 | 0.50 | 7 |",
+		"| index | locking | VMAs | 1 thread, ops/s | 2 threads, ops/s |",
+	};
+	char text[65536], option[300], line[64] = "";
+	json_t *root = json_pack("{s:i, s:{}, s:[], s:[]}", "schema", RESULTS_SCHEMA, "context",
+				 "benchmarks", "threads");
+	json_t *rows = json_object_get(root, "threads");
+
+	add_threads(rows, "fault-beside-mmap", "maple", "per-vma", 1, 2e6, 0);
+	add_threads(rows, "fault-beside-mmap", "rbtree", "mmap_lock", 2, 5e5, 1e5);
+	add_threads(rows, "fault-beside-mmap", "maple", "per-vma", 2, 1.9e6, 3e5);
+	ck_assert_int_eq(results_save(root, path("t")), 0);
+	json_decref(root);
+	save("a", 1);
+	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("a"), path("t"), NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		ck_assert_msg(strstr(text, lines[i]), "no line: %s\nin:\n%s", lines[i], text);
+
+	write_text("none.gp", "# needs: something else\n");
+	snprintf(option, sizeof(option), "--dir=%s", dir);
+	ck_assert_int_eq(verb(cmd_plot, text, sizeof(text), option, path("a"), path("t")), 0);
+	FILE *file = fopen(path("data/threads.gp"), "r");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
+	fclose(file);
+	ck_assert_str_eq(line, "curves = 'maple/per-vma rbtree/mmap_lock '\n");
+	file = fopen(path("data/threads-fault-beside-mmap.dat"), "r");
+	ck_assert_ptr_nonnull(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = 0;
+	fclose(file);
+	ck_assert_str_eq(text, "1 2e+06\n2 1.9e+06\n\n\n2 500000\n\n\n");
+}
+END_TEST
+
 START_TEST(test_numbers)
 {
 	static const struct { double number; const char *text; } numbers[] = {
@@ -321,6 +376,7 @@ TEST_SUITE(results)
 	tcase_add_test(files, test_report);
 	tcase_add_test(files, test_targets);
 	tcase_add_test(files, test_plot);
+	tcase_add_test(files, test_threads);
 	tcase_add_test(files, test_numbers);
 	suite_add_tcase(suite, files);
 	return suite;
