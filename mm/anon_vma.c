@@ -78,7 +78,7 @@ static bool anon_vma_linked(const struct vm_area_struct *vma, const struct anon_
 
 static void set_anon_vma(struct vm_area_struct *vma, struct anon_vma *anon_vma)
 {
-	vma->anon_vma = anon_vma;
+	__atomic_store_n(&vma->anon_vma, anon_vma, __ATOMIC_RELEASE);
 	anon_vma->num_active_vmas++;
 }
 
@@ -199,12 +199,14 @@ int anon_vma_prepare(struct vm_area_struct *vma)
 	struct machine *machine = vma->vm_mm->machine;
 	int err = 0;
 
-	if (vma->anon_vma)
+	if (vma_anon_vma(vma))
 		return 0;
-	struct anon_vma *anon_vma = find_mergeable_anon_vma(vma);
 	rmap_lock(machine);
-	if (!vma->anon_vma)             /* nobody else was faster */
+	if (!vma->anon_vma) {           /* nobody else was faster */
+		struct anon_vma *anon_vma = find_mergeable_anon_vma(vma);
+
 		err = anon_vma ? join_anon_vma(vma, anon_vma) : new_anon_vma(vma, NULL);
+	}
 	rmap_unlock(machine);
 	return err;
 }

@@ -27,11 +27,14 @@
 
 static int filemap_fault(struct vm_area_struct *vma, unsigned long pgoff, pfn_t *pfn)
 {
+	struct machine *machine = vma->vm_mm->machine;
 	struct inode *inode = vma->vm_file->inode;
 
 	if (pgoff >= inode->pages)
 		return -ENXIO;
-	*pfn = page_cache_get(&inode->cache, vma->vm_mm->machine->frames, pgoff);
+	machine_lock(machine, &inode->lock);
+	*pfn = page_cache_get(&inode->cache, machine->frames, pgoff);
+	machine_unlock(machine, &inode->lock);
 	return *pfn ? 0 : -ENOMEM;
 }
 
@@ -49,12 +52,12 @@ static int generic_file_mmap(struct vm_area_struct *vma)
 
 static void shm_open_vma(struct vm_area_struct *vma)
 {
-	vma->vm_file->inode->shm_nattch++;
+	machine_add(vma->vm_mm->machine, &vma->vm_file->inode->shm_nattch, 1);
 }
 
 static void shm_close_vma(struct vm_area_struct *vma)
 {
-	vma->vm_file->inode->shm_nattch--;
+	machine_add(vma->vm_mm->machine, &vma->vm_file->inode->shm_nattch, -1);
 }
 
 static const struct vm_operations_struct shm_vm_ops = {

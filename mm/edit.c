@@ -98,6 +98,27 @@ static void put(struct vma_edit *edit, struct vm_area_struct *vma, unsigned long
 	edit->hi = max(edit->hi, max(end, vma->vm_end));
 }
 
+/* Faults beside this call wait for the index, where it cannot be looked into during an edit. */
+static void index_lock(struct mm_struct *mm)
+{
+	if (mm_locking_inner(mm->machine->config.locking, mm->mm_mt->ops))
+		pthread_rwlock_wrlock(&mm->locks->index_lock);
+}
+
+static void index_unlock(struct mm_struct *mm)
+{
+	if (mm_locking_inner(mm->machine->config.locking, mm->mm_mt->ops))
+		pthread_rwlock_unlock(&mm->locks->index_lock);
+}
+
+static int reserve(struct mm_struct *mm, const struct vma_edit *edit)
+{
+	index_lock(mm);
+	int err = mm->mm_mt->ops->reserve(mm->mm_mt, edit, 1);
+	index_unlock(mm);
+	return err;
+}
+
 /* The point of no return. nvmas: how many VMAs stood in the window; gone: one leaves the index. */
 static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned long nvmas,
 		   bool gone)
@@ -113,7 +134,9 @@ static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned l
 		vma->vm_pgoff += (unsigned long)((long)(edit->put[i].start - vma->vm_start) >>
 						 PAGE_SHIFT);
 	}
+	index_lock(mm);
 	mm->mm_mt->ops->commit(mm->mm_mt, edit);
+	index_unlock(mm);
 	if (cache->changed)
 		cache->changed(mm, gone);
 	for (unsigned i = 0; i < edit->nput; i++)
@@ -166,7 +189,8 @@ static int cut_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned lo
 	put(&edit, vma, start, end);
 	if (above)
 		put(&edit, above, end, vm_end);
-	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+	vma_start_write(vma);
+	if (reserve(mm, &edit))
 		goto free_above;
 	commit(mm, &edit, 1, false);
 	if (below)
@@ -428,6 +452,17 @@ static int may_replace(struct mm_struct *mm, const struct gathered *g,
 	return -ENOMEM;
 }
 
+/* All VMAs that the replacement changes or takes away. */
+static void start_write_all(const struct gathered *g, enum vma_merge_kind kind)
+{
+	if (g->low || kind == MERGE_LEFT || kind == MERGE_BOTH)
+		vma_start_write(g->prev.vma);
+	if (g->high || kind == MERGE_RIGHT || kind == MERGE_BOTH)
+		vma_start_write(g->next.vma);
+	for (struct vm_area_struct *vma = g->gone; vma; vma = vma->vm_next_gone)
+		vma_start_write(vma);
+}
+
 int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 		const struct vma_desc *desc, struct vm_area_struct **result)
 {
@@ -446,12 +481,13 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 	err = alloc_fresh(mm, &g, desc, kind, &fresh);
 	if (err)
 		return err;
+	start_write_all(&g, kind);
 	struct vm_area_struct *holder = shape(&g, desc, kind, &fresh, &edit);
 	unsigned long nvmas = window_vmas(&g, kind);
 	bool faulted = holder && holder->anon_vma;
 	err = hand_on_anon_vmas(holder, &g, desc, kind);
 	if (!err)
-		err = mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1);
+		err = reserve(mm, &edit);
 	if (!err && maps_anew(desc, &fresh)) {
 		err = vma_mmap(fresh.vma);
 		if (err)
@@ -490,7 +526,8 @@ int vma_grow_down(struct vm_area_struct *vma, unsigned long start)
 	struct vma_edit edit = { .lo = start, .hi = vma->vm_end };
 
 	put(&edit, vma, start, vma->vm_end);
-	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+	vma_start_write(vma);
+	if (reserve(mm, &edit))
 		return -ENOMEM;
 	commit(mm, &edit, 1, false);
 	return 0;
@@ -507,7 +544,7 @@ int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma)
 		return -ENOMEM;
 	if ((vma->vm_flags & VM_ACCOUNT) && security_vm_enough_memory_mm(mm, vma_pages(vma)))
 		return -ENOMEM;
-	if (mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1))
+	if (reserve(mm, &edit))
 		return -ENOMEM;
 	commit(mm, &edit, 0, false);
 	vm_stat_account(mm, vma->vm_flags, (long)vma_pages(vma));
@@ -558,9 +595,13 @@ static struct vm_area_struct *join(struct mm_struct *mm, struct vm_area_struct *
 		if (!whole)
 			put(&edit, vma, end, vma->vm_end);
 	}
+	vma_start_write(vma);
+	vma_start_write(holder);
+	if (kind == MERGE_BOTH)
+		vma_start_write(next);
 	bool faulted = holder->anon_vma;
 	if (anon_vma_clone(holder, kind == MERGE_BOTH && next->anon_vma ? next : vma) ||
-	    anon_vma_clone(holder, vma) || mm->mm_mt->ops->reserve(mm->mm_mt, &edit, 1)) {
+	    anon_vma_clone(holder, vma) || reserve(mm, &edit)) {
 		if (!faulted)
 			unlink_anon_vmas(holder);
 		return NULL;
@@ -614,6 +655,7 @@ int vma_modify(struct mm_struct *mm, struct vm_area_struct **pvma, unsigned long
 	int err = split_out(mm, vma, start, end);
 	if (err)
 		return err;
+	vma_start_write(vma);
 	vma->vm_flags = attr->flags;
 	vma->vm_policy = attr->policy;
 	vma->vm_userfaultfd_ctx = attr->uffd;

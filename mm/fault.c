@@ -75,11 +75,17 @@ static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
 
 /* ---- pages ---- */
 
+/* No other store leaves the same; thread 0's are numbered from 1. */
+static uint64_t store_value(struct machine *machine)
+{
+	return mix64(++this_cpu(machine)->writes | (uint64_t)mm_thread << 48);
+}
+
 /* The write itself: every one leaves something of its own in the page; a prefault only says so. */
 static void store(struct machine *machine, pfn_t pfn, unsigned flags)
 {
 	if (!(flags & FAULT_FLAG_FILL))
-		pfn_to_page(machine->frames, pfn)->content = mix64(++this_cpu(machine)->writes);
+		page_set_content(pfn_to_page(machine->frames, pfn), store_value(machine));
 }
 
 /* Maps a page that others hold too. */
@@ -105,7 +111,7 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 	if (anon_vma_prepare(vma))
 		return -ENOMEM;
 	struct frames *frames = mm->machine->frames;
-	pfn_t pfn = alloc_page(frames, pfn_to_page(frames, from)->content);
+	pfn_t pfn = alloc_page(frames, page_content(pfn_to_page(frames, from)));
 	if (!pfn)
 		return -ENOMEM;
 	if (entry) {
@@ -118,17 +124,22 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 	return 0;
 }
 
+/* May huge pages, by that setting, be in vma? */
+static bool wants_huge_pages(const struct vm_area_struct *vma, enum thp thp)
+{
+	if (thp == THP_NEVER || vma->vm_mm->thp == THP_DISABLED || (vma->vm_flags & VM_NOHUGEPAGE))
+		return false;
+	return (vma->vm_flags & VM_HUGEPAGE) ||
+	       (thp == THP_ALWAYS && vma->vm_mm->thp != THP_ADVISED_ONLY);
+}
+
 /* F2: a read that could map a huge page, by that setting, prepares the VMA as a write does. */
 static bool may_map_pmd(const struct vm_area_struct *vma, unsigned long addr, enum thp thp)
 {
 	unsigned long start = addr & ~(PMD_SIZE - 1);
 
-	if (thp == THP_NEVER || vma->vm_mm->thp == THP_DISABLED || (vma->vm_flags & VM_NOHUGEPAGE))
-		return false;
-	if ((thp == THP_MADVISE || vma->vm_mm->thp == THP_ADVISED_ONLY) &&
-	    !(vma->vm_flags & VM_HUGEPAGE))
-		return false;
-	return start >= vma->vm_start && start + PMD_SIZE <= vma->vm_end &&
+	return wants_huge_pages(vma, thp) && start >= vma->vm_start &&
+	       start + PMD_SIZE <= vma->vm_end &&
 	       !pt_populated(&vma->vm_mm->pgd, start, start + PMD_SIZE);
 }
 
@@ -354,6 +365,18 @@ int expand_stack(struct vm_area_struct *vma, unsigned long addr)
 
 /* ---- the fault ---- */
 
+static int do_page_locked(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
+{
+	struct pagetable *pgd = &vma->vm_mm->pgd;
+
+	if (vma->vm_mm->machine->config.leave_out & LEAVE_OUT_PAGE_LOCK)
+		return do_page(vma, addr, flags);
+	pt_lock(pgd, addr);
+	int err = do_page(vma, addr, flags);
+	pt_unlock(pgd, addr);
+	return err;
+}
+
 int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr);
@@ -367,7 +390,33 @@ int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 	}
 	if (!access_allowed(vma, flags))
 		return bad_access(mm, flags);
+	return do_page_locked(vma, addr & PAGE_MASK, flags);
+}
+
+/* Neighbours have a say in the anon_vma, and others in what is refused or somebody else's. */
+static bool vma_is_enough(const struct vm_area_struct *vma, unsigned flags)
+{
+	if (!access_allowed(vma, flags) || vma->vm_userfaultfd_ctx)
+		return false;
+	if ((vma->vm_flags & VM_SHARED) || vma_anon_vma(vma))
+		return true;
+	return !(flags & FAULT_FLAG_WRITE) &&
+	       !(vma_is_anonymous(vma) &&
+		 wants_huge_pages(vma, vma->vm_mm->machine->config.thp));
+}
+
+int handle_vma_fault_locked(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
+{
+	if (!vma_is_enough(vma, flags))
+		return -EAGAIN;
 	return do_page(vma, addr & PAGE_MASK, flags);
+}
+
+int handle_vma_fault(struct vm_area_struct *vma, unsigned long addr, unsigned flags)
+{
+	if (!vma_is_enough(vma, flags))
+		return -EAGAIN;
+	return do_page_locked(vma, addr & PAGE_MASK, flags);
 }
 
 /* F6: what can be written privately is written to; a key keeps others from exec-only memory. */

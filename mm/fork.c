@@ -40,9 +40,11 @@ struct mm_struct *mm_alloc(struct machine *machine)
 	mm->mm_mt = vma_index_create(machine->index_ops, machine->index_arena);
 	if (!mm->mm_mt)
 		goto free_mm;
+	if (mm_locks_create(mm))
+		goto free_index;
 	if (pt_init(&mm->pgd, config->pagetable_levels, machine->arena, machine->frames,
 		    &machine->pt))
-		goto free_index;
+		goto free_locks;
 	if (config->locking && pt_share(&mm->pgd))
 		goto free_tables;
 	return mm;
@@ -50,6 +52,8 @@ struct mm_struct *mm_alloc(struct machine *machine)
 free_tables:
 	pt_destroy(&mm->pgd);
 
+free_locks:
+	mm_locks_destroy(mm);
 free_index:
 	vma_index_destroy(mm->mm_mt);
 free_mm:
@@ -61,6 +65,7 @@ void free_mm(struct mm_struct *mm)
 {
 	pt_destroy(&mm->pgd);
 	vma_index_destroy(mm->mm_mt);
+	mm_locks_destroy(mm);
 	deallocate_mm(mm);
 }
 
@@ -216,6 +221,7 @@ int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 	for (mpnt = ops->seek(&cursor, 0); mpnt; mpnt = ops->next(&cursor)) {
 		if (mpnt->vm_flags & VM_DONTCOPY)
 			continue;
+		vma_start_write(mpnt);
 		struct vm_area_struct *vma = dup_vma(mm, mpnt);
 		if (!vma) {
 			batch_drop(&batch);

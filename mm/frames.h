@@ -89,6 +89,17 @@ static inline int page_count(const struct page *page)
 	return __atomic_load_n(&page->_refcount, __ATOMIC_ACQUIRE);
 }
 
+/* What is in it, which others may write or read at the same time. */
+static inline uint64_t page_content(const struct page *page)
+{
+	return __atomic_load_n(&page->content, __ATOMIC_RELAXED);
+}
+
+static inline void page_set_content(struct page *page, uint64_t content)
+{
+	__atomic_store_n(&page->content, content, __ATOMIC_RELAXED);
+}
+
 /* One reference more. */
 static inline void get_page(struct frames *frames, pfn_t pfn)
 {

@@ -33,25 +33,16 @@ void config_default(struct config *config)
 _Static_assert(sizeof(struct machine) - THREAD_FIRST <= MM_THREAD_STRIDE,
 	       "what a thread has for itself fits");
 
-static unsigned machine_threads(const struct config *config)
-{
-	return config->locking ? max(config->threads, 1u) : 1;
-}
-
 static size_t machine_bytes(const struct config *config)
 {
-	return THREAD_FIRST + (size_t)machine_threads(config) * MM_THREAD_STRIDE;
-}
+	const struct machine probe = { .config = *config };
 
-/* What that thread sees as this_cpu(machine). */
-static struct machine *machine_of_thread(struct machine *machine, unsigned n)
-{
-	return (struct machine *)((char *)machine + (size_t)n * MM_THREAD_STRIDE);
+	return THREAD_FIRST + (size_t)machine_threads(&probe) * MM_THREAD_STRIDE;
 }
 
 static void threads_init(struct machine *machine)
 {
-	for (unsigned i = 0; i < machine_threads(&machine->config); i++) {
+	for (unsigned i = 0; i < machine_threads(machine); i++) {
 		struct machine *own = machine_of_thread(machine, i);
 
 		own->current = &machine->config.limits;
@@ -66,7 +57,7 @@ static int machine_share(struct machine *machine)
 		return 0;
 	arena_share(machine->index_arena);
 	arena_share(machine->arena);
-	return frames_share(machine->frames, machine_threads(&machine->config));
+	return frames_share(machine->frames, machine_threads(machine));
 }
 
 /* Adds the words of from to those of to, and leaves 0. */
@@ -82,13 +73,15 @@ static void gather(void *to, void *from, size_t size)
 
 void machine_gather(struct machine *machine)
 {
-	for (unsigned i = 1; i < machine_threads(&machine->config); i++) {
+	for (unsigned i = 1; i < machine_threads(machine); i++) {
 		struct machine *own = machine_of_thread(machine, i);
 
 		gather(&machine->pt, &own->pt, sizeof(own->pt));
 		gather(&machine->faults, &own->faults, sizeof(own->faults));
 		gather(&machine->finds, &own->finds, sizeof(own->finds));
+		uint64_t peak = max(machine->locking.backlog_peak, own->locking.backlog_peak);
 		gather(&machine->locking, &own->locking, sizeof(own->locking));
+		machine->locking.backlog_peak = peak;
 		gather(&machine->merges, &own->merges, sizeof(own->merges));
 		gather(&machine->commits_refused, &own->commits_refused,
 		       sizeof(own->commits_refused));

@@ -86,13 +86,17 @@ static int install_guards(struct vm_area_struct *vma, unsigned long start, unsig
 		return -EINVAL;
 	if (vma_is_anonymous(vma) && anon_vma_prepare(vma))
 		return -ENOMEM;
+	vma_start_write(vma);
 	vma->vm_flags |= VM_MAYBE_GUARD;
 	pt_zap(pgd, start, end);
 	for (; start < end; start += PAGE_SIZE) {
 		get_page(pgd->frames, 0);
-		if (pt_map(pgd, start, 0, PTE_GUARD)) {
+		pt_lock(pgd, start);
+		int err = pt_map(pgd, start, 0, PTE_GUARD);
+		pt_unlock(pgd, start);
+		if (err) {
 			put_page(pgd->frames, 0);
-			return -ENOMEM;
+			return err;
 		}
 	}
 	return 0;

@@ -42,6 +42,12 @@ enum leave_out {
 	LEAVE_OUT_ACCOUNT_MERGE = 2,    /* B2: VM_ACCOUNT keeps VMAs apart */
 	LEAVE_OUT_MAP_STACK = 4,        /* B1 */
 	LEAVE_OUT_ANON_VMA = 8,         /* C3, C4 */
+	/* of locking (locking.h); for tests of the tests, that these are missed */
+	LEAVE_OUT_VMA_MARK = 16,        /* a call gives VMAs that it touches no number */
+	LEAVE_OUT_VMA_DRAIN = 32,       /* a call does not wait for faults that have begun */
+	LEAVE_OUT_VMA_RECHECK = 64,     /* a fault believes what it has found */
+	LEAVE_OUT_GRACE_PERIOD = 128,   /* VMAs are freed at once */
+	LEAVE_OUT_PAGE_LOCK = 256,      /* a fault does not lock its page table */
 };
 
 /* What binds the process that acts: its limits, in bytes, and two of its capabilities. */
@@ -54,6 +60,9 @@ struct limits {
 struct placement_policy;
 struct merge_rule;
 struct vm_area_struct;
+
+/* Moments of a fault beside others: it has found its VMA; it has locked what it locks. */
+enum fault_point { FAULT_FOUND, FAULT_LOCKED };
 
 /* What kernel version, settings and hardware decide. config_default() fills it. */
 struct config {
@@ -83,6 +92,8 @@ struct config {
 	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
 	/* who stands in front of the drivers: called after a file's own mmap, and may fail likewise */
 	int (*mmap_hook)(struct vm_area_struct *vma);
+	/* what a test does in the middle of a fault, under a locking; or NULL */
+	void (*fault_hook)(struct mm_struct *mm, enum fault_point point);
 	struct limits limits;           /* of whoever acts, while nobody else is machine.current */
 };
 
@@ -90,6 +101,14 @@ struct locking_counters {
 	uint64_t faults;                /* by mm_user_fault */
 	uint64_t fallbacks;             /* of them: had to take the lock of the whole mm */
 	uint64_t retries;               /* tries that a call beside them made worthless */
+	uint64_t grace_periods;         /* that calls waited for, to free VMAs */
+	uint64_t backlog_peak;          /* bytes of VMAs that waited, the most of any one mm */
+};
+
+/* Where a thread's fault is (locking_range.c). */
+struct fault_place {
+	struct mm_struct *mm;           /* NULL: nowhere */
+	unsigned long addr;
 };
 
 struct fault_counters {
@@ -131,6 +150,7 @@ struct machine {
 	struct fault_counters faults;
 	struct find_counters finds;
 	struct locking_counters locking;
+	struct fault_place place;
 	uint64_t merges;                /* ranges that became one with a neighbour */
 	uint64_t commits_refused;
 	struct rng dice;                /* for policies that want some */
@@ -139,6 +159,30 @@ struct machine {
 	uint64_t anon_inodes;           /* numbers given to inodes without a name */
 	uint64_t writes;                /* emulated stores: each leaves a content of its own */
 };
+
+/* As many threads have a place; what that thread sees as this_cpu(machine). */
+static inline unsigned machine_threads(const struct machine *machine)
+{
+	return machine->config.locking ? max(machine->config.threads, 1u) : 1;
+}
+
+static inline struct machine *machine_of_thread(struct machine *machine, unsigned n)
+{
+	return (struct machine *)((char *)machine + (size_t)n * MM_THREAD_STRIDE);
+}
+
+/* Only where there are threads at all. */
+static inline void machine_lock(const struct machine *machine, struct spinlock *lock)
+{
+	if (machine->config.locking)
+		spin_lock(lock);
+}
+
+static inline void machine_unlock(const struct machine *machine, struct spinlock *lock)
+{
+	if (machine->config.locking)
+		spin_unlock(lock);
+}
 
 /* Adds to a number that threads share; what it is then. */
 #define machine_add(machine, counter, n) \
@@ -164,6 +208,7 @@ struct inode {
 	uint64_t number;
 	enum file_kind kind;
 	struct page_cache cache;
+	struct spinlock lock;           /* of its page cache */
 	struct rb_root i_mmap;          /* the VMAs that show it, by offset */
 	unsigned long pages;            /* its size; NO_END where that is not known */
 	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
@@ -226,7 +271,13 @@ struct vm_area_struct {
 	unsigned vm_policy;             /* memory policy's number, 0 is the default */
 	uint64_t vm_userfaultfd_ctx;    /* 0: none */
 	uint64_t anon_name;             /* PR_SET_VMA_ANON_NAME: a hash of the name, 0: none */
-	struct vm_area_struct *vm_next_gone;    /* links VMAs on their way out */
+	union {                         /* links VMAs on their way out, and those that went */
+		struct vm_area_struct *vm_next_gone;
+		struct backlog_item vm_gone;
+	};
+	/* its own, and no copy's (locking.h) */
+	uint64_t vm_lock_seq;           /* the call that touched it last */
+	unsigned vm_readers;            /* faults that have it locked (locking_vma.c) */
 };
 
 /* A place in the index; see find_cache.c. */
@@ -239,6 +290,7 @@ struct mm_struct {
 	struct machine *machine;
 	struct vma_index *mm_mt;        /* the index under test */
 	struct pagetable pgd;
+	struct mm_locks *locks;         /* NULL: one thread only */
 	unsigned mm_users;
 	unsigned long map_count;
 	unsigned long mmap_base;
@@ -269,6 +321,12 @@ struct task_struct {
 static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 {
 	return !vma->vm_ops;
+}
+
+/* Its anon_vma, which another thread's fault may be giving it now. */
+static inline struct anon_vma *vma_anon_vma(const struct vm_area_struct *vma)
+{
+	return __atomic_load_n(&vma->anon_vma, __ATOMIC_ACQUIRE);
 }
 
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
@@ -386,8 +444,10 @@ must_check struct vm_area_struct *vm_area_alloc(struct mm_struct *mm, const stru
 /* A copy of from likewise, for mm, but without anon_vma: vma_open. */
 must_check struct vm_area_struct *vm_area_dup(struct mm_struct *mm,
 					      const struct vm_area_struct *from);
-/* Frees a VMA that no driver knows of. */
+/* Frees a VMA that no driver knows of; its memory, where faults may have found it, later. */
 void vm_area_free(struct vm_area_struct *vma);
+/* Frees that memory. */
+void vm_area_free_memory(struct machine *machine, struct vm_area_struct *vma);
 /* Frees a VMA that was in an index or could have been: its driver is told. */
 void remove_vma(struct vm_area_struct *vma);
 
@@ -575,6 +635,13 @@ bool can_do_mlock(const struct mm_struct *mm);
 
 /* A page fault: 0, or -EFAULT (SIGSEGV), -ENXIO (SIGBUS), -ENOMEM. */
 int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags);
+/*
+ * The same in vma, which holds addr and which nobody changes meanwhile, inside an RCU read
+ * section: -EAGAIN, and nothing has changed, where more than this VMA has to be looked at.
+ * _locked: addr's page table is locked.
+ */
+int handle_vma_fault(struct vm_area_struct *vma, unsigned long addr, unsigned flags);
+int handle_vma_fault_locked(struct vm_area_struct *vma, unsigned long addr, unsigned flags);
 /*
  * Prefaults [start, end) as MAP_POPULATE and mlock do: what can be written is
  * written to.  Stops at the first hole or VMA that refuses with -ENOMEM or

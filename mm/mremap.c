@@ -177,6 +177,7 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 		return (unsigned long)err;
 	if (new_vma->vm_start <= r->addr && r->addr < new_vma->vm_end)
 		vma = new_vma;  /* old and new range became one VMA, perhaps not the old one */
+	vma_start_write(vma);
 	err = move_pages(new_vma, r);
 	if (err) {
 		/* the kernel too leaves the new range if it cannot be taken back */

@@ -43,7 +43,8 @@ static bool enough(const struct mm_struct *mm, unsigned long npages)
 		return true;
 	if (config->overcommit == OVERCOMMIT_GUESS)
 		return npages <= config->ram + config->swap;
-	return config->committed + mm->machine->committed + npages + kept_back(mm) <
+	return config->committed + __atomic_load_n(&mm->machine->committed, __ATOMIC_RELAXED) +
+	       npages + kept_back(mm) <
 	       commit_limit(config);
 }
 

@@ -30,6 +30,13 @@ static struct vm_area_struct *vma_new(struct mm_struct *mm)
 	return (struct vm_area_struct *)(raw + machine->index_ops->node_size);
 }
 
+/* Who finds it before the call that makes it is through waits for that. */
+static void vma_lock_init(struct vm_area_struct *vma, const struct mm_struct *mm)
+{
+	vma->vm_lock_seq = mm->locks ? mm->locks->call : 0;
+	vma->vm_readers = 0;
+}
+
 struct vm_area_struct *vm_area_alloc(struct mm_struct *mm, const struct vma_desc *desc)
 {
 	struct vm_area_struct *vma = vma_new(mm);
@@ -47,6 +54,7 @@ struct vm_area_struct *vm_area_alloc(struct mm_struct *mm, const struct vma_desc
 		.vm_userfaultfd_ctx = desc->uffd,
 		.anon_name = desc->anon_name,
 	};
+	vma_lock_init(vma, mm);
 	if (desc->copied_from) {
 		vma->vm_ops = desc->copied_from->vm_ops;
 		vma->vm_private_data = desc->copied_from->vm_private_data;
@@ -60,7 +68,8 @@ struct vm_area_struct *vm_area_dup(struct mm_struct *mm, const struct vm_area_st
 
 	if (!vma)
 		return NULL;
-	*vma = *from;
+	memcpy(vma, from, offsetof(struct vm_area_struct, vm_lock_seq));
+	vma_lock_init(vma, mm);
 	get_file(vma->vm_file);
 	vma->vm_mm = mm;
 	vma->shared = (struct interval){ .start = 0 };
@@ -78,6 +87,15 @@ void vm_area_free(struct vm_area_struct *vma)
 	unlink_file_vma(vma);
 	fput(vma->vm_file);
 	this_cpu(machine)->vmas--;
+	if (!vma->vm_mm->locks || !machine->config.locking->beside ||
+	    (machine->config.leave_out & LEAVE_OUT_GRACE_PERIOD))
+		vm_area_free_memory(machine, vma);
+	else
+		backlog_add(&vma->vm_mm->locks->gone, &vma->vm_gone, vma_bytes(machine));
+}
+
+void vm_area_free_memory(struct machine *machine, struct vm_area_struct *vma)
+{
 	arena_free(machine->arena, (char *)vma - machine->index_ops->node_size, vma_bytes(machine),
 		   VMA_ALIGN);
 }
