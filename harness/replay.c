@@ -493,5 +493,5 @@ const char *replay_verify(const struct replay_world *world, FILE *report)
 		if (wrong)
 			return wrong;
 	}
-	return NULL;
+	return rmap_verify(world->machine, report);
 }

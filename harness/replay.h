@@ -129,7 +129,7 @@ unsigned long replay_translate(const struct replay_world *world, uint32_t task,
 /* The mm of a task, or NULL: for those who look into a world between events. */
 struct mm_struct *replay_mm(const struct replay_world *world, uint32_t task);
 
-/* What mm_verify says of the first address space that contradicts itself, or NULL. */
+/* What mm_verify says of the first address space that contradicts itself, or rmap_verify, or NULL. */
 const char *replay_verify(const struct replay_world *world, FILE *report);
 
 void replay_destroy(struct replay_world *world);

@@ -114,6 +114,7 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 	pfn_t pfn = alloc_page(frames, page_content(pfn_to_page(frames, from)));
 	if (!pfn)
 		return -ENOMEM;
+	page_set_anon(vma, addr, pfn);
 	if (entry) {
 		pt_update(&mm->pgd, addr, pte_make(pfn, bits));
 	} else if (pt_map(&mm->pgd, addr, pfn, bits)) {
@@ -168,6 +169,8 @@ static int do_huge_pmd_anonymous_page(struct vm_area_struct *vma, unsigned long 
 		put_huge_page(machine->frames, pfn);
 		return -ENOMEM;
 	}
+	for (unsigned long i = 0; write && i < HUGE_PAGES; i++)
+		page_set_anon(vma, start + (i << PAGE_SHIFT), pfn + i);
 	if (write)
 		store(machine, pfn + ((addr - start) >> PAGE_SHIFT), flags);
 	struct fault_counters *faults = &this_cpu(machine)->faults;
@@ -197,15 +200,13 @@ static int do_anonymous_page(struct vm_area_struct *vma, unsigned long addr, uns
 	return map_page(mm, addr, 0, (page_prot(vma->vm_flags) & ~PTE_WRITE) | PTE_ACCESSED);
 }
 
-static unsigned long file_pgoff(const struct vm_area_struct *vma, unsigned long addr)
-{
-	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-}
-
 /* The driver's page there, which stays its own: 0, -ENXIO (SIGBUS) or -ENOMEM. */
 static int file_page(struct vm_area_struct *vma, unsigned long addr, unsigned flags, pfn_t *pfn)
 {
-	int err = vma->vm_ops->fault ? vma->vm_ops->fault(vma, file_pgoff(vma, addr), pfn) : -ENXIO;
+	int err = -ENXIO;
+
+	if (vma->vm_ops->fault)
+		err = vma->vm_ops->fault(vma, linear_page_index(vma, addr), pfn);
 
 	if (err == -ENXIO && !(flags & FAULT_FLAG_FILL))
 		this_cpu(vma->vm_mm->machine)->faults.sigbus++;
@@ -258,6 +259,7 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t e
 	}
 	if ((entry & PTE_ANON) && page_count(page) == 1) {
 		this_cpu(machine)->faults.cow_reuse++;
+		page_set_anon(vma, addr, PTE_PFN(entry));       /* nobody else's any more */
 		store(machine, PTE_PFN(entry), flags);
 		pt_update(&vma->vm_mm->pgd, addr,
 			  entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED | PTE_EXCLUSIVE);

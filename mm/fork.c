@@ -17,12 +17,24 @@ struct mm_struct *allocate_mm(struct machine *machine)
 		return NULL;
 	memset(mm, 0, sizeof(*mm));
 	mm->machine = machine;
+	rmap_lock(machine);
+	mm->mm_next = machine->mm_list;
+	mm->mm_pprev = &machine->mm_list;
+	if (mm->mm_next)
+		mm->mm_next->mm_pprev = &mm->mm_next;
+	machine->mm_list = mm;
+	rmap_unlock(machine);
 	this_cpu(machine)->mms++;
 	return mm;
 }
 
 static void deallocate_mm(struct mm_struct *mm)
 {
+	rmap_lock(mm->machine);
+	*mm->mm_pprev = mm->mm_next;
+	if (mm->mm_next)
+		mm->mm_next->mm_pprev = mm->mm_pprev;
+	rmap_unlock(mm->machine);
 	this_cpu(mm->machine)->mms--;
 	arena_free(mm->machine->arena, mm, sizeof(*mm), 0);
 }

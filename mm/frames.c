@@ -43,7 +43,7 @@ int frames_grow(struct frames *frames)
 		frames->chunk = chunk;
 		frames->max_chunks = room;
 	}
-	struct page *pages = malloc(CHUNK_PAGES * sizeof(*pages));
+	struct page *pages = calloc(CHUNK_PAGES, sizeof(*pages));
 	if (!pages)
 		return -1;
 	frames->chunk[frames->nchunks++] = pages;

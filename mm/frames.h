@@ -23,7 +23,11 @@ struct page {
 	int _refcount;          /* leaf entries, page caches, others; 0: free; < 0: in a compound */
 	int _mapcount;          /* leaf entries that map it */
 	uint64_t content;       /* of a free page: the next free one */
+	uintptr_t mapping;      /* the page_cache or, with PAGE_ANON, the anon_vma it is in; or 0 */
+	unsigned long index;    /* and where: its offset, in pages */
 };
+
+#define PAGE_ANON 1UL
 
 #define CHUNK_SHIFT     12
 #define CHUNK_PAGES     (1UL << CHUNK_SHIFT)
@@ -163,10 +167,16 @@ struct page *compound_head(struct frames *frames, pfn_t pfn);
 must_check int frames_grow(struct frames *frames);
 void break_huge_page(struct frames *frames);
 
+/* All pages that were ever handed out are below; those that are free have no reference. */
+static inline pfn_t frames_end(const struct frames *frames)
+{
+	return frames->next;
+}
+
 /* Frames handed out and not freed yet, the zero page not counted; while no thread is at them. */
 size_t frames_in_use(const struct frames *frames);
 
-/* The host's memory that the frames take, in bytes: 16 a page at their peak, and a chunk. */
+/* The host's memory that the frames take, in bytes: 32 a page at their peak, and a chunk. */
 size_t frames_bytes(const struct frames *frames);
 
 #endif

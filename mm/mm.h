@@ -139,7 +139,8 @@ struct machine {
 	struct frames *frames;
 	struct config config;
 	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
-	struct spinlock rmap_lock;      /* of all i_mmaps and anon_vmas, among threads */
+	struct spinlock rmap_lock;      /* of all i_mmaps, anon_vmas and this, among threads: */
+	struct mm_struct *mm_list;      /* all there are */
 	/*
 	 * From here on thread 0's, reached by this_cpu(machine): each thread has all this
 	 * for itself.  Sums are known after machine_gather().
@@ -288,6 +289,7 @@ struct find_finger {
 
 struct mm_struct {
 	struct machine *machine;
+	struct mm_struct *mm_next, **mm_pprev;  /* in the machine's list */
 	struct vma_index *mm_mt;        /* the index under test */
 	struct pagetable pgd;
 	struct mm_locks *locks;         /* NULL: one thread only */
@@ -685,6 +687,35 @@ static inline void rmap_unlock(struct machine *machine)
 	if (machine->config.locking)
 		spin_unlock(&machine->rmap_lock);
 }
+
+/* The page of the VMA's file, or of the anonymous memory it is numbered by, at addr. */
+static inline unsigned long linear_page_index(const struct vm_area_struct *vma, unsigned long addr)
+{
+	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+}
+
+/* The page at addr is vma's own: its anon_vma is where it is found. */
+static inline void page_set_anon(const struct vm_area_struct *vma, unsigned long addr, pfn_t pfn)
+{
+	struct page *page = pfn_to_page(vma->vm_mm->machine->frames, pfn);
+
+	page->mapping = (uintptr_t)vma->anon_vma | PAGE_ANON;
+	page->index = linear_page_index(vma, addr);
+}
+
+/*
+ * Calls fn for each entry that maps the page, with the VMA and address where it is; fn may
+ * change that entry, but no VMA.  Returning false ends it, and so does rmap_walk then.
+ */
+typedef bool (*rmap_fn)(struct vm_area_struct *vma, unsigned long addr, uint64_t entry, void *arg);
+bool rmap_walk(struct machine *machine, pfn_t pfn, rmap_fn fn, void *arg);
+
+/*
+ * The oracle: NULL, or the first thing that is wrong, in words, explained on report (may be
+ * NULL).  For every page the mappings that rmap_walk finds are exactly the entries of
+ * all page tables that hold it; every VMA is where it should be in the trees that lead to it.
+ */
+const char *rmap_verify(struct machine *machine, FILE *report);
 
 /* What leads from pages to vma heeds its bounds and offset, which have just been set. */
 void rmap_set(struct vm_area_struct *vma);

@@ -90,6 +90,8 @@ pfn_t page_cache_get(struct page_cache *cache, struct frames *frames, uint64_t p
 	}
 	pfn_t pfn = alloc_page(frames, mix64(mix64(cache->ino) + pgoff));
 	if (pfn) {
+		pfn_to_page(frames, pfn)->mapping = (uintptr_t)cache;
+		pfn_to_page(frames, pfn)->index = pgoff;
 		*slot = (struct page_cache_slot){ .pgoff = pgoff, .pfn = pfn };
 		cache->pages++;
 	}

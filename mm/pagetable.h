@@ -65,6 +65,12 @@ static inline uint64_t pte_make(pfn_t pfn, uint64_t bits)
 	return pfn << PAGE_SHIFT | bits;
 }
 
+/* A page that is counted: neither nothing nor a guard nor the zero page. */
+static inline bool pte_has_page(uint64_t entry)
+{
+	return PTE_PFN(entry);
+}
+
 /*
  * An entry that is not a leaf leads to a table, and says in the bits that x86
  * leaves to software (52..61) how many entries of that table are in use.

@@ -29,6 +29,8 @@ static void verify(struct mm_struct *mm)
 	const char *wrong = mm_verify(mm, stderr);
 
 	ck_assert_msg(!wrong, "mm_verify: %s", wrong);
+	wrong = rmap_verify(mm->machine, stderr);
+	ck_assert_msg(!wrong, "rmap_verify: %s", wrong);
 }
 
 void world_done(struct world *world)

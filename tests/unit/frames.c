@@ -68,7 +68,7 @@ END_TEST
 /* Memory follows the most pages in use at a time, not the number ever allocated. */
 START_TEST(test_frames_memory)
 {
-	enum { PEAK = 100000, CHUNK = 65536 };
+	enum { PEAK = 100000, CHUNK = 131072 };
 	struct frames *frames = frames_create(0);
 	pfn_t *pfn = malloc(PEAK * sizeof(*pfn));
 	size_t bytes;

@@ -196,10 +196,158 @@ START_TEST(rmap_switched_off)
 }
 END_TEST
 
+/* ---- pages ---- */
+
+static bool count_mappings(struct vm_area_struct *vma, unsigned long addr, uint64_t entry,
+			   void *arg)
+{
+	ck_assert_uint_eq(pt_get(&vma->vm_mm->pgd, addr), entry);
+	++*(unsigned *)arg;
+	return true;
+}
+
+/* How many entries the reverse map finds of the page at that page of the layout. */
+static unsigned mappings(struct mm_struct *of, unsigned long page)
+{
+	unsigned found = 0;
+
+	ck_assert(rmap_walk(of->machine, PTE_PFN(pt_get(&of->pgd, page_at(page))), count_mappings,
+			    &found));
+	return found;
+}
+
+static struct mm_struct *fork_of(struct mm_struct *parent)
+{
+	struct mm_struct *child = dup_mm(parent);
+
+	ck_assert_ptr_nonnull(child);
+	ck_assert_ptr_null(rmap_verify(world.machine, stderr));
+	return child;
+}
+
+START_TEST(walk_finds_parent_and_child)
+{
+	setup(_i);
+	world_map(mm, 0, 4, RW);
+	for (unsigned long i = 0; i < 4; i++)
+		world_write(mm, page_at(i));
+	struct mm_struct *child = fork_of(mm), *grandchild = fork_of(child);
+	ck_assert_uint_eq(mappings(mm, 0), 3);
+	world_write(child, page_at(0));                 /* a copy in its own anon_vma */
+	ck_assert_uint_eq(mappings(mm, 0), 2);
+	ck_assert_uint_eq(mappings(child, 0), 1);
+	struct mm_struct *late = fork_of(child);
+	ck_assert_uint_eq(mappings(child, 0), 2);
+	ck_assert_uint_eq(mappings(late, 1), 4);
+	/* split, moved and cut in one of them: all the same pages */
+	ck_assert_int_eq(do_mprotect(child, page_at(1), P, PROT_READ, -1), 0);
+	ck_assert_uint_eq(do_mremap(late, page_at(2), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
+				    page_at(20)), page_at(20));
+	ck_assert_int_eq(do_munmap(grandchild, page_at(1), P), 0);
+	ck_assert_uint_eq(mappings(mm, 1), 3);
+	ck_assert_uint_eq(mappings(mm, 2), 4);
+	ck_assert_uint_eq(mappings(late, 21), 4);
+	ck_layout(child, "ABCC");
+	mmput(child);                                   /* grandchild and late go on */
+	ck_assert_uint_eq(mappings(late, 21), 3);
+	ck_layout(grandchild, "A.BB");
+	mmput(grandchild);
+	mmput(late);
+	world_done(&world);
+}
+END_TEST
+
+/* Whose VMAs have all gone takes a later child's pages: a row of forks has few anon_vmas. */
+START_TEST(idle_anon_vma_is_used_again)
+{
+	setup(_i);
+	world_map(mm, 0, 2, RW);
+	world_write(mm, page_at(0));
+	for (unsigned i = 0; i < 20; i++) {
+		struct mm_struct *child = fork_of(mm);
+
+		world_write(child, page_at(0));
+		mmput(mm);
+		world.mm = world.task.mm = mm = child;
+		vmacache_flush(&world.task);
+		ck_assert_uint_le(world.machine->anon_vmas, 4);
+	}
+	ck_assert_uint_gt(world_vma(mm, 0)->anon_vma_links, 1);
+	world_done(&world);
+}
+END_TEST
+
+/* With the eager rule one VMA holds pages of two anon_vmas: both lead to it. */
+START_TEST(walk_after_an_eager_merge)
+{
+	struct config config;
+
+	config_default(&config);
+	config.merge = merge_rule_lookup("eager");
+	world_init(&world, bed_type(_i), &config);
+	mm = world.mm;
+	world_map(mm, 0, 2, RW);
+	world_map(mm, 4, 2, RW);
+	world_write(mm, page_at(0));
+	world_write(mm, page_at(5));
+	world_map(mm, 2, 2, RW);
+	ck_layout(mm, "AAAAAA");
+	ck_assert_uint_eq(world_vma(mm, 0)->anon_vma_links, 2);
+	ck_assert_uint_eq(mappings(mm, 0), 1);
+	ck_assert_uint_eq(mappings(mm, 5), 1);
+	world_done(&world);
+}
+END_TEST
+
+START_TEST(verify_notices)
+{
+	setup(_i);
+	world_map(mm, 0, 4, RW);
+	world_map_file(mm, world.file, 8, 4, RW, 3);
+	world_write(mm, page_at(1));
+	world_read(mm, page_at(9));
+	struct vm_area_struct *anon = world_vma(mm, 0), *file = world_vma(mm, 8);
+	struct page *page = pfn_to_page(world.machine->frames,
+					PTE_PFN(pt_get(&mm->pgd, page_at(1))));
+
+	ck_assert_ptr_null(rmap_verify(world.machine, NULL));
+	page->index++;
+	ck_assert_str_eq(rmap_verify(world.machine, NULL), "a page's reverse map");
+	page->index--;
+	anon->anon_vma_links++;
+	ck_assert_str_eq(rmap_verify(world.machine, NULL), "the number of links to anon_vmas");
+	anon->anon_vma_links--;
+	anon->anon_vma_chain->rb.last++;
+	ck_assert_str_eq(rmap_verify(world.machine, NULL), "a link to an anon_vma");
+	anon->anon_vma_chain->rb.last--;
+	interval_tree_remove(&world.inode->i_mmap, &file->shared);
+	ck_assert_str_eq(rmap_verify(world.machine, NULL), "a VMA's place in i_mmap");
+	rmap_set(file);
+	world_done(&world);
+}
+END_TEST
+
+/* The range moves, its pages stay in the source's place, and it merges with the source itself. */
+START_TEST(dontunmap_merges_with_its_source)
+{
+	setup(_i);
+	world_map(mm, 4, 4, RW);
+	ck_assert_uint_eq(do_mremap(mm, page_at(4), 4 * P, 4 * P,
+				    MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED, page_at(8)),
+			  page_at(8));
+	ck_layout(mm, "....AAAAAAAA");
+	world_write(mm, page_at(5));
+	world_write(mm, page_at(10));
+	ck_assert_uint_eq(mappings(mm, 5), 1);
+	world_done(&world);
+}
+END_TEST
+
 TEST_SUITE(rmap)
 {
 	Suite *suite = suite_create("reverse maps");
 	TCase *trees = tcase_create("interval trees"), *files = tcase_create("truncation");
+	TCase *pages = tcase_create("pages");
 	int types = (int)bed_plain_types();
 
 	tcase_add_test(trees, interval_tree_random);
@@ -210,5 +358,11 @@ TEST_SUITE(rmap)
 	tcase_add_loop_test(files, unmap_mapping_range_without_cows, 0, types);
 	tcase_add_loop_test(files, rmap_switched_off, 0, types);
 	suite_add_tcase(suite, files);
+	tcase_add_loop_test(pages, walk_finds_parent_and_child, 0, types);
+	tcase_add_loop_test(pages, idle_anon_vma_is_used_again, 0, types);
+	tcase_add_loop_test(pages, walk_after_an_eager_merge, 0, types);
+	tcase_add_loop_test(pages, verify_notices, 0, types);
+	tcase_add_loop_test(pages, dontunmap_merges_with_its_source, 0, types);
+	suite_add_tcase(suite, pages);
 	return suite;
 }
