@@ -223,6 +223,31 @@ const char *btree_simd_used(void)
 	return btree_simd->name;
 }
 
+/* Index types whose readers are those of the set in use. */
+static struct btree_follower {
+	struct vma_index_ops *ops;
+	bool shared;
+} btree_followers[4];
+
+static void btree_set_readers(const struct btree_follower *follower)
+{
+	struct vma_index_ops *ops = follower->ops;
+
+	ops->find = follower->shared ? btree_simd->find_shared : btree_simd->find;
+	ops->seek = follower->shared ? btree_simd->seek_shared : btree_simd->seek;
+	ops->find_gap = btree_simd->find_gap;
+}
+
+void btree_follow_simd(struct vma_index_ops *ops, bool shared)
+{
+	unsigned i = 0;
+
+	while (btree_followers[i].ops)
+		i++;
+	btree_followers[i] = (struct btree_follower){ops, shared};
+	btree_set_readers(&btree_followers[i]);
+}
+
 bool btree_set_simd(const char *name)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(btree_simds); i++) {
@@ -232,9 +257,10 @@ bool btree_set_simd(const char *name)
 		    (simd->usable && !simd->usable()))
 			continue;
 		btree_simd = simd;
-		btree_ops.find = simd->find;
-		btree_ops.seek = simd->seek;
-		btree_ops.find_gap = simd->find_gap;
+		for (unsigned j = 0; j < ARRAY_SIZE(btree_followers); j++) {
+			if (btree_followers[j].ops)
+				btree_set_readers(&btree_followers[j]);
+		}
 		return true;
 	}
 	return false;
@@ -242,6 +268,7 @@ bool btree_set_simd(const char *name)
 
 __attribute__((constructor)) static void btree_register(void)
 {
+	btree_follow_simd(&btree_ops, false);
 	btree_set_simd("auto");
 	vma_index_register(&btree_ops);
 }

@@ -109,6 +109,10 @@ struct btree_simd {
 	bool (*plan)(struct btree *tree, const struct vma_edit *edit);
 	/* Makes the planned edit in a narrow leaf; returns its largest hole, or 0 in the root. */
 	unsigned long (*change_leaf)(struct btree *tree, const struct vma_edit *edit);
+	/* For readers beside a writer who replaces nodes: find, seek, and its mirror (shared.h). */
+	struct vm_area_struct *(*find_shared)(const struct vma_index *index, unsigned long addr);
+	struct vm_area_struct *(*seek_shared)(struct vma_cursor *cursor, unsigned long addr);
+	struct vm_area_struct *(*seek_below_shared)(struct vma_cursor *cursor, unsigned long page);
 };
 
 /* The name of a function that is compiled for each instruction set, SIMD being this one's. */
@@ -120,6 +124,12 @@ struct btree_simd {
 #define SIMD_UNROLL _Pragma("GCC unroll 16")
 
 extern const struct btree_simd *btree_simd; /* in use */
+
+/*
+ * The index type's find, seek (shared: those for readers beside a writer) and
+ * find_gap are those of the instruction set in use, now and when it changes.
+ */
+void btree_follow_simd(struct vma_index_ops *ops, bool shared);
 
 static inline struct btree *btree_of(const struct vma_index *index)
 {
@@ -395,11 +405,17 @@ must_check int btree_pool_fill(struct btree *tree, const size_t need[BTREE_KINDS
 /* Gives what is reserved back to the arena, but for so many leaves. */
 void btree_pool_trim(struct btree *tree, size_t leaves);
 
+/* The same for so many of each kind. */
+void btree_pool_keep(struct btree *tree, const size_t keep[BTREE_KINDS]);
+
 /* A node out of the pool, which must not be empty. */
 struct btree_node *btree_take(struct btree *tree, unsigned level);
 
 /* A node that is no more in the tree, into the pool, or to the arena if no pool has its size. */
 void btree_release(struct btree *tree, struct btree_node *node);
+
+/* The same for a node that is counted no more. */
+void btree_recycle(struct btree *tree, struct btree_node *node);
 
 /* Releases a node and all below it; their VMAs are no more counted. */
 void btree_drop(struct btree *tree, struct btree_node *node);
@@ -433,6 +449,22 @@ bool btree_change_in_place(struct btree *tree, const struct btree_path *path, un
 bool btree_stays(const struct btree *tree, struct btree_spot *spot, unsigned level,
 		 const struct btree_change *change);
 
+/* The largest hole in front of entries [from, to] or inside [from, to). */
+unsigned long btree_largest_near(const struct btree_node *node, unsigned from, unsigned to);
+
+/* Nodes of one level whose entries are dealt out anew. */
+struct btree_deal {
+	struct btree_node *in[4];
+	unsigned nin, n;
+	bool join_left, join_right; /* in[] begins, ends with a sibling */
+	unsigned k, size[BTREE_MAX_JOIN]; /* into so many nodes, of so many entries */
+	struct btree_entry e[4 * BTREE_INNER_CAP + BTREE_MAX_JOIN];
+};
+
+/* Deals out what the change leaves of the nodes at the spot and of siblings that it chooses. */
+void btree_deal(const struct btree *tree, struct btree_spot *spot, unsigned level,
+		const struct btree_change *change, struct btree_deal *deal);
+
 /* ---- these files, reserve.c, build.c, clone.c, verify.c: the ops of these names ---- */
 
 int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n);
@@ -442,6 +474,8 @@ int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, siz
 int btree_clone(struct vma_index *index, const struct vma_index *from_index,
 		struct vm_area_struct *const *copies);
 unsigned btree_verify(const struct vma_index *index, FILE *report);
+/* The invariants but that of the links. */
+unsigned btree_verify_nodes(const struct btree *tree, FILE *report);
 int btree_corrupt(struct vma_index *index, unsigned n);
 void btree_dump(const struct vma_index *index, FILE *out);
 

@@ -237,10 +237,8 @@ static void btree_free_leaf(struct btree *tree, struct btree_node *leaf)
 	arena_free(tree->index.arena, leaf, btree_size(0, leaf->cap), 64);
 }
 
-void btree_pool_trim(struct btree *tree, size_t leaves)
+void btree_pool_keep(struct btree *tree, const size_t keep[BTREE_KINDS])
 {
-	size_t keep[BTREE_KINDS] = {[BTREE_LEAF] = leaves};
-
 	for (unsigned kind = 0; kind < BTREE_KINDS; kind++) {
 		while (tree->pooled[kind] > keep[kind])
 			arena_free(tree->index.arena, btree_pool_pop(tree, kind),
@@ -249,6 +247,11 @@ void btree_pool_trim(struct btree *tree, size_t leaves)
 	if (tree->grown)
 		btree_free_leaf(tree, tree->grown);
 	tree->grown = NULL;
+}
+
+void btree_pool_trim(struct btree *tree, size_t leaves)
+{
+	btree_pool_keep(tree, (size_t[BTREE_KINDS]){[BTREE_LEAF] = leaves});
 }
 
 struct btree_node *btree_take(struct btree *tree, unsigned level)
@@ -260,15 +263,20 @@ struct btree_node *btree_take(struct btree *tree, unsigned level)
 	return node;
 }
 
-void btree_release(struct btree *tree, struct btree_node *node)
+void btree_recycle(struct btree *tree, struct btree_node *node)
 {
 	unsigned kind = node->level > 0;
 
-	tree->nodes[kind]--;
 	if (node->cap == btree_cap(kind, false))
 		btree_pool_push(tree, kind, node);
 	else
 		btree_free_leaf(tree, node);
+}
+
+void btree_release(struct btree *tree, struct btree_node *node)
+{
+	tree->nodes[node->level > 0]--;
+	btree_recycle(tree, node);
 }
 
 void btree_drop(struct btree *tree, struct btree_node *node)

@@ -407,6 +407,7 @@ SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct v
 }
 
 #include "indexes/btree/change.h"
+#include "indexes/btree/shared.h"
 
 #define SIMD_STRING_(simd) #simd
 #define SIMD_STRING(simd) SIMD_STRING_(simd)
@@ -416,5 +417,7 @@ SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct v
 		.name = SIMD_STRING(SIMD), .usable = usable_fn, .find = SIMD_FN(find),             \
 		.seek = SIMD_FN(seek), .find_gap = SIMD_FN(find_gap), .descend = SIMD_FN(descend), \
 		.largest = SIMD_FN(largest), .plan = SIMD_FN(plan),                                \
-		.change_leaf = SIMD_FN(change_leaf),                                               \
+		.change_leaf = SIMD_FN(change_leaf), .find_shared = SIMD_FN(find_shared),          \
+		.seek_shared = SIMD_FN(seek_shared),                                               \
+		.seek_below_shared = SIMD_FN(seek_below_shared),                                   \
 	}

@@ -116,8 +116,7 @@ bool btree_stays(const struct btree *tree, struct btree_spot *spot, unsigned lev
 
 /* ---- in place ---- */
 
-/* The largest hole in front of entries [from, to] or inside [from, to). */
-static unsigned long btree_largest_near(const struct btree_node *node, unsigned from, unsigned to)
+unsigned long btree_largest_near(const struct btree_node *node, unsigned from, unsigned to)
 {
 	unsigned level = node->level;
 	unsigned long gap = 0;
@@ -164,13 +163,6 @@ bool btree_change_in_place(struct btree *tree, const struct btree_path *path, un
 }
 
 /* ---- rebuilt ---- */
-
-/* The nodes that are dealt out anew, and all their entries. */
-struct btree_deal {
-	struct btree_node *in[4];
-	unsigned nin, n;
-	struct btree_entry e[4 * BTREE_INNER_CAP + BTREE_MAX_JOIN];
-};
 
 static void btree_gather(const struct btree *tree, struct btree_node *node, unsigned from,
 			 unsigned to, struct btree_deal *deal)
@@ -255,10 +247,32 @@ static void btree_relink(struct btree *tree, struct btree_links around, struct b
 	}
 }
 
-/* Writes the entries to k nodes, old ones first; the change becomes that of the parent. */
-static void btree_write(struct btree *tree, unsigned level, struct btree_deal *deal, unsigned k,
-			const unsigned *size, struct btree_change *change)
+void btree_deal(const struct btree *tree, struct btree_spot *spot, unsigned level,
+		const struct btree_change *change, struct btree_deal *deal)
 {
+	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
+	bool single = left->node == right->node;
+	unsigned n = change->from + change->nput + right->node->n - change->to;
+	struct btree_join join = btree_choose(tree, spot, level, single ? 1 : 2, n);
+	int grows = 0;
+
+	if (single && (level ? change->to : change->from) == left->node->n && !join.right)
+		grows = 1;
+	else if (single && (level ? change->from : change->to) == 0 && !join.left)
+		grows = -1;
+	btree_gather_all(tree, spot, level, change, join, deal);
+	deal->join_left = join.left;
+	deal->join_right = join.right;
+	deal->k = 0;
+	if (deal->n)
+		deal->k = btree_deal_out(tree, level, deal->e, deal->n, join.k, grows, deal->size);
+}
+
+/* Writes the entries to nodes, old ones first; the change becomes that of the parent. */
+static void btree_write(struct btree *tree, unsigned level, struct btree_deal *deal,
+			struct btree_change *change)
+{
+	unsigned k = deal->k;
 	struct btree_node *out[BTREE_MAX_JOIN];
 	const struct btree_entry *e = deal->e;
 	struct btree_links around = {NULL, NULL};
@@ -271,9 +285,9 @@ static void btree_write(struct btree *tree, unsigned level, struct btree_deal *d
 	}
 	for (unsigned i = 0; i < k; i++) {
 		out[i] = i < kept ? deal->in[i] : btree_take(tree, level);
-		btree_pack(tree, out[i], level, e, size[i]);
+		btree_pack(tree, out[i], level, e, deal->size[i]);
 		change->put[i] = btree_summary(out[i]);
-		e += size[i];
+		e += deal->size[i];
 	}
 	change->nput = k;
 	if (level == 0)
@@ -306,28 +320,18 @@ static bool btree_rebuild(struct btree *tree, struct btree_spot *spot, unsigned 
 			  struct btree_change *change, unsigned long *at)
 {
 	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
-	bool root = level == tree->root->level, single = left->node == right->node;
-	struct btree_join join;
+	bool root = level == tree->root->level;
 	struct btree_deal deal;
-	unsigned size[BTREE_MAX_JOIN], k, n;
-	int grows = 0;
 
-	n = change->from + change->nput + right->node->n - change->to;
-	join = btree_choose(tree, spot, level, single ? 1 : 2, n);
-	if (single && (level ? change->to : change->from) == left->node->n && !join.right)
-		grows = 1;
-	else if (single && (level ? change->from : change->to) == 0 && !join.left)
-		grows = -1;
-	btree_gather_all(tree, spot, level, change, join, &deal);
-	k = deal.n ? btree_deal_out(tree, level, deal.e, deal.n, join.k, grows, size) : 0;
+	btree_deal(tree, spot, level, change, &deal);
 	*at = deal.n ? deal.e[0].end - 1 : 0;
-	btree_write(tree, level, &deal, k, size, change);
+	btree_write(tree, level, &deal, change);
 	if (root)
 		return false;
 	btree_drop_between(tree, spot, level + 1);
-	change->from = left[1].slot - join.left;
-	change->to = right[1].slot + 1 + join.right;
-	return k && deal.n < btree_min(level);
+	change->from = left[1].slot - deal.join_left;
+	change->to = right[1].slot + 1 + deal.join_right;
+	return deal.k && deal.n < btree_min(level);
 }
 
 /* ---- the whole edit ---- */

@@ -210,19 +210,29 @@ static bool btree_check_totals(const struct btree *tree, FILE *report)
 	return true;
 }
 
-unsigned btree_verify(const struct vma_index *index, FILE *report)
+/* The number of the first of n checks that fails, or 0. */
+static unsigned btree_check_all(const struct btree *tree, unsigned n, FILE *report)
 {
 	static const btree_check_fn checks[] = {
 		btree_check_shape,  btree_check_fold, btree_check_order, btree_check_vmas,
 		btree_check_bounds, btree_check_gaps, btree_check_links,
 	};
-	const struct btree *tree = btree_of(index);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(checks); i++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (tree->root && !btree_walk(tree, tree->root, checks[i], report))
 			return i + 1;
 	}
 	return btree_check_totals(tree, report) ? 0 : BTREE_INVARIANTS;
+}
+
+unsigned btree_verify(const struct vma_index *index, FILE *report)
+{
+	return btree_check_all(btree_of(index), BTREE_INVARIANTS - 1, report);
+}
+
+unsigned btree_verify_nodes(const struct btree *tree, FILE *report)
+{
+	return btree_check_all(tree, BTREE_INVARIANTS - 2, report);
 }
 
 int btree_corrupt(struct vma_index *index, unsigned n)
