@@ -119,7 +119,7 @@ static void btree_destroy(struct vma_index *index)
 
 	if (tree->root)
 		btree_drop(tree, tree->root);
-	btree_pool_trim(tree, 0);
+	btree_pool_empty(tree);
 }
 
 /* ---- the cursor: node and slot; slot n behind the last VMA, ~0 before the first ---- */

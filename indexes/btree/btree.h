@@ -83,6 +83,7 @@ struct btree {
 	size_t nodes[BTREE_KINDS]; /* in the tree */
 	struct btree_node *pool[BTREE_KINDS];
 	unsigned pooled[BTREE_KINDS];
+	size_t keep[BTREE_KINDS]; /* spare ones between edits: what such edits needed lately */
 	struct btree_node *grown; /* a leaf with room for what is reserved, or NULL */
 	bool far[BTREE_KINDS]; /* such a pointer did not fit in a narrow node */
 	bool planned; /* the next commit changes one leaf, in place: */
@@ -402,11 +403,11 @@ void btree_replace(const struct btree *tree, struct btree_node *node, unsigned f
 /* At least need[] nodes in the pool: 0, or -ENOMEM and the pool is as small as it may be. */
 must_check int btree_pool_fill(struct btree *tree, const size_t need[BTREE_KINDS]);
 
-/* Gives what is reserved back to the arena, but for so many leaves. */
-void btree_pool_trim(struct btree *tree, size_t leaves);
-
-/* The same for so many of each kind. */
+/* Gives what is reserved back to the arena, but for so many nodes of each kind. */
 void btree_pool_keep(struct btree *tree, const size_t keep[BTREE_KINDS]);
+
+/* All of it. */
+void btree_pool_empty(struct btree *tree);
 
 /* A node out of the pool, which must not be empty. */
 struct btree_node *btree_take(struct btree *tree, unsigned level);

@@ -144,7 +144,7 @@ int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, siz
 		if (failed) {
 			btree_release_chain(tree, first, false);
 			btree_release_chain(tree, source.below, true);
-			btree_pool_trim(tree, 0);
+			btree_pool_empty(tree);
 			tree->leftmost = tree->rightmost = NULL;
 			tree->vmas = 0;
 			return -ENOMEM;

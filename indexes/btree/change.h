@@ -20,20 +20,28 @@ SIMD_TARGET static unsigned long SIMD_FN(across_fold)(const struct btree_node *n
 	return i ? btree_hole(node, level, i) : 0;
 }
 
-SIMD_TARGET static unsigned long SIMD_FN(largest)(const struct btree_node *node)
+SIMD_TARGET static unsigned long SIMD_FN(wide_largest)(const struct btree_node *node)
 {
+	const uint64_t *end = btree_lanes(node, node->level, BTREE_END);
+	const uint64_t *start = btree_lanes(node, node->level, BTREE_START);
+	const uint64_t *inside = btree_lanes(node, node->level, BTREE_GAP);
 	unsigned long gap = 0;
 
-	if (likely(!node->wide)) {
-		gap = SIMD_FN(most32)(node);
-		return node->fold ? max(gap, SIMD_FN(across_fold)(node)) : gap;
-	}
-	for (unsigned i = 0; i < node->n; i++) {
-		gap = max(gap, btree_gap(node, node->level, i));
-		if (i)
-			gap = max(gap, btree_hole(node, node->level, i));
-	}
+	for (unsigned i = 1; i < node->n; i++)
+		gap = max(gap, start[i] - end[i - 1]);
+	for (unsigned i = 0; node->level && i < node->n; i++)
+		gap = max(gap, inside[i]);
 	return gap;
+}
+
+SIMD_TARGET static unsigned long SIMD_FN(largest)(const struct btree_node *node)
+{
+	unsigned long gap;
+
+	if (unlikely(node->wide))
+		return SIMD_FN(wide_largest)(node);
+	gap = SIMD_FN(most32)(node);
+	return node->fold ? max(gap, SIMD_FN(across_fold)(node)) : gap;
 }
 
 /* ---- plan ---- */

@@ -87,7 +87,7 @@ int btree_clone(struct vma_index *index, const struct vma_index *from_index,
 	tree->origin[BTREE_LEAF] = btree_origin(copies[0]);
 	tree->root = btree_clone_node(tree, from, from->root, copies);
 	if (!tree->root) {
-		btree_pool_trim(tree, 0);
+		btree_pool_empty(tree);
 		tree->leftmost = tree->rightmost = NULL;
 		if (tree->far[BTREE_LEAF] || tree->far[BTREE_INNER])
 			return btree_build(index, copies, from->vmas);

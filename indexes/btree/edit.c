@@ -10,8 +10,6 @@
  */
 #include "indexes/btree/btree.h"
 
-#define BTREE_POOL_KEEP 1 /* spare leaves between edits */
-
 /* ---- where ---- */
 
 static void btree_read_edit(const struct vma_edit *edit, struct btree_change *change)
@@ -49,22 +47,23 @@ void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct 
 
 /* ---- planned ---- */
 
-/* A leaf may be another one now than its parent thinks, and so may the nodes above. */
+/* The leaf that the path leads to is now what *leaf says: so are perhaps the nodes above. */
 static void btree_refresh(struct btree *tree, const struct btree_entry *leaf)
 {
-	const struct btree_step *up = &tree->path.at[1];
-	struct btree_change change = {.from = up->slot, .to = up->slot + 1, .nput = 1};
+	struct btree_entry now = *leaf;
 
-	if (leaf->gap == btree_gap(up->node, 1, up->slot) &&
-	    leaf->start == btree_start(up->node, 1, up->slot) &&
-	    leaf->end == btree_end(up->node, 1, up->slot))
-		return;
-	change.put[0] = *leaf;
 	for (unsigned level = 1; level <= tree->root->level; level++) {
-		if (!btree_change_in_place(tree, &tree->path, level, &change))
+		struct btree_node *node = tree->path.at[level].node;
+		unsigned i = tree->path.at[level].slot;
+
+		if (now.gap == btree_gap(node, level, i) &&
+		    now.start == btree_start(node, level, i) &&
+		    now.end == btree_end(node, level, i))
 			return;
+		btree_set(tree, node, level, i, &now);
+		now = btree_summary(node);
 	}
-	btree_set_root(tree, &change.put[0]);
+	btree_set_root(tree, &now);
 }
 
 static unsigned long btree_change_wide(struct btree *tree, const struct vma_edit *edit)
@@ -184,14 +183,16 @@ static void btree_commit_other(struct btree *tree, const struct vma_edit *edit)
 		btree_apply(tree, &spot, 0, &change);
 }
 
-/* What reserve left over goes, but for a little. */
+/* What reserve left over goes, but for what is to be kept. */
 static void btree_settle(struct btree *tree)
 {
-	if (tree->root && !tree->root->level && tree->root->cap > BTREE_LEAF_CAP &&
-	    tree->root->n * 4u < btree_room(tree->root))
+	const struct btree_node *root = tree->root;
+
+	if (root && !root->level && root->cap > BTREE_LEAF_CAP && root->n * 4u < btree_room(root))
 		btree_shrink(tree);
-	if (tree->grown || tree->pooled[BTREE_LEAF] > BTREE_POOL_KEEP || tree->pooled[BTREE_INNER])
-		btree_pool_trim(tree, tree->root && tree->root->level ? BTREE_POOL_KEEP : 0);
+	if (tree->grown || tree->pooled[BTREE_LEAF] > tree->keep[BTREE_LEAF] ||
+	    tree->pooled[BTREE_INNER] > tree->keep[BTREE_INNER])
+		btree_pool_keep(tree, tree->keep);
 }
 
 void btree_commit(struct vma_index *index, const struct vma_edit *edit)

@@ -223,7 +223,7 @@ int btree_pool_fill(struct btree *tree, const size_t need[BTREE_KINDS])
 			struct btree_node *node = btree_new(tree, kind, btree_cap(kind, false));
 
 			if (!node) {
-				btree_pool_trim(tree, 0);
+				btree_pool_empty(tree);
 				return -ENOMEM;
 			}
 			btree_pool_push(tree, kind, node);
@@ -249,9 +249,10 @@ void btree_pool_keep(struct btree *tree, const size_t keep[BTREE_KINDS])
 	tree->grown = NULL;
 }
 
-void btree_pool_trim(struct btree *tree, size_t leaves)
+void btree_pool_empty(struct btree *tree)
 {
-	btree_pool_keep(tree, (size_t[BTREE_KINDS]){[BTREE_LEAF] = leaves});
+	tree->keep[BTREE_LEAF] = tree->keep[BTREE_INNER] = 0;
+	btree_pool_keep(tree, tree->keep);
 }
 
 struct btree_node *btree_take(struct btree *tree, unsigned level)

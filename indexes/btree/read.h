@@ -6,9 +6,9 @@
  *
  *	rank32, rank64  how many ends of a narrow or wide node, with room for cap,
  *	                are <= page, which a narrow node reaches
- *	above32         bit i: value[i] > key, for n <= 64 values; up to 60 bytes
+ *	least32         bit i: value[i] >= key > 0, for n <= 64 values; up to 60 bytes
  *	                behind them are readable and ignored
- *	holes32         bit i: start[i] - end[i - 1] > key, alike
+ *	holes32         bit i: start[i] - end[i - 1] >= key, alike
  *	most32, shift   see vectors.h, which all sets that have vectors include
  */
 #include "indexes/btree/btree.h"
@@ -163,31 +163,38 @@ SIMD_TARGET static void SIMD_FN(descend)(const struct btree *tree, unsigned long
 
 /* ---- holes ---- */
 
+/* Bit i: the hole in front of entry i of a wide node, which has no more than 60, is as long. */
+SIMD_TARGET static inline uint64_t SIMD_FN(wide_holes)(const struct btree_node *node,
+						       unsigned level, unsigned long len)
+{
+	const uint64_t *start = btree_lanes(node, level, BTREE_START);
+	const uint64_t *end = btree_lanes(node, level, BTREE_END);
+	uint64_t holes = 0;
+
+	for (unsigned i = 1; i < node->n; i++)
+		holes |= (uint64_t)(start[i] - end[i - 1] >= len) << i;
+	return holes;
+}
+
 /* Bit i: the hole in front of entry at + i, behind the one before, has at least len pages. */
 SIMD_TARGET static inline uint64_t SIMD_FN(holes)(const struct btree_node *node, unsigned level,
 						  unsigned at, unsigned long len)
 {
-	const uint32_t *start = btree_lanes(node, level, BTREE_START);
-	const uint32_t *end = btree_lanes(node, level, BTREE_END);
+	const uint32_t *start = (uint32_t *)btree_lanes(node, level, BTREE_START) + at;
+	const uint32_t *end = (uint32_t *)btree_lanes(node, level, BTREE_END) + at;
 	unsigned n = min(node->n - at, 64u);
 	uint64_t holes = 0;
 
-	if (unlikely(node->wide)) {
-		for (unsigned i = 1; i < n; i++) {
-			holes |= (uint64_t)(btree_hole(node, level, at + i) >= len) << i;
-		}
-		return holes;
-	}
-	start += at;
-	end += at;
+	if (unlikely(node->wide))
+		return SIMD_FN(wide_holes)(node, level, len);
 	if (len > BTREE_MAX_SPAN)
 		holes = 0;
 	else if (level)
-		holes = SIMD_FN(holes32)(start, end, BTREE_INNER_CAP, (uint32_t)len - 1);
+		holes = SIMD_FN(holes32)(start, end, BTREE_INNER_CAP, (uint32_t)len);
 	else if (n <= BTREE_LEAF_CAP)
-		holes = SIMD_FN(holes32)(start, end, BTREE_LEAF_CAP, (uint32_t)len - 1);
+		holes = SIMD_FN(holes32)(start, end, BTREE_LEAF_CAP, (uint32_t)len);
 	else
-		holes = SIMD_FN(holes32)(start, end, 64, (uint32_t)len - 1);
+		holes = SIMD_FN(holes32)(start, end, 64, (uint32_t)len);
 	holes &= ~0UL >> (64 - n) & (at ? ~0UL : ~1UL);
 	return node->fold ? holes | SIMD_FN(folded)(node, level, at, false, len) : holes;
 }
@@ -198,13 +205,15 @@ SIMD_TARGET static inline uint64_t SIMD_FN(inside)(const struct btree_node *node
 	uint64_t inside = 0;
 
 	if (unlikely(node->wide)) {
+		const uint64_t *gap = btree_lanes(node, 1, BTREE_GAP);
+
 		for (unsigned i = 0; i < node->n; i++)
-			inside |= (uint64_t)(btree_gap(node, 1, i) >= len) << i;
+			inside |= (uint64_t)(gap[i] >= len) << i;
 		return inside;
 	}
 	if (len <= BTREE_MAX_SPAN)
-		inside = SIMD_FN(above32)(btree_lanes(node, 1, BTREE_GAP), BTREE_INNER_CAP,
-					  (uint32_t)len - 1);
+		inside = SIMD_FN(least32)(btree_lanes(node, 1, BTREE_GAP), BTREE_INNER_CAP,
+					  (uint32_t)len);
 	inside &= (1UL << node->n) - 1;
 	return node->fold ? inside | SIMD_FN(folded)(node, 1, 0, true, len) : inside;
 }
@@ -304,6 +313,16 @@ SIMD_TARGET static inline bool SIMD_FN(clip)(struct vma_gap *gap, unsigned long 
 	return true;
 }
 
+/* Whether there can be a hole of len pages inside the path's node of that level. */
+SIMD_TARGET static inline bool SIMD_FN(may)(const struct btree *tree, const struct btree_path *path,
+					    unsigned level, unsigned long len)
+{
+	const struct btree_step *up = &path->at[level + 1];
+
+	return (level == tree->root->level ? tree->gap
+					   : btree_gap(up->node, level + 1, up->slot)) >= len;
+}
+
 /* The hole in front of where the path leads, as far as it is in the limits. */
 SIMD_TARGET static inline bool SIMD_FN(clip_at)(const struct btree *tree,
 						const struct btree_path *path, unsigned long hi,
@@ -347,7 +366,8 @@ SIMD_TARGET static bool SIMD_FN(gap_up)(const struct btree *tree, struct vma_gap
 			return true;
 		if (tree->gap >= len) {
 			for (unsigned i = 0; !any && i <= tree->root->level; i++)
-				any = SIMD_FN(lowest)(tree, path.at[i].node, path.at[i].slot + 1,
+				any = SIMD_FN(may)(tree, &path, i, len) &&
+				      SIMD_FN(lowest)(tree, path.at[i].node, path.at[i].slot + 1,
 						      len, &found);
 		}
 	}
@@ -379,7 +399,8 @@ SIMD_TARGET static bool SIMD_FN(gap_down)(const struct btree *tree, struct vma_g
 		for (unsigned i = 0; tree->gap >= len && !any && i <= tree->root->level; i++) {
 			unsigned slot = path.at[i].slot;
 
-			any = SIMD_FN(highest)(tree, path.at[i].node, slot + passed, slot, len,
+			any = SIMD_FN(may)(tree, &path, i, len) &&
+			      SIMD_FN(highest)(tree, path.at[i].node, slot + passed, slot, len,
 					       &found);
 			passed |= slot > 0;
 		}

@@ -5,6 +5,8 @@
 
 #include "indexes/btree/btree.h"
 
+#define BTREE_DECAY 16 /* a part of what is kept goes at each edit that is not planned */
+
 /* Whether the put VMAs fit the narrow nodes on the path above the leaf. */
 static bool btree_path_fits(const struct btree *tree, const struct btree_spot *spot,
 			    const struct btree_change *change)
@@ -176,6 +178,19 @@ static void btree_reserve_nodes(struct btree *tree, const struct vma_edit *edits
 	btree_need(tree, &spot, &change, need);
 }
 
+/* As many nodes as these edits need stay spare, or what stayed before, less a part. */
+static void btree_keep(struct btree *tree, const size_t need[BTREE_KINDS])
+{
+	bool tall = tree->root && tree->root->level;
+
+	for (unsigned kind = 0; kind < BTREE_KINDS; kind++) {
+		size_t keep = tree->keep[kind];
+
+		tree->keep[kind] =
+			tall ? max(keep - (keep + BTREE_DECAY - 1) / BTREE_DECAY, need[kind]) : 0;
+	}
+}
+
 /* Reserves for edits that are not planned. */
 static int btree_reserve_more(struct btree *tree, const struct vma_edit *edits, unsigned n)
 {
@@ -189,6 +204,7 @@ static int btree_reserve_more(struct btree *tree, const struct vma_edit *edits, 
 			btree_reserve_nodes(tree, edits, n, need);
 		else if (btree_reserve_root(tree, edits, n, need))
 			return -ENOMEM;
+		btree_keep(tree, need);
 		if (btree_pool_fill(tree, need))
 			return -ENOMEM;
 	} while (far != tree->far[BTREE_INNER]);

@@ -60,25 +60,25 @@ SIMD_TARGET static inline unsigned btree_rank64_avx2(const struct btree_node *no
 	return rank;
 }
 
-/* Bits 0 to 7: 8 numbers, unsigned, whether each is above the key. */
-SIMD_TARGET static inline uint64_t btree_above8_avx2(__m256i x, __m256i key)
+/* Bits 0 to 7: 8 numbers, unsigned, whether each is at least the key. */
+SIMD_TARGET static inline uint64_t btree_least8_avx2(__m256i x, __m256i key)
 {
-	__m256i upto = _mm256_cmpeq_epi32(_mm256_min_epu32(x, key), x);
+	__m256i least = _mm256_cmpeq_epi32(_mm256_max_epu32(x, key), x);
 
-	return (unsigned)~_mm256_movemask_ps(_mm256_castsi256_ps(upto)) & 0xff;
+	return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(least));
 }
 
-SIMD_TARGET static inline uint64_t btree_above32_avx2(const uint32_t *value, unsigned n,
+SIMD_TARGET static inline uint64_t btree_least32_avx2(const uint32_t *value, unsigned n,
 						      uint32_t key)
 {
 	__m256i k = _mm256_set1_epi32((int)key);
-	uint64_t above = 0;
+	uint64_t least = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 8)
-		above |= btree_above8_avx2(_mm256_loadu_si256((const __m256i *)(value + i)), k)
+		least |= btree_least8_avx2(_mm256_loadu_si256((const __m256i *)(value + i)), k)
 			 << i;
-	return above;
+	return least;
 }
 
 SIMD_TARGET static inline uint64_t btree_holes32_avx2(const uint32_t *start, const uint32_t *end,
@@ -92,7 +92,7 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx2(const uint32_t *start, con
 		__m256i s = _mm256_loadu_si256((const __m256i *)(start + i));
 		__m256i e = _mm256_loadu_si256((const __m256i *)(end + i - 1));
 
-		holes |= btree_above8_avx2(_mm256_sub_epi32(s, e), k) << i;
+		holes |= btree_least8_avx2(_mm256_sub_epi32(s, e), k) << i;
 	}
 	return holes;
 }

@@ -52,16 +52,16 @@ SIMD_TARGET static inline unsigned btree_rank64_avx512(const struct btree_node *
 	return rank;
 }
 
-SIMD_TARGET static inline uint64_t btree_above32_avx512(const uint32_t *value, unsigned n,
+SIMD_TARGET static inline uint64_t btree_least32_avx512(const uint32_t *value, unsigned n,
 							uint32_t key)
 {
 	__m512i k = _mm512_set1_epi32((int)key);
-	uint64_t above = 0;
+	uint64_t least = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16)
-		above |= (uint64_t)_mm512_cmpgt_epu32_mask(_mm512_loadu_si512(value + i), k) << i;
-	return above;
+		least |= (uint64_t)_mm512_cmpge_epu32_mask(_mm512_loadu_si512(value + i), k) << i;
+	return least;
 }
 
 SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, const uint32_t *end,
@@ -75,7 +75,7 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, c
 		__m512i hole = _mm512_sub_epi32(_mm512_loadu_si512(start + i),
 						_mm512_loadu_si512(end + i - 1));
 
-		holes |= (uint64_t)_mm512_cmpgt_epu32_mask(hole, k) << i;
+		holes |= (uint64_t)_mm512_cmpge_epu32_mask(hole, k) << i;
 	}
 	return holes;
 }

@@ -35,22 +35,22 @@ static inline unsigned btree_rank64_neon(const struct btree_node *node, unsigned
 	return vaddvq_u64(upto);
 }
 
-/* Bits 0 to 3: 4 numbers, whether each is above the key. */
-static inline uint64_t btree_above4_neon(uint32x4_t x, uint32x4_t key)
+/* Bits 0 to 3: 4 numbers, whether each is at least the key. */
+static inline uint64_t btree_least4_neon(uint32x4_t x, uint32x4_t key)
 {
 	static const uint32_t bits[4] = {1, 2, 4, 8};
 
-	return vaddvq_u32(vandq_u32(vcgtq_u32(x, key), vld1q_u32(bits)));
+	return vaddvq_u32(vandq_u32(vcgeq_u32(x, key), vld1q_u32(bits)));
 }
 
-static inline uint64_t btree_above32_neon(const uint32_t *value, unsigned n, uint32_t key)
+static inline uint64_t btree_least32_neon(const uint32_t *value, unsigned n, uint32_t key)
 {
-	uint64_t above = 0;
+	uint64_t least = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 4)
-		above |= btree_above4_neon(vld1q_u32(value + i), vdupq_n_u32(key)) << i;
-	return above;
+		least |= btree_least4_neon(vld1q_u32(value + i), vdupq_n_u32(key)) << i;
+	return least;
 }
 
 static inline uint64_t btree_holes32_neon(const uint32_t *start, const uint32_t *end, unsigned n,
@@ -62,7 +62,7 @@ static inline uint64_t btree_holes32_neon(const uint32_t *start, const uint32_t 
 	for (unsigned i = 0; i < n; i += 4) {
 		uint32x4_t hole = vsubq_u32(vld1q_u32(start + i), vld1q_u32(end + i - 1));
 
-		holes |= btree_above4_neon(hole, vdupq_n_u32(key)) << i;
+		holes |= btree_least4_neon(hole, vdupq_n_u32(key)) << i;
 	}
 	return holes;
 }

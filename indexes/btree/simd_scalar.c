@@ -21,13 +21,13 @@ static inline unsigned btree_rank64_scalar(const struct btree_node *node, unsign
 	return btree_rank64_halves(node, cap, page);
 }
 
-static inline uint64_t btree_above32_scalar(const uint32_t *value, unsigned n, uint32_t key)
+static inline uint64_t btree_least32_scalar(const uint32_t *value, unsigned n, uint32_t key)
 {
-	uint64_t above = 0;
+	uint64_t least = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		above |= (uint64_t)(value[i] > key) << i;
-	return above;
+		least |= (uint64_t)(value[i] >= key) << i;
+	return least;
 }
 
 static inline uint64_t btree_holes32_scalar(const uint32_t *start, const uint32_t *end, unsigned n,
@@ -38,7 +38,7 @@ static inline uint64_t btree_holes32_scalar(const uint32_t *start, const uint32_
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t hole = start[i] - end[(int)i - 1];
 
-		holes |= (uint64_t)(hole > key) << i;
+		holes |= (uint64_t)(hole >= key) << i;
 	}
 	return holes;
 }

@@ -40,7 +40,7 @@ static inline __m128i btree_flip_sse2(__m128i x)
 	return _mm_xor_si128(x, _mm_set1_epi32(INT32_MIN));
 }
 
-/* Bits 0 to 15: 16 numbers, unsigned, whether each is above the key (flipped). */
+/* Bits 0 to 15: 16 numbers, unsigned, whether each is above one (flipped). */
 static inline uint64_t btree_above16_sse2(const __m128i x[4], __m128i key)
 {
 	__m128i lo = _mm_packs_epi32(_mm_cmpgt_epi32(btree_flip_sse2(x[0]), key),
@@ -51,24 +51,24 @@ static inline uint64_t btree_above16_sse2(const __m128i x[4], __m128i key)
 	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(lo, hi));
 }
 
-static inline uint64_t btree_above32_sse2(const uint32_t *value, unsigned n, uint32_t key)
+static inline uint64_t btree_least32_sse2(const uint32_t *value, unsigned n, uint32_t key)
 {
-	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)key)), x[4];
-	uint64_t above = 0;
+	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)(key - 1))), x[4];
+	uint64_t least = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16) {
 		for (unsigned j = 0; j < 4; j++)
 			x[j] = _mm_loadu_si128((const __m128i *)(value + i + 4 * j));
-		above |= btree_above16_sse2(x, k) << i;
+		least |= btree_above16_sse2(x, k) << i;
 	}
-	return above;
+	return least;
 }
 
 static inline uint64_t btree_holes32_sse2(const uint32_t *start, const uint32_t *end, unsigned n,
 					  uint32_t key)
 {
-	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)key)), x[4];
+	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)(key - 1))), x[4];
 	uint64_t holes = 0;
 
 	SIMD_UNROLL

@@ -232,5 +232,5 @@ void maple_destroy(struct vma_index *index)
 	maple_recycle(maple, backlog_take_at_end(&maple->backlog));
 	if (maple->tree.root)
 		btree_drop(&maple->work, maple->tree.root);
-	btree_pool_trim(&maple->work, 0);
+	btree_pool_empty(&maple->work);
 }
