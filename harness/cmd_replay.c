@@ -201,6 +201,12 @@ static void print_faults(const struct machine *m)
 		       " where there was none; mapped %" PRIu64 ", split %" PRIu64 "\n",
 		       f->huge_write, f->huge_zero, f->huge_fallback, m->pt.huge_mapped,
 		       m->pt.huge_split);
+	if (m->reclaim.scanned)
+		printf("  reclaim: %" PRIu64 " pages looked at, %" PRIu64 " of them touched; %" PRIu64
+		       " swapped out, %" PRIu64 " in again; of files %" PRIu64 " written, %" PRIu64
+		       " dropped\n",
+		       m->reclaim.scanned, m->reclaim.referenced, m->reclaim.swapped_out, f->swap_in,
+		       m->reclaim.written, m->reclaim.dropped);
 	printf("  find_vma: %" PRIu64 " calls, %.1f %% answered by the cache (%s)\n", m->finds.calls,
 	       m->finds.calls ? 100.0 * (double)m->finds.cache_hits / (double)m->finds.calls : 0.0,
 	       m->config.find_cache->name);
@@ -376,6 +382,7 @@ enum {
 	OPT_FIND_CACHE = 256,
 	OPT_LEVELS,
 	OPT_THP,
+	OPT_RECLAIM,
 	OPT_JSON,
 	OPT_MARKDOWN,
 	OPT_STRICT,
@@ -404,6 +411,9 @@ static const struct argp_option options[] = {
 	{"seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0},
 	{"find-cache", OPT_FIND_CACHE, "CACHE", 0,
 	 "what find_vma asks before the index: vmacache (default), none, mmap_cache, finger", 0},
+	{"reclaim", OPT_RECLAIM, "N", 0,
+	 "memory is short: after each N events, what was not touched since is swapped out or dropped",
+	 0},
 	{"thp", OPT_THP, "SETTING", 0,
 	 "which anonymous memory gets huge pages: never (default), madvise, always", 0},
 	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
@@ -450,6 +460,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_FIND_CACHE:
 		args->options.find_cache = option_find_cache(state, arg);
+		return 0;
+	case OPT_RECLAIM:
+		args->options.reclaim = option_number(state, arg);
 		return 0;
 	case OPT_THP:
 		args->options.huge_pages = option_thp(state, arg);

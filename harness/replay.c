@@ -396,6 +396,8 @@ int replay_event(struct replay_world *world, const struct trace_event *event)
 {
 	int err;
 
+	if (world->options.reclaim && world->counts.events % world->options.reclaim == 0)
+		shrink_all(world->machine);
 	world->counts.events++;
 	switch (event->kind) {
 	case TRACE_FILE:

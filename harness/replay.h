@@ -79,6 +79,7 @@ struct replay_options {
 	const struct placement_policy *placement;
 	const struct merge_rule *merge;
 	uint64_t seed;                  /* of the random placement */
+	uint64_t reclaim;               /* after so many events each time: shrink_all; 0: never */
 	int (*mmap_hook)(struct vm_area_struct *vma);   /* as in config of mm.h */
 	/*
 	 * Places are the emulation's own, and recorded addresses are translated;

@@ -7,6 +7,7 @@
  *	                       either a huge page, where config.huge_pages and rule F2 allow it
  *	           file        read   the page cache's page
  *	                       write  private: a copy; shared: the page itself
+ *	swapped out                   a fresh page with what the slot holds
  *	write to a read-only entry    zero page: a fresh page
  *	                              anonymous: a copy, or reuse if nobody else has it
  *	                              file: private: a copy; shared: made writable
@@ -293,6 +294,25 @@ static bool do_huge_pmd_wp_page(struct vm_area_struct *vma, unsigned long addr, 
 	return true;
 }
 
+/* What was swapped out comes back, as a page of vma's own, whoever else has the slot. */
+static int do_swap_page(struct vm_area_struct *vma, unsigned long addr, uint64_t entry,
+			unsigned flags)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	pfn_t pfn = alloc_page(machine->frames, pt_content(&vma->vm_mm->pgd, entry));
+
+	if (!pfn)
+		return -ENOMEM;
+	page_set_anon(vma, addr, pfn);
+	pt_update(&vma->vm_mm->pgd, addr,
+		  pte_make(pfn, page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON |
+				PTE_EXCLUSIVE));
+	this_cpu(machine)->faults.swap_in++;
+	if (flags & FAULT_FLAG_WRITE)
+		store(machine, pfn, flags);
+	return 0;
+}
+
 static int bad_access(struct mm_struct *mm, unsigned flags)
 {
 	if (!(flags & FAULT_FLAG_FILL))
@@ -310,6 +330,8 @@ static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flag
 					     : do_file_page(vma, addr, flags);
 	if (entry & PTE_GUARD)
 		return bad_access(mm, flags);
+	if (entry & PTE_SWAP)
+		return do_swap_page(vma, addr, entry, flags);
 	if ((flags & FAULT_FLAG_WRITE) && !(entry & PTE_WRITE)) {
 		if (!(entry & PTE_HUGE))
 			return do_wp_page(vma, addr, entry, flags);
@@ -319,6 +341,8 @@ static int do_page(struct vm_area_struct *vma, unsigned long addr, unsigned flag
 	}
 	if (!(flags & FAULT_FLAG_FILL))
 		this_cpu(mm->machine)->faults.spurious++;
+	if (flags & FAULT_FLAG_WRITE)
+		store(mm->machine, PTE_PFN(entry), flags);
 	return 0;
 }
 

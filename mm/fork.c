@@ -57,6 +57,7 @@ struct mm_struct *mm_alloc(struct machine *machine)
 	if (pt_init(&mm->pgd, config->pagetable_levels, machine->arena, machine->frames,
 		    &machine->pt))
 		goto free_locks;
+	mm->pgd.swap = machine->swap;
 	if (config->locking && pt_share(&mm->pgd))
 		goto free_tables;
 	return mm;

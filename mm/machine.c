@@ -113,10 +113,13 @@ struct machine *machine_create(const struct vma_index_ops *ops, const struct con
 	machine->index_arena = arena_create();
 	machine->arena = arena_create();
 	machine->frames = frames_create(max_pages);
-	if (machine->index_arena && machine->arena && machine->frames &&
+	machine->swap = frames_create(config->swap);
+	machine->reclaim.hand = 1;
+	if (machine->index_arena && machine->arena && machine->frames && machine->swap &&
 	    !machine_share(machine))
 		return machine;
 	frames_destroy(machine->frames);
+	frames_destroy(machine->swap);
 	arena_destroy(machine->arena);
 	arena_destroy(machine->index_arena);
 	free(machine);
@@ -147,11 +150,13 @@ void machine_destroy(struct machine *machine)
 	if (!(machine->config.leave_out & LEAVE_OUT_ACCOUNT_MERGE))
 		expect_none("committed pages", machine->committed);
 	expect_none("page frames", frames_in_use(machine->frames));
+	expect_none("swap slots", frames_in_use(machine->swap));
 	arena_stats(machine->index_arena, &nodes);
 	arena_stats(machine->arena, &objects);
 	expect_none("index nodes", nodes.objects);
 	expect_none("objects", objects.objects);
 	frames_destroy(machine->frames);
+	frames_destroy(machine->swap);
 	arena_destroy(machine->arena);
 	arena_destroy(machine->index_arena);
 	free(machine);

@@ -53,7 +53,7 @@ void show_maps(struct mm_struct *mm, FILE *out)
 struct smaps {
 	unsigned long rss, pss_shifted;         /* bytes; pss_shifted: 4096ths of them */
 	unsigned long shared_clean, shared_dirty, private_clean, private_dirty;
-	unsigned long referenced, anonymous, anon_huge;
+	unsigned long referenced, anonymous, anon_huge, swap;
 };
 
 /* A share of a page is not a whole number of bytes. */
@@ -89,7 +89,9 @@ static void smap_gather(const struct vm_area_struct *vma, struct smaps *s)
 	if (vma->vm_flags & VM_PFNMAP)
 		return;
 	for (; pt_next(&mm->pgd, &addr, vma->vm_end, &entry); addr += PAGE_SIZE) {
-		if (PTE_PFN(entry))
+		if (entry & PTE_SWAP)
+			s->swap += PAGE_SIZE;
+		else if (PTE_PFN(entry))
 			smaps_account(s, compound_head(mm->machine->frames, PTE_PFN(entry)), entry);
 	}
 }
@@ -115,7 +117,7 @@ static void show_smap(struct vm_area_struct *vma, FILE *out)
 		{ "Referenced:", s.referenced },
 		{ "Anonymous:", s.anonymous },
 		{ "AnonHugePages:", s.anon_huge },
-		{ "Swap:", 0 },         /* nothing is ever swapped out */
+		{ "Swap:", s.swap },
 	};
 
 	show_map_vma(vma, out);

@@ -76,7 +76,8 @@ struct config {
 	unsigned long stack_guard_gap;  /* bytes */
 	unsigned long max_map_count;
 	unsigned overcommit;            /* vm.overcommit_memory: 0, 1 or 2 */
-	unsigned long ram, swap;        /* pages; no ram: not known, nothing is refused for it */
+	unsigned long ram, swap;        /* pages; no ram: not known, nothing is refused for it; */
+	                                /* no swap: none to promise, and reclaim takes what it needs */
 	unsigned long committed;        /* pages promised to others than these address spaces */
 	unsigned overcommit_ratio;      /* per cent of ram, for mode 2, */
 	unsigned long overcommit_pages; /* or if not 0 so many pages */
@@ -123,6 +124,7 @@ struct fault_counters {
 	uint64_t huge_write, huge_zero; /* a fresh huge page, the huge zero page */
 	uint64_t huge_fallback;         /* there was no huge page */
 	uint64_t spurious;              /* the entry was good already */
+	uint64_t swap_in;               /* a page that reclaim had taken */
 	uint64_t stack_growth;          /* faults that grew a stack first */
 	uint64_t segv, sigbus;          /* refused */
 };
@@ -131,16 +133,25 @@ struct find_counters {
 	uint64_t calls, cache_hits;
 };
 
+/* What reclaim did (vmscan.c). */
+struct reclaim {
+	pfn_t hand;                     /* the next page that it looks at */
+	uint64_t scanned, referenced;   /* pages looked at; of them touched since the last time */
+	uint64_t swapped_out, written, dropped; /* anonymous; a file's: to the file, from memory */
+};
+
 /* All that the address spaces of one emulated computer share. */
 struct machine {
 	const struct vma_index_ops *index_ops;
 	struct arena *index_arena;      /* the indexes' nodes */
 	struct arena *arena;            /* everything else of mm */
 	struct frames *frames;
+	struct frames *swap;            /* the swap area: its slots have counts and contents as pages */
 	struct config config;
 	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
 	struct spinlock rmap_lock;      /* of all i_mmaps, anon_vmas and this, among threads: */
 	struct mm_struct *mm_list;      /* all there are */
+	struct reclaim reclaim;
 	/*
 	 * From here on thread 0's, reached by this_cpu(machine): each thread has all this
 	 * for itself.  Sums are known after machine_gather().
@@ -722,6 +733,19 @@ void rmap_set(struct vm_area_struct *vma);
 /* Nothing leads from its file to vma any more. */
 void unlink_file_vma(struct vm_area_struct *vma);
 
+/* ---- vmscan.c ---- */
+
+/*
+ * Reclaim looks at npages page frames, going round: what was not touched since it came by
+ * last is swapped out, written to its file or dropped.  Locked, special and droppable mappings keep
+ * their pages.  Returns how many frames became free.  Nobody else is at the machine.
+ */
+unsigned long shrink_pages(struct machine *machine, unsigned long npages);
+/* The same once round all of them. */
+unsigned long shrink_all(struct machine *machine);
+/* All entries that map a file's page lose DIRTY and WRITE: the next write is noticed.  How many. */
+unsigned page_mkclean(struct machine *machine, pfn_t pfn);
+
 /* ---- truncate.c ---- */
 
 /*
@@ -797,6 +821,11 @@ void show_map_vma(struct vm_area_struct *vma, FILE *out);
 /* How many bytes of vma, from its start, a core dump would hold; and *why, in words. */
 unsigned long vma_dump_size(struct vm_area_struct *vma, unsigned long filter, const char **why);
 
+/*
+ * Digest of the VMAs and what is in their pages: it does not depend on what is in
+ * memory and what was reclaimed.
+ */
+uint64_t mm_contents_hash(struct mm_struct *mm, uint64_t hash);
 /* Digest of everything that must not depend on the index: VMAs, page tables, counters. */
 uint64_t mm_hash(struct mm_struct *mm, uint64_t hash);
 /*

@@ -14,6 +14,17 @@
 
 #define MIN_CAPACITY 8
 
+static bool slot_taken(const struct page_cache_slot *slot)
+{
+	return slot->pfn || slot->stored;
+}
+
+/* What a file that nobody has written to has there. */
+static uint64_t first_content(const struct page_cache *cache, uint64_t pgoff)
+{
+	return mix64(mix64(cache->ino) + pgoff);
+}
+
 static size_t page_cache_home(const struct page_cache *cache, uint64_t pgoff)
 {
 	return mix64(pgoff) & (cache->capacity - 1);
@@ -24,7 +35,7 @@ static struct page_cache_slot *page_cache_find(const struct page_cache *cache, u
 {
 	size_t i = page_cache_home(cache, pgoff);
 
-	while (cache->slot[i].pfn && cache->slot[i].pgoff != pgoff)
+	while (slot_taken(&cache->slot[i]) && cache->slot[i].pgoff != pgoff)
 		i = (i + 1) & (cache->capacity - 1);
 	return &cache->slot[i];
 }
@@ -40,7 +51,7 @@ static int page_cache_resize(struct page_cache *cache, size_t capacity)
 	cache->slot = slot;
 	cache->capacity = capacity;
 	for (size_t i = 0; i < old.capacity; i++) {
-		if (old.slot[i].pfn)
+		if (slot_taken(&old.slot[i]))
 			*page_cache_find(cache, old.slot[i].pgoff) = old.slot[i];
 	}
 	free(old.slot);
@@ -52,7 +63,7 @@ static void page_cache_remove(struct page_cache *cache, size_t i)
 {
 	size_t mask = cache->capacity - 1;
 
-	for (size_t j = (i + 1) & mask; cache->slot[j].pfn; j = (j + 1) & mask) {
+	for (size_t j = (i + 1) & mask; slot_taken(&cache->slot[j]); j = (j + 1) & mask) {
 		size_t home = page_cache_home(cache, cache->slot[j].pgoff);
 
 		if (((j - home) & mask) < ((j - i) & mask))
@@ -60,7 +71,7 @@ static void page_cache_remove(struct page_cache *cache, size_t i)
 		cache->slot[i] = cache->slot[j];
 		i = j;
 	}
-	cache->slot[i].pfn = 0;
+	cache->slot[i] = (struct page_cache_slot){ .pfn = 0 };
 	cache->pages--;
 }
 
@@ -83,19 +94,45 @@ pfn_t page_cache_get(struct page_cache *cache, struct frames *frames, uint64_t p
 		if (slot->pfn)
 			return slot->pfn;
 	}
-	if (4 * (cache->pages + 1) > 3 * cache->capacity) {
+	if (!(slot && slot->stored) && 4 * (cache->pages + 1) > 3 * cache->capacity) {
 		if (page_cache_resize(cache, max(2 * cache->capacity, (size_t)MIN_CAPACITY)))
 			return 0;
 		slot = page_cache_find(cache, pgoff);
 	}
-	pfn_t pfn = alloc_page(frames, mix64(mix64(cache->ino) + pgoff));
-	if (pfn) {
-		pfn_to_page(frames, pfn)->mapping = (uintptr_t)cache;
-		pfn_to_page(frames, pfn)->index = pgoff;
-		*slot = (struct page_cache_slot){ .pgoff = pgoff, .pfn = pfn };
-		cache->pages++;
-	}
+	pfn_t pfn = alloc_page(frames, slot->stored ? slot->stored : first_content(cache, pgoff));
+	if (!pfn)
+		return 0;
+	pfn_to_page(frames, pfn)->mapping = (uintptr_t)cache;
+	pfn_to_page(frames, pfn)->index = pgoff;
+	cache->pages += !slot_taken(slot);
+	slot->pgoff = pgoff;
+	slot->pfn = pfn;
 	return pfn;
+}
+
+bool page_cache_dirty(const struct page_cache *cache, const struct page *page)
+{
+	const struct page_cache_slot *slot = page_cache_find(cache, page->index);
+	uint64_t stored = slot->stored ? slot->stored : first_content(cache, page->index);
+
+	return page->content != stored;
+}
+
+void page_cache_write(struct page_cache *cache, const struct page *page)
+{
+	struct page_cache_slot *slot = page_cache_find(cache, page->index);
+
+	slot->stored = page->content;
+}
+
+void page_cache_drop(struct page_cache *cache, struct frames *frames, uint64_t pgoff)
+{
+	struct page_cache_slot *slot = page_cache_find(cache, pgoff);
+
+	put_page(frames, slot->pfn);
+	slot->pfn = 0;
+	if (!slot->stored)
+		page_cache_remove(cache, (size_t)(slot - cache->slot));
 }
 
 /*
@@ -105,8 +142,9 @@ pfn_t page_cache_get(struct page_cache *cache, struct frames *frames, uint64_t p
 void page_cache_truncate(struct page_cache *cache, struct frames *frames, uint64_t pgoff)
 {
 	for (size_t i = 0; i < cache->capacity; i++) {
-		while (cache->slot[i].pfn && cache->slot[i].pgoff >= pgoff) {
-			put_page(frames, cache->slot[i].pfn);
+		while (slot_taken(&cache->slot[i]) && cache->slot[i].pgoff >= pgoff) {
+			if (cache->slot[i].pfn)
+				put_page(frames, cache->slot[i].pfn);
 			page_cache_remove(cache, i);
 		}
 	}

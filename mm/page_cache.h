@@ -7,6 +7,7 @@
 #ifndef MM_PAGE_CACHE_H
 #define MM_PAGE_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,11 +15,12 @@
 
 struct page_cache {
 	uint64_t ino;
-	size_t pages;           /* cached */
+	size_t pages;           /* cached, or written to the file once */
 	size_t capacity;        /* of slot[]: 0 or a power of two */
 	struct page_cache_slot {
 		uint64_t pgoff; /* offset in the file, in pages */
-		pfn_t pfn;      /* 0: the slot is free */
+		pfn_t pfn;      /* 0: not in memory; */
+		uint64_t stored;        /* what was written to the file there; if 0 too, a free slot */
 	} *slot;
 };
 
@@ -33,6 +35,12 @@ void page_cache_destroy(struct page_cache *cache, struct frames *frames);
  * reference stays the cache's: get_page() for one of your own.
  */
 must_check pfn_t page_cache_get(struct page_cache *cache, struct frames *frames, uint64_t pgoff);
+
+/* Of a cached page: is there in it what is not in the file?  Then write it. */
+bool page_cache_dirty(const struct page_cache *cache, const struct page *page);
+void page_cache_write(struct page_cache *cache, const struct page *page);
+/* Drops the cached page at pgoff: the next page_cache_get reads it in again. */
+void page_cache_drop(struct page_cache *cache, struct frames *frames, uint64_t pgoff);
 
 /* Drops the cache's references to all pages at or above pgoff. */
 void page_cache_truncate(struct page_cache *cache, struct frames *frames, uint64_t pgoff);

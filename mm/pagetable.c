@@ -19,7 +19,7 @@
  *  2. No table but the top one is empty.
  *  3. pt->tables, pt->rss and pt->huge are the numbers of tables, of pages mapped
  *     and of huge pages; there are as many deposits as huge pages.
- *  4. A leaf entry in use has either PRESENT or PROTNONE, or is GUARD with page
+ *  4. A leaf entry in use has either PRESENT or PROTNONE, or is SWAP or GUARD with page
  *     frame 0 and nothing else; EXCLUSIVE only with ANON.
  *  5. A mapped page has at least as many references as mappings, and one at
  *     least; if it is EXCLUSIVE, exactly one mapping.  Of a compound its first
@@ -482,7 +482,28 @@ static inline bool pte_valid(uint64_t entry)
 {
 	if (entry & PTE_GUARD)
 		return entry == PTE_GUARD;
+	if (entry & PTE_SWAP)
+		return PTE_BITS(entry) == (PTE_SWAP | PTE_ANON) && PTE_PFN(entry);
 	return !(entry & PTE_PRESENT) != !(entry & PTE_PROTNONE) && !(entry & PT_COUNT_MASK);
+}
+
+/* One entry more, or fewer, leads to what it leads to. */
+static inline void entry_get(struct pagetable *pt, uint64_t entry)
+{
+	if (unlikely(entry & PTE_SWAP)) {
+		get_page(pt->swap, PTE_PFN(entry));
+		return;
+	}
+	get_page(pt->frames, PTE_PFN(entry));
+	page_map(pt->frames, PTE_PFN(entry));
+}
+
+static inline void entry_put(struct pagetable *pt, uint64_t entry)
+{
+	if (unlikely(entry & PTE_SWAP))
+		put_page(pt->swap, PTE_PFN(entry));
+	else
+		page_unmap(pt->frames, PTE_PFN(entry));
 }
 
 uint64_t pt_get(const struct pagetable *pt, unsigned long addr)
@@ -535,10 +556,11 @@ void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry)
 	this_cpu(pt->counters)->entries_touched++;
 	if (pte_outdated(old, entry))
 		pt_count_flush(pt, 1);
-	if (PTE_PFN(old) != PTE_PFN(entry)) {
+	if (!((old ^ entry) & (PTE_ADDRESS | PTE_SWAP)))
+		return;
+	if (!(entry & PTE_SWAP))
 		page_map(pt->frames, PTE_PFN(entry));
-		page_unmap(pt->frames, PTE_PFN(old));
-	}
+	entry_put(pt, old);
 }
 
 /* ---- huge pages ---- */
@@ -676,7 +698,7 @@ void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsi
 		for (unsigned i = 0; i < w.n; i++) {
 			if (!w.pte[i] || !(pte_kind(w.pte[i]) & kinds))
 				continue;
-			page_unmap(pt->frames, PTE_PFN(w.pte[i]));
+			entry_put(pt, w.pte[i]);
 			w.pte[i] = 0;
 			gone++;
 		}
@@ -705,7 +727,7 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 		for (unsigned i = 0; i < w.n; i++) {
 			uint64_t old = w.pte[i], new = (old & ~PTE_PROT) | prot;
 
-			if (!old || (old & PTE_GUARD))
+			if (!old || (old & (PTE_GUARD | PTE_SWAP)))
 				continue;
 			if (!(old & write_if))
 				new &= ~PTE_WRITE;
@@ -744,8 +766,7 @@ static int pt_copy_leaf(struct pagetable *dst, struct walk *w, bool cow)
 		to[i] = old & ~lose_copy;
 		pt_add_count(path.up[0], 1);
 		pt_add_rss(dst, w->addr, 1);
-		get_page(dst->frames, PTE_PFN(old));
-		page_map(dst->frames, PTE_PFN(old));
+		entry_get(dst, old);
 		this_cpu(dst->counters)->entries_copied++;
 	}
 	return 0;
@@ -932,6 +953,11 @@ bool pt_next(const struct pagetable *pt, unsigned long *addr, unsigned long hi, 
 	return false;
 }
 
+uint64_t pt_content(const struct pagetable *pt, uint64_t entry)
+{
+	return pfn_to_page(entry & PTE_SWAP ? pt->swap : pt->frames, PTE_PFN(entry))->content;
+}
+
 uint64_t pt_hash(const struct pagetable *pt, uint64_t hash)
 {
 	unsigned long addr = 0;
@@ -940,7 +966,7 @@ uint64_t pt_hash(const struct pagetable *pt, uint64_t hash)
 	for (; pt_next(pt, &addr, pt_end(pt), &entry); addr += PAGE_SIZE) {
 		hash = hash_add(hash, addr);
 		hash = hash_add(hash, PTE_BITS(entry));
-		hash = hash_add(hash, pfn_to_page(pt->frames, PTE_PFN(entry))->content);
+		hash = hash_add(hash, pt_content(pt, entry));
 	}
 	return hash;
 }
@@ -965,9 +991,12 @@ static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned 
 	const struct page *page;
 
 	if (!pte_valid(entry))
-		return tally_broken(tally, 4, addr, "not one of PRESENT, PROTNONE and GUARD");
+		return tally_broken(tally, 4, addr, "not one of PRESENT, PROTNONE, GUARD and SWAP");
 	if ((entry & PTE_EXCLUSIVE) && !(entry & PTE_ANON))
 		return tally_broken(tally, 4, addr, "EXCLUSIVE, but not ANON");
+	if (entry & PTE_SWAP)
+		return pfn_to_page(tally->pt->swap, PTE_PFN(entry))->_refcount > 0 ? 0 :
+		       tally_broken(tally, 5, addr, "the slot is free");
 	page = compound_head(tally->pt->frames, PTE_PFN(entry));
 	if (!PTE_PFN(entry))
 		return 0;

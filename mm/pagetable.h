@@ -37,10 +37,11 @@
 #define PT_ENTRIES      (1u << PT_SHIFT)
 
 /*
- * An entry is 0 (empty), or has one of PRESENT, PROTNONE and GUARD.  PROTNONE keeps
+ * An entry is 0 (empty), or has one of PRESENT, PROTNONE, GUARD and SWAP.  PROTNONE keeps
  * the page of a range that has no rights at all (PROT_NONE).  GUARD marks a page that
  * nobody may touch (MADV_GUARD_INSTALL): it has page frame 0 and no other bits, and
- * stays what it is when rights change.
+ * stays what it is when rights change.  SWAP has a slot of the swap area in place of a page frame,
+ * ANON, and no other bits, whatever the rights are.
  */
 #define PTE_PRESENT     ((uint64_t)1 << 0)
 #define PTE_WRITE       ((uint64_t)1 << 1)
@@ -52,6 +53,7 @@
 #define PTE_ANON        ((uint64_t)1 << 9)      /* software: not a file's, not zero */
 #define PTE_GUARD       ((uint64_t)1 << 11)     /* software */
 #define PTE_EXCLUSIVE   ((uint64_t)1 << 10)     /* software: ANON, this mm's alone */
+#define PTE_SWAP        ((uint64_t)1 << 62)     /* no page: with ANON, a slot of the swap area */
 #define PTE_NX          ((uint64_t)1 << 63)
 #define PMD_SIZE        (1UL << (PAGE_SHIFT + PT_SHIFT))        /* bytes of a leaf table or huge page */
 
@@ -65,10 +67,10 @@ static inline uint64_t pte_make(pfn_t pfn, uint64_t bits)
 	return pfn << PAGE_SHIFT | bits;
 }
 
-/* A page that is counted: neither nothing nor a guard nor the zero page. */
+/* A page that is counted: neither nothing nor a guard, the zero page or a swap entry. */
 static inline bool pte_has_page(uint64_t entry)
 {
-	return PTE_PFN(entry);
+	return PTE_PFN(entry) && !(entry & PTE_SWAP);
 }
 
 /*
@@ -115,6 +117,7 @@ struct pagetable {
 	unsigned levels;                /* 4 or 5 */
 	struct arena *arena;            /* gives the tables */
 	struct frames *frames;
+	struct frames *swap;            /* what swap entries lead to: a slot has a count and a content */
 	struct pt_counters *counters;
 	struct pt_region *regions;      /* PT_REGIONS of them if it is shared, else NULL */
 	struct spinlock upper;          /* if shared, of what level 1 and up have in use; and of */
@@ -260,6 +263,9 @@ size_t pt_populated(const struct pagetable *pt, unsigned long lo, unsigned long 
 
 /* Finds the first entry in use at or above *addr and below hi; *addr becomes its address. */
 bool pt_next(const struct pagetable *pt, unsigned long *addr, unsigned long hi, uint64_t *entry);
+
+/* The content of the page or slot that the entry, in use, leads to. */
+uint64_t pt_content(const struct pagetable *pt, uint64_t entry);
 
 /* hash, and then address, bits and content of all entries in address order; not the pfns. */
 uint64_t pt_hash(const struct pagetable *pt, uint64_t hash);

@@ -73,11 +73,11 @@ static struct vm_area_struct *interval_vma(const struct page *page, struct inter
 
 bool rmap_walk(struct machine *machine, pfn_t pfn, rmap_fn fn, void *arg)
 {
-	const struct page *page = pfn_to_page(machine->frames, pfn);
+	const struct page now = *pfn_to_page(machine->frames, pfn), *page = &now;
 	struct interval *node;
 
 	if (!page->mapping)
-		return true;
+		return true;            /* fn may free it: what is looked at is a copy */
 	for (node = interval_tree_first(page_tree(page), page->index, page->index); node;
 	     node = interval_tree_next(node, page->index, page->index)) {
 		struct vm_area_struct *vma = interval_vma(page, node);

@@ -49,14 +49,16 @@ static const char *vma_verify(const struct vm_area_struct *vma)
 
 /* ---- the pages ---- */
 
-/* Counts the entries of mm, by page frame. */
-static void count_entries(const struct mm_struct *mm, unsigned *entries)
+/* Counts the entries of mm, by page frame and by slot. */
+static void count_entries(const struct mm_struct *mm, unsigned *entries, unsigned *slots)
 {
 	unsigned long addr = 0;
 	uint64_t entry;
 
 	for (; pt_next(&mm->pgd, &addr, pt_end(&mm->pgd), &entry); addr += PAGE_SIZE) {
-		if (pte_has_page(entry))
+		if (entry & PTE_SWAP)
+			slots[PTE_PFN(entry)]++;
+		else
 			entries[PTE_PFN(entry)]++;
 	}
 }
@@ -91,26 +93,39 @@ static const char *pages_verify(struct machine *machine, const unsigned *entries
 	return NULL;
 }
 
+static const char *slots_verify(const struct machine *machine, const unsigned *slots)
+{
+	for (pfn_t slot = 1; slot < frames_end(machine->swap); slot++) {
+		if ((unsigned)pfn_to_page(machine->swap, slot)->_refcount != slots[slot])
+			return "the count of a swap slot";
+	}
+	return NULL;
+}
+
 const char *rmap_verify(struct machine *machine, FILE *report)
 {
-	unsigned *entries;
+	pfn_t end = frames_end(machine->frames);
+	unsigned *entries, *slots;
 	const char *wrong = NULL;
 
 	if (!machine->config.rmap)
 		return NULL;
-	entries = calloc(frames_end(machine->frames), sizeof(*entries));
+	entries = calloc(end + frames_end(machine->swap), sizeof(*entries));
 	if (!entries)
 		return "out of memory: verifying";
+	slots = entries + end;
 	for (struct mm_struct *mm = machine->mm_list; mm && !wrong; mm = mm->mm_next) {
 		struct vma_cursor cursor = { .index = mm->mm_mt };
 		struct vm_area_struct *vma = mm->mm_mt->ops->seek(&cursor, 0);
 
 		for (; vma && !wrong; vma = mm->mm_mt->ops->next(&cursor))
 			wrong = vma_verify(vma);
-		count_entries(mm, entries);
+		count_entries(mm, entries, slots);
 	}
 	if (!wrong)
 		wrong = pages_verify(machine, entries, report);
+	if (!wrong)
+		wrong = slots_verify(machine, slots);
 	free(entries);
 	return wrong;
 }

@@ -38,6 +38,24 @@ uint64_t mm_hash(struct mm_struct *mm, uint64_t hash)
 	return pt_hash(&mm->pgd, hash);
 }
 
+uint64_t mm_contents_hash(struct mm_struct *mm, uint64_t hash)
+{
+	struct vma_cursor cursor = { .index = mm->mm_mt };
+	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	unsigned long addr = 0;
+	uint64_t entry;
+
+	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor))
+		hash = vma_hash(vma, hash);
+	for (; pt_next(&mm->pgd, &addr, pt_end(&mm->pgd), &entry); addr += PAGE_SIZE) {
+		if (!(entry & PTE_ANON))        /* others can be read in again */
+			continue;
+		hash = hash_add(hash, addr);
+		hash = hash_add(hash, pt_content(&mm->pgd, entry));
+	}
+	return hash;
+}
+
 static const char *vma_verify(const struct mm_struct *mm, const struct vm_area_struct *vma,
 			      unsigned long prev_end)
 {
