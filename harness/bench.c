@@ -27,7 +27,7 @@ struct bench_session {
 	struct progress progress;
 	struct noise noise;
 	struct counters counters;
-	json_t *context, *benchmarks, *skipped, *failed, *memory, *speed;
+	json_t *context, *benchmarks, *skipped, *failed, *memory, *speed, *parts;
 	int families;                   /* as Google Benchmark counts them */
 	int status;
 };
@@ -47,6 +47,7 @@ struct bench_session *bench_begin(const struct bench_options *options)
 	session->failed = json_array();
 	session->memory = json_array();
 	session->speed = json_array();
+	session->parts = json_array();
 	host_describe(session->context);
 	if (counters_open(&session->counters, NULL, 0) && !options->count)
 		fprintf(options->talk, "no counters: no PMU here, or none that we may use\n");
@@ -79,9 +80,10 @@ json_t *bench_finish(struct bench_session *session, int *status)
 	json_object_set_new(session->context, "simd", json_string(btree_simd_used()));
 	json_object_set_new(session->context, "cycle", json_integer(session->options->cycle));
 	json_object_set_new(session->context, "seed", json_integer(session->options->seed));
-	results = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", RESULTS_SCHEMA,
+	results = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", RESULTS_SCHEMA,
 			    "context", session->context, "benchmarks", session->benchmarks,
 			    "memory", session->memory, "speed", session->speed,
+			    "parts", session->parts,
 			    "skipped", session->skipped,
 			    "failed", session->failed);
 	*status = session->status;
@@ -128,6 +130,11 @@ void bench_fail(struct bench_session *session, const char *name, const char *mod
 void bench_memory(struct bench_session *session, json_t *memory)
 {
 	json_array_append_new(session->memory, memory);
+}
+
+void bench_part(struct bench_session *session, json_t *part)
+{
+	json_array_append_new(session->parts, part);
 }
 
 void bench_speed(struct bench_session *session, json_t *speed)

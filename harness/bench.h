@@ -92,8 +92,9 @@ bool bench_wanted(const struct bench_session *session, const char *name, const c
 /* A line for the user, and a record in the results' "skipped". */
 void bench_skip(struct bench_session *session, const char *index, const char *name,
 		const char *mode, size_t vmas, const char *reason);
-/* An entry of the results' "memory", of their "speed"; stolen. */
+/* An entry of the results' "memory", "parts", "speed"; stolen. */
 void bench_memory(struct bench_session *session, json_t *memory);
+void bench_part(struct bench_session *session, json_t *part);
 void bench_speed(struct bench_session *session, json_t *speed);
 /* The latency of the machine's memory, into the results' context. */
 void bench_latency(struct bench_session *session);
@@ -125,6 +126,9 @@ void bench_traces(struct bench_session *session);
 /* One program, decoded: how fast it is read and replayed (bench_speed.c). */
 struct program;
 void bench_program_speed(struct bench_session *session, const struct program *program);
+/* What each part of mm costs it, where the case parts-NAME is wanted (bench_parts.c). */
+bool bench_parts_wanted(const struct bench_session *session, const char *program);
+void bench_program_parts(struct bench_session *session, const struct program *program);
 
 /*
  * Makes the branch predictor forget, about a millisecond long: before a program

@@ -4,6 +4,7 @@
  *	replay-NAME/mm      the whole program through the emulated mm, over each index
  *	replay-NAME/index   what mm asked its indexes, of each index alone (tape.h)
  *	replay-NAME/speed   events a second with the best index (bench_speed.c)
+ *	parts-NAME          the replay with each part of mm switched off in turn (bench_parts.c)
  *
  * A trace is decoded before the clock runs.  One operation is the whole program,
  * and before each the branch predictor forgets: a program of a few thousand calls
@@ -265,6 +266,8 @@ static void trace_case(struct bench_session *session, const char *path)
 	}
 	if (bench_wanted(session, traced.program.name, "speed"))
 		bench_program_speed(session, &traced.program);
+	if (bench_parts_wanted(session, traced.program.name))
+		bench_program_parts(session, &traced.program);
 	if (bench_wanted(session, traced.program.name, "index"))
 		traced_tapes(&traced);
 	for (unsigned i = 0; mm && i < options->indexes.n; i++) {
@@ -295,7 +298,8 @@ static void for_each_trace(struct bench_session *session,
 			program_name(found.gl_pathv[i], name, sizeof(name));
 			if (bench_wanted(session, name, "mm") ||
 			    bench_wanted(session, name, "index") ||
-			    bench_wanted(session, name, "speed"))
+			    bench_wanted(session, name, "speed") ||
+			    bench_parts_wanted(session, name))
 				todo(session, found.gl_pathv[i]);
 		}
 	}

@@ -324,6 +324,35 @@ static int write_programs(const struct plot *plot, size_t *n)
 	return file ? fclose(file) : *n ? -1 : 0;
 }
 
+/* A head that names the parts; a line for each program, its times as multiples of the whole. */
+static int write_parts(const struct plot *plot)
+{
+	const json_t *parts = json_object_get(plot->results->root, "parts");
+	const char *first = text_of(json_array_get(parts, 0), "case"), *last = "";
+	FILE *file = json_array_size(parts) ? open_data(plot, "parts.dat") : NULL;
+	char text[128];
+	json_t *entry;
+	size_t i;
+
+	if (!file)
+		return json_array_size(parts) ? -1 : 0;
+	fputs("program", file);
+	json_array_foreach(parts, i, entry) {
+		if (!strcmp(text_of(entry, "case"), first))
+			fprintf(file, " %s", clean(text_of(entry, "part"), text, sizeof(text)));
+	}
+	json_array_foreach(parts, i, entry) {
+		const char *name = text_of(entry, "case");
+
+		if (strcmp(name, last))
+			fprintf(file, "\n\"%s\"", clean(name + strcspn(name, "-"), text, sizeof(text)) + 1);
+		last = name;
+		fprintf(file, " %g", json_number_value(json_object_get(entry, "ratio")));
+	}
+	fputc('\n', file);
+	return fclose(file);
+}
+
 /* Data of an earlier run must not be drawn with this one's. */
 static void remove_data(const char *dir)
 {
@@ -350,7 +379,8 @@ static int write_data(struct plot *plot)
 	}
 	remove_data(plot->dir);
 	return write_cases(plot) || write_memory(plot) || write_programs(plot, &nprograms) ||
-	       write_threads(plot) || write_indexes(plot, nprograms) ? -1 : 0;
+	       write_threads(plot) || write_parts(plot) ||
+	       write_indexes(plot, nprograms) ? -1 : 0;
 }
 
 /* The first file of data that the script needs and that is not there; "" if all are. */
@@ -443,7 +473,7 @@ int cmd_plot(int argc, char **argv)
 	plot.dir = arguments.dir;
 	plot.n = results_indexes(&results, plot.indexes, MAX_INDEXES);
 	qsort(plot.indexes, plot.n, sizeof(plot.indexes[0]), by_name);
-	bad = !plot.n;
+	bad = !plot.n && !json_array_size(json_object_get(results.root, "parts"));
 	if (bad)
 		fprintf(stderr, "vmabench plot: the results have no times\n");
 	if (!bad)

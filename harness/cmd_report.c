@@ -516,6 +516,7 @@ static void write_report(const struct report *report)
 	conclude(report);
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		section_table(report, &sections[i]);
+	report_parts(report);
 	memory_table(report);
 	report_threads(report);
 	not_built(report);

@@ -71,6 +71,8 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->pagetable_levels = options->pagetable_levels;
 	config->huge_pages = options->huge_pages;
 	config->leave_out = options->leave_out;
+	config->without = options->without;
+	config->rmap = !options->no_rmap;
 	config->mmap_hook = options->mmap_hook;
 	config->ram = info->ram >> PAGE_SHIFT;
 	config->swap = info->swap >> PAGE_SHIFT;

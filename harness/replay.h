@@ -74,6 +74,8 @@ struct replay_options {
 	unsigned pagetable_levels;      /* 4 or 5 */
 	enum thp huge_pages;            /* which anonymous memory gets some */
 	unsigned leave_out;             /* enum leave_out of mm.h */
+	unsigned without;               /* enum part of mm.h */
+	bool no_rmap, no_faults;        /* nor these: recorded faults are passed over */
 	bool digest;                    /* compare layouts, digest each mm as it ends */
 	bool compare;                   /* results with the recording's, and follow it */
 	const struct placement_policy *placement;

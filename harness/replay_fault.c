@@ -96,6 +96,8 @@ int replay_fault(struct replay_world *world, const struct trace_event *event)
 	struct mm_struct *mm = replay_act_as(world, event->task);
 	int err;
 
+	if (world->options.no_faults)
+		return 0;
 	if (mm && (event->arg[1] & TRACE_FAULT_INFERRED)) {
 		err = world->options.whatif ? fault_whatif(world, mm, event)
 				    : do_fault(world, mm, event);

@@ -4,6 +4,7 @@
  *	cmd_report.c       where it was run, conclusions, a table for each section
  *	report_threads.c   what several threads do at a time
  *	report_targets.c   what btree is to reach against its peers, met or missed
+ *	report_parts.c     what each part of mm costs
  */
 #ifndef HARNESS_REPORT_H
 #define HARNESS_REPORT_H
@@ -33,5 +34,8 @@ void report_threads(const struct report *report);
 
 /* A link to a plot, if it was drawn. */
 void report_plot(const struct report *report, const char *plot);
+
+/* What each part of mm costs, and the find caches' hits, if the results have it. */
+void report_parts(const struct report *report);
 
 #endif

@@ -194,8 +194,8 @@ int results_files_add(struct results_files *files, const char *path)
 /* What more says is added to all. */
 static void extend(json_t *all, const json_t *more)
 {
-	static const char *const lists[] = { "benchmarks", "memory", "speed", "threads", "skipped",
-					     "failed" };
+	static const char *const lists[] = { "benchmarks", "memory", "speed", "threads", "parts",
+					     "skipped", "failed" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_t *to = json_object_get(all, lists[i]);

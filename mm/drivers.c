@@ -146,15 +146,20 @@ int vma_mmap(struct vm_area_struct *vma)
 	return err;
 }
 
+static bool driver_is_told(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops && !(vma->vm_mm->machine->config.without & PART_DRIVERS);
+}
+
 void vma_open(struct vm_area_struct *vma)
 {
-	if (vma->vm_ops && vma->vm_ops->open)
+	if (driver_is_told(vma) && vma->vm_ops->open)
 		vma->vm_ops->open(vma);
 }
 
 void vma_close(struct vm_area_struct *vma)
 {
-	if (vma->vm_ops && vma->vm_ops->close)
+	if (driver_is_told(vma) && vma->vm_ops->close)
 		vma->vm_ops->close(vma);
 	vma->vm_ops = NULL;
 }

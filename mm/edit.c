@@ -377,9 +377,11 @@ static int refuse_for_limits(struct mm_struct *mm, const struct gathered *g)
 /* A part that had other flags has become promised memory. */
 static void charge(const struct vm_area_struct *holder, vm_flags_t before, unsigned long bytes)
 {
-	if (holder->vm_flags & ~before & VM_ACCOUNT)
-		machine_add(holder->vm_mm->machine, &holder->vm_mm->machine->committed,
-			    bytes >> PAGE_SHIFT);
+	struct machine *machine = holder->vm_mm->machine;
+
+	if ((holder->vm_flags & ~before & VM_ACCOUNT) &&
+	    !(machine->config.without & PART_ACCOUNTING))
+		machine_add(machine, &machine->committed, bytes >> PAGE_SHIFT);
 }
 
 /* The VMA that will hold the range gets the anon_vmas of the pages that come: 0 or -ENOMEM. */

@@ -50,6 +50,12 @@ enum leave_out {
 	LEAVE_OUT_PAGE_LOCK = 256,      /* a fault does not lock its page table */
 };
 
+/* Parts that can be switched off, to see what they cost: bits of config.without. */
+enum part {
+	PART_DRIVERS = 1,               /* no VMA's open, close or mremap is called */
+	PART_ACCOUNTING = 2,            /* no totals, no limits, no promises */
+};
+
 /* What binds the process that acts: its limits, in bytes, and two of its capabilities. */
 struct limits {
 	unsigned long stack, as, memlock;
@@ -91,6 +97,7 @@ struct config {
 	bool pkeys;                     /* the processor has protection keys */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
+	unsigned without;               /* enum part; 0 but where their cost is measured */
 	/* who stands in front of the drivers: called after a file's own mmap, and may fail likewise */
 	int (*mmap_hook)(struct vm_area_struct *vma);
 	/* what a test does in the middle of a fault, under a locking; or NULL */

@@ -50,7 +50,7 @@ static bool enough(const struct mm_struct *mm, unsigned long npages)
 
 int security_vm_enough_memory_mm(struct mm_struct *mm, unsigned long npages)
 {
-	if (enough(mm, npages))
+	if ((mm->machine->config.without & PART_ACCOUNTING) || enough(mm, npages))
 		return 0;
 	this_cpu(mm->machine)->commits_refused++;
 	return -ENOMEM;

@@ -196,6 +196,8 @@ bool may_expand_vm(const struct mm_struct *mm, vm_flags_t flags, unsigned long n
 	/* who sets a soft limit of 0 means it for brk: the hard one counts */
 	unsigned long data = limits->data ? limits->data : limits->data_max;
 
+	if (mm->machine->config.without & PART_ACCOUNTING)
+		return true;
 	if (mm->total_vm + npages > limits->as >> PAGE_SHIFT)
 		return false;
 	return !is_data_mapping(flags) || mm->data_vm + npages <= data >> PAGE_SHIFT;
@@ -214,6 +216,8 @@ void vm_count_pages(struct mm_struct *mm, vm_flags_t flags, long npages)
 
 void vm_stat_account(struct mm_struct *mm, vm_flags_t flags, long npages)
 {
+	if (mm->machine->config.without & PART_ACCOUNTING)
+		return;
 	vm_count_pages(mm, flags, npages);
 	if (flags & VM_ACCOUNT)
 		machine_add(mm->machine, &mm->machine->committed, (unsigned long)npages);

@@ -316,6 +316,41 @@ START_TEST(test_speed)
 }
 END_TEST
 
+/* Each part off in turn, of a short program: who does not count in the state left it as it was. */
+START_TEST(test_parts)
+{
+	struct bench_options options = fast(100);
+	struct results results;
+	json_t *entry;
+	int status;
+	size_t i;
+
+	options.trace_dir = "workloads/traces";
+	options.case_glob = "parts-ls";
+	options.indexes.ops[0] = vma_index_lookup("null");
+	options.indexes.ops[1] = array();
+	options.indexes.n = 2;
+	results = run(&options, &status);
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert_uint_eq(length(&results, "parts"), 10);
+	ck_assert_uint_eq(length(&results, "failed"), 0);
+	json_array_foreach(json_object_get(results.root, "parts"), i, entry) {
+		const char *part = json_string_value(json_object_get(entry, "part"));
+		bool same = json_is_true(json_object_get(entry, "same_state"));
+		json_int_t hits = json_integer_value(json_object_get(entry, "find_cache_hits"));
+
+		ck_assert(json_number_value(json_object_get(entry, "seconds")) > 0);
+		ck_assert_str_eq(json_string_value(json_object_get(entry, "index")), "array");
+		ck_assert_int_eq(json_integer_value(json_object_get(entry, "results")),
+				 json_integer_value(json_object_get(entry, "results_equal")));
+		ck_assert_int_eq(hits > 0, strcmp(part, "no-find-cache") != 0);
+		if (!strcmp(part, "no-faults") || !strcmp(part, "no-accounting"))
+			ck_assert_msg(!same, "%s", part);
+	}
+	results_free(&results);
+}
+END_TEST
+
 START_TEST(test_latency)
 {
 	ck_assert(latency_of(1 << 14) > 0);
@@ -363,6 +398,7 @@ TEST_SUITE(bench)
 	tcase_add_test(cases, test_streams_are_long);
 	tcase_add_test(cases, test_simd_is_recorded);
 	tcase_add_test(cases, test_speed);
+	tcase_add_test(cases, test_parts);
 	tcase_add_test(cases, test_latency);
 	tcase_add_test(cases, test_counters);
 	suite_add_tcase(suite, cases);

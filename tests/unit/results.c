@@ -199,6 +199,33 @@ START_TEST(test_report)
 }
 END_TEST
 
+static json_t *part(const char *name, double seconds, double ratio, bool same, int equal, int hits)
+{
+	return json_pack("{s:s, s:s, s:s, s:f, s:f, s:b, s:i, s:i, s:i, s:i}", "case", "parts-x",
+			 "index", "rbtree", "part", name, "seconds", seconds, "ratio", ratio,
+			 "same_state", same, "results", 10, "results_equal", equal, "finds", 1000,
+			 "find_cache_hits", hits);
+}
+
+START_TEST(test_report_parts)
+{
+	json_t *root = sample(1), *parts = json_array();
+	char text[65536];
+
+	json_array_append_new(parts, part("whole", 0.004, 1, true, 10, 900));
+	json_array_append_new(parts, part("no-find-cache", 0.005, 1.25, true, 10, 0));
+	json_array_append_new(parts, part("finger", 0.0045, 1.125, true, 10, 800));
+	json_array_append_new(parts, part("no-faults", 0.002, 0.5, false, 7, 900));
+	json_object_set_new(root, "parts", parts);
+	ck_assert_int_eq(results_save(root, path("parts.json")), 0);
+	json_decref(root);
+	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("parts.json"), NULL, NULL), 0);
+	ck_assert_ptr_nonnull(strstr(text, "| x | 4.00 | 1.25 | - | - | - | 0.50 \\* "
+					   "(3 results differ) | - | - |"));
+	ck_assert_ptr_nonnull(strstr(text, "| x | 1000 | - | 90.0 % (0.80) | 80.0 % (0.90) |"));
+}
+END_TEST
+
 /* A result of one repetition: what the table of targets is read from. */
 static void add_result(json_t *root, const char *index, const char *name, const char *mode,
 		       size_t vmas, double ns)
@@ -374,6 +401,7 @@ TEST_SUITE(results)
 	tcase_add_test(files, test_refused);
 	tcase_add_test(files, test_compare);
 	tcase_add_test(files, test_report);
+	tcase_add_test(files, test_report_parts);
 	tcase_add_test(files, test_targets);
 	tcase_add_test(files, test_plot);
 	tcase_add_test(files, test_threads);
