@@ -15,8 +15,8 @@ static const char doc[] =
 	"Runs concurrent workloads over indexes, lockings, numbers of threads and of VMAs, and "
 	"prints operations a second, what a single one took, and how often a fault fell back to "
 	"the lock of the whole address space.\v"
-	"A thread does a fixed number of operations, pinned to a processor. After the runs of a "
-	"workload the space must hold what it should, or there is no number and the exit status "
+	"A thread does a fixed number of operations, pinned to a processor. In the end what they "
+	"ran on must hold what it should, or nothing that was run on it counts and the exit status "
 	"is 1. Workloads of an index alone read it under RCU where it can be, else under a rwlock. "
 	"Locking 'none' is for one thread only; by default it is every one there is.";
 

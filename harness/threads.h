@@ -4,13 +4,13 @@
  *	space       an index, or a machine with one mm, that holds N VMAs
  *	run         so many threads, pinned, each with so many operations of a workload
  *
- *	main     make threads ──────▶ go ─────────────────────────────▶ join, verify
+ *	main     make threads ──────▶ go ─────────────────────────────▶ join
  *	readers  pin, begin ──▶ wait ──▶ ops operations each ──▶ the last one: stop
  *	writer   pin, begin ──▶ wait ──▶ as many as it can until stop
  *
  * The work is a number of operations, not a time: a rate is operations over the time
  * that the thread took for them, by the clock on the wall, summed over the threads.
- * After a run the space must hold what it should, or the run has failed.
+ * In the end the space must hold what it should, or nothing that was run on it counts.
  */
 #ifndef HARNESS_THREADS_H
 #define HARNESS_THREADS_H
@@ -102,8 +102,8 @@ const struct threads_workload *threads_workload_lookup(const char *name);
 unsigned threads_processors(void);
 
 /*
- * n threads, each with ops operations, and verify afterwards.  With a histogram every
- * operation is timed, in ns, and counted there.  0, or -errno where threads cannot be made.
+ * n threads, each with ops operations.  With a histogram every operation is timed, in
+ * ns, and counted there.  0, or -errno where threads cannot be made; nothing is verified.
  */
 must_check int threads_run(const struct threads_workload *workload, void *space, unsigned n,
 			   uint64_t ops, uint64_t seed, struct histogram *latency,

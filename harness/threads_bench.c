@@ -6,7 +6,7 @@
  *	    for each workload and number of threads:
  *	        rates      repetitions, the spaces in a new order each time; medians
  *	        latencies  one more run of each that times every operation
- *	        verify     each space
+ *	    verify     each space: else all its rows are void
  *
  * How many operations a thread does is found out with one thread for each space, and is
  * the same then for each number of threads.
@@ -43,6 +43,7 @@ struct seat {
 	struct histogram latency;
 	struct threads_tally before;
 	const char *wrong;
+	json_t *rows;
 };
 
 /* ---- one row ---- */
@@ -131,19 +132,19 @@ static void print_row(struct session *session, const json_t *row)
 	fflush(out);
 }
 
-static void fail(struct session *session, const struct threads_workload *workload,
-		 const struct seat *seat, unsigned threads, const char *why)
+static void fail(struct session *session, const char *name, const struct threads_ground *ground,
+		 const struct seat *seat, unsigned threads)
 {
 	char reason[256];
 
 	snprintf(reason, sizeof(reason), "%s, %s, %u threads: %s", seat->setup.ops->name,
-		 workload->ground->locking(&seat->setup), threads, why);
-	fprintf(session->options->talk, "FAILED %s at %zu VMAs: %s\n", workload->name,
+		 ground->locking(&seat->setup), threads, seat->wrong);
+	fprintf(session->options->talk, "FAILED %s at %zu VMAs: %s\n", name,
 		seat->setup.layout->vmas, reason);
-	json_array_append_new(session->failed,
-			      json_pack("{s:s, s:s, s:I, s:s}", "case", workload->name, "mode",
-					"threads", "vmas", (json_int_t)seat->setup.layout->vmas,
-					"reason", reason));
+	json_array_append_new(session->failed, json_pack("{s:s, s:s, s:I, s:s}", "case", name,
+							  "mode", "threads", "vmas",
+							  (json_int_t)seat->setup.layout->vmas,
+							  "reason", reason));
 	session->status = STATUS_DIFFERENCE;
 }
 
@@ -229,7 +230,7 @@ static void measure(struct session *session, const struct threads_workload *work
 	}
 }
 
-/* After the runs: what should be there is there, or there is no row. */
+/* A row, kept with the seat until the space is verified. */
 static void conclude(struct session *session, const struct threads_workload *workload,
 		     struct seat *seat, unsigned threads)
 {
@@ -237,15 +238,13 @@ static void conclude(struct session *session, const struct threads_workload *wor
 
 	if (!takes_part(seat, workload, threads))
 		return;
-	if (!seat->wrong)
-		seat->wrong = workload->ground->verify(seat->space);
 	if (seat->wrong) {
-		fail(session, workload, seat, threads, seat->wrong);
+		fail(session, workload->name, workload->ground, seat, threads);
 		return;
 	}
 	row = row_of(workload, seat, threads);
 	print_row(session, row);
-	json_array_append_new(session->rows, row);
+	json_array_append_new(seat->rows, row);
 }
 
 static void run_workload(struct session *session, const struct threads_workload *workload,
@@ -281,6 +280,22 @@ static void skip(struct session *session, const struct threads_ground *ground,
 					"memory is out"));
 }
 
+/* What should be there is there, or all rows of the seat are void. */
+static void end_seat(struct session *session, const struct threads_ground *ground,
+		     struct seat *seat)
+{
+	if (seat->space && !seat->wrong) {
+		seat->wrong = ground->verify(seat->space);
+		if (seat->wrong)
+			fail(session, "all", ground, seat, seat->setup.threads);
+	}
+	if (seat->space && !seat->wrong)
+		json_array_extend(session->rows, seat->rows);
+	json_decref(seat->rows);
+	if (seat->space)
+		ground->close(seat->space);
+}
+
 static void run_seats(struct session *session, const struct threads_ground *ground,
 		      struct seat *seats, unsigned n)
 {
@@ -288,6 +303,7 @@ static void run_seats(struct session *session, const struct threads_ground *grou
 
 	for (unsigned i = 0; i < n; i++) {
 		seats[i].space = ground->open(&seats[i].setup);
+		seats[i].rows = json_array();
 		if (!seats[i].space)
 			skip(session, ground, &seats[i].setup);
 	}
@@ -295,10 +311,8 @@ static void run_seats(struct session *session, const struct threads_ground *grou
 		if (options->workloads[w]->ground == ground)
 			run_workload(session, options->workloads[w], seats, n);
 	}
-	for (unsigned i = 0; i < n; i++) {
-		if (seats[i].space)
-			ground->close(seats[i].space);
-	}
+	for (unsigned i = 0; i < n; i++)
+		end_seat(session, ground, &seats[i]);
 }
 
 static void run_ground(struct session *session, const struct threads_ground *ground,
