@@ -57,7 +57,8 @@ static inline bool threads_stopped(const struct threads_thread *thread)
 struct threads_tally {
 	uint64_t faults, fallbacks, retries; /* of an mm */
 	uint64_t grace_periods;
-	uint64_t held; /* bytes that waited for a grace period, the most */
+	uint64_t held;                          /* bytes of VMAs that waited for one, the most */
+	uint64_t index_bytes, index_peak;       /* the index's memory now, and the most it was */
 };
 
 /* What threads run on: an index alone, or an mm. */

@@ -94,6 +94,8 @@ static json_t *row_of(const struct threads_workload *workload, struct seat *seat
 	json_object_set_new(row, "grace_periods",
 			    json_integer(tally.grace_periods - before->grace_periods));
 	json_object_set_new(row, "held_bytes", json_integer(tally.held));
+	json_object_set_new(row, "index_bytes", json_integer(tally.index_bytes));
+	json_object_set_new(row, "index_peak_bytes", json_integer(tally.index_peak));
 	if (seat->latency.n)
 		json_object_set_new(row, "latency", latencies(&seat->latency));
 	return row;

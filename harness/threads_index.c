@@ -138,7 +138,8 @@ static void index_tally(void *arg, struct threads_tally *tally)
 
 	arena_stats(space->arena, &stats);
 	tally->grace_periods = space->grace_periods;
-	tally->held = stats.peak_used;
+	tally->index_bytes = stats.used;
+	tally->index_peak = stats.peak_used;
 }
 
 /* ---- what must be there ---- */

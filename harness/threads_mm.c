@@ -139,11 +139,19 @@ static const char *mm_ground_verify(void *arg)
 
 static void mm_tally(void *arg, struct threads_tally *tally)
 {
-	const struct locking_counters *counters = &((struct threads_mm *)arg)->machine->locking;
+	struct machine *machine = ((struct threads_mm *)arg)->machine;
+	const struct locking_counters *counters = &machine->locking;
+	struct arena_stats stats;
 
+	arena_stats(machine->index_arena, &stats);
+	tally->index_bytes = stats.used;
+	tally->index_peak = stats.peak_used;
+	machine_gather(machine);
 	tally->faults = counters->faults;
 	tally->fallbacks = counters->fallbacks;
 	tally->retries = counters->retries;
+	tally->grace_periods = counters->grace_periods;
+	tally->held = counters->backlog_peak;
 }
 
 static const char *mm_locking_name(const struct threads_setup *setup)

@@ -110,7 +110,7 @@ static void options_tiny(struct threads_options *options)
 		.sizes = { 100 },
 		.nsizes = 1,
 		.repetitions = 1,
-		.ops = 300,
+		.ops = 100,
 		.seed = test_seed(),
 		.latency = true,
 		.talk = fopen("/dev/null", "w"),
@@ -136,7 +136,7 @@ static void row_good(const json_t *row)
 		  NULL);
 	ck_assert(vma_index_lookup(json_string_value(json_object_get(row, "index"))) != NULL);
 	ck_assert_int_eq(json_integer_value(json_object_get(row, "vmas")), 100);
-	ck_assert_int_eq(json_integer_value(json_object_get(row, "ops")), 300);
+	ck_assert_int_eq(json_integer_value(json_object_get(row, "ops")), 100);
 	ck_assert(json_real_value(json_object_get(row, "rate")) > 0);
 	ck_assert(json_real_value(json_object_get(row, "slowest")) > 0);
 	ck_assert(json_is_integer(json_object_get(row, "held_bytes")));
