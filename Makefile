@@ -187,7 +187,7 @@ INDEX   ?= btree
 VMAS    ?= 65536
 OPS     ?= 1000000
 
-.PHONY: bench report slowdown perf worst counts
+.PHONY: bench report slowdown perf worst counts counts-programs
 bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (under 10 minutes)
 	./vmabench bench --json $(RESULTS) $(BENCH)
 	./vmabench threads --json $(THREADS)
@@ -217,6 +217,12 @@ counts: all  ## instructions per operation of all cases, by callgrind: CASE= IND
 	@command -v valgrind >/dev/null || { echo "make counts: missing packages: $(PACKAGES_counts)" >&2; exit 1; }
 	@harness/counts.sh "$(CASE)" "$(if $(filter file,$(origin INDEX)),,$(INDEX))" \
 		$(if $(filter file,$(origin VMAS)),1000,$(VMAS)) results/counts.json
+
+# Ours and the kernel's, as far as they are built, and null: the harness's own share.
+counts-programs: all  ## the same of all recorded programs, into results/programs.json
+	@command -v valgrind >/dev/null || { echo "make counts-programs: missing packages: $(PACKAGES_counts)" >&2; exit 1; }
+	@harness/counts.sh 'replay-*' "$$(./vmabench list --names indexes | \
+		grep -xE 'btree|rbtree|linux-maple|linux-rbtree|null' | paste -sd,)" 1000 results/programs.json
 
 # ---- the rest ----
 .PHONY: help clean

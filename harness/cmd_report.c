@@ -22,7 +22,7 @@ static const char doc[] = "Writes BENCHMARKS.md from result files (results/bench
 static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0, "write to FILE, not to stdout", 0 },
 	{ "plots", 'p', "DIR", 0, "where the plots are (plots)", 0 },
-	{ "counts", 'c', "FILE", 0, "what `make counts` wrote (results/counts.json)", 0 },
+	{ "counts", 'c', "FILE", 0, "what `make counts-programs` wrote (results/programs.json)", 0 },
 	{ "worst", 'w', "FILE", 0, "what `make worst` wrote (results/worst.json)", 0 },
 	{ 0 }
 };
@@ -517,6 +517,7 @@ static void write_report(const struct report *report)
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		section_table(report, &sections[i]);
 	report_parts(report);
+	report_programs(report);
 	memory_table(report);
 	report_threads(report);
 	not_built(report);
@@ -525,7 +526,8 @@ static void write_report(const struct report *report)
 	      "```\nmake bench              # everything: table, results/bench.json, plots, this "
 	      "file\n./vmabench bench --case 'find-*' --index btree,rbtree --vmas 65536\n"
 	      "./vmabench compare OLD.json NEW.json\n"
-	      "make counts             # instructions per operation, the same on every run\n```\n",
+	      "make counts             # instructions per operation, the same on every run\n"
+	      "make counts-programs    # the same of the recorded programs\n```\n",
 	      report->out);
 }
 
@@ -560,7 +562,7 @@ int cmd_report(int argc, char **argv)
 		options, parse, "[RESULTS.json...]", doc, NULL, NULL, NULL,
 	};
 	struct arguments arguments = {
-		.plots = "plots", .counts = "results/counts.json", .worst = "results/worst.json",
+		.plots = "plots", .counts = "results/programs.json", .worst = "results/worst.json",
 	};
 	struct results results;
 	struct report report = { .results = &results, .out = stdout };

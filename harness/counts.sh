@@ -5,22 +5,22 @@
 # bench_counted(): ageing, checks and restoring are left out.  Environment, seed
 # and allocator are fixed, so that two runs give the same numbers.
 # CASE is a CASE/MODE or a pattern, INDEX is A,B,...; "" means all.  Of a recorded program,
-# replay-NAME/index, an operation is all that it asks its indexes; they are counted only
-# when CASE begins with replay-, because it takes minutes.
+# replay-NAME/index, an operation is all that it asks its indexes, and VMAs are the most it
+# has; they are counted only when CASE begins with replay-, because it takes minutes.
 set -e
 case=${1:-*} index=$2 vmas=$3 file=$4
 [ -n "$index" ] || index=$(./vmabench list --names indexes | paste -sd,)
 
-# Prints operations and instructions of one case on one index; nothing if it is skipped.
+# Prints VMAs, operations and instructions of one case on one index; nothing if it is skipped.
 count() {
 	local log
 	log=$(env -i MALLOC_CONF=narenas:1,dirty_decay_ms:-1,muzzy_decay_ms:-1 \
 		valgrind --tool=callgrind --callgrind-out-file=/dev/null \
 		--toggle-collect='bench_counted*' ./vmabench bench --case "$1" --index "$2" \
 		--vmas "$vmas" --count "$3" --cycle 4096 --limit 1000 2>&1) || { echo "$log" >&2; exit 1; }
-	awk '$4 == "operations" { operations = $5 }
+	awk '$4 == "operations" { vmas = $2; operations = $5 }
 	     / Collected : / { instructions = $NF }
-	     END { if (operations) print operations, instructions }' <<<"$log"
+	     END { if (operations) print vmas, operations, instructions }' <<<"$log"
 }
 
 entries=
@@ -31,11 +31,11 @@ for name in $names; do
 	# shellcheck disable=SC2053  # a pattern is what is wanted
 	[[ $name == $case || ${name%/*} == $case ]] || continue
 	for i in ${index//,/ }; do
-		read -r operations instructions < <(count "$name" "$i" "$([[ $name == replay-* ]] && echo 1 || echo 1024)") || continue
+		read -r most operations instructions < <(count "$name" "$i" "$([[ $name == replay-* ]] && echo 1 || echo 1024)") || continue
 		per=$(awk -v a="$instructions" -v b="$operations" 'BEGIN { printf "%.1f", a / b }')
-		printf '%-28s %10d %-8s %12s\n' "$name" "$vmas" "$i" "$per"
+		printf '%-28s %10d %-8s %12s\n' "$name" "$most" "$i" "$per"
 		entries+="${entries:+,
-}  {\"case\": \"${name%/*}\", \"mode\": \"${name#*/}\", \"vmas\": $vmas, \"index\": \"$i\", \"instructions\": $per}"
+}  {\"case\": \"${name%/*}\", \"mode\": \"${name#*/}\", \"vmas\": $most, \"index\": \"$i\", \"instructions\": $per}"
 	done
 done
 mkdir -p "$(dirname "$file")"

@@ -29,6 +29,9 @@ bool report_is_peer(const char *index);
 /* The table of targets, programs, orders, worst edits, speed of replays: what is there. */
 void report_targets(const struct report *report);
 
+/* A section for the instructions of recorded programs, if they were counted. */
+void report_programs(const struct report *report);
+
 /* A section for concurrent workloads, if the results have any. */
 void report_threads(const struct report *report);
 
