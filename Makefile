@@ -165,12 +165,17 @@ run-tests: $B/run-tests $(PROGRAM) $(SUBJECT)
 asan:  ## the tests with AddressSanitizer and UBSan
 	@$(MAKE) VARIANT=asan run-tests
 
-tsan:  ## the tests with ThreadSanitizer
-	@$(MAKE) VARIANT=tsan run-tests
+# The suites in which several threads run.
+TSAN_SUITES := history long_run faults threads
+tsan:  ## the tests of threads with ThreadSanitizer
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" \
+		$(MAKE) VARIANT=tsan run-tests SUITE="$(or $(SUITE),$(TSAN_SUITES))"
 
 check-long: all  ## half an hour of random operations and of tests with other seeds
 	./vmabench check --ops 20000000 --seed $$(date +%s)
-	@TEST_LONG=1 $(MAKE) VARIANT=test run-tests SUITE="replay_whatif replay_drivers"
+	@TEST_LONG=1 $(MAKE) VARIANT=test run-tests \
+		SUITE="replay_whatif replay_drivers long_run faults"
+	@TEST_LONG=1 $(MAKE) tsan SUITE="long_run faults"
 	@for seed in 1 2 3; do TEST_SEED=$$seed $(MAKE) VARIANT=test CHECK=3 run-tests || exit 1; done
 
 clang:  ## build with clang, to see its warnings

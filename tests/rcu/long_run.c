@@ -1,6 +1,6 @@
 /*
- * Readers beside one writer, of each index: every answer was true at some moment
- * between question and answer (harness/history.h).
+ * Readers beside one writer, of each index, for as long as one likes: every answer was
+ * true at some moment between question and answer (harness/history.h).
  *
  *	round   writer: random edits of one window each: inserts, erases, resizes, splits,
  *	                merges, whole stretches replaced
@@ -292,7 +292,7 @@ static void readers_beside_a_writer(const struct vma_index_ops *ops, bool locked
 	free(r);
 }
 
-START_TEST(test_readers)
+START_TEST(test_long_run)
 {
 	const struct vma_index_ops *ops = bed_type(_i);
 	bool locked = !(ops->caps & VMA_INDEX_RCU) || (ops->caps & VMA_INDEX_RCU_PARTS);
@@ -304,13 +304,13 @@ START_TEST(test_readers)
 }
 END_TEST
 
-TEST_SUITE(readers)
+TEST_SUITE(long_run)
 {
-	Suite *suite = suite_create("readers");
-	TCase *cases = tcase_create("readers");
+	Suite *suite = suite_create("long_run");
+	TCase *cases = tcase_create("long_run");
 
 	tcase_set_timeout(cases, getenv("TEST_LONG") ? 7200 : 600);
-	tcase_add_loop_test(cases, test_readers, 0, bed_plain_types());
+	tcase_add_loop_test(cases, test_long_run, 0, bed_plain_types());
 	suite_add_tcase(suite, cases);
 	return suite;
 }
