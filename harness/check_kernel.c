@@ -133,6 +133,10 @@ static bool order_fill(const struct kernel_bed *bed, const struct trace_event *e
 		order_call(order, (int64_t)e->arg[3] < 0 ? SYS_mprotect : SYS_pkey_mprotect,
 			   e->arg, 4);
 		return true;
+	case TRACE_FILE_SIZE:
+		order_call(order, SYS_ftruncate,
+			   (const uint64_t[]){ 100 + e->arg[0] - FILE_NUMBER, e->arg[1] }, 2);
+		return true;
 	case TRACE_SHMAT:
 		order_call(order, SYS_shmat,
 			   (const uint64_t[]){ (uint64_t)bed->segment, e->arg[1], e->arg[2] }, 3);

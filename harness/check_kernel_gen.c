@@ -3,7 +3,7 @@
  *
  * They crowd in a small window, near what is mapped there, so that VMAs meet;
  * some go where the kernel puts them.  The subject's own ranges and the stack
- * are left alone, files are never read beyond their ends, memory stays small.
+ * are left alone, memory stays small.
  */
 #include "harness/check_kernel.h"
 
@@ -262,21 +262,10 @@ static bool gen_mremap(struct kernel_gen *gen, struct mm_struct *mm, struct trac
 	return !is_own(gen, e->arg[4], e->arg[2]);
 }
 
-static int stays_in_files(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-			  void *arg)
-{
-	(void)start, (void)end, (void)arg;
-	return vma->vm_file && (vma->vm_flags & VM_SHARED) ? 1 : 0;
-}
-
-static bool gen_madvise(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+static void gen_madvise(struct kernel_gen *gen, struct trace_event *e)
 {
 	e->kind = TRACE_MADVISE;
 	e->arg[2] = (uint64_t)gen->bed->advice[rng_below(&gen->rng, gen->bed->nadvice)];
-	/* what it removes from a file stays in the emulated one */
-	return e->arg[2] != MADV_REMOVE ||
-	       !vma_walk(mm, e->arg[0] & PAGE_MASK, PAGE_ALIGN(e->arg[0] + e->arg[1] + PAGE_SIZE),
-			 HOLE_IGNORED, stays_in_files, NULL);
 }
 
 static bool gen_mlock(struct kernel_gen *gen, struct trace_event *e)
@@ -389,6 +378,25 @@ static void gen_limit(struct kernel_gen *gen, struct mm_struct *mm, struct trace
 	}
 }
 
+/* A file ends elsewhere: never within a word that a store may have left. */
+static bool gen_truncate(struct kernel_gen *gen, struct trace_event *e)
+{
+	unsigned i = (unsigned)rng_below(&gen->rng, KERNEL_FILES);
+	const struct kernel_file *file = &gen->bed->file[i];
+
+	if (!file->size)
+		return false;
+	e->kind = TRACE_FILE_SIZE;
+	e->arg[0] = 2 + i;
+	e->arg[1] = (uint64_t)file->size;
+	if (rng_below(&gen->rng, 3)) {
+		e->arg[1] = rng_below(&gen->rng, 64) << PAGE_SHIFT;
+		if (rng_one_in(&gen->rng, 2))
+			e->arg[1] += rng_between(&gen->rng, sizeof(uint64_t), PAGE_SIZE - 1);
+	}
+	return true;
+}
+
 /* About as much as there is in the machine, far from all else, and gone at once. */
 static bool gen_huge(struct kernel_gen *gen, struct trace_event *e)
 {
@@ -412,7 +420,10 @@ static bool gen_huge(struct kernel_gen *gen, struct trace_event *e)
 
 static bool gen_rare(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
 {
-	switch (rng_below(&gen->rng, 10)) {
+	switch (rng_below(&gen->rng, 12)) {
+	case 10:
+	case 11:
+		return gen_truncate(gen, e);
 	case 0:
 		if (rng_one_in(&gen->rng, 4))
 			return gen_huge(gen, e);
@@ -480,7 +491,7 @@ static bool gen_call(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 	} else if (dice < 720) {
 		return gen_mremap(gen, mm, e);
 	} else if (dice < 840) {
-		return gen_madvise(gen, mm, e);
+		gen_madvise(gen, e);
 	} else if (dice < 900) {
 		return gen_mlock(gen, e);
 	} else if (dice < 1210) {

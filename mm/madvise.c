@@ -126,6 +126,8 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 		if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 			return -EACCES;
 		pt_zap_kinds(pgd, start, end, PT_PAGES);
+		punch_hole(vma->vm_mm->machine, vma->vm_file->inode, linear_page_index(vma, start),
+			   linear_page_index(vma, end) - 1);
 		return 0;
 	case MADV_COLD:
 	case MADV_PAGEOUT:

@@ -761,6 +761,9 @@ unsigned page_mkclean(struct machine *machine, pfn_t pfn);
  */
 void unmap_mapping_range(struct inode *inode, unsigned long first, unsigned long last,
 			 bool even_cows);
+/* These pages of inode are as if nobody had ever written to them; private copies stay. */
+void punch_hole(struct machine *machine, struct inode *inode, unsigned long first,
+		unsigned long last);
 /* inode has so many pages from now on: what was beyond is gone, also where it was mapped. */
 void truncate_setsize(struct machine *machine, struct inode *inode, unsigned long pages);
 

@@ -82,7 +82,7 @@ void page_cache_init(struct page_cache *cache, uint64_t ino)
 
 void page_cache_destroy(struct page_cache *cache, struct frames *frames)
 {
-	page_cache_truncate(cache, frames, 0);
+	page_cache_punch(cache, frames, 0, UINT64_MAX);
 }
 
 pfn_t page_cache_get(struct page_cache *cache, struct frames *frames, uint64_t pgoff)
@@ -139,10 +139,12 @@ void page_cache_drop(struct page_cache *cache, struct frames *frames, uint64_t p
  * A page that moves back over the end of the table was looked at before, and
  * one that moves into slot i is looked at next, so one round sees them all.
  */
-void page_cache_truncate(struct page_cache *cache, struct frames *frames, uint64_t pgoff)
+void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t first,
+		      uint64_t last)
 {
 	for (size_t i = 0; i < cache->capacity; i++) {
-		while (slot_taken(&cache->slot[i]) && cache->slot[i].pgoff >= pgoff) {
+		while (slot_taken(&cache->slot[i]) && cache->slot[i].pgoff >= first &&
+		       cache->slot[i].pgoff <= last) {
 			if (cache->slot[i].pfn)
 				put_page(frames, cache->slot[i].pfn);
 			page_cache_remove(cache, i);

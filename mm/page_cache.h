@@ -42,7 +42,8 @@ void page_cache_write(struct page_cache *cache, const struct page *page);
 /* Drops the cached page at pgoff: the next page_cache_get reads it in again. */
 void page_cache_drop(struct page_cache *cache, struct frames *frames, uint64_t pgoff);
 
-/* Drops the cache's references to all pages at or above pgoff. */
-void page_cache_truncate(struct page_cache *cache, struct frames *frames, uint64_t pgoff);
+/* The pages [first, last] are gone, from memory and from the file: it has there what it first had. */
+void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t first,
+		      uint64_t last);
 
 #endif

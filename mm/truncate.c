@@ -32,6 +32,13 @@ void unmap_mapping_range(struct inode *inode, unsigned long first, unsigned long
 					last, even_cows ? PT_PAGES : PT_FILE);
 }
 
+void punch_hole(struct machine *machine, struct inode *inode, unsigned long first,
+		unsigned long last)
+{
+	unmap_mapping_range(inode, first, last, false);
+	page_cache_punch(&inode->cache, machine->frames, first, last);
+}
+
 void truncate_setsize(struct machine *machine, struct inode *inode, unsigned long pages)
 {
 	bool shrinks = pages < inode->pages;
@@ -40,5 +47,5 @@ void truncate_setsize(struct machine *machine, struct inode *inode, unsigned lon
 	if (!shrinks)
 		return;
 	unmap_mapping_range(inode, pages, ~0UL, true);
-	page_cache_truncate(&inode->cache, machine->frames, pages);
+	page_cache_punch(&inode->cache, machine->frames, pages, ~0UL);
 }

@@ -37,6 +37,9 @@ static void check_end(const struct replay_world *world)
 	ck_assert_uint_eq(machine->mms, 0);
 	ck_assert_uint_eq(machine->vmas, 0);
 	ck_assert_uint_eq(machine->anon_vmas, 0);
+	ck_assert_uint_eq(machine->anon_vma_chains, 0);
+	ck_assert_ptr_null(machine->mm_list);
+	ck_assert_uint_eq(frames_in_use(machine->swap), 0);
 	ck_assert_uint_gt(counts->results.compared, 0);
 	ck_assert_uint_eq(counts->results.equal, counts->results.compared);
 	ck_assert_uint_gt(counts->layouts.compared, 0);

@@ -161,7 +161,7 @@ START_TEST(test_cache_random)
 		pfn_t pfn;
 
 		if (rng_one_in(&rng, 500)) {
-			page_cache_truncate(&cache, frames, pgoff);
+			page_cache_punch(&cache, frames, pgoff, UINT64_MAX);
 			for (uint64_t j = pgoff; j < PAGES; j++) {
 				cached -= model[j] != 0;
 				model[j] = 0;

@@ -2,6 +2,8 @@
  * Reclaim: cold pages are swapped out, written and dropped, and come back as they were.
  */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "tests/bed.h"
 #include "tests/suite.h"
@@ -216,6 +218,27 @@ START_TEST(what_is_locked_or_special_stays)
 }
 END_TEST
 
+START_TEST(smaps_shows_swap)
+{
+	char *text = NULL;
+	size_t size;
+
+	setup(_i);
+	world_map(mm, 0, 3, RW);
+	for (unsigned long i = 0; i < 3; i++)
+		world_write(mm, page_at(i));
+	pressure();
+	world_read(mm, page_at(1));
+	FILE *out = open_memstream(&text, &size);
+	show_smaps(mm, out);
+	fclose(out);
+	ck_assert_ptr_nonnull(strstr(text, "Swap:                  8 kB"));
+	ck_assert_ptr_nonnull(strstr(text, "Rss:                   4 kB"));
+	free(text);
+	world_done(&world);
+}
+END_TEST
+
 START_TEST(swap_area_ends)
 {
 	struct config config;
@@ -267,6 +290,7 @@ TEST_SUITE(reclaim)
 	tcase_add_loop_test(tcase, files_are_written_and_dropped, 0, types);
 	tcase_add_loop_test(tcase, page_mkclean_cleans_all_mappings, 0, types);
 	tcase_add_loop_test(tcase, what_is_locked_or_special_stays, 0, types);
+	tcase_add_loop_test(tcase, smaps_shows_swap, 0, types);
 	tcase_add_loop_test(tcase, swap_area_ends, 0, types);
 	tcase_add_loop_test(tcase, huge_pages_are_split_first, 0, types);
 	suite_add_tcase(suite, tcase);

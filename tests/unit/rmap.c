@@ -179,6 +179,31 @@ START_TEST(unmap_mapping_range_without_cows)
 }
 END_TEST
 
+/* What one mapping removes is gone for all, and what is read there next is as new. */
+START_TEST(remove_is_for_all_who_map)
+{
+	setup(_i);
+	for (unsigned long at = 0; at <= 8; at += 8)
+		ck_assert_uint_eq(do_mmap(mm, world.file, page_at(at), 4 * P, RW,
+					  MAP_SHARED | MAP_FIXED, 2), page_at(at));
+	world_map_file(mm, world.again, 16, 6, RW, 0);
+	world_write(mm, page_at(20));           /* a private copy of page 4 of the file */
+	world_read(mm, page_at(0));
+	uint64_t fresh = world_content(mm, page_at(0));
+	for (unsigned long i = 0; i < 4; i++)
+		world_write(mm, page_at(i));
+	world_read(mm, page_at(9));
+	world_read(mm, page_at(18));
+	world_read(mm, page_at(19));
+	populated(mm, "####.....#........###.");
+	ck_assert_int_eq(do_madvise(mm, page_at(8), 3 * P, MADV_REMOVE), 0);
+	populated(mm, "...#................#.");
+	world_read(mm, page_at(18));
+	ck_assert_uint_eq(world_content(mm, page_at(18)), fresh);
+	world_done(&world);
+}
+END_TEST
+
 /* Nobody knows who maps a file: as it was before there were reverse maps. */
 START_TEST(rmap_switched_off)
 {
@@ -356,6 +381,7 @@ TEST_SUITE(rmap)
 	tcase_add_loop_test(files, truncate_takes_what_is_mapped, 0, types);
 	tcase_add_loop_test(files, truncate_finds_all_vmas, 0, types);
 	tcase_add_loop_test(files, unmap_mapping_range_without_cows, 0, types);
+	tcase_add_loop_test(files, remove_is_for_all_who_map, 0, types);
 	tcase_add_loop_test(files, rmap_switched_off, 0, types);
 	suite_add_tcase(suite, files);
 	tcase_add_loop_test(pages, walk_finds_parent_and_child, 0, types);
