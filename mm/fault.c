@@ -416,6 +416,12 @@ int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 	}
 	if (!access_allowed(vma, flags))
 		return bad_access(mm, flags);
+	if (unlikely(vma->vm_flags & VM_UFFD_FLAGS) && mm->machine->config.userfault) {
+		int err = handle_userfault(vma, addr & PAGE_MASK, flags);
+
+		if (err)
+			return err < 0 ? err : handle_mm_fault(mm, addr, flags);
+	}
 	return do_page_locked(vma, addr & PAGE_MASK, flags);
 }
 

@@ -102,6 +102,13 @@ struct config {
 	int (*mmap_hook)(struct vm_area_struct *vma);
 	/* what a test does in the middle of a fault, under a locking; or NULL */
 	void (*fault_hook)(struct mm_struct *mm, enum fault_point point);
+	/*
+	 * The handler of all userfaultfds: page addr of vma is missing (VM_UFFD_MISSING) or write-
+	 * protected (VM_UFFD_WP).  0: it is no longer, by userfaultfd_copy and the like, and the
+	 * access is done again; or -errno, what the fault returns.  It may change the layout.
+	 * NULL: faults are as if nobody had registered.  Threads: called with what a fault locks.
+	 */
+	int (*userfault)(struct vm_area_struct *vma, unsigned long addr, vm_flags_t reason);
 	struct limits limits;           /* of whoever acts, while nobody else is machine.current */
 };
 
@@ -623,6 +630,18 @@ int do_mbind(struct mm_struct *mm, unsigned long start, unsigned long len, unsig
 /* ctx names the userfaultfd, not 0; mode: UFFDIO_REGISTER_MODE_* (1 missing, 2 wp, 4 minor). */
 int userfaultfd_register(struct mm_struct *mm, uint64_t ctx, unsigned long start,
 			 unsigned long len, unsigned long mode);
+/*
+ * UFFDIO_COPY, _ZEROPAGE: pages of registered anonymous memory that are missing get these contents,
+ * a word each, or are zero; wp: write-protected.  How many bytes were done, or if none -EEXIST (a
+ * page is there), -ENOENT (not registered), -EINVAL, -ENOMEM.
+ */
+long userfaultfd_copy(struct mm_struct *mm, unsigned long start, unsigned long len,
+		      const uint64_t *contents, bool wp);
+long userfaultfd_zeropage(struct mm_struct *mm, unsigned long start, unsigned long len);
+/* UFFDIO_WRITEPROTECT: pages that are there, of memory registered for it; else -ENOENT. */
+int userfaultfd_writeprotect(struct mm_struct *mm, unsigned long start, unsigned long len, bool wp);
+/* Before a fault is handled: 0: go on; 1: look again from the start; or -errno. */
+int handle_userfault(struct vm_area_struct *vma, unsigned long addr, unsigned flags);
 int userfaultfd_unregister(struct mm_struct *mm, uint64_t ctx, unsigned long start,
 			   unsigned long len);
 

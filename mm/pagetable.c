@@ -729,7 +729,7 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 
 			if (!old || (old & (PTE_GUARD | PTE_SWAP)))
 				continue;
-			if (!(old & write_if))
+			if (!(old & write_if) || (old & PTE_UFFD_WP))
 				new &= ~PTE_WRITE;
 			w.pte[i] = new;
 			pt->stale += pte_outdated(old, new);
@@ -743,7 +743,7 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 static int pt_copy_leaf(struct pagetable *dst, struct walk *w, bool cow)
 {
 	uint64_t lose = PTE_EXCLUSIVE | (cow ? PTE_WRITE : 0);
-	uint64_t lose_copy = lose | PTE_ACCESSED | (cow ? 0 : PTE_DIRTY);
+	uint64_t lose_copy = lose | PTE_ACCESSED | PTE_UFFD_WP | (cow ? 0 : PTE_DIRTY);
 	struct pagetable *src = w->pt;
 	uint64_t *to = NULL;
 	struct path path;

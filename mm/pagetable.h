@@ -46,6 +46,7 @@
 #define PTE_PRESENT     ((uint64_t)1 << 0)
 #define PTE_WRITE       ((uint64_t)1 << 1)
 #define PTE_USER        ((uint64_t)1 << 2)
+#define PTE_UFFD_WP     ((uint64_t)1 << 3)      /* software: a write is userfaultfd's matter; no WRITE */
 #define PTE_ACCESSED    ((uint64_t)1 << 5)
 #define PTE_DIRTY       ((uint64_t)1 << 6)
 #define PTE_HUGE        ((uint64_t)1 << 7)      /* one level up: HUGE_PAGES pages in one entry */
