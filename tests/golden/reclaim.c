@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "harness/check.h"
 #include "harness/index_list.h"
 #include "harness/replay.h"
 #include "tests/suite.h"
@@ -90,6 +91,43 @@ START_TEST(program_under_pressure)
 }
 END_TEST
 
+/* Made-up operations of several tasks: each returns what it does without pressure. */
+START_TEST(random_under_pressure)
+{
+	struct index_list indexes = { .n = 0 };
+	struct replay_options options;
+	struct replay_world *world[2];
+	struct trace_event event;
+	struct check_gen gen;
+	struct trace_info info;
+
+	index_list_all(&indexes);
+	check_info(&info);
+	check_gen_start(&gen, test_seed() + (unsigned)_i, 100);
+	replay_options_default(&options);
+	options.compare = options.digest = false;
+	options.huge_pages = _i ? THP_ALWAYS : THP_NEVER;
+	world[0] = replay_create(indexes.ops[0], &info, &options);
+	options.reclaim = 17;
+	world[1] = replay_create(indexes.ops[0], &info, &options);
+	ck_assert(world[0] && world[1]);
+	for (unsigned n = 1; n <= 20000; n++) {
+		check_gen_next(&gen, world[0], &event);
+		ck_assert_int_eq(replay_event(world[0], &event), 0);
+		ck_assert_int_eq(replay_event(world[1], &event), 0);
+		ck_assert_uint_eq(replay_hash(world[0]), replay_hash(world[1]));
+		if (n % 100)
+			continue;
+		ck_assert_ptr_null(replay_verify(world[1], stderr));
+		ck_assert_uint_eq(contents(world[0]), contents(world[1]));
+	}
+	ck_assert_uint_gt(replay_machine(world[1])->reclaim.swapped_out, 0);
+	ck_assert_uint_gt(replay_machine(world[1])->faults.swap_in, 0);
+	replay_destroy(world[0]);
+	replay_destroy(world[1]);
+}
+END_TEST
+
 TEST_SUITE(replay_reclaim)
 {
 	Suite *suite = suite_create("replay under pressure");
@@ -98,6 +136,7 @@ TEST_SUITE(replay_reclaim)
 	glob("workloads/traces/*.vmt", 0, NULL, &traces);
 	tcase_set_timeout(tcase, 3600);
 	tcase_add_loop_test(tcase, program_under_pressure, 0, (int)traces.gl_pathc);
+	tcase_add_loop_test(tcase, random_under_pressure, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
