@@ -265,14 +265,20 @@ static pthread_mutex_t subject_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static unsigned subject_at_work; /* threads that have been all the way round once */
 
+/*
+ * Between two pages of its own: a recorder that comes later cannot see whether VMAs share
+ * an anon_vma, and so not whether what is mapped beside them becomes one with them.
+ */
 static void *subject_churn_on(void *arg)
 {
+	char *at = (char *)subject_map(MARK_LEN + 2 * PAGE_SIZE, PROT_NONE) + PAGE_SIZE;
 	bool first = true;
 
 	while (!subject_signalled) {
 		pthread_mutex_lock(&subject_lock);
-		char *at = subject_map(MARK_LEN, PROT_READ | PROT_WRITE);
-
+		if (mmap(at, MARK_LEN, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+			_exit(99);
 		memset(at, 7, MARK_LEN);
 		mprotect(at, PAGE_SIZE, PROT_READ);
 		pthread_mutex_unlock(&subject_lock);

@@ -13,11 +13,13 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,6 +153,22 @@ static void attach_follow_faults(struct recorder *r, pid_t tid)
 		record_missing(r, "page faults of threads that perf does not take");
 }
 
+/*
+ * A child that was born while the threads were being stopped came along: a process of its
+ * own, but for vfork's, which has the mm of pid.
+ */
+static void attach_adopt(struct recorder *r, pid_t pid, const struct seized *seized)
+{
+	pid_t tid = seized->tid, tgid = record_status_number(tid, "Tgid: %d");
+	bool shares = tid != pid && !syscall(SYS_kcmp, pid, tid, KCMP_VM, 0, 0);
+
+	if (r->perf || tid != pid)
+		attach_follow_faults(r, tid);
+	else
+		record_open_faults(r, tid);
+	stops_adopt(r, tid, tgid, shares ? pid : tgid == tid ? 0 : tgid, seized->status);
+}
+
 static int attach_process(struct recorder *r, pid_t pid)
 {
 	struct crowd crowd = { 0 };
@@ -160,17 +178,11 @@ static int attach_process(struct recorder *r, pid_t pid)
 	r->now = record_clock();
 	if (!error && !leader)
 		error = -ESRCH;
-	if (!error && r->perf)
-		attach_follow_faults(r, pid);
-	else if (!error)
-		record_open_faults(r, pid);
 	if (!error)
-		stops_adopt(r, pid, pid, leader->status);
+		attach_adopt(r, pid, leader);
 	for (size_t i = 0; i < crowd.n && !error; i++) {
-		if (&crowd.list[i] == leader)
-			continue;
-		attach_follow_faults(r, crowd.list[i].tid);
-		stops_adopt(r, crowd.list[i].tid, pid, crowd.list[i].status);
+		if (&crowd.list[i] != leader)
+			attach_adopt(r, pid, &crowd.list[i]);
 	}
 	free(crowd.list);
 	return error;

@@ -152,8 +152,8 @@ void attach_end(struct recorder *r);
 
 /* ---- record_stops.c ---- */
 
-/* A thread that runs already, of process tgid, whose first it is or has been adopted. */
-void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, int status);
+/* A thread that runs already, of process tgid, with the mm of sharer, adopted before; 0: its own. */
+void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, pid_t sharer, int status);
 void stops_run_adopted(struct recorder *r);
 /* The layouts that the programs go on with. */
 void stops_queue_last_layouts(struct recorder *r);

@@ -571,9 +571,9 @@ void stops_handle(struct recorder *r, pid_t tid, int status)
 
 /* ---- attaching and detaching ---- */
 
-void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, int status)
+void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, pid_t sharer, int status)
 {
-	struct task *task = task_new(r, tid), *leader = r->by_tid[tgid];
+	struct task *task = task_new(r, tid), *shares = sharer ? r->by_tid[sharer] : NULL;
 	struct trace_event fork = { .kind = TRACE_FORK, .task = 1, .name = "", .result = tid };
 
 	task->status = status;
@@ -584,14 +584,15 @@ void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, int status)
 		r->start = r->now;
 		r->first = tid;
 	} else {
-		/* a thread is its leader's child; another process the first one's, for the trace */
+		/* who has an mm of its own is the first one's child, for the trace */
 		fork.arg[0] = task->number;
-		fork.arg[1] = tid == tgid ? 0 : CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
-		fork.task = tid == tgid ? 1 : leader->number;
+		fork.arg[1] = (shares ? CLONE_VM : 0) |
+			      (tid == tgid ? 0 : CLONE_SIGHAND | CLONE_THREAD);
+		fork.task = shares ? shares->number : 1;
 		queue_event(r, &fork);
 	}
-	mm_enter(task, tid == tgid ? mm_new(r) : leader->mm);
-	if (tid == tgid) {
+	mm_enter(task, shares ? shares->mm : mm_new(r));
+	if (!shares) {
 		written_open(r, task->mm, tid);
 		layout_queue_exec(r, task, TRACE_AT_ATTACH);
 	}
