@@ -90,6 +90,8 @@ struct btree {
 	uint8_t pending; /* commits that reserve has promised memory to */
 	uint16_t from, to; /* these entries of it go */
 	struct btree_path path; /* and this leads to them */
+	unsigned long finger,
+		reach; /* its leaf, not the root, has pages [finger, finger + reach) */
 };
 
 /* The readers and the change of a leaf, compiled once for each instruction set. */

@@ -116,14 +116,25 @@ SIMD_TARGET static inline bool SIMD_FN(plan_above)(const struct btree *tree,
 	return true;
 }
 
+/* Makes tree->path lead to the first VMA that ends above page; its slot. */
+SIMD_TARGET static inline unsigned SIMD_FN(follow)(struct btree *tree, unsigned long page)
+{
+	if (page - tree->finger < tree->reach)
+		return tree->path.at[0].slot =
+			       SIMD_FN(rank)(tree->path.at[0].node, BTREE_LEAF_CAP, page);
+	if (tree->reach)
+		tree->reach = 0;
+	SIMD_FN(walk)(tree, page, &tree->path);
+	return tree->path.at[0].slot;
+}
+
 SIMD_TARGET static bool SIMD_FN(plan)(struct btree *tree, const struct vma_edit *edit)
 {
 	const struct btree_node *leaf;
 	unsigned from, to, n;
 
-	SIMD_FN(walk)(tree, edit->lo >> PAGE_SHIFT, &tree->path);
+	from = tree->from = SIMD_FN(follow)(tree, edit->lo >> PAGE_SHIFT);
 	leaf = tree->path.at[0].node;
-	from = tree->from = tree->path.at[0].slot;
 	to = tree->to = SIMD_FN(window_end)(leaf, from, edit->hi >> PAGE_SHIFT);
 	n = leaf->n - (to - from) + edit->nput;
 	if (!n || n > btree_room(leaf))

@@ -3,6 +3,8 @@
  *
  *	planned    most edits change one leaf only, and at times the bounds and
  *	           gaps above it: plan (change.h) walks down once and keeps the way
+ *	finger     where the last of these was, the next edit or search often is too:
+ *	           the way is kept until the tree changes elsewhere
  *	grown      a leaf that is the root moves to a larger or smaller one
  *	           (while the tree is small this is all that there is)
  *	else       the leaf gets too full or too empty, or the window spans
@@ -88,14 +90,18 @@ static void btree_commit_planned(struct btree *tree, const struct vma_edit *edit
 
 	tree->vmas += (size_t)tree->from + edit->nput - tree->to;
 	gap = leaf->wide ? btree_change_wide(tree, edit) : btree_simd->change_leaf(tree, edit);
-	if (inside && (leaf == tree->root || gap == btree_gap(up->node, 1, up->slot)))
+	if (inside &&
+	    (leaf == tree->root || (tree->reach && gap == btree_gap(up->node, 1, up->slot))))
 		return;
 	now = btree_extent(leaf);
 	now.gap = gap;
-	if (leaf == tree->root)
+	if (leaf == tree->root) {
 		btree_set_root(tree, &now);
-	else
-		btree_refresh(tree, &now);
+		return;
+	}
+	tree->finger = now.start;
+	tree->reach = now.end - now.start;
+	btree_refresh(tree, &now);
 }
 
 /* ---- a leaf that is the root ---- */
@@ -161,6 +167,7 @@ static void btree_commit_other(struct btree *tree, const struct vma_edit *edit)
 	struct btree_change change = {.nput = 0};
 	struct btree_spot spot = {.spanning = false};
 
+	tree->reach = 0;
 	for (unsigned i = 0; i < edit->nput; i++)
 		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
 	if (!tree->root) {

@@ -93,6 +93,11 @@ SIMD_FN(leaf)(const struct btree *tree, unsigned long page, unsigned *slot)
 		*slot = SIMD_FN(rank_root)(node, page);
 		return node;
 	}
+	if (page - tree->finger < tree->reach) {
+		node = tree->path.at[0].node;
+		*slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
+		return node;
+	}
 	for (unsigned level = node->level; level; level--)
 		node = btree_child(tree, node, SIMD_FN(rank)(node, BTREE_INNER_CAP, page));
 	SIMD_FN(prefetch)(node, BTREE_PTR);
