@@ -391,6 +391,7 @@ enum {
 	OPT_VERIFY,
 	OPT_PLACEMENT,
 	OPT_MERGE,
+	OPT_LOCKING,
 	OPT_SEED
 };
 
@@ -408,6 +409,8 @@ static const struct argp_option options[] = {
 	 "what if mappings went elsewhere: linux (default), topdown, bottomup, best-fit, random", 0},
 	{"merge", OPT_MERGE, "RULE", 0,
 	 "what if neighbours merged by another rule: linux (default), none, eager", 0},
+	{"locking", OPT_LOCKING, "LOCKING", 0,
+	 "faults and calls take these locks: none (default), mmap_lock, per-vma, rcu, range", 0},
 	{"seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0},
 	{"find-cache", OPT_FIND_CACHE, "CACHE", 0,
 	 "what find_vma asks before the index: vmacache (default), none, mmap_cache, finger", 0},
@@ -454,6 +457,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_MERGE:
 		args->options.merge = option_merge(state, arg);
+		return 0;
+	case OPT_LOCKING:
+		args->options.locking = option_locking(state, arg);
 		return 0;
 	case OPT_SEED:
 		args->options.seed = option_number(state, arg);

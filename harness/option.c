@@ -140,6 +140,15 @@ const struct merge_rule *option_merge(struct argp_state *state, const char *name
 	return rule;
 }
 
+const struct mm_locking *option_locking(struct argp_state *state, const char *name)
+{
+	const struct mm_locking *locking = mm_locking_lookup(name);
+
+	if (!locking && strcmp(name, "none"))
+		argp_error(state, "no locking '%s': none, mmap_lock, per-vma, rcu, range", name);
+	return locking;
+}
+
 const struct find_cache *option_find_cache(struct argp_state *state, const char *name)
 {
 	const struct find_cache *cache = find_cache_lookup(name);

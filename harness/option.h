@@ -32,9 +32,10 @@ extern const struct argp_child option_index_children[];
 
 /* --plugin alone; needs no input. */
 extern const struct argp_child option_plugin_children[];
-/* What --placement, --merge and --find-cache name; anything else likewise. */
+/* What --placement, --merge, --locking and --find-cache name; anything else likewise. */
 const struct placement_policy *option_placement(struct argp_state *state, const char *name);
 const struct merge_rule *option_merge(struct argp_state *state, const char *name);
+const struct mm_locking *option_locking(struct argp_state *state, const char *name);
 const struct find_cache *option_find_cache(struct argp_state *state, const char *name);
 
 #endif

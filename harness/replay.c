@@ -65,6 +65,7 @@ static void config_from(struct config *config, const struct trace_info *info,
 			    !strstr(info->shmem_thp, "never") && !strstr(info->shmem_thp, "deny");
 	config->placement = options->placement;
 	config->merge = options->merge;
+	config->locking = options->locking;
 	config->seed = options->seed;
 	config->find_cache = options->find_cache;
 	config->pkeys = info->pkeys;
@@ -303,7 +304,11 @@ static int copy_or_insist(struct replay_world *world, const struct trace_event *
 	unsigned overcommit = machine->config.overcommit;
 
 	this_cpu(machine)->current = &parent->limits;
+	if (parent->tsk.mm)
+		mm_call_begin(parent->tsk.mm, 0, ~0UL);
 	int err = copy_mm(event->arg[1], &child->tsk, &parent->tsk);
+	if (parent->tsk.mm)
+		mm_call_end(parent->tsk.mm);
 	if (!err || machine->commits_refused == refused)
 		return err;
 	replay_difference(world, event, -ENOMEM, NULL);

@@ -136,7 +136,7 @@ static void call_personality(struct replay_world *world, struct mm_struct *mm,
 	world->tasks[e->task].personality = e->arg[0];
 }
 
-void replay_perform(struct replay_world *world, struct mm_struct *mm,
+static void perform(struct replay_world *world, struct mm_struct *mm,
 		    const struct trace_event *e, struct outcome *out)
 {
 	switch (e->kind) {
@@ -207,6 +207,14 @@ void replay_perform(struct replay_world *world, struct mm_struct *mm,
 		out->unknown = true;
 		world->counts.not_modelled++;
 	}
+}
+
+void replay_perform(struct replay_world *world, struct mm_struct *mm,
+		    const struct trace_event *e, struct outcome *out)
+{
+	mm_call_begin(mm, 0, ~0UL);
+	perform(world, mm, e, out);
+	mm_call_end(mm);
 }
 
 /* The emulation chose another place: what it placed goes where the kernel put it. */

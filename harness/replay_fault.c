@@ -52,7 +52,7 @@ static int fault_inferred(struct replay_world *world, struct mm_struct *mm, unsi
 	if (!vma || vma->anon_vma || (vma->vm_flags & VM_SHARED))
 		return 0;
 	if (vma->vm_flags & VM_WRITE)
-		return handle_mm_fault(mm, addr, FAULT_FLAG_WRITE);
+		return mm_user_fault(mm, addr, FAULT_FLAG_WRITE);
 	return anon_vma_prepare(vma);
 }
 
@@ -61,7 +61,7 @@ static int do_fault(struct replay_world *world, struct mm_struct *mm,
 {
 	if (event->arg[1] & TRACE_FAULT_INFERRED)
 		return fault_inferred(world, mm, event->arg[0]);
-	return handle_mm_fault(mm, event->arg[0], fault_flags(world, mm, event));
+	return mm_user_fault(mm, event->arg[0], fault_flags(world, mm, event));
 }
 
 /* The fault where the recorded address is here; a stack that grows takes its range along. */

@@ -102,13 +102,13 @@ static void put(struct vma_edit *edit, struct vm_area_struct *vma, unsigned long
 static void index_lock(struct mm_struct *mm)
 {
 	if (mm_locking_inner(mm->machine->config.locking, mm->mm_mt->ops))
-		pthread_rwlock_wrlock(&mm->locks->index_lock);
+		rwlock_write_lock(&mm->locks->index_lock);
 }
 
 static void index_unlock(struct mm_struct *mm)
 {
 	if (mm_locking_inner(mm->machine->config.locking, mm->mm_mt->ops))
-		pthread_rwlock_unlock(&mm->locks->index_lock);
+		rwlock_write_unlock(&mm->locks->index_lock);
 }
 
 static int reserve(struct mm_struct *mm, const struct vma_edit *edit)

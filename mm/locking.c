@@ -55,7 +55,6 @@ void mm_thread_enter(unsigned n)
 int mm_locks_create(struct mm_struct *mm)
 {
 	struct machine *machine = mm->machine;
-	pthread_rwlockattr_t attr;
 	struct mm_locks *locks;
 
 	if (!machine->config.locking)
@@ -64,11 +63,6 @@ int mm_locks_create(struct mm_struct *mm)
 	if (!locks)
 		return -ENOMEM;
 	*locks = (struct mm_locks){ .call = 0 };
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(&locks->mmap_lock, &attr);
-	pthread_rwlock_init(&locks->index_lock, &attr);
-	pthread_rwlockattr_destroy(&attr);
 	mm->locks = locks;
 	return 0;
 }
@@ -90,8 +84,6 @@ void mm_locks_destroy(struct mm_struct *mm)
 	if (!locks)
 		return;
 	free_gone(mm->machine, backlog_take_at_end(&locks->gone));
-	pthread_rwlock_destroy(&locks->mmap_lock);
-	pthread_rwlock_destroy(&locks->index_lock);
 	arena_free(mm->machine->arena, locks, sizeof(*locks), 0);
 	mm->locks = NULL;
 }
@@ -104,7 +96,7 @@ void mm_call_begin(struct mm_struct *mm, unsigned long lo, unsigned long hi)
 
 	if (!locking)
 		return;
-	pthread_rwlock_wrlock(&mm->locks->mmap_lock);
+	rwlock_write_lock(&mm->locks->mmap_lock);
 	mm->locks->call++;
 	if (locking->begin)
 		locking->begin(mm, lo, hi);
@@ -134,7 +126,7 @@ void mm_call_end(struct mm_struct *mm)
 	if (locking->end)
 		locking->end(mm);
 	__atomic_store_n(&locks->done, locks->call, __ATOMIC_RELEASE);
-	pthread_rwlock_unlock(&locks->mmap_lock);
+	rwlock_write_unlock(&locks->mmap_lock);
 }
 
 void vma_start_write(struct vm_area_struct *vma)
@@ -159,9 +151,9 @@ struct vm_area_struct *find_vma_beside(struct mm_struct *mm, unsigned long addr)
 
 	if (!mm->locks || !mm_locking_inner(mm->machine->config.locking, index->ops))
 		return index->ops->find(index, addr);
-	pthread_rwlock_rdlock(&mm->locks->index_lock);
+	rwlock_read_lock(&mm->locks->index_lock);
 	vma = index->ops->find(index, addr);
-	pthread_rwlock_unlock(&mm->locks->index_lock);
+	rwlock_read_unlock(&mm->locks->index_lock);
 	return vma;
 }
 
@@ -175,16 +167,16 @@ static bool stack_grows(struct mm_struct *mm, unsigned long addr)
 /* Beside other faults, but no call; a stack that grows is a call itself. */
 static int fault_under_mmap_lock(struct mm_struct *mm, unsigned long addr, unsigned flags)
 {
-	pthread_rwlock_t *mmap_lock = &mm->locks->mmap_lock;
+	struct rwlock *mmap_lock = &mm->locks->mmap_lock;
 	int err;
 
-	pthread_rwlock_rdlock(mmap_lock);
+	rwlock_read_lock(mmap_lock);
 	if (!stack_grows(mm, addr)) {
 		err = handle_mm_fault(mm, addr, flags);
-		pthread_rwlock_unlock(mmap_lock);
+		rwlock_read_unlock(mmap_lock);
 		return err;
 	}
-	pthread_rwlock_unlock(mmap_lock);
+	rwlock_read_unlock(mmap_lock);
 	mm_call_begin(mm, 0, ~0UL);
 	err = handle_mm_fault(mm, addr, flags);
 	mm_call_end(mm);

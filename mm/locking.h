@@ -32,12 +32,12 @@
 #ifndef MM_LOCKING_H
 #define MM_LOCKING_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/backlog.h"
+#include "base/rwlock.h"
 #include "indexes/vma_index.h"
 
 struct mm_struct;
@@ -57,8 +57,8 @@ struct mm_locking {
 
 /* Of each mm where config.locking is set. */
 struct mm_locks {
-	pthread_rwlock_t mmap_lock;     /* calls write; a writer that waits goes before new readers */
-	pthread_rwlock_t index_lock;    /* of an index without VMA_INDEX_RCU, round its edits */
+	struct rwlock mmap_lock;        /* calls write; it starves neither them nor faults */
+	struct rwlock index_lock;       /* of an index without VMA_INDEX_RCU, round its edits */
 	uint64_t call, done;            /* the number of the latest call; of the last that is through */
 	unsigned long lo, hi;           /* range: the window, while there is one */
 	bool window;
