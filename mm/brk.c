@@ -55,7 +55,7 @@ unsigned long do_brk(struct mm_struct *mm, unsigned long brk)
 	unsigned long newbrk = PAGE_ALIGN(brk), oldbrk = PAGE_ALIGN(mm->brk);
 	int err = 0;
 
-	if (brk < mm->start_brk ||
+	if (mm->machine->config.nommu || brk < mm->start_brk ||
 	    brk - mm->start_brk + mm->data_size > this_cpu(mm->machine)->current->data)
 		return mm->brk;
 	if (newbrk > oldbrk)

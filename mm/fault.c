@@ -405,6 +405,8 @@ static int do_page_locked(struct vm_area_struct *vma, unsigned long addr, unsign
 
 int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 {
+	if (mm->machine->config.nommu)
+		return 0;
 	struct vm_area_struct *vma = find_vma(mm, addr);
 
 	if (!vma)

@@ -281,6 +281,8 @@ int copy_mm(unsigned long clone_flags, struct task_struct *tsk, const struct tas
 		machine_add(tsk->mm->machine, &tsk->mm->mm_users, 1);
 		return 0;
 	}
+	if (parent->mm->machine->config.nommu)
+		return -EINVAL;
 	tsk->mm = dup_mm(parent->mm);
 	return tsk->mm ? 0 : -ENOMEM;
 }

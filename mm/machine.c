@@ -19,6 +19,7 @@ void config_default(struct config *config)
 		.find_cache = find_cache(0),
 		.rmap = true,
 		.pagetable_levels = 4,
+		.nr_trim_pages = 1,
 		.overcommit_ratio = 50,
 		.limits = {
 			.stack = 8UL << 20, .as = ~0UL, .memlock = ~0UL,

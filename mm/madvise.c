@@ -218,6 +218,8 @@ int do_madvise(struct mm_struct *mm, unsigned long start, unsigned long len, int
 {
 	unsigned long end;
 
+	if (mm->machine->config.nommu)
+		return -ENOSYS;
 	if (!behavior_valid(behavior) || (start & ~PAGE_MASK))
 		return -EINVAL;
 	if (len && !PAGE_ALIGN(len))

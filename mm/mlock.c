@@ -88,6 +88,8 @@ int do_mlock(struct mm_struct *mm, unsigned long start, unsigned long len, bool 
 {
 	vm_flags_t flags = VM_LOCKED | (on_fault ? VM_LOCKONFAULT : 0);
 
+	if (mm->machine->config.nommu)
+		return -ENOSYS;
 	if (!can_do_mlock(mm))
 		return -EPERM;
 	len = PAGE_ALIGN(len + (start & ~PAGE_MASK));
@@ -123,6 +125,8 @@ int do_mlockall(struct mm_struct *mm, unsigned long flags)
 	vm_flags_t lock = VM_LOCKED | (flags & MCL_ONFAULT ? VM_LOCKONFAULT : 0);
 	const struct limits *limits = this_cpu(mm->machine)->current;
 
+	if (mm->machine->config.nommu)
+		return -ENOSYS;
 	if (!flags || (flags & ~(unsigned long)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
 	    flags == MCL_ONFAULT)
 		return -EINVAL;

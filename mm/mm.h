@@ -64,6 +64,7 @@ struct limits {
 };
 
 struct placement_policy;
+struct vm_region;
 struct merge_rule;
 struct vm_area_struct;
 
@@ -96,6 +97,8 @@ struct config {
 	bool rmap;                      /* pages and files know who maps them (rmap.c) */
 	bool pkeys;                     /* the processor has protection keys */
 	unsigned pagetable_levels;      /* 4 or 5 */
+	bool nommu;                     /* no page tables, no faults, no fork: nommu.c */
+	unsigned long nr_trim_pages;    /* there: how many pages too many are given back; 0: none */
 	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
 	unsigned without;               /* enum part; 0 but where their cost is measured */
 	/* who stands in front of the drivers: called after a file's own mmap, and may fail likewise */
@@ -160,6 +163,7 @@ struct machine {
 	struct arena *index_arena;      /* the indexes' nodes */
 	struct arena *arena;            /* everything else of mm */
 	struct frames *frames;
+	struct vm_region *regions;      /* without an MMU: what all address spaces have, by address */
 	struct frames *swap;            /* the swap area: its slots have counts and contents as pages */
 	struct config config;
 	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
@@ -290,6 +294,7 @@ struct vm_area_struct {
 	const struct vm_operations_struct *vm_ops;      /* NULL: anonymous */
 	void *vm_private_data;          /* the driver's own */
 	struct interval shared;         /* of the file's pages, in its inode's i_mmap */
+	struct vm_region *vm_region;    /* without an MMU: the memory it shows; else NULL */
 	struct anon_vma *anon_vma;      /* NULL: never written to */
 	struct mm_struct *vm_mm;
 	struct anon_vma_chain *anon_vma_chain;  /* to all anon_vmas where its pages may be; */

@@ -10,6 +10,7 @@
 #include <sys/shm.h>
 
 #include "mm/mman.h"
+#include "mm/nommu.h"
 
 #ifndef SHM_EXEC
 #define SHM_EXEC 0100000
@@ -154,6 +155,8 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 	const struct config *config = &mm->machine->config;
 	vm_flags_t vm_flags;
 
+	if (config->nommu)
+		return nommu_mmap(mm, file, len, prot, flags, pgoff);
 	if (!len)
 		return -EINVAL;
 	if ((prot & PROT_READ) && mm->read_implies_exec)
@@ -208,6 +211,8 @@ int do_munmap(struct mm_struct *mm, unsigned long start, unsigned long len)
 {
 	unsigned long task_size = mm->machine->config.task_size;
 
+	if (mm->machine->config.nommu)
+		return nommu_munmap(mm, start, len);
 	if ((start & ~PAGE_MASK) || start > task_size || len > task_size - start)
 		return -EINVAL;
 	len = PAGE_ALIGN(len);

@@ -113,6 +113,8 @@ int do_mprotect(struct mm_struct *mm, unsigned long start, unsigned long len, un
 	struct mprotect request = { .prot = prot & ~grows, .pkey = pkey };
 	struct vm_area_struct *vma;
 
+	if (mm->machine->config.nommu)
+		return -ENOSYS;
 	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || (start & ~PAGE_MASK))
 		return -EINVAL;
 	if (!len)

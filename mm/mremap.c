@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "mm/mman.h"
+#include "mm/nommu.h"
 
 struct remap {
 	unsigned long addr, old_len, new_len, new_addr, flags;
@@ -286,6 +287,8 @@ unsigned long do_mremap(struct mm_struct *mm, unsigned long addr, unsigned long 
 	struct vm_area_struct *vma;
 	int err = check_params(mm, &r);
 
+	if (mm->machine->config.nommu)
+		return nommu_mremap(mm, addr, old_len, new_len, flags, new_addr);
 	if (err)
 		return (unsigned long)err;
 	if ((flags & MREMAP_FIXED) && r.old_len == r.new_len)

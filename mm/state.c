@@ -2,6 +2,7 @@
  * state - the state hash of an address space, and whether it contradicts itself
  */
 #include "mm/mm.h"
+#include "mm/nommu.h"
 
 #include "base/hash.h"
 
@@ -67,6 +68,8 @@ static const char *vma_verify(const struct mm_struct *mm, const struct vm_area_s
 		return "VMAs overlap or are out of order";
 	if (vma->vm_file && !vma->vm_ops && vma->vm_file->inode->kind != FILE_ZERO)
 		return "a file whose driver was not called";
+	if (nommu_verify(mm, vma))
+		return nommu_verify(mm, vma);
 	if (vma->vm_ops && !vma->vm_file)
 		return "a driver without a file";
 	if (!vma->anon_vma != !vma->anon_vma_links)

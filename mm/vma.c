@@ -2,6 +2,7 @@
  * vma - VMAs: made, found, counted
  */
 #include "mm/mm.h"
+#include "mm/nommu.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,6 +75,7 @@ struct vm_area_struct *vm_area_dup(struct mm_struct *mm, const struct vm_area_st
 	vma->vm_mm = mm;
 	vma->shared = (struct interval){ .start = 0 };
 	vma->anon_vma = NULL;
+	vma->vm_region = NULL;
 	vma->anon_vma_chain = NULL;
 	vma->anon_vma_links = 0;
 	return vma;
@@ -83,6 +85,8 @@ void vm_area_free(struct vm_area_struct *vma)
 {
 	struct machine *machine = vma->vm_mm->machine;
 
+	if (vma->vm_region)
+		put_nommu_region(machine, vma->vm_region);
 	unlink_anon_vmas(vma);
 	unlink_file_vma(vma);
 	fput(vma->vm_file);
