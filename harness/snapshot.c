@@ -125,6 +125,7 @@ int snapshot_show(const struct snapshot *snapshot, snapshot_fn show, void *arg)
 	}
 	replay_options_default(&options);
 	options.digest = false;
+	options.reclaim = snapshot->reclaim;
 	viewer.world = replay_create(vma_index_lookup("btree"), trace_info(reader), &options);
 	if (viewer.world)
 		status = view(&viewer, reader);
@@ -137,12 +138,15 @@ int snapshot_show(const struct snapshot *snapshot, snapshot_fn show, void *arg)
 
 /* ---- options ---- */
 
-enum { KEY_EVENT = 0x1100, KEY_AT, KEY_MM };
+enum { KEY_EVENT = 0x1100, KEY_AT, KEY_MM, KEY_RECLAIM };
 
 static const struct argp_option snapshot_options[] = {
 	{"event", KEY_EVENT, "N", 0, "after the trace's event N, counted from 1", 0},
 	{"at", KEY_AT, "end", 0, "each as its last task leaves it (this is the default)", 0},
 	{"mm", KEY_MM, "TASK", 0, "only the address space of that task ('vmabench dump' has them)",
+	 0},
+	{"reclaim", KEY_RECLAIM, "N", 0,
+	 "memory is short: after each N events, what was not touched since is swapped out or dropped",
 	 0},
 	{0}};
 
@@ -165,6 +169,9 @@ static error_t snapshot_parse(int key, char *arg, struct argp_state *state)
 		snapshot->task = (uint32_t)option_number(state, arg);
 		if (!snapshot->task)
 			argp_error(state, "tasks are numbered from 1");
+		return 0;
+	case KEY_RECLAIM:
+		snapshot->reclaim = option_number(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (snapshot->path)

@@ -14,6 +14,7 @@ struct snapshot {
 	const char *path; /* of the trace */
 	uint64_t event; /* after that one, counted from 1; 0: at the end of each */
 	uint32_t task; /* whose mm; 0: every one */
+	uint64_t reclaim; /* as in replay_options */
 };
 
 /* What is shown of one mm. */
@@ -26,7 +27,7 @@ typedef void (*snapshot_fn)(struct mm_struct *mm, void *arg);
 int snapshot_show(const struct snapshot *snapshot, snapshot_fn show, void *arg);
 
 /*
- * --event, --at, --mm and the trace, a child of a verb's argp, which has to set its
+ * --event, --at, --mm, --reclaim and the trace, a child of a verb's argp, which has to set its
  * child_inputs[0] to a struct snapshot at ARGP_KEY_INIT.
  */
 extern const struct argp_child snapshot_children[];

@@ -148,6 +148,8 @@ START_TEST(verbs_show_a_trace)
 	ck_command(0, "# task 1, after event", "%s maps " LS, vmabench);
 	ck_command(0, "/usr/bin/ls", "%s maps --event 100 " LS, vmabench);
 	ck_command(0, "VmFlags: rd", "%s maps -s --at end " LS, vmabench);
+	ck_command(0, "Swap: 4", "%s maps -s --reclaim 20 " LS
+		   " | sed -n 's/^Swap:  *[1-9][0-9]* kB$/Swap: 4/p'", vmabench);
 	ck_command(0, "ELF header", "%s coredump --list --mm 1 " LS, vmabench);
 	ck_command(0, "in all", "%s coredump --list --filter 0 --event 100 " LS, vmabench);
 	ck_command(2, "--list", "%s coredump " LS, vmabench);
