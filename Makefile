@@ -36,6 +36,7 @@ PACKAGES := make git gcc g++ libc6-dev libbenchmark-dev libjemalloc-dev libzstd-
 PACKAGES_clang    := clang
 PACKAGES_perf     := linux-perf
 PACKAGES_counts   := valgrind
+PACKAGES_spin     := spin
 
 # ---- variants: release (timed), test, asan (with UBSan), tsan, clang (built only) ----
 VARIANT ?= release
@@ -170,6 +171,11 @@ TSAN_SUITES := history long_run faults threads
 tsan:  ## the tests of threads with ThreadSanitizer
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" \
 		$(MAKE) VARIANT=tsan run-tests SUITE="$(or $(SUITE),$(TSAN_SUITES))"
+
+.PHONY: spin
+spin:  ## check the model of how maple publishes, and that its broken twins fail
+	@command -v spin >/dev/null || { echo "make spin: missing package: $(PACKAGES_spin)" >&2; exit 1; }
+	@indexes/maple/spin.sh
 
 check-long: all  ## half an hour of random operations and of tests with other seeds
 	./vmabench check --ops 20000000 --seed $$(date +%s)
