@@ -52,10 +52,11 @@ SIMD_TARGET static inline unsigned btree_rank64_avx2(const struct btree_node *no
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < cap; i += 4) {
-		__m256i x = _mm256_loadu_si256((const __m256i *)(end + 8 * i));
+		unsigned back = i + 4 > cap ? i + 4 - cap : 0; /* no word behind the ends is read */
+		__m256i x = _mm256_loadu_si256((const __m256i *)(end + 8 * (i - back)));
 		int above = _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(x, key)));
 
-		rank += __builtin_popcount(~above & (cap - i >= 4 ? 0xf : 3));
+		rank += __builtin_popcount(~above & 0xf & 0xf << back);
 	}
 	return rank;
 }

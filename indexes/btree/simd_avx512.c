@@ -40,15 +40,17 @@ SIMD_TARGET static inline unsigned btree_rank32_avx512(const struct btree_node *
 SIMD_TARGET static inline unsigned btree_rank64_avx512(const struct btree_node *node, unsigned cap,
 						       unsigned long page)
 {
-	const __m256i *end = (const __m256i *)btree_lanes(node, 0, BTREE_END);
+	const char *end = btree_lanes(node, 0, BTREE_END);
 	__m256i key = _mm256_set1_epi64x((long long)page);
 	unsigned rank = 0;
 
 	SIMD_UNROLL
-	for (unsigned i = 0; i < (cap + 3) / 4; i++)
-		rank += __builtin_popcount(
-			_mm256_cmple_epi64_mask(_mm256_loadu_si256(&end[i]), key) &
-			(cap - 4 * i >= 4 ? 0xf : 3));
+	for (unsigned i = 0; i < cap; i += 4) {
+		unsigned back = i + 4 > cap ? i + 4 - cap : 0; /* no word behind the ends is read */
+		__m256i x = _mm256_loadu_si256((const __m256i *)(end + 8 * (i - back)));
+
+		rank += __builtin_popcount(_mm256_cmple_epi64_mask(x, key) & 0xf & 0xf << back);
+	}
 	return rank;
 }
 

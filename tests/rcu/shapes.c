@@ -3,8 +3,6 @@
  * leaf, two levels, three, and VMAs so far apart that nodes are wide or folded.  Each
  * answer must have been true at some moment (the suite readers has all indexes).
  */
-#include <stdio.h>
-
 #include "tests/bed.h"
 #include "tests/rcu/stage.h"
 #include "tests/suite.h"
@@ -22,24 +20,12 @@ static const struct {
 	{5, 0, 4}, {60, 0, 6}, {300, 0, 10}, {300, 32, 6}, {3000, 0, 6}, {3000, 30, 3},
 };
 
-/* Races that the sanitizer finds in the Linux kernel's code are not ours. */
-static bool left_out(const struct vma_index_ops *ops)
-{
-#ifdef __SANITIZE_THREAD__
-	if (ops->caps & VMA_INDEX_RCU_PARTS) {
-		printf("index tests leave out %s: it is not for ThreadSanitizer\n", ops->name);
-		return true;
-	}
-#endif
-	return !(ops->caps & VMA_INDEX_RCU);
-}
-
 START_TEST(test_shapes)
 {
 	const struct vma_index_ops *ops = bed_type(_i);
 	char why[300];
 
-	for (size_t i = 0; i < ARRAY_SIZE(plays) && !left_out(ops); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(plays) && ops->caps & VMA_INDEX_RCU; i++) {
 		struct stage_play play = {
 			.ops = ops,
 			.readers = 2,
