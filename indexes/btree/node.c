@@ -6,11 +6,60 @@
 
 #include "indexes/btree/btree.h"
 
+/* A narrow node without a fold keeps numbers as they are: arrays are read and written at once. */
+static bool btree_plain(const struct btree_node *node)
+{
+	return !node->wide && !node->fold;
+}
+
+static struct btree_entry *btree_unpack_plain(const struct btree *tree,
+					      const struct btree_node *node, unsigned from,
+					      unsigned to, struct btree_entry *out)
+{
+	unsigned level = node->level;
+	const int32_t *end = btree_lanes(node, level, BTREE_END);
+	const int32_t *start = btree_lanes(node, level, BTREE_START);
+	const uint32_t *ptr = btree_lanes(node, level, BTREE_PTR);
+	const uint32_t *gap = btree_lanes(node, level, BTREE_GAP);
+	uintptr_t origin = tree->origin[level > 0];
+	unsigned long base = node->base;
+
+	for (unsigned i = from; i < to; i++, out++) {
+		out->start = base + (long)start[i];
+		out->end = base + (long)end[i];
+		out->gap = level ? gap[i] : 0;
+		out->ptr = (void *)(origin + 8UL * ptr[i]);
+	}
+	return out;
+}
+
+static void btree_pack_plain(const struct btree *tree, struct btree_node *node,
+			     const struct btree_entry *e)
+{
+	unsigned level = node->level, n = node->n;
+	uint32_t *end = btree_lanes(node, level, BTREE_END);
+	uint32_t *start = btree_lanes(node, level, BTREE_START);
+	uint32_t *ptr = btree_lanes(node, level, BTREE_PTR);
+	uint32_t *gap = btree_lanes(node, level, BTREE_GAP);
+	uintptr_t origin = tree->origin[level > 0];
+	unsigned long base = node->base;
+
+	for (unsigned i = 0; i < n; i++, e++) {
+		end[i] = e->end - base;
+		start[i] = e->start - base;
+		ptr[i] = ((uintptr_t)e->ptr - origin) / 8;
+		if (level)
+			gap[i] = e->gap;
+	}
+}
+
 struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_node *node,
 				 unsigned from, unsigned to, struct btree_entry *out)
 {
 	unsigned level = node->level;
 
+	if (likely(btree_plain(node)))
+		return btree_unpack_plain(tree, node, from, to, out);
 	for (unsigned i = from; i < to; i++) {
 		*out++ = (struct btree_entry){
 			.start = btree_start(node, level, i),
@@ -129,18 +178,22 @@ bool btree_unfolded(const struct btree *tree, const struct btree_node *node, uns
 
 /* ---- one node ---- */
 
+static bool btree_all_near(const struct btree *tree, unsigned level, const struct btree_entry *e,
+			   unsigned n)
+{
+	uintptr_t origin = tree->origin[level > 0], far = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		far |= ((uintptr_t)e[i].ptr - origin) >> 35;
+	return !far;
+}
+
 bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
 		       unsigned n)
 {
 	struct btree_node node;
 
-	if (!btree_place(tree, &node, e, n))
-		return false;
-	for (unsigned i = 0; i < n; i++) {
-		if (!btree_near(tree, level, e[i].ptr))
-			return false;
-	}
-	return true;
+	return btree_place(tree, &node, e, n) && btree_all_near(tree, level, e, n);
 }
 
 void btree_pack(const struct btree *tree, struct btree_node *node, unsigned level,
@@ -148,12 +201,15 @@ void btree_pack(const struct btree *tree, struct btree_node *node, unsigned leve
 {
 	node->n = n;
 	node->level = level;
-	node->wide = !btree_fits_narrow(tree, level, e, n);
-	node->base = node->fold = 0;
-	if (!node->wide)
-		btree_place(tree, node, e, n);
-	for (unsigned i = 0; i < n; i++)
-		btree_set(tree, node, level, i, &e[i]);
+	node->wide = !(btree_place(tree, node, e, n) && btree_all_near(tree, level, e, n));
+	if (node->wide)
+		node->base = node->fold = 0;
+	if (likely(btree_plain(node))) {
+		btree_pack_plain(tree, node, e);
+	} else {
+		for (unsigned i = 0; i < n; i++)
+			btree_set(tree, node, level, i, &e[i]);
+	}
 	btree_pad(node, n, btree_room(node));
 }
 
