@@ -141,10 +141,10 @@ static inline void page_unmap(struct frames *frames, pfn_t pfn)
 /* ---- huge_frames.c ---- */
 
 /*
- * A huge page is HUGE_PAGES pages in a row that begin at a multiple of that.  Each has a content of
- * its own.  As long as it is a compound, its first page's counts are those of the whole; split, each
- * page has its own, also where page tables still map the whole.  Page 0 stands for the huge zero
- * page, too.  Who maps, gets, puts or splits a huge page is alone at it.
+ * A huge page is HUGE_PAGES pages in a row that begin at a multiple of that.  Each has a
+ * content of its own.  As long as it is a compound, its first page's counts are those of the
+ * whole; split, each page has its own, also where page tables still map the whole.  Page 0
+ * stands for the huge zero page, too.  Who maps, gets, puts or splits one is alone at it.
  */
 #define HUGE_PAGE_SHIFT 9
 #define HUGE_PAGES      (1UL << HUGE_PAGE_SHIFT)
@@ -163,7 +163,7 @@ bool huge_page_exclusive(struct frames *frames, pfn_t pfn);
 /* The page that has the counts of this one: itself, or the first of its compound. */
 struct page *compound_head(struct frames *frames, pfn_t pfn);
 
-/* For frames.c and huge_frames.c, under the lock: a chunk more, 0 or -1; a free huge page is none. */
+/* Under the lock: a chunk more, 0 or -1; the pages of a free huge page become single ones. */
 must_check int frames_grow(struct frames *frames);
 void break_huge_page(struct frames *frames);
 

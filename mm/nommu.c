@@ -113,7 +113,7 @@ static bool can_map_directly(const struct file *file)
 	return kind == FILE_SHMEM || kind == FILE_SYSV_SHM || kind == FILE_DEVICE;
 }
 
-/* A region that shows the same of the file: 0 and it, or NULL; -EINVAL if only a part of a copy is. */
+/* A region that shows the same of the file, or NULL: 0; -EINVAL: a copy has a part of it only. */
 static int region_shared(const struct machine *machine, const struct vm_region *wanted,
 			 unsigned long len, struct vm_region **region)
 {
@@ -159,7 +159,7 @@ static int check_mapping(const struct file *file, unsigned long len, unsigned lo
 	return shared && !can_map_directly(file) ? -ENODEV : 0;
 }
 
-/* Shows region from its page pgoff on: the address, or -errno; then the region has lost its reference. */
+/* Shows region from its page pgoff on: the address, or -errno, and the region has one user less. */
 static unsigned long map_region(struct mm_struct *mm, struct vm_region *region, unsigned long pgoff,
 				unsigned long len, vm_flags_t vm_flags)
 {
