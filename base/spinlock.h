@@ -12,14 +12,19 @@ struct spinlock {
 	unsigned taken;
 };
 
+/* Until it looks free. */
+static __attribute__((noinline, cold, unused)) void spin_wait(const struct spinlock *lock)
+{
+	for (unsigned tries = 1; __atomic_load_n(&lock->taken, __ATOMIC_RELAXED); tries++) {
+		if (tries % 128 == 0)
+			sched_yield();
+	}
+}
+
 static inline void spin_lock(struct spinlock *lock)
 {
-	for (unsigned tries = 1; __atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE); tries++) {
-		while (__atomic_load_n(&lock->taken, __ATOMIC_RELAXED)) {
-			if (tries++ % 128 == 0)
-				sched_yield();
-		}
-	}
+	while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE))
+		spin_wait(lock);
 }
 
 static inline void spin_unlock(struct spinlock *lock)

@@ -83,7 +83,7 @@ static uint64_t store_value(struct machine *machine)
 }
 
 /* The write itself: every one leaves something of its own in the page; a prefault only says so. */
-static void store(struct machine *machine, pfn_t pfn, unsigned flags)
+static inline void store(struct machine *machine, pfn_t pfn, unsigned flags)
 {
 	if (!(flags & FAULT_FLAG_FILL))
 		page_set_content(pfn_to_page(machine->frames, pfn), store_value(machine));

@@ -122,7 +122,7 @@ static void push(struct frames *frames, pfn_t *list, pfn_t pfn)
 }
 
 /* A batch for a thread that has none: used ones, else new ones, or what is left. */
-static void cache_fill(struct frames *frames, struct frame_cache *cache)
+static __attribute__((noinline)) void cache_fill(struct frames *frames, struct frame_cache *cache)
 {
 	size_t room;
 
@@ -143,7 +143,7 @@ static void cache_fill(struct frames *frames, struct frame_cache *cache)
 }
 
 /* A batch of a thread that has two. */
-static void cache_spill(struct frames *frames, struct frame_cache *cache)
+static __attribute__((noinline)) void cache_spill(struct frames *frames, struct frame_cache *cache)
 {
 	spin_lock(&frames->lock);
 	for (; cache->n > BATCH; cache->n--, frames->taken--)

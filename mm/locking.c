@@ -157,21 +157,26 @@ struct vm_area_struct *find_vma_beside(struct mm_struct *mm, unsigned long addr)
 	return vma;
 }
 
-static bool stack_grows(struct mm_struct *mm, unsigned long addr)
+/* A stack that grows changes the layout, and a handler of userfaultfd page tables. */
+static bool is_call_itself(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma = mm->mm_mt->ops->find(mm->mm_mt, addr);
 
-	return vma && vma->vm_start > addr && (vma->vm_flags & VM_GROWSDOWN);
+	if (!vma)
+		return false;
+	if (vma->vm_start > addr)
+		return vma->vm_flags & VM_GROWSDOWN;
+	return (vma->vm_flags & VM_UFFD_FLAGS) && mm->machine->config.userfault;
 }
 
-/* Beside other faults, but no call; a stack that grows is a call itself. */
+/* Beside other faults, but no call. */
 static int fault_under_mmap_lock(struct mm_struct *mm, unsigned long addr, unsigned flags)
 {
 	struct rwlock *mmap_lock = &mm->locks->mmap_lock;
 	int err;
 
 	rwlock_read_lock(mmap_lock);
-	if (!stack_grows(mm, addr)) {
+	if (!is_call_itself(mm, addr)) {
 		err = handle_mm_fault(mm, addr, flags);
 		rwlock_read_unlock(mmap_lock);
 		return err;

@@ -87,7 +87,7 @@ static inline void pt_add_count(uint64_t *entry, int n)
 
 static inline void pt_add_rss(struct pagetable *pt, unsigned long addr, long n)
 {
-	if (pt->regions)
+	if (unlikely(pt->regions))
 		pt_region(pt, addr)->rss += n;
 	else
 		pt->rss += (size_t)n;
@@ -137,13 +137,13 @@ static void pt_unlock_all(struct pagetable *pt)
 
 static inline void upper_lock(struct pagetable *pt)
 {
-	if (pt->regions)
+	if (unlikely(pt->regions))
 		spin_lock(&pt->upper);
 }
 
 static inline void upper_unlock(struct pagetable *pt)
 {
-	if (pt->regions)
+	if (unlikely(pt->regions))
 		spin_unlock(&pt->upper);
 }
 
@@ -260,7 +260,7 @@ static int pt_make_tables(struct pagetable *pt, unsigned long addr, unsigned lev
  * Follows addr down to level and makes the tables that are missing.  These are
  * empty: use them or pt_prune().  -ENOMEM: nothing has changed.
  */
-static int pt_descend_make(struct pagetable *pt, unsigned long addr, unsigned level,
+static __attribute__((noinline)) int pt_descend_make(struct pagetable *pt, unsigned long addr, unsigned level,
 			   struct path *path)
 {
 	int err;
@@ -437,7 +437,7 @@ static inline uint64_t *pt_last(const struct pagetable *pt, unsigned long addr)
 
 static inline void pt_set_last(struct pagetable *pt, unsigned long addr, uint64_t *up)
 {
-	if (!pt->regions) {
+	if (likely(!pt->regions)) {
 		pt->last = up;
 		pt->last_addr = addr;
 	}

@@ -156,13 +156,13 @@ static inline struct pt_region *pt_region(const struct pagetable *pt, unsigned l
 
 static inline void pt_lock(const struct pagetable *pt, unsigned long addr)
 {
-	if (pt->regions)
+	if (unlikely(pt->regions))
 		spin_lock(&pt_region(pt, addr)->lock);
 }
 
 static inline void pt_unlock(const struct pagetable *pt, unsigned long addr)
 {
-	if (pt->regions)
+	if (unlikely(pt->regions))
 		spin_unlock(&pt_region(pt, addr)->lock);
 }
 

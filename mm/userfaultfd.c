@@ -43,8 +43,10 @@ static void write_protect(struct vm_area_struct *vma, unsigned long start, unsig
 			continue;
 		pt_split_huge(pgd, start);
 		entry &= ~PTE_HUGE;
+		pt_lock(pgd, start);
 		pt_update(pgd, start,
 			  wp ? (entry & ~PTE_WRITE) | PTE_UFFD_WP : entry & ~PTE_UFFD_WP);
+		pt_unlock(pgd, start);
 	}
 }
 
@@ -109,8 +111,10 @@ static long fill(struct mm_struct *mm, unsigned long start, unsigned long len,
 	if (!vma_is_anonymous(vma) || (wp && !(vma->vm_flags & VM_UFFD_WP)))
 		return -EINVAL;
 	for (unsigned long done = 0; done < len; done += PAGE_SIZE) {
+		pt_lock(&mm->pgd, start + done);
 		err = fill_page(vma, start + done, contents ? &contents[done >> PAGE_SHIFT] : NULL,
 				wp);
+		pt_unlock(&mm->pgd, start + done);
 		if (err)
 			return done ? (long)done : err;
 	}
