@@ -228,9 +228,21 @@ static void gen_fault(struct check_gen *gen, struct trace_event *e)
 	e->arg[1] = TRACE_FAULT_USER | (rng_one_in(&gen->rng, 3) ? 0 : TRACE_FAULT_WRITE);
 }
 
+/* A file ends elsewhere: most mappings of it begin below its 40th page. */
+static void gen_truncate(struct check_gen *gen, struct trace_event *e)
+{
+	e->kind = TRACE_FILE_SIZE;
+	e->arg[0] = 2 + rng_below(&gen->rng, 4);
+	e->arg[1] = rng_one_in(&gen->rng, 3) ? 1 << 30 : rng_below(&gen->rng, 60 * PAGE_SIZE);
+}
+
 static void gen_rare(struct check_gen *gen, struct trace_event *e)
 {
-	switch (rng_below(&gen->rng, 6)) {
+	switch (rng_below(&gen->rng, 8)) {
+	case 6:
+	case 7:
+		gen_truncate(gen, e);
+		break;
 	case 0:
 		e->kind = TRACE_MBIND;
 		e->arg[2] = rng_below(&gen->rng, 3);
