@@ -20,14 +20,10 @@ SIMD_FN(shared_child)(const struct btree *tree, const struct btree_node *node, u
 			8 * (uintptr_t)rcu_load((const uint32_t *)lane + i));
 }
 
-/* The first entry of the root that ends above page, or n; any page. */
-SIMD_TARGET static inline __attribute__((always_inline)) unsigned
-SIMD_FN(rank_any)(const struct btree_node *root, unsigned long page)
+/* Whether all that is below the root ends at page or below. */
+SIMD_TARGET static inline bool SIMD_FN(is_below)(const struct btree_node *root, unsigned long page)
 {
-	if (unlikely(!root->wide && btree_distance(root, page) > BTREE_MAX_DELTA))
-		return root->n;
-	return root->level ? SIMD_FN(rank)(root, BTREE_INNER_CAP, page)
-			   : SIMD_FN(rank_root)(root, page);
+	return page >= btree_end(root, 0, root->n - 1u); /* ends are the first array on any level */
 }
 
 /* The leaf of the first VMA that ends above page, and its slot; NULL where there is none. */
@@ -36,18 +32,15 @@ SIMD_FN(shared_leaf)(const struct btree *tree, unsigned long page, unsigned *slo
 {
 	const struct btree_node *node = rcu_load(&tree->root);
 
-	if (unlikely(!node))
+	if (unlikely(!node || SIMD_FN(is_below)(node, page)))
 		return NULL;
-	*slot = SIMD_FN(rank_any)(node, page);
-	if (unlikely(*slot >= node->n))
-		return NULL;
-	if (!node->level)
+	if (!node->level) {
+		*slot = SIMD_FN(rank_root)(node, page);
 		return node;
-	for (unsigned level = node->level; --level;) {
-		node = SIMD_FN(shared_child)(tree, node, *slot);
-		*slot = SIMD_FN(rank)(node, BTREE_INNER_CAP, page);
 	}
-	node = SIMD_FN(shared_child)(tree, node, *slot);
+	for (unsigned level = node->level; level; level--)
+		node = SIMD_FN(shared_child)(tree, node,
+					     SIMD_FN(rank)(node, BTREE_INNER_CAP, page));
 	SIMD_FN(prefetch)(node, BTREE_PTR);
 	*slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
 	return node;
@@ -84,18 +77,22 @@ SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek_below_shared)(struct vma_
 {
 	const struct btree *tree = (const struct btree *)cursor->index;
 	const struct btree_node *node = rcu_load(&tree->root), *side = NULL;
-	unsigned slot = node ? SIMD_FN(rank_any)(node, page) : 0, at = 0;
+	unsigned at = 0;
 
+	if (node && SIMD_FN(is_below)(node, page)) {
+		side = node;
+		at = node->n - 1;
+		node = NULL;
+	}
 	while (node) {
+		unsigned slot = node->level ? SIMD_FN(rank)(node, BTREE_INNER_CAP, page)
+					    : SIMD_FN(rank_root)(node, page);
+
 		if (slot) {
 			side = node;
 			at = slot - 1;
 		}
-		if (!node->level || slot == node->n)
-			break;
-		node = SIMD_FN(shared_child)(tree, node, slot);
-		slot = node->level ? SIMD_FN(rank)(node, BTREE_INNER_CAP, page)
-				   : SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
+		node = node->level ? SIMD_FN(shared_child)(tree, node, slot) : NULL;
 	}
 	while (side && side->level) {
 		side = SIMD_FN(shared_child)(tree, side, at);
