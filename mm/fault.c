@@ -299,14 +299,16 @@ static int do_swap_page(struct vm_area_struct *vma, unsigned long addr, uint64_t
 			unsigned flags)
 {
 	struct machine *machine = vma->vm_mm->machine;
+	uint64_t bits = page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON |
+			PTE_EXCLUSIVE;
 	pfn_t pfn = alloc_page(machine->frames, pt_content(&vma->vm_mm->pgd, entry));
 
 	if (!pfn)
 		return -ENOMEM;
+	if ((entry & PTE_UFFD_WP) && !(flags & FAULT_FLAG_WRITE))
+		bits = (bits & ~PTE_WRITE) | PTE_UFFD_WP;
 	page_set_anon(vma, addr, pfn);
-	pt_update(&vma->vm_mm->pgd, addr,
-		  pte_make(pfn, page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON |
-				PTE_EXCLUSIVE));
+	pt_update(&vma->vm_mm->pgd, addr, pte_make(pfn, bits));
 	this_cpu(machine)->faults.swap_in++;
 	if (flags & FAULT_FLAG_WRITE)
 		store(machine, pfn, flags);

@@ -483,7 +483,7 @@ static inline bool pte_valid(uint64_t entry)
 	if (entry & PTE_GUARD)
 		return entry == PTE_GUARD;
 	if (entry & PTE_SWAP)
-		return PTE_BITS(entry) == (PTE_SWAP | PTE_ANON) && PTE_PFN(entry);
+		return PTE_BITS(entry & ~PTE_UFFD_WP) == (PTE_SWAP | PTE_ANON) && PTE_PFN(entry);
 	return !(entry & PTE_PRESENT) != !(entry & PTE_PROTNONE) && !(entry & PT_COUNT_MASK);
 }
 

@@ -41,7 +41,7 @@
  * the page of a range that has no rights at all (PROT_NONE).  GUARD marks a page that
  * nobody may touch (MADV_GUARD_INSTALL): it has page frame 0 and no other bits, and
  * stays what it is when rights change.  SWAP has a slot of the swap area in place of a page frame,
- * ANON, and no other bits, whatever the rights are.
+ * ANON, perhaps UFFD_WP, and no other bits, whatever the rights are.
  */
 #define PTE_PRESENT     ((uint64_t)1 << 0)
 #define PTE_WRITE       ((uint64_t)1 << 1)

@@ -39,7 +39,7 @@ static void write_protect(struct vm_area_struct *vma, unsigned long start, unsig
 	uint64_t entry;
 
 	for (; pt_next(pgd, &start, end, &entry); start += PAGE_SIZE) {
-		if (entry & (PTE_GUARD | PTE_SWAP) || !(entry & PTE_UFFD_WP) != wp)
+		if ((entry & PTE_GUARD) || !(entry & PTE_UFFD_WP) != wp)
 			continue;
 		pt_split_huge(pgd, start);
 		entry &= ~PTE_HUGE;

@@ -55,9 +55,9 @@ static bool unmap_to_swap(struct vm_area_struct *vma, unsigned long addr, uint64
 {
 	const pfn_t *slot = arg;
 
-	(void)entry;
 	get_page(vma->vm_mm->machine->swap, *slot);
-	pt_update(&vma->vm_mm->pgd, addr, pte_make(*slot, PTE_SWAP | PTE_ANON));
+	pt_update(&vma->vm_mm->pgd, addr,
+		  pte_make(*slot, PTE_SWAP | PTE_ANON | (entry & PTE_UFFD_WP)));
 	return true;
 }
 

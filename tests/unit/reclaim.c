@@ -218,6 +218,31 @@ START_TEST(what_is_locked_or_special_stays)
 }
 END_TEST
 
+/* What userfaultfd has protected it goes on protecting, swapped out or in. */
+START_TEST(write_protection_survives_swap)
+{
+	setup(_i);
+	world_map(mm, 0, 4, RW);
+	for (unsigned long i = 0; i < 3; i++)
+		world_write(mm, page_at(i));
+	ck_assert_int_eq(userfaultfd_register(mm, 1, page_at(0), 4 * P, 2), 0);
+	ck_assert_int_eq(userfaultfd_writeprotect(mm, page_at(0), P, true), 0);
+	pressure();
+	ck_assert_int_eq(userfaultfd_writeprotect(mm, page_at(1), P, true), 0);
+	pages_are(mm, "sss.");
+	for (unsigned long i = 0; i < 3; i++)
+		world_read(mm, page_at(i));
+	pages_are(mm, "###.");
+	for (unsigned long i = 0; i < 3; i++) {
+		uint64_t entry = pt_get(&mm->pgd, page_at(i));
+
+		ck_assert_int_eq(!(entry & PTE_UFFD_WP), i == 2);
+		ck_assert_int_eq(!(entry & PTE_WRITE), i != 2);
+	}
+	world_done(&world);
+}
+END_TEST
+
 START_TEST(smaps_shows_swap)
 {
 	char *text = NULL;
@@ -290,6 +315,7 @@ TEST_SUITE(reclaim)
 	tcase_add_loop_test(tcase, files_are_written_and_dropped, 0, types);
 	tcase_add_loop_test(tcase, page_mkclean_cleans_all_mappings, 0, types);
 	tcase_add_loop_test(tcase, what_is_locked_or_special_stays, 0, types);
+	tcase_add_loop_test(tcase, write_protection_survives_swap, 0, types);
 	tcase_add_loop_test(tcase, smaps_shows_swap, 0, types);
 	tcase_add_loop_test(tcase, swap_area_ends, 0, types);
 	tcase_add_loop_test(tcase, huge_pages_are_split_first, 0, types);
