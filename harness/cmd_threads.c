@@ -20,7 +20,7 @@ static const char doc[] =
 	"is 1. Workloads of an index alone read it under RCU where it can be, else under a rwlock. "
 	"Locking 'none' is for one thread only; by default it is every one there is.";
 
-enum { KEY_LIST = 256, KEY_LOCKING, KEY_NO_LATENCY, KEY_OPS, KEY_SECONDS, KEY_SEED };
+enum { KEY_LIST = 256, KEY_LOCKING, KEY_NO_LATENCY, KEY_OPS, KEY_SECONDS, KEY_SEED, KEY_TRACE };
 
 static const struct argp_option argp_options[] = {
 	{ "workload", 'w', "GLOB,GLOB", 0, "these workloads only", 0 },
@@ -31,6 +31,8 @@ static const struct argp_option argp_options[] = {
 	{ "seconds", KEY_SECONDS, "S", 0, "what a run takes with one thread, about (0.02)", 0 },
 	{ "ops", KEY_OPS, "N", 0, "operations of each thread, in place of --seconds", 0 },
 	{ "no-latency", KEY_NO_LATENCY, NULL, 0, "no runs that time each operation", 0 },
+	{ "trace", KEY_TRACE, "FILE", 0,
+	  "replay a recorded program, its tasks dealt out to the threads; may be repeated", 0 },
 	{ "seed", KEY_SEED, "N", 0, "of everything random (1)", 0 },
 	{ "json", 'j', "FILE", 0, "write the results to FILE", 0 },
 	{ "list", KEY_LIST, NULL, 0, "the workloads and lockings there are", 0 },
@@ -181,6 +183,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_NO_LATENCY:
 		options->latency = false;
 		return 0;
+	case KEY_TRACE:
+		if (options->ntraces == THREADS_LIST)
+			argp_error(state, "--trace: more than %d", THREADS_LIST);
+		options->traces[options->ntraces++] = arg;
+		return 0;
 	case KEY_SEED:
 		options->seed = option_number(state, arg);
 		return 0;
@@ -240,7 +247,7 @@ static void usual(struct threads_options *options)
 		usual_threads(options);
 	if (!options->nlockings)
 		usual_lockings(options);
-	for (unsigned i = 0; !options->nworkloads && (workload = threads_workload(i)); i++)
+	for (unsigned i = 0; !options->nworkloads && !options->ntraces && (workload = threads_workload(i)); i++)
 		options->workloads[i] = workload;
 	while (options->workloads[options->nworkloads])
 		options->nworkloads++;

@@ -66,6 +66,7 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->placement = options->placement;
 	config->merge = options->merge;
 	config->locking = options->locking;
+	config->threads = options->threads;
 	config->seed = options->seed;
 	config->find_cache = options->find_cache;
 	config->pkeys = info->pkeys;

@@ -80,7 +80,8 @@ struct replay_options {
 	bool compare;                   /* results with the recording's, and follow it */
 	const struct placement_policy *placement;
 	const struct merge_rule *merge;
-	const struct mm_locking *locking;       /* one thread does it all, but by these rules */
+	const struct mm_locking *locking;       /* one thread does it all, but by these rules; */
+	unsigned threads;               /* or so many (threads_replay.h); 0 is 1 */
 	uint64_t seed;                  /* of the random placement */
 	uint64_t reclaim;               /* after so many events each time: shrink_all; 0: never */
 	int (*mmap_hook)(struct vm_area_struct *vma);   /* as in config of mm.h */

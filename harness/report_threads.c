@@ -215,6 +215,27 @@ static void table(const struct report *report, const struct threads_workload *wo
 	}
 }
 
+/* Recorded programs: workloads that are in no table of ours. */
+static void programs(const struct report *report)
+{
+	const char *last = "";
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows_of(report), i, row) {
+		const char *name = text_of(row, "workload");
+		struct threads_workload program = {
+			.name = name,
+			.summary = "events of a recorded program, its tasks dealt out to the threads",
+		};
+
+		if (strncmp(name, RESULTS_PROGRAM, strlen(RESULTS_PROGRAM)) || !strcmp(name, last))
+			continue;
+		table(report, &program);
+		last = name;
+	}
+}
+
 void report_threads(const struct report *report)
 {
 	const struct threads_workload *workload;
@@ -231,4 +252,5 @@ void report_threads(const struct report *report)
 	beside(report);
 	for (unsigned i = 0; (workload = threads_workload(i)); i++)
 		table(report, workload);
+	programs(report);
 }

@@ -19,7 +19,6 @@ struct run {
 	const struct threads_workload *workload;
 	uint64_t ops;
 	bool timed; /* each operation by itself */
-	cpu_set_t processors;
 	unsigned ready, readers;
 	bool go, stop;
 };
@@ -41,14 +40,15 @@ unsigned threads_processors(void)
 	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-/* To the processor of that number among those we may run on; where that fails, anywhere. */
-static void pin(const struct run *run, unsigned number)
+void threads_pin(unsigned number)
 {
-	unsigned left = number % (unsigned)CPU_COUNT(&run->processors);
-	cpu_set_t one;
+	cpu_set_t all, one;
 
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	number %= (unsigned)CPU_COUNT(&all);
 	for (int i = 0; i < CPU_SETSIZE; i++) {
-		if (!CPU_ISSET(i, &run->processors) || left--)
+		if (!CPU_ISSET(i, &all) || number--)
 			continue;
 		CPU_ZERO(&one);
 		CPU_SET(i, &one);
@@ -105,7 +105,7 @@ static void *worker_main(void *arg)
 	struct threads_thread *thread = &worker->thread;
 	struct run *run = worker->run;
 
-	pin(run, thread->number);
+	threads_pin(thread->number);
 	rcu_register_thread();
 	mm_thread_enter(thread->number);
 	__atomic_add_fetch(&run->ready, 1, __ATOMIC_RELEASE);
@@ -202,9 +202,7 @@ int threads_run(const struct threads_workload *workload, void *space, unsigned n
 	int err = -ENOMEM;
 
 	*times = (struct threads_times){ 0 };
-	if (workers && sched_getaffinity(0, sizeof(run.processors), &run.processors))
-		err = -errno;
-	else if (workers)
+	if (workers)
 		err = start(&run, workers, n);
 	for (unsigned i = 0; workers && i < n; i++) {
 		if (!err)

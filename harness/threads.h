@@ -101,6 +101,8 @@ const struct threads_workload *threads_workload_lookup(const char *name);
 
 /* Processors that this process may run on. */
 unsigned threads_processors(void);
+/* This thread to the processor of that number among those; where that fails, anywhere. */
+void threads_pin(unsigned number);
 
 /*
  * n threads, each with ops operations.  With a histogram every operation is timed, in
@@ -129,6 +131,8 @@ struct move threads_places_move(struct threads_places *places, struct rng *rng, 
 				unsigned of);
 /* A random VMA that stays, and its place. */
 const struct place *threads_places_stay(const struct threads_places *places, struct rng *rng);
+
+extern const struct threads_ground threads_mm_ground;
 
 /* Of an index, of an mm; one without a name ends each. */
 extern const struct threads_workload threads_index_workloads[], threads_mm_workloads[];

@@ -18,6 +18,7 @@
 
 #include "harness/host.h"
 #include "harness/results.h"
+#include "harness/threads_replay.h"
 #include "harness/verb.h"
 
 #define AT_ONCE 4000000 /* VMAs of all spaces that there are at a time */
@@ -344,6 +345,75 @@ static void run_ground(struct session *session, const struct threads_ground *gro
 	free(seats);
 }
 
+/* ---- recorded programs ---- */
+
+static void replay_seat(struct session *session, const char *name, const struct threads_plan *plan,
+			struct seat *seat, unsigned threads)
+{
+	const struct threads_options *options = session->options;
+	struct threads_times times;
+	json_t *row;
+
+	for (unsigned r = 0; r < options->repetitions && !seat->wrong; r++) {
+		int err = threads_replay(plan, seat->setup.ops, seat->setup.locking, threads, &times);
+
+		seat->wrong = err ? strerror(-err) : times.wrong;
+		seat->rates[seat->n++] = times.rate;
+	}
+	if (seat->wrong) {
+		fail(session, name, &threads_mm_ground, seat, threads);
+		return;
+	}
+	row = json_pack("{s:s, s:s, s:s, s:I, s:i, s:I, s:f}", "workload", name, "index",
+			seat->setup.ops->name, "locking", threads_mm_ground.locking(&seat->setup),
+			"vmas", (json_int_t)0, "threads", threads, "ops",
+			(json_int_t)plan->program->n, "rate", median(seat->rates, seat->n));
+	print_row(session, row);
+	json_array_append_new(session->rows, row);
+}
+
+static void replay_all(struct session *session, const char *name, const struct threads_plan *plan)
+{
+	const struct threads_options *options = session->options;
+	struct layout none = { 0 };
+
+	for (unsigned t = 0; t < options->nthreads; t++) {
+		for (unsigned i = 0; i < options->indexes.n * options->nlockings; i++) {
+			struct seat *seat = calloc(1, sizeof(*seat));
+
+			if (!seat)
+				return;
+			seat->setup.layout = &none;
+			seat->setup.ops = options->indexes.ops[i % options->indexes.n];
+			seat->setup.locking = options->lockings[i / options->indexes.n];
+			if (options->threads[t] == 1 || seat->setup.locking)
+				replay_seat(session, name, plan, seat, options->threads[t]);
+			free(seat);
+		}
+	}
+}
+
+static void replay_trace(struct session *session, const char *path)
+{
+	struct program program;
+	struct threads_plan plan;
+	struct trace_error error;
+	const char *why = program_load(&program, path, &error);
+
+	if (!why && threads_plan_make(&plan, &program)) {
+		program_free(&program);
+		why = "memory is out";
+	}
+	if (why) {
+		fprintf(stderr, "vmabench threads: %s: %s\n", path, why);
+		session->status = STATUS_BAD_INPUT;
+		return;
+	}
+	replay_all(session, program.name, &plan);
+	threads_plan_done(&plan);
+	program_free(&program);
+}
+
 /* ---- all ---- */
 
 static void run_size(struct session *session, size_t vmas)
@@ -380,6 +450,8 @@ json_t *threads_bench(const struct threads_options *options, int *status)
 		run_size(&session, options->sizes[i]);
 		noise_sample(&session.noise);
 	}
+	for (unsigned i = 0; i < options->ntraces; i++)
+		replay_trace(&session, options->traces[i]);
 	json_object_set_new(context, "noise", noise_end(&session.noise));
 	json_object_set_new(context, "processors", json_integer(threads_processors()));
 	json_object_set_new(context, "repetitions", json_integer(options->repetitions));

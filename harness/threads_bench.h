@@ -23,6 +23,8 @@ struct threads_options {
 	unsigned nthreads;
 	size_t sizes[THREADS_LIST];
 	unsigned nsizes;
+	const char *traces[THREADS_LIST];       /* recorded programs to replay */
+	unsigned ntraces;
 	unsigned repetitions;
 	double seconds; /* what a run is to take with one thread */
 	uint64_t ops; /* of each thread; 0: as many as fit in seconds */

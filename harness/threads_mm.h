@@ -41,8 +41,6 @@ struct threads_mm {
 	unsigned long global; /* a region for all, THREADS_GLOBAL_PAGES */
 };
 
-extern const struct threads_ground threads_mm_ground;
-
 /* An address in an area of the thread's own. */
 static inline unsigned long threads_own(unsigned number, unsigned long offset)
 {
