@@ -247,8 +247,10 @@ static void usual(struct threads_options *options)
 		usual_threads(options);
 	if (!options->nlockings)
 		usual_lockings(options);
-	for (unsigned i = 0; !options->nworkloads && !options->ntraces && (workload = threads_workload(i)); i++)
-		options->workloads[i] = workload;
+	if (!options->nworkloads && !options->ntraces) {
+		for (unsigned i = 0; (workload = threads_workload(i)); i++)
+			options->workloads[i] = workload;
+	}
 	while (options->workloads[options->nworkloads])
 		options->nworkloads++;
 	if (!options->nsizes)

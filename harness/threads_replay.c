@@ -77,10 +77,9 @@ static size_t faults_before(const struct trace_event *events, size_t i)
 }
 
 /* How many of the turns before event i must be done before that fault. */
-static uint32_t calls_before(const struct threads_plan *plan, const uint32_t *calls, uint32_t ncalls,
-			     size_t i)
+static uint32_t calls_before(const struct trace_event *events, const uint32_t *calls,
+			     uint32_t ncalls, size_t i)
 {
-	const struct trace_event *events = plan->program->events;
 	uint32_t oldest = ncalls > THREADS_LOOK_BACK ? ncalls - THREADS_LOOK_BACK : 0;
 
 	for (uint32_t k = ncalls; k > oldest; k--) {
@@ -111,7 +110,7 @@ int threads_plan_make(struct threads_plan *plan, const struct program *program)
 		const struct trace_event *event = &program->events[i];
 		enum event_class class = class_of(event);
 
-		plan->turns_done[i] = class == CLASS_FAULT ? calls_before(plan, calls, ncalls, i)
+		plan->turns_done[i] = class == CLASS_FAULT ? calls_before(program->events, calls, ncalls, i)
 							   : ncalls;
 		plan->all_done[i] = class == CLASS_WORLD  ? i
 				    : class == CLASS_CALL ? faults_before(program->events, i)

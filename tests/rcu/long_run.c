@@ -263,7 +263,8 @@ static uint64_t round_of(struct readers *r, struct history_answer *answers)
 	return n + EDITS;
 }
 
-static void readers_beside_a_writer(const struct vma_index_ops *ops, bool locked, uint64_t ops_wanted)
+static void readers_beside_a_writer(const struct vma_index_ops *ops, bool locked,
+				    uint64_t ops_wanted)
 {
 	struct readers *r = calloc(1, sizeof(*r));
 	struct history_answer *answers = malloc(READERS * ANSWERS * sizeof(*answers));
