@@ -15,16 +15,19 @@
 static const char doc[] = "Shows the indexes, the benchmark cases, the generators and the recorded "
 			  "programs.";
 
-enum { KEY_NAMES = 256, KEY_TRACES };
+enum { KEY_NAMES = 256, KEY_TRACES, KEY_LOCKING };
 
 static const struct argp_option options[] = {
 	{ "names", KEY_NAMES, "indexes|cases", 0, "only these names, one a line, for scripts", 0 },
+	{ "locking", KEY_LOCKING, NULL, 0,
+	  "only the lockings, and under which an index needs a lock of its own", 0 },
 	{ "traces", KEY_TRACES, "DIR", 0, "where recorded programs are (workloads/traces)", 0 },
 	{ 0 }
 };
 
 struct arguments {
 	const char *names, *traces;
+	bool locking;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -36,6 +39,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (strcmp(arg, "indexes") && strcmp(arg, "cases"))
 			argp_error(state, "--names: indexes or cases, not '%s'", arg);
 		arguments->names = arg;
+		return 0;
+	case KEY_LOCKING:
+		arguments->locking = true;
 		return 0;
 	case KEY_TRACES:
 		arguments->traces = arg;
@@ -58,6 +64,33 @@ static void list_names(bool indexes)
 	}
 	for (size_t i = 0; !indexes && (kase = bench_case_at(i)); i++)
 		printf("%s/%s\n", kase->name, kase->mode);
+}
+
+/* The indexes that need a lock of their own for lookups beside a call, or those that don't. */
+static void list_indexes_by_lock(const struct mm_locking *locking, bool inner)
+{
+	const struct vma_index_ops *ops;
+
+	for (unsigned i = 0; (ops = vma_index_type(i)); i++) {
+		if (mm_locking_inner(locking, ops) == inner && !(ops->caps & VMA_INDEX_NULL))
+			printf(" %s", ops->name);
+	}
+	putchar('\n');
+}
+
+static void list_lockings(void)
+{
+	const struct mm_locking *locking;
+
+	for (unsigned i = 0; (locking = mm_locking(i)); i++) {
+		printf("%-12s %s\n", locking->name, locking->summary);
+		if (!locking->beside)
+			continue;
+		printf("%-12s   faults look into these beside a call:", "");
+		list_indexes_by_lock(locking, false);
+		printf("%-12s   into these under a lock of the index:", "");
+		list_indexes_by_lock(locking, true);
+	}
 }
 
 static void list_traces(const char *dir)
@@ -95,6 +128,10 @@ int cmd_list(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	if (arguments.names) {
 		list_names(!strcmp(arguments.names, "indexes"));
+		return STATUS_OK;
+	}
+	if (arguments.locking) {
+		list_lockings();
 		return STATUS_OK;
 	}
 	puts("Indexes");
