@@ -43,6 +43,7 @@ START_TEST(tests_of_the_table_exist)
 	glob_t files;
 
 	ck_assert_int_eq(glob("tests/unit/*.c", 0, NULL, &files), 0);
+	ck_assert_int_eq(glob("tests/rcu/*.c", GLOB_APPEND, NULL, &files), 0);
 	for (char *line = strtok(table, "\n"); line; line = strtok(NULL, "\n")) {
 		char *name = strrchr(line, '|') ? strstr(line, "| `") : NULL;
 
