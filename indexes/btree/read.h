@@ -364,7 +364,7 @@ SIMD_TARGET static bool SIMD_FN(gap_up)(const struct btree *tree, struct vma_gap
 			return true;
 		any = tree->gap >= len &&
 		      (SIMD_FN(lowest_in_leaf)(tree->leftmost, 0, len, &found) ||
-		       SIMD_FN(lowest)(tree, tree->root, 0, len, &found));
+		       (tree->root->level && SIMD_FN(lowest)(tree, tree->root, 0, len, &found)));
 	} else if (page < tree->last) {
 		SIMD_FN(descend)(tree, page, &path);
 		if (SIMD_FN(clip_at)(tree, &path, hi, gap))
@@ -395,8 +395,8 @@ SIMD_TARGET static bool SIMD_FN(gap_down)(const struct btree *tree, struct vma_g
 			return true;
 		any = tree->gap >= len &&
 		      (SIMD_FN(highest_in_leaf)(tree->rightmost, tree->rightmost->n, len, &found) ||
-		       SIMD_FN(highest)(tree, tree->root, tree->root->n, tree->root->n, len,
-					&found));
+		       (tree->root->level && SIMD_FN(highest)(tree, tree->root, tree->root->n,
+							      tree->root->n, len, &found)));
 	} else {
 		SIMD_FN(descend)(tree, page, &path);
 		if (SIMD_FN(clip_at)(tree, &path, hi, gap))
