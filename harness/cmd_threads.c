@@ -28,7 +28,7 @@ static const struct argp_option argp_options[] = {
 	{ "threads", 't', "N,N", 0, "how many threads (1 up to the processors there are)", 0 },
 	{ "vmas", 'n', "N,N", 0, "VMAs in the address space (65536)", 0 },
 	{ "repetitions", 'r', "N", 0, "how often each is run (3)", 0 },
-	{ "seconds", KEY_SECONDS, "S", 0, "what a run takes with one thread, about (0.02)", 0 },
+	{ "seconds", KEY_SECONDS, "S", 0, "what a run takes, about (0.015)", 0 },
 	{ "ops", KEY_OPS, "N", 0, "operations of each thread, in place of --seconds", 0 },
 	{ "no-latency", KEY_NO_LATENCY, NULL, 0, "no runs that time each operation", 0 },
 	{ "trace", KEY_TRACE, "FILE", 0,
@@ -298,7 +298,7 @@ int cmd_threads(int argc, char **argv)
 	};
 	struct arguments arguments = {
 		.options = { .repetitions = 3,
-			    .seconds = 0.02,
+			    .seconds = 0.015,
 			    .seed = 1,
 			    .latency = true,
 			    .talk = stdout },

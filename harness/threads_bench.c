@@ -8,8 +8,8 @@
  *	        latencies  one more run of each that times every operation
  *	    verify     each space: else all its rows are void
  *
- * How many operations a thread does is found out with one thread for each space, and is
- * the same then for each number of threads.
+ * How many operations a thread does is found out for each space and number of threads,
+ * and is the same then in all repetitions.
  */
 #include "harness/threads_bench.h"
 
@@ -172,20 +172,20 @@ static void run_once(struct session *session, const struct threads_workload *wor
 	seat->writer_rates[seat->n++] = times.writer_rate;
 }
 
-/* As many operations as one thread does in the time that a run is to take. */
+/* As many operations as each thread does in the time that a run is to take. */
 static void find_ops(struct session *session, const struct threads_workload *workload,
-		     struct seat *seat)
+		     struct seat *seat, unsigned threads)
 {
 	const struct threads_options *options = session->options;
 	struct threads_times times = { 0 };
 
 	for (seat->ops = FIRST_OPS; !seat->wrong && times.seconds < PROBE_SECONDS; seat->ops *= 4) {
-		int err = threads_run(workload, seat->space, 1, seat->ops, options->seed, NULL,
-				      &times);
+		int err = threads_run(workload, seat->space, threads, seat->ops, options->seed,
+				      NULL, &times);
 
 		seat->wrong = err ? strerror(-err) : times.wrong;
 	}
-	seat->ops = max(times.rate * options->seconds, (double)FIRST_OPS);
+	seat->ops = max(times.rate / threads * options->seconds, (double)FIRST_OPS);
 }
 
 static bool takes_part(const struct seat *seat, const struct threads_workload *workload,
@@ -255,14 +255,14 @@ static void run_workload(struct session *session, const struct threads_workload 
 {
 	const struct threads_options *options = session->options;
 
-	for (unsigned i = 0; i < n; i++) {
-		seats[i].ops = options->ops;
-		if (seats[i].space && !options->ops)
-			find_ops(session, workload, &seats[i]);
-	}
 	for (unsigned t = 0; t < options->nthreads; t++) {
 		unsigned threads = options->threads[t];
 
+		for (unsigned i = 0; i < n; i++) {
+			seats[i].ops = options->ops;
+			if (!options->ops && takes_part(&seats[i], workload, threads))
+				find_ops(session, workload, &seats[i], threads);
+		}
 		measure(session, workload, seats, n, threads);
 		for (unsigned i = 0; i < n; i++)
 			conclude(session, workload, &seats[i], threads);

@@ -26,7 +26,7 @@ struct threads_options {
 	const char *traces[THREADS_LIST];       /* recorded programs to replay */
 	unsigned ntraces;
 	unsigned repetitions;
-	double seconds; /* what a run is to take with one thread */
+	double seconds; /* what a run is to take */
 	uint64_t ops; /* of each thread; 0: as many as fit in seconds */
 	uint64_t seed;
 	bool latency; /* and a run that times each operation */
