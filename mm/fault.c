@@ -365,7 +365,8 @@ static bool growth_allowed(struct vm_area_struct *vma, unsigned long addr)
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long grow = (vma->vm_start - addr) >> PAGE_SHIFT;
 
-	return grow <= vma->vm_pgoff && vma->vm_end - addr <= this_cpu(mm->machine)->current->stack &&
+	return grow <= vma->vm_pgoff &&
+	       vma->vm_end - addr <= this_cpu(mm->machine)->current->stack &&
 	       may_expand_vm(mm, vma->vm_flags, grow) &&
 	       mlock_future_ok(mm, vma->vm_flags, grow << PAGE_SHIFT) &&
 	       !security_vm_enough_memory_mm(mm, grow);

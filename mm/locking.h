@@ -59,7 +59,7 @@ struct mm_locking {
 struct mm_locks {
 	struct rwlock mmap_lock;        /* calls write; it starves neither them nor faults */
 	struct rwlock index_lock;       /* of an index without VMA_INDEX_RCU, round its edits */
-	uint64_t call, done;            /* the number of the latest call; of the last that is through */
+	uint64_t call, done;            /* the latest call's number, the last's that is through */
 	unsigned long lo, hi;           /* range: the window, while there is one */
 	bool window;
 	struct backlog gone;            /* VMAs */

@@ -76,7 +76,7 @@ static void per_vma_drain(struct vm_area_struct *vma)
 
 const struct mm_locking locking_per_vma = {
 	.name = "per-vma",
-	.summary = "a fault locks its VMA, found under RCU, against calls that touch it (Linux 6.4)",
+	.summary = "a fault locks its VMA, found by RCU, against calls that touch it (Linux 6.4)",
 	.beside = true,
 	.fault = per_vma_fault,
 	.drain = per_vma_drain,

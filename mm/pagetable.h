@@ -166,7 +166,7 @@ static inline void pt_unlock(const struct pagetable *pt, unsigned long addr)
 		spin_unlock(&pt_region(pt, addr)->lock);
 }
 
-/* Waits until each lock of the range has been free: those who had one see what was written before. */
+/* Waits until each lock of the range has been free: who had one before is through. */
 void pt_barrier(struct pagetable *pt, unsigned long lo, unsigned long hi);
 
 /* Frees what was taken out before the last grace period: where pt->retired is not NULL. */
