@@ -11,9 +11,9 @@ set grid xtics ytics lc rgb '#dddddd' lt 1
 unset logscale x
 stats 'data/parts.dat' using 2 nooutput
 set xrange [-0.6:STATS_records - 0.4]
-set yrange [0.1:2]
+set yrange [0.1:4]
 set format y '%g'
-set ytics (0.1, 0.2, 0.5, 0.8, 1, 1.25, 1.6, 2)
+set ytics (0.1, 0.2, 0.5, 0.8, 1, 1.25, 1.6, 2, 3, 4)
 set xtics rotate by -45 left scale 0
 set lmargin at screen 0.05
 set rmargin at screen 0.83
