@@ -59,6 +59,17 @@ static void subject_start(pthread_t *threads, unsigned n, void *(*run)(void *), 
 	}
 }
 
+static void subject_vfork_true(void)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	subject_wait_for(pid, 0);
+}
+
 /* Threads, while one of them forks, vforks and execs. */
 static int subject_threads(void)
 {
@@ -73,12 +84,7 @@ static int subject_threads(void)
 			_exit(5);
 		}
 		subject_wait_for(pid, 5 << 8);
-		pid = vfork();
-		if (!pid) {
-			execl("/bin/true", "true", NULL);
-			_exit(1);
-		}
-		subject_wait_for(pid, 0);
+		subject_vfork_true();
 	}
 	for (int i = 0; i < 8; i++)
 		pthread_join(threads[i], NULL);
@@ -328,12 +334,7 @@ static int subject_runs(void)
 		}
 		pthread_mutex_unlock(&subject_lock);
 		subject_wait_for(pid, 5 << 8);
-		pid = vfork();
-		if (!pid) {
-			execl("/bin/true", "true", NULL);
-			_exit(1);
-		}
-		subject_wait_for(pid, 0);
+		subject_vfork_true();
 	}
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
