@@ -25,11 +25,6 @@ static struct vm_area_struct *index_find(struct mm_struct *mm, unsigned long add
 	return mm->mm_mt->ops->find(mm->mm_mt, addr);
 }
 
-static bool vma_holds(const struct vm_area_struct *vma, unsigned long addr)
-{
-	return vma && vma->vm_start <= addr && addr < vma->vm_end;
-}
-
 /* Of what a slot holds, for op holds: is it vma; with none, is it anything? */
 static bool slot_holds(const struct vm_area_struct *slot, const struct vm_area_struct *vma)
 {

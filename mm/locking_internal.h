@@ -28,11 +28,6 @@ static inline bool vma_untouched(const struct vm_area_struct *vma, uint64_t done
 	       (vma->vm_mm->machine->config.leave_out & LEAVE_OUT_VMA_RECHECK);
 }
 
-static inline bool vma_holds(const struct vm_area_struct *vma, unsigned long addr)
-{
-	return vma && vma_start(vma) <= addr && addr < vma_end(vma);
-}
-
 /* A fault notes that a call was in its way, and may try again. */
 static inline void count_retry(struct mm_struct *mm)
 {

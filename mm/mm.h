@@ -361,6 +361,12 @@ static inline struct anon_vma *vma_anon_vma(const struct vm_area_struct *vma)
 	return __atomic_load_n(&vma->anon_vma, __ATOMIC_ACQUIRE);
 }
 
+/* Is there a VMA, and addr in it? */
+static inline bool vma_holds(const struct vm_area_struct *vma, unsigned long addr)
+{
+	return vma && vma_start(vma) <= addr && addr < vma_end(vma);
+}
+
 static inline unsigned long vma_pages(const struct vm_area_struct *vma)
 {
 	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;
