@@ -406,12 +406,9 @@ static int do_page_locked(struct vm_area_struct *vma, unsigned long addr, unsign
 	return err;
 }
 
-int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
+int handle_found_fault(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
+		       unsigned flags)
 {
-	if (mm->machine->config.nommu)
-		return 0;
-	struct vm_area_struct *vma = find_vma(mm, addr);
-
 	if (!vma)
 		return bad_access(mm, flags);
 	if (vma->vm_start > addr) {
@@ -428,6 +425,13 @@ int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 			return err < 0 ? err : handle_mm_fault(mm, addr, flags);
 	}
 	return do_page_locked(vma, addr & PAGE_MASK, flags);
+}
+
+int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
+{
+	if (mm->machine->config.nommu)
+		return 0;
+	return handle_found_fault(mm, find_vma(mm, addr), addr, flags);
 }
 
 /* Neighbours have a say in the anon_vma, and others in what is refused or somebody else's. */

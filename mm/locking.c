@@ -158,26 +158,26 @@ struct vm_area_struct *find_vma_beside(struct mm_struct *mm, unsigned long addr)
 }
 
 /* A stack that grows changes the layout, and a handler of userfaultfd page tables. */
-static bool is_call_itself(struct mm_struct *mm, unsigned long addr)
+static bool is_call_itself(const struct vm_area_struct *vma, unsigned long addr)
 {
-	struct vm_area_struct *vma = mm->mm_mt->ops->find(mm->mm_mt, addr);
-
 	if (!vma)
 		return false;
 	if (vma->vm_start > addr)
 		return vma->vm_flags & VM_GROWSDOWN;
-	return (vma->vm_flags & VM_UFFD_FLAGS) && mm->machine->config.userfault;
+	return (vma->vm_flags & VM_UFFD_FLAGS) && vma->vm_mm->machine->config.userfault;
 }
 
 /* Beside other faults, but no call. */
 static int fault_under_mmap_lock(struct mm_struct *mm, unsigned long addr, unsigned flags)
 {
 	struct rwlock *mmap_lock = &mm->locks->mmap_lock;
+	struct vm_area_struct *vma;
 	int err;
 
 	rwlock_read_lock(mmap_lock);
-	if (!is_call_itself(mm, addr)) {
-		err = handle_mm_fault(mm, addr, flags);
+	vma = find_vma(mm, addr);
+	if (!is_call_itself(vma, addr)) {
+		err = handle_found_fault(mm, vma, addr, flags);
 		rwlock_read_unlock(mmap_lock);
 		return err;
 	}
@@ -194,7 +194,7 @@ int mm_user_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 	struct locking_counters *counters = &this_cpu(mm->machine)->locking;
 	int err;
 
-	if (!locking)
+	if (!locking || mm->machine->config.nommu)
 		return handle_mm_fault(mm, addr, flags);
 	counters->faults++;
 	if (locking->fault) {

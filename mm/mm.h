@@ -685,6 +685,9 @@ bool can_do_mlock(const struct mm_struct *mm);
 
 /* A page fault: 0, or -EFAULT (SIGSEGV), -ENXIO (SIGBUS), -ENOMEM. */
 int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags);
+/* The same with an MMU, by one who has asked already: vma is what find_vma(mm, addr) answers. */
+int handle_found_fault(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr,
+		       unsigned flags);
 /*
  * The same in vma, which holds addr and which nobody changes meanwhile, inside an RCU read
  * section: -EAGAIN, and nothing has changed, where more than this VMA has to be looked at.
