@@ -1,26 +1,31 @@
 /*
  * static-stree - a B+-tree without pointers, made anew by every edit: the bound for find
  *
- *	level 1   | 16 keys |                     a block is a cache line of 16 ends, in
- *	          /    |    \                     pages above base, compared at once;
- *	level 0  leaf leaf .. leaf (17)           key j: the last end below child j
- *	         | 16 keys | 16 VMAs |            of 4 bytes each, in 8-byte units from origin
+ *	level 1      | keys |                  a block is 1 to 8 cache lines of 16 ends, in
+ *	           /   |  \    \                  pages above base, compared at once;
+ *	level 0  leaf leaf .. leaf             key j: the last end below child j
+ *	          v    v       v
+ *	place    VMAs VMAs ..  VMAs            of 4 bytes each, in 8-byte units from origin
  *
- * Nothing in it has room to spare, it is as low as can be, and a leaf's two lines
- * are asked for at the same time: what a tree that changes can be measured
- * against.  Where the ends are 2^32 pages apart or more, or the VMAs 32 GB, it is
- * wide: its keys are 64 bits, from 0, and so are its VMAs.
+ * Nothing in it has room to spare, and where a leaf's VMAs are is asked for while
+ * it is searched: what a tree that changes can be measured against.  The more
+ * lines a block has, the longer a level takes and the fewer levels there are: all
+ * blocks of a tree have as many as serve its number of VMAs and the instructions
+ * in use best, so that up to 128 VMAs are one block.
  *
- * Blocks are numbered on each level; block b has the children 17 b to 17 b + 16.
- * Keys that are not in use are above all others.  All VMAs are in a list as
- * well, which an edit changes and from which it writes the blocks.
+ * Where the ends are 2^32 pages apart or more, or the VMAs 32 GB, it is wide: its
+ * keys are 64 bits, from 0, and it has no places.
+ *
+ * Blocks are numbered on each level; block b has the children (keys + 1) b and
+ * so on.  Keys that are not in use are above all others.  All VMAs are in a list
+ * as well, which an edit changes and from which it writes the rest.
  *
  * Invariants: those of ordered.h.  The second looks for each VMA, so that a
  * wrong key is noticed.
  *
  * After Slotin, "Static B-Trees" (S+ trees) in Algorithms for Modern Hardware;
- * here the levels are those of the number of VMAs at hand, and the keys are
- * short.
+ * here the levels and the size of a block are those of the number of VMAs at
+ * hand, and the keys are short.
  */
 #include <stdint.h>
 #include <string.h>
@@ -32,35 +37,29 @@
 #include "indexes/btree/simd.h"
 #include "indexes/ordered.h"
 
-#define KEYS 16
-#define CHILDREN (KEYS + 1)
+#define LINE 16 /* keys */
+#define MAX_LINES 8 /* of a block */
+#define LEVEL_COST 8 /* what a level costs beside its lines, as stree_search.line counts */
 #define MAX_HEIGHT 15 /* 2^57 pages */
 #define MAX_DELTA 0xfffffffeUL
 #define MAX_FAR (1UL << 35) /* bytes from origin to the VMAs of a narrow tree */
 
-struct stree_leaf {
-	uint32_t key[KEYS], vma[KEYS];
-};
-
-struct stree_wide_leaf {
-	uint64_t key[KEYS];
-	struct vm_area_struct *vma[KEYS];
-};
-
 struct stree {
 	struct ordered ordered;
 	unsigned long base, last; /* pages: what keys count from, the highest end */
-	uintptr_t origin; /* what a narrow leaf's VMAs count from */
+	uintptr_t origin; /* what places count from */
 	uintptr_t lowest, highest; /* of all VMAs that ever came */
-	/* The leaf and slot of the first VMA that ends above page, which is below last. */
+	/* The place in order of the first VMA that ends above page, which is below last. */
 	size_t (*first)(const struct stree *stree, unsigned long page);
-	void *keys; /* leaves, then the blocks of the levels above them */
+	void *keys; /* the leaves, then the blocks of the levels above them */
+	uint32_t *place; /* of the VMAs in order; behind the keys */
 	unsigned height;
+	unsigned lines; /* of a block */
 	bool wide;
-	size_t at[MAX_HEIGHT]; /* the first block of each level above, in blocks from keys */
+	size_t at[MAX_HEIGHT]; /* the first block of each level, in blocks from keys */
 	struct vm_area_struct **vma; /* all of them, in order */
 	size_t n; /* VMAs in vma: what ordered.vmas must be */
-	size_t room, keys_size; /* VMAs that vma has room for, bytes of keys */
+	size_t room, keys_size; /* VMAs that vma has room for, bytes of keys and places */
 };
 
 static struct stree *stree_of(const struct vma_index *index)
@@ -68,33 +67,69 @@ static struct stree *stree_of(const struct vma_index *index)
 	return container_of(index, struct stree, ordered.index);
 }
 
-/* ---- how many of 16 keys are at or below one, for each instruction set ---- */
+/* ---- how many keys of a block are at or below one, for each instruction set ---- */
 
-#define STREE_FIRST(simd, target)                                                                  \
-	target static size_t stree_first_##simd(const struct stree *stree, unsigned long page)     \
+#define STREE_FIRST(simd, target, lines)                                                           \
+	target static size_t stree_first_##simd##_##lines(const struct stree *stree,               \
+							  unsigned long page)                      \
 	{                                                                                          \
+		enum { KEYS = LINE * lines };                                                      \
 		const uint32_t(*keys)[KEYS] = stree->keys;                                         \
-		const struct stree_leaf *leaves = stree->keys;                                     \
-		uint32_t key = max(page, stree->base) - stree->base;                               \
+		uint32_t key = page - stree->base;                                                 \
 		size_t block = 0;                                                                  \
                                                                                                    \
-		for (unsigned level = stree->height - 1; level; level--)                           \
-			block = CHILDREN * block +                                                 \
-				stree_rank_##simd(keys[stree->at[level] + block], key);            \
-		__builtin_prefetch(leaves[block].vma);                                             \
-		return KEYS * block + stree_rank_##simd(leaves[block].key, key);                   \
+		if (unlikely(page < stree->base))                                                  \
+			return 0;                                                                  \
+		for (unsigned level = stree->height - 1; level; level--) {                         \
+			block = (KEYS + 1) * block +                                               \
+				stree_rank_##simd(keys[stree->at[level] + block], KEYS, key);      \
+			for (unsigned i = 0; level == 1 && i < KEYS; i += LINE)                    \
+				__builtin_prefetch(&stree->place[KEYS * block + i]);               \
+		}                                                                                  \
+		return KEYS * block + stree_rank_##simd(keys[block], KEYS, key);                   \
 	}                                                                                          \
 	_Static_assert(1, "")
+
+/* How a set of instructions searches, and what a line of a block costs it. */
+struct stree_search {
+	const char *simd;
+	unsigned line;
+	size_t (*first[MAX_LINES])(const struct stree *stree,
+				   unsigned long page); /* by lines - 1 */
+};
+
+#define STREE_SEARCH(simd, target, line)                                                           \
+	STREE_FIRST(simd, target, 1);                                                              \
+	STREE_FIRST(simd, target, 2);                                                              \
+	STREE_FIRST(simd, target, 3);                                                              \
+	STREE_FIRST(simd, target, 4);                                                              \
+	STREE_FIRST(simd, target, 5);                                                              \
+	STREE_FIRST(simd, target, 6);                                                              \
+	STREE_FIRST(simd, target, 7);                                                              \
+	STREE_FIRST(simd, target, 8);                                                              \
+	static const struct stree_search stree_search_##simd = {                                   \
+		#simd,                                                                             \
+		line,                                                                              \
+		{stree_first_##simd##_1, stree_first_##simd##_2, stree_first_##simd##_3,           \
+		 stree_first_##simd##_4, stree_first_##simd##_5, stree_first_##simd##_6,           \
+		 stree_first_##simd##_7, stree_first_##simd##_8},                                  \
+	}
 
 #ifdef __x86_64__
 #define STREE_AVX512 __attribute__((target("avx512f,popcnt")))
 #define STREE_AVX2 __attribute__((target("avx2,popcnt")))
 
-STREE_AVX512 static inline unsigned stree_rank_avx512(const uint32_t *keys, uint32_t key)
+STREE_AVX512 static inline __attribute__((always_inline)) unsigned
+stree_rank_avx512(const uint32_t *keys, unsigned n, uint32_t key)
 {
-	__m512i all = _mm512_load_si512(keys);
+	__m512i k = _mm512_set1_epi32((int)key);
+	unsigned upto = 0;
 
-	return __builtin_popcount(_mm512_cmple_epu32_mask(all, _mm512_set1_epi32((int)key)));
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < n; i += LINE)
+		upto += __builtin_popcountl(
+			_mm512_cmple_epu32_mask(_mm512_load_si512(keys + i), k));
+	return upto;
 }
 
 /* A byte of 8 bits: which of 8 keys are at or below it. */
@@ -106,72 +141,84 @@ STREE_AVX2 static inline unsigned stree_upto_avx2(const uint32_t *keys, __m256i 
 	return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(upto));
 }
 
-STREE_AVX2 static inline unsigned stree_rank_avx2(const uint32_t *keys, uint32_t key)
+STREE_AVX2 static inline __attribute__((always_inline)) unsigned
+stree_rank_avx2(const uint32_t *keys, unsigned n, uint32_t key)
 {
 	__m256i k = _mm256_set1_epi32((int)key);
+	unsigned upto = 0;
 
-	return __builtin_popcount(stree_upto_avx2(keys, k) | stree_upto_avx2(keys + 8, k) << 8);
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < n; i += LINE)
+		upto += __builtin_popcount(stree_upto_avx2(keys + i, k) |
+					   stree_upto_avx2(keys + i + 8, k) << 8);
+	return upto;
 }
 
-STREE_FIRST(avx512, STREE_AVX512);
-STREE_FIRST(avx2, STREE_AVX2);
+STREE_SEARCH(avx512, STREE_AVX512, 1);
+STREE_SEARCH(avx2, STREE_AVX2, 2);
 #endif
 
 /* For SSE2 and NEON the compiler makes vectors of it. */
-static inline unsigned stree_rank_any(const uint32_t *keys, uint32_t key)
+static inline __attribute__((always_inline)) unsigned stree_rank_any(const uint32_t *keys,
+								     unsigned n, uint32_t key)
 {
 	unsigned upto = 0;
 
-	for (unsigned i = 0; i < KEYS; i++)
+	for (unsigned i = 0; i < n; i++)
 		upto += keys[i] <= key;
 	return upto;
 }
 
-/* Binary search without branches. */
-static inline unsigned stree_rank_scalar(const uint32_t *keys, uint32_t key)
+/* The line by counting, in it binary search without branches. */
+static inline __attribute__((always_inline)) unsigned stree_rank_scalar(const uint32_t *keys,
+									unsigned n, uint32_t key)
 {
 	unsigned at = 0;
 
-	for (unsigned half = KEYS / 2; half; half /= 2)
-		at += keys[at + half - 1] <= key ? half : 0;
+#pragma GCC unroll 8
+	for (unsigned i = LINE; i < n; i += LINE)
+		at += LINE & -(unsigned)(keys[i - 1] <= key);
+#pragma GCC unroll 8
+	for (unsigned half = LINE / 2; half; half /= 2)
+		at += half & -(unsigned)(keys[at + half - 1] <= key);
 	return at + (keys[at] <= key);
 }
 
-STREE_FIRST(any, );
-STREE_FIRST(scalar, );
+STREE_SEARCH(any, , 4);
+STREE_SEARCH(scalar, , 1);
 
 static size_t stree_first_wide(const struct stree *stree, unsigned long page)
 {
-	const uint64_t(*keys)[KEYS] = stree->keys;
-	size_t block = 0;
+	const uint64_t *keys = stree->keys;
+	size_t n = (size_t)LINE * stree->lines, block = 0;
 
 	for (unsigned level = stree->height; level--;) {
-		const uint64_t *key = keys[level ? stree->at[level] + block : 2 * block];
+		const uint64_t *key = keys + n * (stree->at[level] + block);
 		unsigned upto = 0;
 
-		for (unsigned i = 0; i < KEYS; i++)
+		for (unsigned i = 0; i < n; i++)
 			upto += key[i] <= page;
-		block = (level ? CHILDREN : KEYS) * block + upto;
+		block = (level ? n + 1 : n) * block + upto;
 	}
 	return block;
 }
 
-/* The search by the instructions that --simd has chosen. */
-static void stree_choose(struct stree *stree)
+/* The searches by the instructions that --simd has chosen. */
+static const struct stree_search *stree_search(void)
 {
-	const char *simd = btree_simd_used();
-
-	stree->first = stree_first_any;
-	if (!strcmp(simd, "scalar"))
-		stree->first = stree_first_scalar;
+	static const struct stree_search *const all[] = {
 #ifdef __x86_64__
-	else if (!strcmp(simd, "avx512"))
-		stree->first = stree_first_avx512;
-	else if (!strcmp(simd, "avx2"))
-		stree->first = stree_first_avx2;
+		&stree_search_avx512,
+		&stree_search_avx2,
 #endif
-	if (stree->wide)
-		stree->first = stree_first_wide;
+		&stree_search_scalar,
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
+		if (!strcmp(all[i]->simd, btree_simd_used()))
+			return all[i];
+	}
+	return &stree_search_any;
 }
 
 /* ---- readers ---- */
@@ -188,16 +235,14 @@ static struct vm_area_struct *stree_find(const struct vma_index *index, unsigned
 {
 	const struct stree *stree = stree_of(index);
 	unsigned long page = addr >> PAGE_SHIFT;
-
 	size_t first;
 
 	if (page >= stree->last)
 		return NULL;
 	first = stree->first(stree, page);
 	if (unlikely(stree->wide))
-		return ((struct stree_wide_leaf *)stree->keys)[first / KEYS].vma[first % KEYS];
-	return (void *)(stree->origin +
-			8UL * ((struct stree_leaf *)stree->keys)[first / KEYS].vma[first % KEYS]);
+		return stree->vma[first];
+	return (void *)(stree->origin + 8UL * stree->place[first]);
 }
 
 /* The cursor's slot is the VMA's place plus one: 0 is before the first, n + 1 after the last. */
@@ -233,20 +278,36 @@ static int stree_find_gap(const struct vma_index *index, struct vma_gap *gap)
 
 /* ---- the writer ---- */
 
-/*
- * The blocks of a tree of n VMAs, of which a leaf is two; where each level begins, and
- * how many there are.
- */
-static size_t stree_layout(size_t n, size_t at[MAX_HEIGHT], unsigned *height)
+/* The blocks of a tree of n VMAs: where each level begins, and how many there are. */
+static size_t stree_layout(size_t n, unsigned lines, size_t at[MAX_HEIGHT], unsigned *height)
 {
-	size_t blocks = (n + KEYS - 1) / KEYS, sum = 0;
+	size_t keys = (size_t)LINE * lines, blocks = (n + keys - 1) / keys, sum = 0;
 
 	for (*height = 0; blocks; (*height)++) {
 		at[*height] = sum;
-		sum += *height ? blocks : 2 * blocks;
-		blocks = blocks > 1 ? (blocks + CHILDREN - 1) / CHILDREN : 0;
+		sum += blocks;
+		blocks = blocks > 1 ? (blocks + keys) / (keys + 1) : 0;
 	}
 	return sum;
+}
+
+/* The lines of a block with which n VMAs are found fastest. */
+static unsigned stree_best_lines(const struct stree_search *search, size_t n)
+{
+	unsigned best = 1, best_cost = ~0u;
+
+	for (unsigned lines = 1; lines <= MAX_LINES; lines++) {
+		size_t at[MAX_HEIGHT];
+		unsigned height, cost;
+
+		stree_layout(n, lines, at, &height);
+		cost = height * (LEVEL_COST + (search->line * lines));
+		if (cost < best_cost) {
+			best = lines;
+			best_cost = cost;
+		}
+	}
+	return best;
 }
 
 static bool stree_is_wide(const struct stree *stree, unsigned long base, unsigned long last)
@@ -261,67 +322,76 @@ static void stree_expect(struct stree *stree, const struct vm_area_struct *vma)
 	stree->highest = max(stree->highest, (uintptr_t)vma);
 }
 
-/* Word i of the blocks, 4 or 8 bytes each. */
-static void stree_set(struct stree *stree, size_t i, unsigned long value)
+/* Key i of the blocks, 4 or 8 bytes each. */
+static void stree_set(struct stree *stree, size_t i, unsigned long key)
 {
 	if (stree->wide)
-		((uint64_t *)stree->keys)[i] = value;
+		((uint64_t *)stree->keys)[i] = key;
 	else
-		((uint32_t *)stree->keys)[i] = min(value, UINT32_MAX + 0UL);
+		((uint32_t *)stree->keys)[i] = min(key, UINT32_MAX + 0UL);
 }
 
 /* The end of the last VMA below entry i of a level, a VMA or a block; ~0 if it is not full. */
 static unsigned long stree_last_end(const struct stree *stree, unsigned level, size_t i)
 {
-	size_t behind = (i + 1) * (level ? KEYS : 1);
+	size_t keys = (size_t)LINE * stree->lines, behind = (i + 1) * (level ? keys : 1);
 
 	for (; level > 1; level--)
-		behind *= CHILDREN;
+		behind *= keys + 1;
 	return behind <= stree->n ? vma_end(stree->vma[behind - 1]) >> PAGE_SHIFT : ~0UL;
-}
-
-/* Writes the leaves: the ends of the VMAs, and where they are. */
-static void stree_make_leaves(struct stree *stree, size_t leaves)
-{
-	for (size_t i = 0; i < leaves * KEYS; i++) {
-		size_t word = i / KEYS * 2 * KEYS + i % KEYS;
-		uintptr_t vma = i < stree->n ? (uintptr_t)stree->vma[i] : stree->origin;
-
-		stree_set(stree, word, stree_last_end(stree, 0, i) - stree->base);
-		stree_set(stree, word + KEYS, stree->wide ? vma : (vma - stree->origin) / 8);
-	}
-}
-
-/* Writes all blocks, from the list of VMAs. */
-static void stree_make(struct stree *stree)
-{
-	size_t n = stree->n, blocks = (n + KEYS - 1) / KEYS;
-
-	stree_layout(n, stree->at, &stree->height);
-	stree->last = n ? vma_end(stree->vma[n - 1]) >> PAGE_SHIFT : 0;
-	stree->base = n ? (vma_end(stree->vma[0]) >> PAGE_SHIFT) - 1 : 0;
-	stree->wide = stree_is_wide(stree, stree->base, stree->last);
-	stree->base = stree->wide ? 0 : stree->base;
-	stree->origin = stree->lowest;
-	stree_make_leaves(stree, blocks);
-	for (unsigned level = 1; level < stree->height; level++) {
-		blocks = (blocks + CHILDREN - 1) / CHILDREN;
-		for (size_t i = 0; i < blocks * KEYS; i++) {
-			size_t child = i / KEYS * CHILDREN + i % KEYS;
-
-			stree_set(stree, stree->at[level] * KEYS + i,
-				  stree_last_end(stree, level, child) - stree->base);
-		}
-	}
-	stree_choose(stree);
 }
 
 static size_t stree_keys_size(size_t n, bool wide)
 {
-	size_t at[MAX_HEIGHT];
+	size_t at[MAX_HEIGHT], most = 0;
 	unsigned height;
 
-	return stree_layout(n, at, &height) * KEYS * (wide ? sizeof(uint64_t) : sizeof(uint32_t));
+	for (unsigned lines = 1; lines <= MAX_LINES; lines++)
+		most = max(most, stree_layout(n, lines, at, &height) * lines);
+	return (most * LINE + (wide ? 0 : n)) * (wide ? sizeof(uint64_t) : sizeof(uint32_t));
+}
+/* Writes the keys of a level that has so many blocks. */
+static void stree_make_level(struct stree *stree, unsigned level, size_t blocks)
+{
+	size_t keys = (size_t)LINE * stree->lines;
+
+	for (size_t i = 0; i < blocks * keys; i++) {
+		size_t child = level ? i / keys * (keys + 1) + i % keys : i;
+
+		stree_set(stree, stree->at[level] * keys + i,
+			  stree_last_end(stree, level, child) - stree->base);
+	}
+}
+
+/* Writes where the VMAs are, behind so many blocks. */
+static void stree_make_places(struct stree *stree, size_t blocks)
+{
+	stree->origin = stree->lowest;
+	stree->place = (uint32_t *)stree->keys + blocks * LINE * stree->lines;
+	for (size_t i = 0; i < stree->n; i++)
+		stree->place[i] = ((uintptr_t)stree->vma[i] - stree->origin) / 8;
+}
+
+/* Writes all but the list of VMAs, from that. */
+static void stree_make(struct stree *stree)
+{
+	const struct stree_search *search = stree_search();
+	size_t n = stree->n, blocks;
+
+	stree->last = n ? vma_end(stree->vma[n - 1]) >> PAGE_SHIFT : 0;
+	stree->base = n ? (vma_end(stree->vma[0]) >> PAGE_SHIFT) - 1 : 0;
+	stree->wide = stree_is_wide(stree, stree->base, stree->last);
+	stree->base = stree->wide ? 0 : stree->base;
+	stree->lines = stree_best_lines(search, n);
+	stree->first = stree->wide ? stree_first_wide : search->first[stree->lines - 1];
+	blocks = stree_layout(n, stree->lines, stree->at, &stree->height);
+	for (unsigned level = 0; level < stree->height; level++) {
+		size_t end = level + 1 < stree->height ? stree->at[level + 1] : blocks;
+
+		stree_make_level(stree, level, end - stree->at[level]);
+	}
+	if (!stree->wide)
+		stree_make_places(stree, blocks);
 }
 
 static void stree_free(struct stree *stree)
@@ -353,6 +423,8 @@ static int stree_grow(struct stree *stree, size_t n, bool wide)
 	if (stree->room) {
 		memcpy(keys, stree->keys, stree->keys_size);
 		memcpy(vma, stree->vma, stree->n * sizeof(*vma));
+		stree->place =
+			(void *)((char *)keys + ((char *)stree->place - (char *)stree->keys));
 	}
 	stree_free(stree);
 	stree->keys = keys;
@@ -431,10 +503,7 @@ static int stree_build(struct vma_index *index, struct vm_area_struct *const *vm
 
 static int stree_init(struct vma_index *index)
 {
-	struct stree *stree = stree_of(index);
-
-	stree->lowest = ~0UL;
-	stree_choose(stree);
+	stree_of(index)->lowest = ~0UL;
 	return 0;
 }
 
@@ -457,7 +526,8 @@ static void stree_footprint(const struct vma_index *index, struct vma_footprint 
 
 static const struct vma_index_ops stree_ops = {
 	.name = "static-stree",
-	.summary = "static B+-tree of 16 keys a line, made anew by every edit: the bound for find",
+	.summary = "static B+-tree of whole lines of keys, made anew by every edit: the bound for "
+		   "find",
 	.abi = VMA_INDEX_ABI,
 	.invariants = ORDERED_INVARIANTS,
 	.size = sizeof(struct stree),
