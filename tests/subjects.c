@@ -272,6 +272,12 @@ static pthread_mutex_t subject_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned subject_at_work; /* threads that have been all the way round once */
 
 /*
+ * All begin at once: a thread's start maps memory for the sanitizer, which may come to lie in
+ * what another has just unmapped and is about to map again.
+ */
+static pthread_barrier_t subject_begin;
+
+/*
  * Between two pages of its own: a recorder that comes later cannot see whether VMAs share
  * an anon_vma, and so not whether what is mapped beside them becomes one with them.
  */
@@ -280,6 +286,7 @@ static void *subject_churn_on(void *arg)
 	char *at = (char *)subject_map(MARK_LEN + 2 * PAGE_SIZE, PROT_NONE) + PAGE_SIZE;
 	bool first = true;
 
+	pthread_barrier_wait(&subject_begin);
 	while (!subject_signalled) {
 		pthread_mutex_lock(&subject_lock);
 		if (mmap(at, MARK_LEN, PROT_READ | PROT_WRITE,
@@ -320,6 +327,7 @@ static int subject_runs(void)
 	pthread_t threads[4];
 
 	signal(SIGTERM, subject_on_signal);
+	pthread_barrier_init(&subject_begin, NULL, 4);
 	subject_start(threads, 4, subject_churn_on, 0);
 	subject_wait_for_work(4);
 	if (write(STDOUT_FILENO, "", 1) != 1) /* it runs: see start_runs() */

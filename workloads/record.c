@@ -252,6 +252,7 @@ static void record_watch_loop(struct recorder *r, int listener)
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &children, &before);
 	signals = signalfd(-1, &children, SFD_CLOEXEC);
+	raise(SIGCHLD);         /* what stopped before signalled in vain */
 	while (watch_once(r, listener, signals)) {
 		record_hand_signal_on(r);
 		if (record_clock() - flushed < RECORD_FLUSH_NS)

@@ -25,7 +25,7 @@
 
 #include "workloads/record_internal.h"
 
-#define ATTACH_PATIENCE 2000000000u     /* ns */
+#define ATTACH_PATIENCE 10000000000u    /* ns; a machine may be very busy */
 
 /* A thread that this process traces, or is about to. */
 struct seized {
