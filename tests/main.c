@@ -13,6 +13,7 @@
 #include "tests/suite.h"
 
 #define MAX_SUITES 64
+#define HANGS      "600"        /* seconds: a test that takes so long hangs, on any machine */
 
 static struct {
 	const char *name;
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
 	SRunner *runner = srunner_create(NULL);
 
 	load_plugin();
+	setenv("CK_DEFAULT_TIMEOUT", HANGS, 0);
 	test_seed();    /* before check forks: one seed for all */
 	for (unsigned i = 0; i < nsuites; i++) {
 		if (wanted(suites[i].name, argc, argv))

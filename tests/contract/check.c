@@ -195,7 +195,6 @@ TEST_SUITE(check)
 	Suite *suite = suite_create("check");
 	TCase *tcase = tcase_create("check");
 
-	tcase_set_timeout(tcase, 600);
 	tcase_add_loop_test(tcase, test_notices, 0, ARRAY_SIZE(rows));
 	tcase_add_loop_test_raise_signal(tcase, test_refuses, SIGABRT, 0, REFUSED);
 	tcase_add_test(tcase, test_lookup);

@@ -593,7 +593,6 @@ TEST_SUITE(contract)
 	Suite *suite = suite_create("contract");
 	TCase *tcase = tcase_create("contract");
 
-	tcase_set_timeout(tcase, 600);
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		tcase_add_loop_test(tcase, tests[i], 0, bed_types());
 	suite_add_tcase(suite, tcase);

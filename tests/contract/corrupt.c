@@ -88,7 +88,6 @@ TEST_SUITE(corrupt)
 	Suite *suite = suite_create("corrupt");
 	TCase *tcase = tcase_create("corrupt");
 
-	tcase_set_timeout(tcase, 600);
 	tcase_add_loop_test(tcase, test_corrupt, 0, bed_types());
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -536,7 +536,6 @@ TEST_SUITE(trace_files)
 	TCase *tcase = tcase_create("format");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, round_trip);
 	tcase_add_test(tcase, empty_trace);
 	tcase_add_test(tcase, abandoned);

@@ -123,7 +123,6 @@ TEST_SUITE(kernel)
 	Suite *suite = suite_create("kernel");
 	TCase *tcase = tcase_create("check --kernel");
 
-	tcase_set_timeout(tcase, 600);
 	tcase_add_test(tcase, test_agrees_with_the_kernel);
 	tcase_add_loop_test(tcase, test_rule_left_out_is_noticed, 0, 4);
 	suite_add_tcase(suite, tcase);

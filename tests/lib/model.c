@@ -601,7 +601,6 @@ TEST_SUITE(lib)
 	Suite *suite = suite_create("lib");
 	TCase *tcase = tcase_create("model");
 
-	tcase_set_timeout(tcase, 600);
 	tcase_add_test(tcase, test_random);
 	tcase_add_test(tcase, test_snapshot);
 	suite_add_tcase(suite, tcase);

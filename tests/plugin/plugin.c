@@ -139,7 +139,6 @@ TEST_SUITE(plugin)
 	Suite *suite = suite_create("plugin");
 	TCase *tcase = tcase_create("plugin");
 
-	tcase_set_timeout(tcase, 600);
 	tcase_add_unchecked_fixture(tcase, build_example, command_folder_remove);
 	tcase_add_test(tcase, test_listed);
 	tcase_add_test(tcase, test_contract);

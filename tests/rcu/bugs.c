@@ -250,7 +250,6 @@ TEST_SUITE(bugs)
 	Suite *suite = suite_create("bugs");
 	TCase *tcase = tcase_create("bugs");
 
-	tcase_set_timeout(tcase, 600);
 	tcase_add_test(tcase, test_no_bug);
 #ifdef __SANITIZE_THREAD__
 	tcase_add_loop_exit_test(tcase, test_reported, 66, 0, 3);

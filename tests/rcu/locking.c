@@ -591,7 +591,6 @@ TEST_SUITE(locking_threads)
 	TCase *storms_case = tcase_create("storms");
 	int all = 2 * LOCKINGS;
 
-	tcase_set_timeout(moments, 60);
 	tcase_add_loop_test(moments, found_vma_goes, 0, all);
 	tcase_add_loop_test(moments, found_vma_loses_rights, 0, all);
 	tcase_add_loop_test(moments, found_vma_is_replaced, 0, all);
@@ -602,7 +601,6 @@ TEST_SUITE(locking_threads)
 	tcase_add_loop_test(moments, gone_vma_waits_for_readers, 0, all);
 	tcase_add_loop_test(moments, backlog_stays_small, 0, LOCKINGS);
 	suite_add_tcase(suite, moments);
-	tcase_set_timeout(bugs, 60);
 	tcase_add_loop_test(bugs, bug_no_recheck, 0, 2);
 	tcase_add_loop_test(bugs, bug_no_mark, 0, 2);
 	tcase_add_loop_test(bugs, bug_no_drain, 0, LOCKINGS);
@@ -610,7 +608,6 @@ TEST_SUITE(locking_threads)
 	tcase_add_loop_test(bugs, bug_no_grace_period, 0, LOCKINGS);
 	tcase_add_loop_test(bugs, bug_no_page_lock, 0, LOCKINGS);
 	suite_add_tcase(suite, bugs);
-	tcase_set_timeout(storms_case, 300);
 	tcase_add_loop_test(storms_case, storm, 0, (int)bed_plain_types() * LOCKINGS);
 	suite_add_tcase(suite, storms_case);
 	return suite;

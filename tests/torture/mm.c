@@ -433,7 +433,6 @@ TEST_SUITE(torture_mm)
 	TCase *tcase = tcase_create("memory ends");
 	int types = (int)bed_plain_types();
 
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, each_allocation_fails_once, 0, types);
 	tcase_add_loop_test(tcase, no_page_frames_left, 0, types);
 	suite_add_tcase(suite, tcase);

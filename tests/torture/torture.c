@@ -231,7 +231,6 @@ TEST_SUITE(torture)
 	Suite *suite = suite_create("torture");
 	TCase *tcase = tcase_create("torture");
 
-	tcase_set_timeout(tcase, 600);
 	tcase_add_loop_test(tcase, test_edits, 0, bed_types());
 	tcase_add_loop_test(tcase, test_builds, 0, bed_types());
 	tcase_add_loop_test(tcase, test_clones, 0, bed_types());

@@ -391,7 +391,6 @@ TEST_SUITE(bench)
 	Suite *suite = suite_create("bench");
 	TCase *cases = tcase_create("cases");
 
-	tcase_set_timeout(cases, 120);
 	tcase_add_loop_test(cases, test_all_cases_agree, 0, 5);
 	tcase_add_loop_test(cases, test_wrong_index_fails, 0, 5);
 	tcase_add_test(cases, test_slow_index_is_skipped);

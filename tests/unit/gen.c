@@ -225,8 +225,6 @@ TEST_SUITE(gen)
 	Suite *suite = suite_create("gen");
 	TCase *streams = tcase_create("streams"), *layouts = tcase_create("layouts");
 
-	tcase_set_timeout(streams, 60);
-	tcase_set_timeout(layouts, 60);
 	tcase_add_test(streams, test_seeded);
 	tcase_add_test(streams, test_uniform);
 	tcase_add_test(streams, test_zipf);

@@ -417,7 +417,6 @@ TEST_SUITE(huge)
 	tcase_add_test(tcase, huge_fallback);
 	tcase_add_loop_test(tcase, huge_no_memory, 0, 2);
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(random, 300);
 	tcase_add_loop_test(random, huge_random, 0, 2);
 	suite_add_tcase(suite, random);
 	return suite;

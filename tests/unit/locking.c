@@ -97,7 +97,6 @@ TEST_SUITE(locking)
 
 	tcase_add_test(tcase, names);
 	tcase_add_test(tcase, inner_lock);
-	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, replays_end_alike, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -205,7 +205,6 @@ TEST_SUITE(nommu)
 	TCase *tcase = tcase_create("regions");
 	int types = (int)bed_plain_types();
 
-	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, nommu_regions, 0, types);
 	tcase_add_loop_test(tcase, nommu_shared, 0, types);
 	tcase_add_loop_test(tcase, nommu_unmap, 0, types);

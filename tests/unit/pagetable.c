@@ -566,7 +566,6 @@ TEST_SUITE(pagetable)
 	TCase *tcase = tcase_create("page tables");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, test_levels, 4, 6);
 	tcase_add_test(tcase, test_edges);
 	tcase_add_test(tcase, test_proportion);

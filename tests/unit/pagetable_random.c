@@ -312,7 +312,6 @@ TEST_SUITE(pagetable_random)
 	Suite *suite = suite_create("pagetable_random");
 	TCase *tcase = tcase_create("random operations");
 
-	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, test_random, 4, 6);
 	suite_add_tcase(suite, tcase);
 	return suite;

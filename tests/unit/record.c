@@ -374,7 +374,6 @@ TEST_SUITE(record)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_checked_fixture(serial, setup_serial, teardown);
 	for (unsigned i = 0; i < ARRAY_SIZE(both); i++) {
-		tcase_set_timeout(both[i], 600);
 		tcase_add_test(both[i], threads);
 		tcase_add_test(both[i], thread_execs);
 		tcase_add_test(both[i], exits_amid_threads);

@@ -395,7 +395,6 @@ TEST_SUITE(results)
 	Suite *suite = suite_create("results");
 	TCase *files = tcase_create("files");
 
-	tcase_set_timeout(files, 30);
 	tcase_add_checked_fixture(files, make_dir, remove_dir);
 	tcase_add_test(files, test_sums);
 	tcase_add_test(files, test_refused);

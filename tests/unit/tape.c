@@ -199,7 +199,6 @@ TEST_SUITE(tape)
 
 	while (vma_index_type(types))
 		types++;
-	tcase_set_timeout(tapes, 60);
 	tcase_add_loop_test(tapes, test_round_trip, 0, types);
 	tcase_add_test(tapes, test_wrong_index_is_noticed);
 	tcase_add_test(tapes, test_limits);

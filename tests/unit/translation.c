@@ -128,7 +128,6 @@ TEST_SUITE(translation)
 	Suite *suite = suite_create("translation");
 	TCase *tcase = tcase_create("stretches");
 
-	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, random_changes);
 	tcase_add_test(tcase, out_of_memory_changes_nothing);
 	suite_add_tcase(suite, tcase);

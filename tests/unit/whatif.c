@@ -387,7 +387,6 @@ TEST_SUITE(whatif)
 	Suite *suite = suite_create("what if");
 	TCase *tcase = tcase_create("translated calls");
 
-	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, a_mapping_is_found_elsewhere);
 	tcase_add_test(tcase, a_partial_munmap_leaves_the_rest);
 	tcase_add_test(tcase, one_call_two_places);

@@ -77,7 +77,6 @@ TEST_SUITE(worst)
 	Suite *suite = suite_create("worst");
 	TCase *cases = tcase_create("steps");
 
-	tcase_set_timeout(cases, 600);
 	tcase_add_test(cases, test_steps);
 	tcase_add_test(cases, test_slowest_is_found);
 	suite_add_tcase(suite, cases);
