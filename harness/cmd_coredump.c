@@ -56,12 +56,13 @@ static const struct argp argp = {
 static void show(struct mm_struct *mm, void *arg)
 {
 	const struct arguments *arguments = arg;
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
-	struct vma_cursor cursor = {.index = mm->mm_mt};
+	struct vm_area_struct *vma;
 	unsigned long total = 0;
+	struct vma_walk walk;
 	const char *why;
 
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor)) {
+	for_each_vma(&walk, mm->mm_mt, vma)
+	{
 		unsigned long bytes = vma_dump_size(vma, arguments->filter, &why);
 
 		printf("%8lu kB  %-26s  ", bytes >> 10, why);

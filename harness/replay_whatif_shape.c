@@ -60,8 +60,8 @@ bool replay_whatif_layout_equal(struct replay_world *world, struct mm_struct *mm
 				const struct translation *map)
 {
 	const struct replay_layout *layout = &world->layout;
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
-	struct vma_cursor cursor = {.index = mm->mm_mt};
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 	unsigned long recorded = 0, here = 0, equal;
 
 	for (size_t i = 0; i < layout->n; i++) {
@@ -72,8 +72,8 @@ bool replay_whatif_layout_equal(struct replay_world *world, struct mm_struct *mm
 			return false;
 		recorded += open ? 0 : equal;
 	}
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor))
-		here += length_unknown(world, vma->vm_flags) ? 0 : vma_pages(vma);
+	for_each_vma(&walk, mm->mm_mt, vma) here +=
+		length_unknown(world, vma->vm_flags) ? 0 : vma_pages(vma);
 	if (here != recorded)
 		replay_tell_layout(world, "more is mapped than there was", NULL, NULL);
 	return here == recorded;
@@ -84,8 +84,8 @@ bool replay_whatif_layout_equal(struct replay_world *world, struct mm_struct *mm
 static void take_shape(struct replay_shape *shape, const struct mm_struct *mm,
 		       const struct translation *map)
 {
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
-	struct vma_cursor cursor = {.index = mm->mm_mt};
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 	unsigned long end = mm->machine->config.mmap_min_addr;
 
 	*shape = (struct replay_shape){
@@ -93,7 +93,8 @@ static void take_shape(struct replay_shape *shape, const struct mm_struct *mm,
 		.tables = mm->pgd.tables,
 		.span = translation_span(map),
 	};
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor)) {
+	for_each_vma(&walk, mm->mm_mt, vma)
+	{
 		if (vma->vm_start > end) {
 			shape->largest_hole =
 				max(shape->largest_hole, (uint64_t)(vma->vm_start - end));

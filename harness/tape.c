@@ -211,7 +211,8 @@ static struct vm_area_struct *tape_seek(struct vma_cursor *cursor, unsigned long
 	return cursor_step(cursor, number, TAPE_SEEK, addr);
 }
 
-static struct vm_area_struct *tape_move(struct vma_cursor *cursor, enum tape_kind kind)
+/* The number of a cursor that is to move; where it stands is recorded if it is not known. */
+static unsigned cursor_place(struct vma_cursor *cursor)
 {
 	struct tape *tape = tape_owner(cursor->index);
 	bool known;
@@ -221,17 +222,36 @@ static struct vm_area_struct *tape_move(struct vma_cursor *cursor, enum tape_kin
 		cursor_step(cursor, number, TAPE_SEEK, vma_start(cursor->vma));
 	else if (!known)
 		tape->why = "a cursor was copied while it stood off an end";
-	return cursor_step(cursor, number, kind, 0);
+	return number;
 }
 
 static struct vm_area_struct *tape_next(struct vma_cursor *cursor)
 {
-	return tape_move(cursor, TAPE_NEXT);
+	return cursor_step(cursor, cursor_place(cursor), TAPE_NEXT, 0);
 }
 
 static struct vm_area_struct *tape_prev(struct vma_cursor *cursor)
 {
-	return tape_move(cursor, TAPE_PREV);
+	return cursor_step(cursor, cursor_place(cursor), TAPE_PREV, 0);
+}
+
+static unsigned tape_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	const struct vma_index *index = cursor->index;
+	struct tape *tape = tape_owner(index);
+	unsigned number = cursor_place(cursor), done;
+
+	tape_call(index, TAPE_SCAN, number);
+	tape_word(tape, n);
+	tape->longest_scan = max(tape->longest_scan, n);
+	cursor->index = tape_of(index)->inner;
+	done = vma_index_scan(cursor, vmas, n);
+	cursor->index = index;
+	tape->cursors[number] = (struct tape_cursor){ cursor, index, cursor->vma };
+	for (unsigned i = 0; i < done; i++)
+		tape_answer(tape, vmas[i]);
+	tape_answer(tape, cursor->vma);
+	return done;
 }
 
 static int tape_find_gap(const struct vma_index *index, struct vma_gap *gap)
@@ -364,6 +384,7 @@ static const struct vma_index_ops tape_template = {
 	.seek = tape_seek,
 	.next = tape_next,
 	.prev = tape_prev,
+	.scan = tape_scan,
 	.find_gap = tape_find_gap,
 	.reserve = tape_reserve,
 	.commit = tape_commit,

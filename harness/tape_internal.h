@@ -3,6 +3,7 @@
  *
  *	head: kind, detail, space      then, by kind
  *	TAPE_FIND, TAPE_SEEK           address
+ *	TAPE_SCAN                      how many
  *	TAPE_FIND_GAP                  len, lo, hi
  *	TAPE_RESERVE                   detail times an edit
  *	TAPE_COMMIT                    an edit: lo, hi, nput, then nput times number, start, end
@@ -19,8 +20,8 @@
 #define TAPE_CURSORS 8
 
 enum tape_kind {
-	TAPE_CREATE, TAPE_DESTROY, TAPE_FIND, TAPE_SEEK, TAPE_NEXT, TAPE_PREV, TAPE_FIND_GAP,
-	TAPE_RESERVE, TAPE_COMMIT, TAPE_UNRESERVE, TAPE_BUILD, TAPE_CLONE,
+	TAPE_CREATE, TAPE_DESTROY, TAPE_FIND, TAPE_SEEK, TAPE_NEXT, TAPE_PREV, TAPE_SCAN,
+	TAPE_FIND_GAP, TAPE_RESERVE, TAPE_COMMIT, TAPE_UNRESERVE, TAPE_BUILD, TAPE_CLONE,
 };
 
 /* Of the VMAs that were answers, by number; of the holes that were. */
@@ -49,6 +50,7 @@ struct tape {
 		const struct vm_area_struct *vma;       /* where it stood last */
 	} cursors[TAPE_CURSORS];
 	unsigned next_cursor;
+	unsigned longest_scan;
 };
 
 static inline uint64_t tape_head(enum tape_kind kind, unsigned detail, uint32_t space)

@@ -41,7 +41,7 @@ struct tape_player *tape_player_create(const struct tape *tape, const struct vma
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	player->arena = arena_create();
 	player->spaces = calloc(tape->spaces + 1, sizeof(*player->spaces));
-	player->list = calloc(tape->vmas + 1, sizeof(*player->list));
+	player->list = calloc(max(tape->vmas + 1, (size_t)tape->longest_scan), sizeof(*player->list));
 	if (player->slab == MAP_FAILED || !player->arena || !player->spaces || !player->list) {
 		tape_player_destroy(player);
 		return NULL;
@@ -141,6 +141,15 @@ static void player_seek(struct tape_player *player, const struct vma_index *inde
 	player_answer(player, player->ops->seek(&player->cursors[cursor], addr));
 }
 
+static void player_scan(struct tape_player *player, struct vma_cursor *cursor, unsigned n)
+{
+	unsigned done = vma_index_scan(cursor, player->list, n);
+
+	for (unsigned i = 0; i < done; i++)
+		player_answer(player, player->list[i]);
+	player_answer(player, cursor->vma);
+}
+
 static void player_end(struct tape_player *player, uint32_t space)
 {
 	struct vma_index *index = player->spaces[space];
@@ -181,6 +190,9 @@ static const uint64_t *player_call(struct tape_player *player, const uint64_t *w
 	case TAPE_PREV:
 		player_answer(player, ops->prev(&player->cursors[detail]));
 		return word;
+	case TAPE_SCAN:
+		player_scan(player, &player->cursors[detail], *word);
+		return word + 1;
 	case TAPE_FIND_GAP:
 		return player_gap(player, index, word, detail);
 	case TAPE_RESERVE:

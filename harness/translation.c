@@ -85,13 +85,14 @@ struct translation *translation_get(struct translation *t)
 
 void translation_put(struct translation *t)
 {
-	struct vma_cursor cursor = {.index = t ? t->index : NULL};
 	struct stretch *gone = NULL;
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 
 	if (!t || --t->users)
 		return;
-	for (struct vm_area_struct *vma = t->index->ops->seek(&cursor, 0); vma;
-	     vma = t->index->ops->next(&cursor)) {
+	for_each_vma(&walk, t->index, vma)
+	{
 		stretch_of(vma)->gone = gone;
 		gone = stretch_of(vma);
 	}

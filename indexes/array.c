@@ -96,6 +96,11 @@ static struct vm_area_struct *array_next(struct vma_cursor *cursor)
 	return array_stand(cursor, min(cursor->slot + 1, last));
 }
 
+static unsigned array_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	return vma_scan_by(cursor, vmas, n, array_next);
+}
+
 static struct vm_area_struct *array_prev(struct vma_cursor *cursor)
 {
 	return array_stand(cursor, cursor->slot > 0 ? cursor->slot - 1 : 0);
@@ -283,6 +288,7 @@ static const struct vma_index_ops array_ops = {
 	.seek = array_seek,
 	.next = array_next,
 	.prev = array_prev,
+	.scan = array_scan,
 	.find_gap = array_find_gap,
 	.reserve = array_reserve,
 	.commit = array_commit,

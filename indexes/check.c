@@ -208,6 +208,29 @@ static struct vm_area_struct *check_prev(struct vma_cursor *cursor)
 	return check_move(cursor, false);
 }
 
+static unsigned check_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	const struct vma_index *index = cursor->index;
+	struct check *check = check_of(index);
+	struct vm_area_struct *expect = cursor->vma;
+	unsigned done;
+
+	cursor->index = check->inner;
+	done = vma_index_scan(cursor, vmas, n);
+	cursor->index = index;
+	if (done > n || (done < n && cursor->vma))
+		check_fail(check, "scan of %u stops after %u at %s", n, done,
+			   check_text(cursor->vma));
+	for (unsigned i = 0; i < done; i++) {
+		check_same(check, "number in a scan:", i, vmas[i], expect);
+		expect = check_expect(check, expect, true);
+	}
+	check_same(check, "behind a scan of", done, cursor->vma, expect);
+	if (done && !cursor->vma)
+		check_off(check, *cursor, true);
+	return done;
+}
+
 static int check_find_gap(const struct vma_index *index, struct vma_gap *gap)
 {
 	struct check *check = check_of(index);
@@ -475,6 +498,7 @@ static const struct vma_index_ops check_template = {
 	.seek = check_seek,
 	.next = check_next,
 	.prev = check_prev,
+	.scan = check_scan,
 	.find_gap = check_find_gap,
 	.reserve = check_reserve,
 	.commit = check_commit,

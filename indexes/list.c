@@ -116,6 +116,11 @@ static struct vm_area_struct *list_next(struct vma_cursor *cursor)
 	return list_stand(cursor, ((struct list_node *)cursor->node)->next);
 }
 
+static unsigned list_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	return vma_scan_by(cursor, vmas, n, list_next);
+}
+
 static struct vm_area_struct *list_prev(struct vma_cursor *cursor)
 {
 	return list_stand(cursor, ((struct list_node *)cursor->node)->prev);
@@ -277,6 +282,7 @@ static const struct vma_index_ops list_ops = {
 	.seek = list_seek,
 	.next = list_next,
 	.prev = list_prev,
+	.scan = list_scan,
 	.find_gap = list_find_gap,
 	.reserve = list_reserve,
 	.commit = list_commit,

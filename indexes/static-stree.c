@@ -266,6 +266,11 @@ static struct vm_area_struct *stree_next(struct vma_cursor *cursor)
 	return stree_stand(cursor, min(cursor->slot + 1, end));
 }
 
+static unsigned stree_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	return vma_scan_by(cursor, vmas, n, stree_next);
+}
+
 static struct vm_area_struct *stree_prev(struct vma_cursor *cursor)
 {
 	return stree_stand(cursor, cursor->slot - (cursor->slot > 0));
@@ -537,6 +542,7 @@ static const struct vma_index_ops stree_ops = {
 	.seek = stree_seek,
 	.next = stree_next,
 	.prev = stree_prev,
+	.scan = stree_scan,
 	.find_gap = stree_find_gap,
 	.reserve = stree_reserve,
 	.commit = stree_commit,

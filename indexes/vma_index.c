@@ -39,6 +39,13 @@ int vma_index_edit(struct vma_index *index, const struct vma_edit *edit)
 	return err;
 }
 
+unsigned vma_index_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	const struct vma_index_ops *ops = cursor->index->ops;
+
+	return ops->scan ? ops->scan(cursor, vmas, n) : vma_scan_by(cursor, vmas, n, ops->next);
+}
+
 int vma_index_clone(struct vma_index *index, const struct vma_index *from,
 		    struct vm_area_struct *const *copies, size_t n)
 {

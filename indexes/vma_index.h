@@ -17,8 +17,8 @@
  * Adding an index is adding one file that ends in VMA_INDEX_REGISTER(ops): to
  * this folder, or to a shared object of your own (examples/plugin).
  *
- * One thread at a time uses an index; of one with VMA_INDEX_RCU find, seek, next
- * and prev are for any number of readers beside the one writer (see there).
+ * One thread at a time uses an index; of one with VMA_INDEX_RCU find, seek, next,
+ * prev and scan are for any number of readers beside the one writer (see there).
  */
 #ifndef INDEXES_VMA_INDEX_H
 #define INDEXES_VMA_INDEX_H
@@ -30,7 +30,7 @@
 #include "base/arena.h"
 #include "base/util.h"
 
-#define VMA_INDEX_ABI   1
+#define VMA_INDEX_ABI   2
 #define VMA_INDEX_END   (1UL << 57)     /* one past the last address there can be */
 #define VMA_EDIT_PUTS   3
 
@@ -135,8 +135,8 @@ struct vma_cursor {
 #define VMA_INDEX_OWN_MALLOC    2u      /* its memory is malloc's, not the arena's: see footprint */
 #define VMA_INDEX_PEER          4u      /* other people's: the tests leave out check: of it */
 /*
- * Readers beside one writer: in a read section (base/rcu.h) find, seek, next and
- * prev may be called while another thread calls any op but destroy.
+ * Readers beside one writer: in a read section (base/rcu.h) find, seek, next, prev
+ * and scan may be called while another thread calls any op but destroy.
  *
  *   find, seek   answer what was true at one moment during the call, between two
  *                commits: of each they see all or nothing
@@ -176,6 +176,13 @@ struct vma_index_ops {
 	struct vm_area_struct *(*seek)(struct vma_cursor *cursor, unsigned long addr);
 	struct vm_area_struct *(*next)(struct vma_cursor *cursor);
 	struct vm_area_struct *(*prev)(struct vma_cursor *cursor);
+	/*
+	 * May be missing: then vma_index_scan() steps.  Up to n > 0 VMAs, the cursor's
+	 * first, as next would find them; the cursor moves past them, onto the VMA behind
+	 * or off the end.  How many: fewer than n only if it is off the end now, 0 if it
+	 * was off either end before, and then it stays there.
+	 */
+	unsigned (*scan)(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n);
 	/* 0 and gap->start, gap->end; or -ENOMEM, both untouched, where there is no such hole. */
 	int (*find_gap)(const struct vma_index *index, struct vma_gap *gap);
 
@@ -213,6 +220,22 @@ struct vma_index_ops {
 	void (*dump)(const struct vma_index *index, FILE *out);
 	void (*footprint)(const struct vma_index *index, struct vma_footprint *footprint);
 };
+
+/* What scan does, for an index whose next is known here: the cursor is in registers then. */
+static inline __attribute__((always_inline)) unsigned
+vma_scan_by(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n,
+	    struct vm_area_struct *(*next)(struct vma_cursor *cursor))
+{
+	struct vma_cursor at = *cursor;
+	unsigned done = 0;
+
+	while (done < n && at.vma) {
+		vmas[done++] = at.vma;
+		next(&at);
+	}
+	*cursor = at;
+	return done;
+}
 
 /* The index's own bytes in front of a VMA. */
 static inline void *vma_node(const struct vma_index_ops *ops, const struct vm_area_struct *vma)
@@ -260,6 +283,44 @@ void vma_index_destroy(struct vma_index *index);
 
 /* Reserve and commit in one: 0, or -ENOMEM and nothing has changed. */
 must_check int vma_index_edit(struct vma_index *index, const struct vma_edit *edit);
+
+/* The type's scan, or step by step: see there. */
+unsigned vma_index_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n);
+
+/* All VMAs of an index in address order, seen a batch at a time; it must not change meanwhile. */
+#define VMA_WALK_BATCH  64
+
+struct vma_walk {
+	struct vma_cursor cursor;
+	unsigned n, next;
+	struct vm_area_struct *vmas[VMA_WALK_BATCH];
+};
+
+/* The next VMA of a walk that has begun; NULL behind the last one. */
+static inline struct vm_area_struct *vma_walk_next(struct vma_walk *walk)
+{
+	if (walk->next == walk->n) {
+		if (!walk->cursor.vma)
+			return NULL;
+		walk->n = vma_index_scan(&walk->cursor, walk->vmas, VMA_WALK_BATCH);
+		walk->next = 0;
+	}
+	return walk->vmas[walk->next++];
+}
+
+/* Begins a walk with the first VMA that ends above addr. */
+static inline struct vm_area_struct *vma_walk_from(struct vma_walk *walk,
+						   const struct vma_index *index,
+						   unsigned long addr)
+{
+	walk->cursor.index = index;
+	walk->n = walk->next = 0;
+	index->ops->seek(&walk->cursor, addr);
+	return vma_walk_next(walk);
+}
+
+#define for_each_vma(walk, index, vma) \
+	for ((vma) = vma_walk_from((walk), (index), 0); (vma); (vma) = vma_walk_next(walk))
 
 /*
  * Fork: fills an empty index like from, which holds n VMAs, by its type's clone

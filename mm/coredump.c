@@ -9,10 +9,11 @@
 
 static bool is_mapped_executable(struct mm_struct *mm, const struct inode *inode)
 {
-	struct vma_cursor cursor = {.index = mm->mm_mt};
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor)) {
+	for_each_vma(&walk, mm->mm_mt, vma)
+	{
 		if ((vma->vm_flags & VM_EXEC) && vma->vm_file && vma->vm_file->inode == inode)
 			return true;
 	}

@@ -84,11 +84,10 @@ void free_mm(struct mm_struct *mm)
 
 void exit_mmap(struct mm_struct *mm)
 {
-	struct vma_cursor cursor = { .index = mm->mm_mt };
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
 	struct vm_area_struct *vma, *gone = NULL;
+	struct vma_walk walk;
 
-	for (vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor)) {
+	for_each_vma(&walk, mm->mm_mt, vma) {
 		vma->vm_next_gone = gone;
 		gone = vma;
 	}
@@ -208,15 +207,17 @@ static bool is_cow_mapping(vm_flags_t flags)
 
 static int copy_page_tables(struct mm_struct *mm, struct mm_struct *oldmm)
 {
-	const struct vma_index_ops *ops = oldmm->mm_mt->ops;
-	struct vma_cursor cursor = { .index = oldmm->mm_mt };
 	struct vm_area_struct *mpnt;
+	struct vma_walk walk;
 	int err = 0;
 
-	for (mpnt = ops->seek(&cursor, 0); mpnt && !err; mpnt = ops->next(&cursor)) {
-		if (!(mpnt->vm_flags & VM_DONTCOPY) && vma_needs_copy(mpnt))
-			err = pt_copy(&mm->pgd, &oldmm->pgd, mpnt->vm_start, mpnt->vm_end,
-				      is_cow_mapping(mpnt->vm_flags));
+	for_each_vma(&walk, oldmm->mm_mt, mpnt) {
+		if ((mpnt->vm_flags & VM_DONTCOPY) || !vma_needs_copy(mpnt))
+			continue;
+		err = pt_copy(&mm->pgd, &oldmm->pgd, mpnt->vm_start, mpnt->vm_end,
+			      is_cow_mapping(mpnt->vm_flags));
+		if (err)
+			break;
 	}
 	pt_flush(&oldmm->pgd);
 	return err;
@@ -224,14 +225,13 @@ static int copy_page_tables(struct mm_struct *mm, struct mm_struct *oldmm)
 
 int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm)
 {
-	const struct vma_index_ops *ops = oldmm->mm_mt->ops;
-	struct vma_cursor cursor = { .index = oldmm->mm_mt };
 	struct vm_area_struct *mpnt;
+	struct vma_walk walk;
 	struct batch batch;
 
 	if (batch_start(&batch, mm, oldmm->map_count))
 		return -ENOMEM;
-	for (mpnt = ops->seek(&cursor, 0); mpnt; mpnt = ops->next(&cursor)) {
+	for_each_vma(&walk, oldmm->mm_mt, mpnt) {
 		if (mpnt->vm_flags & VM_DONTCOPY)
 			continue;
 		vma_start_write(mpnt);

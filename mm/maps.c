@@ -41,10 +41,10 @@ void show_map_vma(struct vm_area_struct *vma, FILE *out)
 
 void show_maps(struct mm_struct *mm, FILE *out)
 {
-	struct vma_cursor cursor = { .index = mm->mm_mt };
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor))
+	for_each_vma(&walk, mm->mm_mt, vma)
 		show_map_vma(vma, out);
 }
 
@@ -131,9 +131,9 @@ static void show_smap(struct vm_area_struct *vma, FILE *out)
 
 void show_smaps(struct mm_struct *mm, FILE *out)
 {
-	struct vma_cursor cursor = { .index = mm->mm_mt };
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor))
+	for_each_vma(&walk, mm->mm_mt, vma)
 		show_smap(vma, out);
 }

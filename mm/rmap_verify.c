@@ -115,10 +115,10 @@ const char *rmap_verify(struct machine *machine, FILE *report)
 		return "out of memory: verifying";
 	slots = entries + end;
 	for (struct mm_struct *mm = machine->mm_list; mm && !wrong; mm = mm->mm_next) {
-		struct vma_cursor cursor = { .index = mm->mm_mt };
-		struct vm_area_struct *vma = mm->mm_mt->ops->seek(&cursor, 0);
+		struct vma_walk walk;
+		struct vm_area_struct *vma = vma_walk_from(&walk, mm->mm_mt, 0);
 
-		for (; vma && !wrong; vma = mm->mm_mt->ops->next(&cursor))
+		for (; vma && !wrong; vma = vma_walk_next(&walk))
 			wrong = vma_verify(vma);
 		count_entries(mm, entries, slots);
 	}

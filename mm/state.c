@@ -22,10 +22,10 @@ static uint64_t vma_hash(const struct vm_area_struct *vma, uint64_t hash)
 
 uint64_t mm_hash(struct mm_struct *mm, uint64_t hash)
 {
-	struct vma_cursor cursor = { .index = mm->mm_mt };
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor))
+	for_each_vma(&walk, mm->mm_mt, vma)
 		hash = vma_hash(vma, hash);
 	hash = hash_add(hash, mm->map_count);
 	hash = hash_add(hash, mm->brk);
@@ -41,12 +41,12 @@ uint64_t mm_hash(struct mm_struct *mm, uint64_t hash)
 
 uint64_t mm_contents_hash(struct mm_struct *mm, uint64_t hash)
 {
-	struct vma_cursor cursor = { .index = mm->mm_mt };
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 	unsigned long addr = 0;
 	uint64_t entry;
 
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor))
+	for_each_vma(&walk, mm->mm_mt, vma)
 		hash = vma_hash(vma, hash);
 	for (; pt_next(&mm->pgd, &addr, pt_end(&mm->pgd), &entry); addr += PAGE_SIZE) {
 		if (!(entry & PTE_ANON))        /* others can be read in again */
@@ -88,9 +88,8 @@ static bool huge_page_inside(const struct vm_area_struct *vma, unsigned long add
 /* Every page-table entry is inside a VMA. */
 static const char *pagetable_verify(struct mm_struct *mm, FILE *report)
 {
-	struct vma_cursor cursor = { .index = mm->mm_mt };
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
-	struct vm_area_struct *vma = ops->seek(&cursor, 0);
+	struct vma_walk walk;
+	struct vm_area_struct *vma = vma_walk_from(&walk, mm->mm_mt, 0);
 	unsigned long addr = 0;
 	uint64_t entry;
 
@@ -98,7 +97,7 @@ static const char *pagetable_verify(struct mm_struct *mm, FILE *report)
 		return "the page tables' own invariants";
 	for (; pt_next(&mm->pgd, &addr, pt_end(&mm->pgd), &entry); addr += PAGE_SIZE) {
 		while (vma && vma->vm_end <= addr)
-			vma = ops->next(&cursor);
+			vma = vma_walk_next(&walk);
 		if (!vma || vma->vm_start > addr)
 			return "a page-table entry outside of all VMAs";
 		if ((entry & PTE_HUGE) && !huge_page_inside(vma, addr))
@@ -126,17 +125,17 @@ static const char *counters_verify(const struct mm_struct *mm, const struct mm_s
 
 const char *mm_verify(struct mm_struct *mm, FILE *report)
 {
-	struct vma_cursor cursor = { .index = mm->mm_mt };
-	const struct vma_index_ops *ops = mm->mm_mt->ops;
 	const struct find_cache *cache = mm->machine->config.find_cache;
 	unsigned cached = cache->holds ? cache->holds(mm, NULL) : 0;
 	struct mm_struct sums = { 0 };
+	struct vm_area_struct *vma;
+	struct vma_walk walk;
 	unsigned long prev_end = 0;
 	const char *wrong;
 
-	if (ops->verify(mm->mm_mt, report))
+	if (mm->mm_mt->ops->verify(mm->mm_mt, report))
 		return "the index's own invariants";
-	for (struct vm_area_struct *vma = ops->seek(&cursor, 0); vma; vma = ops->next(&cursor)) {
+	for_each_vma(&walk, mm->mm_mt, vma) {
 		wrong = vma_verify(mm, vma, prev_end);
 		if (wrong)
 			return wrong;

@@ -325,6 +325,21 @@ bool bed_same_walk(struct bed *bed, unsigned long addr)
 	return true;
 }
 
+bool bed_same_scan(struct bed *bed, struct vma_cursor *cursor, unsigned long i, unsigned n)
+{
+	struct vm_area_struct *vmas[SCAN_MOST + 1] = { 0 };
+	unsigned want = cursor->vma ? min(bed->n - i, (unsigned long)n) : 0;
+	unsigned done = vma_index_scan(cursor, vmas, n);
+
+	if (done != want || vmas[done])
+		return differs(bed, "scan of %u: must find %u, finds %u", n, want, done);
+	for (unsigned k = 0; k < done; k++) {
+		if (!bed_same_vma(bed, "in a scan", k, i + k, vmas[k]))
+			return false;
+	}
+	return bed_same_vma(bed, "behind a scan of", n, done ? i + done : bed->n, cursor->vma);
+}
+
 /* The definition, word for word: every hole in order, the lowest or highest that fits. */
 static int bed_find_gap(const struct bed *bed, struct vma_gap *gap)
 {
@@ -390,6 +405,11 @@ bool bed_same_all(struct bed *bed)
 	bed->ops->footprint(bed->index, &footprint);
 	if (footprint.vmas != bed->n)
 		return differs(bed, "footprint: must be %zu VMAs, are %zu", bed->n, footprint.vmas);
+	bed->ops->seek(&cursor, 0);
+	for (i = 0; cursor.vma; i += 7) {
+		if (!bed_same_scan(bed, &cursor, i, 7))
+			return false;
+	}
 	bed->ops->seek(&cursor, 0);
 	for (i = 0; i <= (long)bed->n; i++) {
 		if (!bed_same_vma(bed, "walk up at", i, i, cursor.vma))

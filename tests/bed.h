@@ -76,8 +76,11 @@ double bed_seconds(void);
 bool bed_same_find(struct bed *bed, unsigned long addr);
 /* Seeks addr and goes a few VMAs both ways, off the ends too. */
 bool bed_same_walk(struct bed *bed, unsigned long addr);
+/* One scan of up to n VMAs, at most SCAN_MOST; the cursor is on the i-th, or off an end. */
+#define SCAN_MOST 1000
+bool bed_same_scan(struct bed *bed, struct vma_cursor *cursor, unsigned long i, unsigned n);
 bool bed_same_gap(struct bed *bed, struct vma_gap gap);
-/* Each VMA with its bounds, walked both ways, verify, and the count in the footprint. */
+/* Each VMA with its bounds, walked both ways and scanned, verify, and the count in the footprint. */
 bool bed_same_all(struct bed *bed);
 
 #endif

@@ -152,8 +152,19 @@ static struct vm_area_struct *btree_next(struct vma_cursor *cursor)
 	if (!next)
 		return btree_stand_off(cursor, leaf->n);
 	if (btree_links(next)->next)
-		__builtin_prefetch(btree_links(next)->next);
+		btree_prefetch_pointers(btree_links(next)->next);
 	return btree_stand(cursor, next, 0);
+}
+
+static unsigned btree_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	unsigned done = 0;
+
+	while (done < n && cursor->vma) {
+		done += btree_scan_leaf(cursor, vmas + done, n - done);
+		btree_next(cursor);
+	}
+	return done;
 }
 
 static struct vm_area_struct *btree_prev(struct vma_cursor *cursor)
@@ -200,6 +211,7 @@ static struct vma_index_ops btree_ops = {
 	.destroy = btree_destroy,
 	.next = btree_next,
 	.prev = btree_prev,
+	.scan = btree_scan,
 	.reserve = btree_reserve,
 	.commit = btree_commit,
 	.unreserve = btree_unreserve,

@@ -256,6 +256,36 @@ static inline struct btree_node *btree_child(const struct btree *tree,
 	return btree_ptr(tree, node, 1, i);
 }
 
+/* What a scan reads of a leaf that is not the root: its head, pointers and links. */
+static inline void btree_prefetch_pointers(const struct btree_node *leaf)
+{
+	const char *line = (const char *)btree_lanes(leaf, 0, BTREE_PTR);
+
+	__builtin_prefetch(leaf);
+	for (; line < (const char *)leaf + btree_size(0, BTREE_LEAF_CAP); line += 64)
+		__builtin_prefetch(line);
+}
+
+/* Up to n pointers of the cursor's leaf from its slot on, to *vmas; it is on the last of them then. */
+static inline unsigned btree_scan_leaf(struct vma_cursor *cursor, struct vm_area_struct **vmas,
+				       unsigned n)
+{
+	const struct btree *tree = container_of(cursor->index, struct btree, index);
+	const struct btree_node *leaf = cursor->node;
+	const uint32_t *ptr = btree_lanes(leaf, 0, BTREE_PTR);
+	unsigned slot = cursor->slot, some = min(leaf->n - slot, n);
+
+	if (unlikely(leaf->wide)) {
+		memcpy(vmas, (const uint64_t *)ptr + slot, some * sizeof(*vmas));
+	} else {
+		for (unsigned i = 0; i < some; i++)
+			vmas[i] = (void *)(tree->origin[BTREE_LEAF] + 8UL * ptr[slot + i]);
+	}
+	cursor->slot = slot + some - 1;
+	cursor->vma = vmas[some - 1];
+	return some;
+}
+
 /* Below this, a node that shrinks looks for siblings to merge with. */
 static inline unsigned btree_low(unsigned level)
 {

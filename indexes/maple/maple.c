@@ -82,6 +82,17 @@ static struct vm_area_struct *maple_next(struct vma_cursor *cursor)
 	return btree_simd->seek_shared(cursor, btree_end(leaf, 0, leaf->n - 1) << PAGE_SHIFT);
 }
 
+static unsigned maple_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	unsigned done = 0;
+
+	while (done < n && cursor->vma) {
+		done += btree_scan_leaf(cursor, vmas + done, n - done);
+		maple_next(cursor);
+	}
+	return done;
+}
+
 static struct vm_area_struct *maple_prev(struct vma_cursor *cursor)
 {
 	unsigned long below = VMA_INDEX_END >> PAGE_SHIFT;
@@ -206,6 +217,7 @@ static struct vma_index_ops maple_ops = {
 	.destroy = maple_destroy,
 	.next = maple_next,
 	.prev = maple_prev,
+	.scan = maple_scan,
 	.reserve = maple_reserve,
 	.commit = maple_commit,
 	.unreserve = maple_unreserve,

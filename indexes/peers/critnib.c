@@ -199,6 +199,7 @@ static const struct vma_index_ops critnib_vma_ops = {
 	.seek = critnib_vma_seek,
 	.next = critnib_vma_next,
 	.prev = critnib_vma_prev,
+	.scan = critnib_vma_scan,
 	.find_gap = critnib_vma_find_gap,
 	.reserve = critnib_vma_reserve,
 	.commit = critnib_vma_commit,

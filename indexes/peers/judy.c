@@ -276,6 +276,7 @@ static const struct vma_index_ops judy_ops = {
 	.seek = judy_seek,
 	.next = judy_next,
 	.prev = judy_prev,
+	.scan = judy_scan,
 	.find_gap = judy_find_gap,
 	.reserve = judy_reserve,
 	.commit = judy_commit,

@@ -75,6 +75,11 @@ static struct vm_area_struct *KEYED(next)(struct vma_cursor *cursor)
 	return cursor->vma;
 }
 
+static unsigned KEYED(scan)(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	return vma_scan_by(cursor, vmas, n, KEYED(next));
+}
+
 static struct vm_area_struct *KEYED(prev)(struct vma_cursor *cursor)
 {
 	return cursor->vma = KEYED(down)(cursor->index, &cursor->slot);

@@ -352,6 +352,22 @@ template <class Type> struct map_index : ordered {
 		return cursor->vma = nullptr;
 	}
 
+	/* The map's iterator from VMA to VMA, and the cursor once. */
+	static unsigned scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+	{
+		map_index *self = of(cursor->index);
+		unsigned done = 0;
+		place at;
+
+		if (!cursor->vma)
+			return 0;
+		at = load(self, cursor);
+		for (; done < n && at != self->map.end(); ++at)
+			vmas[done++] = at->second;
+		stand(self, cursor, at);
+		return done;
+	}
+
 	static int find_gap(const struct vma_index *index, struct vma_gap *gap)
 	{
 		return ordered_find_gap(index, gap, seek, next, prev);
@@ -471,6 +487,7 @@ template <class Type> struct map_index : ordered {
 			all.seek = seek;
 			all.next = next;
 			all.prev = prev;
+			all.scan = scan;
 			all.find_gap = find_gap;
 			all.reserve = reserve;
 			all.commit = commit;

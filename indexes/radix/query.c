@@ -7,6 +7,7 @@
 #include "indexes/radix/radix.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define NODE_LINES 5 /* cache lines: those of a node with seven entries */
 
@@ -142,6 +143,29 @@ struct vm_area_struct *radix_next(struct vma_cursor *cursor)
 	if (leaf && cursor->slot + 1 < leaf->n)
 		return cursor_set(cursor, leaf, cursor->slot + 1);
 	return cursor_after(cursor, vma_end(cursor->vma) >> PAGE_SHIFT);
+}
+
+/* A leaf's VMAs are copied at once. */
+unsigned radix_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	unsigned done = 0;
+
+	while (done < n && cursor->vma) {
+		const struct radix_leaf *leaf = cursor->node;
+
+		if (leaf) {
+			unsigned some = min(leaf->n - (unsigned)cursor->slot, n - done);
+
+			memcpy(vmas + done, leaf_vmas(leaf) + cursor->slot, some * sizeof(vmas[0]));
+			done += some;
+			cursor->slot += some - 1;
+			cursor->vma = vmas[done - 1];
+		} else {
+			vmas[done++] = cursor->vma;
+		}
+		radix_next(cursor);
+	}
+	return done;
 }
 
 struct vm_area_struct *radix_prev(struct vma_cursor *cursor)

@@ -89,6 +89,7 @@ static const struct vma_index_ops radix_ops = {
 	.seek = radix_seek,
 	.next = radix_next,
 	.prev = radix_prev,
+	.scan = radix_scan,
 	.find_gap = radix_find_gap,
 	.reserve = radix_reserve,
 	.commit = radix_commit,

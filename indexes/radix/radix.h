@@ -253,6 +253,7 @@ struct vm_area_struct *radix_find(const struct vma_index *index, unsigned long a
 struct vm_area_struct *radix_seek(struct vma_cursor *cursor, unsigned long addr);
 struct vm_area_struct *radix_next(struct vma_cursor *cursor);
 struct vm_area_struct *radix_prev(struct vma_cursor *cursor);
+unsigned radix_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n);
 int radix_find_gap(const struct vma_index *index, struct vma_gap *gap);
 
 /* ---- splice.c ---- */

@@ -109,6 +109,11 @@ static struct vm_area_struct *rbtree_next(struct vma_cursor *cursor)
 	return rbtree_stand(cursor, ((struct rbtree_node *)cursor->node)->next);
 }
 
+static unsigned rbtree_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	return vma_scan_by(cursor, vmas, n, rbtree_next);
+}
+
 static struct vm_area_struct *rbtree_prev(struct vma_cursor *cursor)
 {
 	return rbtree_stand(cursor, ((struct rbtree_node *)cursor->node)->prev);
@@ -340,6 +345,7 @@ static const struct vma_index_ops rbtree_ops = {
 	.seek = rbtree_seek,
 	.next = rbtree_next,
 	.prev = rbtree_prev,
+	.scan = rbtree_scan,
 	.find_gap = rbtree_find_gap,
 	.reserve = rbtree_reserve,
 	.commit = rbtree_commit,

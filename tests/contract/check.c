@@ -34,6 +34,15 @@ static struct vm_area_struct *wrong_next(struct vma_cursor *cursor)
 	return right->next(cursor);
 }
 
+/* Passes by the second. */
+static unsigned wrong_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	vmas[0] = cursor->vma;
+	right->next(cursor);
+	right->next(cursor);
+	return 1 + right->scan(cursor, vmas + 1, n - 1);
+}
+
 /* Wrong off the end only: it does not find back. */
 static struct vm_area_struct *wrong_prev(struct vma_cursor *cursor)
 {
@@ -91,6 +100,7 @@ static const struct {
 	{ "seek", { .seek = wrong_seek } },
 	{ "next", { .next = wrong_next } },
 	{ "prev", { .prev = wrong_prev } },
+	{ "scan", { .scan = wrong_scan } },
 	{ "find_gap", { .find_gap = wrong_find_gap } },
 	{ "bounds", { .commit = wrong_bounds } },
 	{ "commit", { .commit = wrong_commit } },
@@ -125,6 +135,7 @@ START_TEST(test_notices)
 	TAKE(seek);
 	TAKE(next);
 	TAKE(prev);
+	TAKE(scan);
 	TAKE(find_gap);
 	TAKE(commit);
 	TAKE(build);

@@ -135,6 +135,51 @@ START_TEST(test_address_space)
 }
 END_TEST
 
+/* From one place on to the end and beyond, n at a time. */
+static void scan_all(struct bed *bed, struct vma_cursor *cursor, size_t i, unsigned n)
+{
+	while (cursor->vma) {
+		ck_same(bed, scan(bed, cursor, i, n));
+		i += n;
+	}
+	ck_same(bed, scan(bed, cursor, bed->n, n));
+	ck_assert_ptr_eq(bed->ops->prev(cursor), bed->n ? bed->ranges[bed->n - 1].vma : NULL);
+	if (bed->n)
+		ck_same(bed, scan(bed, cursor, bed->n - 1, n));
+}
+
+/* Scans of every size, from the first VMA, from inside, after prev, and off both ends. */
+START_TEST(test_scan)
+{
+	static const size_t counts[] = { 0, 1, 2, 7, 40, 64, 120, 300 };
+	static const unsigned sizes[] = { 1, 2, 7, 64, SCAN_MOST };
+	struct bed bed;
+
+	bed_init(&bed, bed_type(_i));
+	for (size_t i = 0; i < ARRAY_SIZE(counts) * ARRAY_SIZE(sizes); i++) {
+		size_t n = counts[i / ARRAY_SIZE(sizes)];
+		unsigned size = sizes[i % ARRAY_SIZE(sizes)];
+		struct vma_cursor cursor = { .index = bed.index };
+
+		if (i % ARRAY_SIZE(sizes) == 0) {
+			bed_clear(&bed);
+			build_spaced(&bed, n);
+		}
+		bed.ops->seek(&cursor, 0);
+		scan_all(&bed, &cursor, 0, size);
+		bed.ops->seek(&cursor, (4 * (n / 2) + 2) * P);
+		if (bed.ops->prev(&cursor))
+			scan_all(&bed, &cursor, n / 2 - 1, size);
+		bed.ops->seek(&cursor, 0);
+		bed.ops->prev(&cursor);
+		ck_assert_uint_eq(vma_index_scan(&cursor, &(struct vm_area_struct *){ NULL }, 1), 0);
+		ck_assert_ptr_eq(bed.ops->next(&cursor), n ? bed.ranges[0].vma : NULL);
+		scan_all(&bed, &cursor, 0, size);
+	}
+	finish(&bed);
+}
+END_TEST
+
 /* The answers of find_gap as numbers, so that the bed's own are tested too. */
 START_TEST(test_gap_table)
 {
@@ -586,7 +631,7 @@ static void print_left_out(void)
 TEST_SUITE(contract)
 {
 	const TTest *const tests[] = {
-		test_empty, test_address_space, test_gap_table, test_gap_every_question,
+		test_empty, test_address_space, test_scan, test_gap_table, test_gap_every_question,
 		test_every_edit, test_wide_edits, test_adjacent, test_reserve_two, test_unreserve,
 		test_build_sizes, test_clone, test_growth, test_footprint, test_dump,
 	};

@@ -4,7 +4,7 @@
  *
  *	round   writer: random edits of one window each: inserts, erases, resizes, splits,
  *	                merges, whole stretches replaced
- *	        readers: find; seek and a few steps of next
+ *	        readers: find; seek and a few steps of next, or a scan
  *	        then nobody runs: all answers are checked, the index verified
  *
  * What an index with VMA_INDEX_RCU is asked needs no lock; of all others each
@@ -210,6 +210,25 @@ static void ask_walk(struct reader *reader, unsigned long addr)
 	}
 }
 
+/* All from an address on, three at a time: as by next, so nothing that was there is passed by. */
+static void ask_scan(struct reader *reader, unsigned long addr)
+{
+	struct readers *r = reader->all;
+	struct vma_cursor cursor = { .index = r->index };
+	uint64_t from = history_ask(r->history);
+	const struct vm_area_struct *before = NULL;
+	struct vm_area_struct *vmas[3];
+	unsigned n;
+
+	r->ops->seek(&cursor, addr);
+	n = vma_index_scan(&cursor, vmas, ARRAY_SIZE(vmas));
+	for (unsigned i = 0; i < n; i++) {
+		told(reader, addr, before, vmas[i], from);
+		before = vmas[i];
+	}
+	told(reader, addr, before, cursor.vma, from);
+}
+
 static void *reader_main(void *arg)
 {
 	struct reader *reader = arg;
@@ -222,6 +241,8 @@ static void *reader_main(void *arg)
 		begin_read(r);
 		if (rng_one_in(&reader->rng, 4))
 			ask_walk(reader, addr);
+		else if (rng_one_in(&reader->rng, 4))
+			ask_scan(reader, addr);
 		else
 			ask_find(reader, addr);
 		end_read(r);

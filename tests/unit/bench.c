@@ -142,7 +142,7 @@ static struct vma_index_ops wrong(int which)
 	switch (which) {
 	case 0: ops.find = wrong_find; break;
 	case 1: ops.find_gap = wrong_gap; break;
-	case 2: ops.next = wrong_next; break;
+	case 2: ops.next = wrong_next; ops.scan = NULL; break;
 	case 3: ops.commit = wrong_commit; break;
 	default: ops.find = moody_find; break;
 	}

@@ -76,12 +76,15 @@ static void do_fork(struct program *program)
 	const struct vma_index_ops *ops = program->parent->ops;
 	struct vma_index *child = vma_index_create(ops, program->arena);
 	struct vma_cursor cursor = { .index = program->parent };
-	struct vm_area_struct *list[VMAS];
+	struct vm_area_struct *list[VMAS], *some[8];
+	unsigned step = rng_below(&program->rng, ARRAY_SIZE(some)) + 1, found;
 	size_t n = 0;
 
-	for (ops->seek(&cursor, 0); cursor.vma; ops->next(&cursor)) {
-		list[n] = program_vma(program, VMAS + n);
-		vma_set_bounds(list[n++], vma_start(cursor.vma), vma_end(cursor.vma));
+	for (ops->seek(&cursor, 0); (found = vma_index_scan(&cursor, some, step));) {
+		for (unsigned i = 0; i < found; i++, n++) {
+			list[n] = program_vma(program, VMAS + n);
+			vma_set_bounds(list[n], vma_start(some[i]), vma_end(some[i]));
+		}
 	}
 	if (rng_one_in(&program->rng, 2))
 		ck_assert_int_eq(vma_index_clone(child, program->parent, list, n), 0);

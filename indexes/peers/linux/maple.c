@@ -138,6 +138,22 @@ static struct vm_area_struct *linux_maple_prev(struct vma_cursor *cursor)
 	return linux_maple_stand(cursor, mas_prev(mas, 0), LINUX_MAPLE_BEFORE);
 }
 
+/* As the kernel's mas_for_each(), from the cursor's VMA on. */
+static unsigned linux_maple_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas,
+				 unsigned n)
+{
+	void *entry = cursor->vma;
+	struct ma_state *mas;
+	unsigned done = 0;
+
+	if (!entry)
+		return 0;
+	for (mas = linux_maple_mas(cursor); entry && done < n; entry = mas_find(mas, ULONG_MAX))
+		vmas[done++] = entry;
+	linux_maple_stand(cursor, entry, LINUX_MAPLE_AFTER);
+	return done;
+}
+
 /* The tree tells len bytes of the hole; the slot they are in is all of it. */
 static int linux_maple_find_gap(const struct vma_index *index, struct vma_gap *gap)
 {
@@ -367,6 +383,7 @@ static int linux_maple_clone(struct vma_index *index, const struct vma_index *fr
 	.seek = linux_maple_seek, \
 	.next = linux_maple_next, \
 	.prev = linux_maple_prev, \
+	.scan = linux_maple_scan, \
 	.find_gap = linux_maple_find_gap, \
 	.reserve = linux_maple_reserve, \
 	.commit = linux_maple_commit, \

@@ -107,6 +107,11 @@ static struct vm_area_struct *linux_rbtree_next(struct vma_cursor *cursor)
 	return linux_rbtree_stand(cursor, ((struct linux_rbtree_node *)cursor->node)->next);
 }
 
+static unsigned linux_rbtree_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+{
+	return vma_scan_by(cursor, vmas, n, linux_rbtree_next);
+}
+
 static struct vm_area_struct *linux_rbtree_prev(struct vma_cursor *cursor)
 {
 	return linux_rbtree_stand(cursor, ((struct linux_rbtree_node *)cursor->node)->prev);
@@ -363,6 +368,7 @@ static const struct vma_index_ops linux_rbtree_ops = {
 	.seek = linux_rbtree_seek,
 	.next = linux_rbtree_next,
 	.prev = linux_rbtree_prev,
+	.scan = linux_rbtree_scan,
 	.find_gap = linux_rbtree_find_gap,
 	.reserve = linux_rbtree_reserve,
 	.commit = linux_rbtree_commit,
