@@ -80,7 +80,7 @@ bool bed_same_walk(struct bed *bed, unsigned long addr);
 #define SCAN_MOST 1000
 bool bed_same_scan(struct bed *bed, struct vma_cursor *cursor, unsigned long i, unsigned n);
 bool bed_same_gap(struct bed *bed, struct vma_gap gap);
-/* Each VMA with its bounds, walked both ways and scanned, verify, and the count in the footprint. */
+/* Each VMA with its bounds, walked both ways and scanned; verify; the footprint's count. */
 bool bed_same_all(struct bed *bed);
 
 #endif

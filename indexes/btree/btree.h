@@ -266,7 +266,7 @@ static inline void btree_prefetch_pointers(const struct btree_node *leaf)
 		__builtin_prefetch(line);
 }
 
-/* Up to n pointers of the cursor's leaf from its slot on, to *vmas; it is on the last of them then. */
+/* Up to n pointers of the cursor's leaf from its slot on; it is on the last of them then. */
 static inline unsigned btree_scan_leaf(struct vma_cursor *cursor, struct vm_area_struct **vmas,
 				       unsigned n)
 {

@@ -107,7 +107,8 @@ static struct vm_area_struct *linux_rbtree_next(struct vma_cursor *cursor)
 	return linux_rbtree_stand(cursor, ((struct linux_rbtree_node *)cursor->node)->next);
 }
 
-static unsigned linux_rbtree_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
+static unsigned linux_rbtree_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas,
+				  unsigned n)
 {
 	return vma_scan_by(cursor, vmas, n, linux_rbtree_next);
 }
