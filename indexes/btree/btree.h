@@ -116,6 +116,12 @@ struct btree_simd {
 	struct vm_area_struct *(*find_shared)(const struct vma_index *index, unsigned long addr);
 	struct vm_area_struct *(*seek_shared)(struct vma_cursor *cursor, unsigned long addr);
 	struct vm_area_struct *(*seek_below_shared)(struct vma_cursor *cursor, unsigned long page);
+	/*
+	 * For that writer: what the planned edit makes of a narrow leaf, into a copy of the
+	 * same cap, but for its links; returns its largest hole, or 0 if the leaf is the root.
+	 */
+	unsigned long (*copy_leaf)(const struct btree *tree, const struct vma_edit *edit,
+				   struct btree_node *copy);
 };
 
 /* The name of a function that is compiled for each instruction set, SIMD being this one's. */

@@ -444,6 +444,6 @@ SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct v
 		.seek = SIMD_FN(seek), .find_gap = SIMD_FN(find_gap), .descend = SIMD_FN(descend), \
 		.largest = SIMD_FN(largest), .plan = SIMD_FN(plan),                                \
 		.change_leaf = SIMD_FN(change_leaf), .find_shared = SIMD_FN(find_shared),          \
-		.seek_shared = SIMD_FN(seek_shared),                                               \
+		.seek_shared = SIMD_FN(seek_shared), .copy_leaf = SIMD_FN(copy_leaf),              \
 		.seek_below_shared = SIMD_FN(seek_below_shared),                                   \
 	}

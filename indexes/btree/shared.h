@@ -102,3 +102,37 @@ SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek_below_shared)(struct vma_
 	cursor->slot = at;
 	return cursor->vma = side ? btree_ptr(tree, side, 0, at) : NULL;
 }
+
+/* ---- the writer ---- */
+
+/* The leaf with nput entries instead of those [from, to), which are to be written, in its copy. */
+SIMD_TARGET static inline void SIMD_FN(copy_room)(const struct btree_node *leaf, unsigned from,
+						  unsigned to, unsigned nput,
+						  struct btree_node *copy)
+{
+	int by = (int)(from + nput) - (int)to;
+	int32_t *end = btree_lanes(copy, 0, BTREE_END);
+
+	if (leaf->cap != BTREE_LEAF_CAP || by < -CHANGE_REACH) {
+		memcpy(copy, leaf, btree_size(0, leaf->cap) - sizeof(struct btree_links));
+		if (by)
+			SIMD_FN(make_room)(copy, from, to, nput);
+		return;
+	}
+	memcpy(copy, leaf, sizeof(*leaf));
+	copy->n = leaf->n + by;
+	SIMD_FN(shift_leaf)(copy, leaf, from + nput, by);
+	for (int i = by; i < 0; i++)
+		end[leaf->n + i] = end[BTREE_LEAF_CAP + i] = BTREE_PAD;
+}
+
+SIMD_TARGET static unsigned long
+SIMD_FN(copy_leaf)(const struct btree *tree, const struct vma_edit *edit, struct btree_node *copy)
+{
+	const struct btree_node *leaf = tree->path.at[0].node;
+
+	SIMD_FN(copy_room)(leaf, tree->from, tree->to, edit->nput, copy);
+	for (unsigned i = 0; i < edit->nput; i++)
+		btree_set_narrow(tree, copy, tree->from + i, &edit->put[i]);
+	return leaf == tree->root ? 0 : SIMD_FN(largest)(copy);
+}

@@ -57,6 +57,20 @@ static inline unsigned long btree_most32_scalar(const struct btree_node *node)
 	return most;
 }
 
+static inline void btree_shift_leaf_scalar(struct btree_node *to, const struct btree_node *leaf,
+					   int from, int by)
+{
+	const int32_t *lane = (const int32_t *)leaf->lanes;
+	int32_t *out = (int32_t *)to->lanes;
+
+	for (unsigned field = 0; field <= BTREE_PTR; field++) {
+		memcpy(out, lane, from * sizeof(*lane));
+		memcpy(out + from, lane + from - by, (BTREE_LEAF_CAP - from) * sizeof(*lane));
+		lane += BTREE_LEAF_CAP;
+		out += BTREE_LEAF_CAP;
+	}
+}
+
 static inline void btree_shift_scalar(struct btree_node *leaf, int from, int by, int n)
 {
 	int32_t *lane = (int32_t *)leaf->lanes;

@@ -78,13 +78,18 @@ SIMD_FN(move)(SIMD_FN(words) * to, const int32_t *words, int i, int from, int by
 	*to = (x & moves) | (*(const SIMD_FN(words) *)words & ~moves);
 }
 
-/* A leaf's arrays, of a size that is known: no branch depends on what moves. */
-SIMD_TARGET static inline void SIMD_FN(shift_leaf)(struct btree_node *leaf, int from, int by)
+/*
+ * A leaf's arrays, of a size that is known, into the same or another leaf: no branch
+ * depends on what moves.
+ */
+SIMD_TARGET static inline void SIMD_FN(shift_leaf)(struct btree_node *to,
+						   const struct btree_node *leaf, int from, int by)
 {
-	int32_t *lane = (int32_t *)leaf->lanes;
+	const int32_t *lane = (const int32_t *)leaf->lanes;
+	int32_t *out = (int32_t *)to->lanes;
 
 	SIMD_UNROLL
-	for (unsigned field = 0; field <= BTREE_PTR; field++, lane += BTREE_LEAF_CAP) {
+	for (unsigned field = 0; field <= BTREE_PTR; field++) {
 		SIMD_FN(words) x[BTREE_LEAF_CAP / VECTOR_WORDS];
 
 		SIMD_UNROLL
@@ -92,7 +97,9 @@ SIMD_TARGET static inline void SIMD_FN(shift_leaf)(struct btree_node *leaf, int 
 			SIMD_FN(move)(&x[i / VECTOR_WORDS], lane + i, i, from, by);
 		SIMD_UNROLL
 		for (int i = 0; i < BTREE_LEAF_CAP; i += VECTOR_WORDS)
-			*(SIMD_FN(words) *)(lane + i) = x[i / VECTOR_WORDS];
+			*(SIMD_FN(words) *)(out + i) = x[i / VECTOR_WORDS];
+		lane += BTREE_LEAF_CAP;
+		out += BTREE_LEAF_CAP;
 	}
 }
 
@@ -126,7 +133,7 @@ SIMD_TARGET static __attribute__((noinline)) void SIMD_FN(shift_root)(struct btr
 SIMD_TARGET static inline void SIMD_FN(shift)(struct btree_node *leaf, int from, int by, int n)
 {
 	if (likely(leaf->cap == BTREE_LEAF_CAP))
-		SIMD_FN(shift_leaf)(leaf, from, by);
+		SIMD_FN(shift_leaf)(leaf, leaf, from, by);
 	else
 		SIMD_FN(shift_root)(leaf, from, by, max(n, n - by));
 }

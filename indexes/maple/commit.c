@@ -45,13 +45,34 @@ static void maple_retire(struct maple *maple, struct btree_node *dead)
 	}
 }
 
+/* Roots that nobody has wanted since the last time go; what was the root's size may be again. */
+static void maple_drop_roots(struct maple *maple)
+{
+	while (maple->roots) {
+		struct btree_node *leaf = maple->roots;
+
+		maple->roots = btree_links(leaf)->next;
+		btree_recycle(&maple->work, leaf);
+	}
+	maple->nroots = 0;
+}
+
 static void maple_recycle(struct maple *maple, struct backlog_item *item)
 {
+	const struct btree_node *root = maple->tree.root;
+
+	maple_drop_roots(maple);
 	while (item) {
 		struct backlog_item *next = item->next;
-		struct btree_links *links = container_of(item, struct btree_links, next);
+		struct btree_node *node = container_of(item, struct btree_links, next)->prev;
 
-		btree_recycle(&maple->work, links->prev);
+		if (root && !node->level && node->cap == root->cap && node->cap != BTREE_LEAF_CAP) {
+			btree_links(node)->next = maple->roots;
+			maple->roots = node;
+			maple->nroots++;
+		} else {
+			btree_recycle(&maple->work, node);
+		}
 		item = next;
 	}
 }
@@ -142,6 +163,31 @@ static void maple_publish(struct maple *maple, const struct maple_plan *plan)
 		maple_refresh(tree, plan->level, plan->top);
 }
 
+/* The leaf's copy takes its place: most edits are no more. */
+static void maple_publish_leaf(struct maple *maple, const struct maple_plan *plan, unsigned nput)
+{
+	struct btree *tree = &maple->tree;
+	struct btree_node *leaf = tree->path.at[0].node, *copy = plan->copy;
+	struct btree_entry top = btree_extent(copy);
+
+	if (leaf == tree->root) {
+		rcu_store(&tree->root, copy);
+		tree->first = top.start;
+		tree->last = top.end;
+	} else {
+		maple_store_child(tree, tree->path.at[1].node, tree->path.at[1].slot, copy);
+		top.gap = plan->gap;
+		maple_refresh(tree, 1, top);
+	}
+	if (leaf == tree->leftmost)
+		tree->leftmost = copy;
+	if (leaf == tree->rightmost)
+		tree->rightmost = copy;
+	tree->vmas += (size_t)tree->from + nput - tree->to;
+	btree_links(leaf)->prev = NULL;
+	maple_retire(maple, leaf);
+}
+
 /* ---- the ops ---- */
 
 int maple_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
@@ -150,8 +196,13 @@ int maple_reserve(struct vma_index *index, const struct vma_edit *edits, unsigne
 	int err = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		for (unsigned j = 0; j < edits[i].nput; j++)
-			__builtin_prefetch(edits[i].put[j].vma, 1); /* commit writes its bounds */
+		for (unsigned j = 0; j < edits[i].nput; j++) {
+			const struct vm_area_struct *vma = edits[i].put[j].vma;
+
+			__builtin_prefetch(vma, 1); /* commit writes its bounds */
+			if (!btree_near(&maple->tree, 0, vma))
+				maple->tree.far[BTREE_LEAF] = true;
+		}
 	}
 	maple->pooled[BTREE_LEAF] = maple->work.pooled[BTREE_LEAF];
 	maple->pooled[BTREE_INNER] = maple->work.pooled[BTREE_INNER];
@@ -173,8 +224,12 @@ void maple_commit(struct vma_index *index, const struct vma_edit *edit)
 
 	for (unsigned i = 0; i < edit->nput; i++)
 		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
-	maple_publish(maple, plan);
-	maple_retire(maple, plan->dead);
+	if (plan->copy) {
+		maple_publish_leaf(maple, plan, edit->nput);
+	} else {
+		maple_publish(maple, plan);
+		maple_retire(maple, plan->dead);
+	}
 	if (maple->committed < maple->planned)
 		return;
 	maple->planned = maple->committed = 0;
@@ -230,6 +285,7 @@ void maple_destroy(struct vma_index *index)
 
 	maple_drop_plans(maple);
 	maple_recycle(maple, backlog_take_at_end(&maple->backlog));
+	maple_drop_roots(maple);
 	if (maple->tree.root)
 		btree_drop(&maple->work, maple->tree.root);
 	btree_pool_empty(&maple->work);

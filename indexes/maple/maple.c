@@ -123,6 +123,7 @@ static void maple_footprint(const struct vma_index *index, struct vma_footprint 
 
 	if (tree->root && !tree->root->level) /* a leaf of another size, perhaps */
 		bytes += btree_size(0, tree->root->cap) - btree_size(0, BTREE_LEAF_CAP);
+	bytes += maple->nroots * btree_size(0, maple->nroots ? maple->roots->cap : 0);
 	if (work->grown)
 		bytes += btree_size(0, work->grown->cap);
 	*footprint = (struct vma_footprint){

@@ -9,7 +9,7 @@
 
 #define MAPLE_EDITS 2 /* that may be reserved together */
 #define MAPLE_BATCH_SHARE 16 /* of the tree's bytes may wait for a grace period ... */
-#define MAPLE_BATCH_LEAST (8UL << 10) /* ... but so many at least ... */
+#define MAPLE_BATCH_LEAST (4UL << 10) /* ... but so many at least ... */
 #define MAPLE_BATCH_MOST (64UL << 10) /* ... and at most, beside one edit's own */
 
 /* What a tree is, but for its spare nodes. */
@@ -26,6 +26,9 @@ struct maple_state {
  * and the one pointer that will be stored.
  */
 struct maple_plan {
+	struct btree_node *copy; /* all there is to it: takes the place of the path's leaf */
+	unsigned long gap; /* the largest hole inside it, if it is not the root */
+	/* or, if there is no copy: */
 	struct btree_node *born, *dead; /* chains, by links->next and links->prev */
 	bool swap; /* one node takes another's place, below the root: */
 	unsigned level; /* of the node that points to it */
@@ -37,6 +40,8 @@ struct maple {
 	struct btree tree; /* as published; its path leads to where the first plan swaps */
 	struct btree work; /* as it will be; and all spare nodes are its */
 	struct backlog backlog;
+	struct btree_node *roots; /* spare ones of the root's size, by links->next */
+	unsigned nroots;
 	struct maple_plan plans[MAPLE_EDITS];
 	unsigned planned, committed;
 	unsigned pooled[BTREE_KINDS]; /* spare nodes before reserve */

@@ -111,6 +111,8 @@ void maple_drop_plans(struct maple *maple)
 	for (unsigned i = maple->committed; i < maple->planned; i++) {
 		struct btree_node *node = maple->plans[i].born;
 
+		if (maple->plans[i].copy)
+			btree_recycle(&maple->work, maple->plans[i].copy);
 		while (node) {
 			struct btree_node *next = btree_links(node)->next;
 
@@ -198,9 +200,9 @@ static int maple_deal(struct btree *work, struct maple_plan *plan, struct btree_
 }
 
 /* Whether a leaf has much more room than it needs then; others than the root never have. */
-static bool maple_is_roomy(const struct btree_node *node, const struct btree_change *change)
+static bool maple_is_roomy(const struct btree_node *node, unsigned gone, unsigned come)
 {
-	unsigned n = node->n - (change->to - change->from) + change->nput;
+	unsigned n = node->n - gone + come;
 
 	return !node->level && node->cap > BTREE_LEAF_CAP && n * 4 < btree_room(node);
 }
@@ -219,7 +221,7 @@ static int maple_replace(struct btree *work, struct maple_plan *plan, struct btr
 
 	*sparse = deal.join_left = deal.join_right = false;
 	if (left->node == right->node && btree_stays(work, spot, level, change) &&
-	    !maple_is_roomy(left->node, change)) {
+	    !maple_is_roomy(left->node, change->to - change->from, change->nput)) {
 		struct btree_node *copy = maple_copy(work, left->node, change);
 
 		if (!copy)
@@ -427,41 +429,55 @@ static int maple_plan_any(struct maple *maple, struct maple_plan *plan, const st
 	return err;
 }
 
+/* A spare leaf of that cap; where it is a root's, one that a root was before, if there is one. */
+static struct btree_node *maple_take_leaf(struct maple *maple, unsigned cap)
+{
+	struct btree *work = &maple->work;
+	struct btree_node *leaf = maple->roots;
+
+	if (cap == BTREE_LEAF_CAP)
+		return maple_take(work, 0);
+	if (leaf && leaf->cap == cap) {
+		maple->roots = btree_links(leaf)->next;
+		maple->nroots--;
+	} else if (!btree_grow(work, cap, false)) {
+		leaf = work->grown;
+		work->grown = NULL;
+	} else {
+		return NULL;
+	}
+	return leaf;
+}
+
 /*
- * Most edits: one leaf changes and keeps its end.  -EAGAIN if this is no such
- * one.  The leaf's copy is all that the plan needs.
+ * Most edits: one leaf changes and keeps its end, or is the root.  -EAGAIN if this is no
+ * such one.  The leaf's copy is all that the plan needs.
  */
 static int maple_plan_leaf(struct maple *maple, struct maple_plan *plan,
 			   const struct vma_edit *edit)
 {
 	struct btree *tree = &maple->tree;
-	struct btree_change change = {.nput = edit->nput};
 	struct btree_node *leaf, *copy;
 
-	if (!tree->root || !tree->root->level || !btree_simd->plan(tree, edit))
+	if (!tree->root || !btree_simd->plan(tree, edit))
 		return -EAGAIN;
 	leaf = tree->path.at[0].node;
-	if (tree->to == leaf->n && (!edit->nput || edit->put[edit->nput - 1].end >> PAGE_SHIFT !=
-							   btree_end(leaf, 0, leaf->n - 1)))
+	if (leaf->wide ||
+	    (leaf == tree->root && maple_is_roomy(leaf, tree->to - tree->from, edit->nput)))
 		return -EAGAIN;
-	change.from = tree->from;
-	change.to = tree->to;
-	for (unsigned i = 0; i < edit->nput; i++)
-		change.put[i] = (struct btree_entry){.start = edit->put[i].start >> PAGE_SHIFT,
-						     .end = edit->put[i].end >> PAGE_SHIFT,
-						     .ptr = edit->put[i].vma};
-	copy = maple_copy(&maple->work, leaf, &change);
+	if (leaf != tree->root && tree->to == leaf->n &&
+	    (!edit->nput ||
+	     edit->put[edit->nput - 1].end >> PAGE_SHIFT != btree_end(leaf, 0, leaf->n - 1)))
+		return -EAGAIN;
+	copy = maple_take_leaf(maple, leaf->cap);
 	if (!copy)
 		return -ENOMEM;
-	maple_bear(plan, copy);
-	if (!tree->path.at[1].node->wide && !btree_near(tree, 1, copy)) {
-		maple_kill(&maple->work, plan, copy);
+	if (leaf != tree->root && !tree->path.at[1].node->wide && !btree_near(tree, 1, copy)) {
+		btree_recycle(&maple->work, copy);
 		return -EAGAIN;
 	}
-	maple_kill(&maple->work, plan, leaf);
-	plan->swap = true;
-	plan->level = 1;
-	plan->top = btree_summary(copy);
+	plan->gap = btree_simd->copy_leaf(tree, edit, copy);
+	plan->copy = copy;
 	return 0;
 }
 
@@ -488,19 +504,18 @@ int maple_plan(struct maple *maple, struct maple_plan *plan, const struct vma_ed
 	struct maple_state now;
 	int err = -EAGAIN;
 
-	plan->born = plan->dead = NULL;
+	plan->copy = plan->born = plan->dead = NULL;
 	plan->swap = false;
+	if (alone)
+		err = maple_plan_leaf(maple, plan, edit);
+	if (err != -EAGAIN)
+		return err;
 	if (first) {
 		maple_save(&maple->tree, &now);
 		maple_load(work, &now);
 		work->root = now.root;
 	}
-	if (alone)
-		err = maple_plan_leaf(maple, plan, edit);
-	if (err == -EAGAIN)
-		err = maple_plan_any(maple, plan, edit, alone);
-	else
-		work->vmas += (size_t)maple->tree.from + edit->nput - maple->tree.to;
+	err = maple_plan_any(maple, plan, edit, alone);
 	if (!err)
 		maple_set_outermost(work, plan);
 	maple_save(work, &plan->after);

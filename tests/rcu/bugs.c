@@ -78,36 +78,34 @@ static void dwell(void)
 
 static void commit_unfilled(struct maple *maple, const struct vma_edit *edit)
 {
-	struct maple_plan *plan = &maple->plans[0];
-	struct btree_node *node = plan->top.ptr;
+	const struct btree_step *step = &maple->tree.path.at[1];
+	struct btree_node *copy = maple->plans[0].copy;
 	unsigned char saved[2048];
-	size_t size = plan->swap ? btree_size(0, node->cap) - sizeof(struct btree_links) : 0;
+	size_t size = copy ? btree_size(0, copy->cap) - sizeof(struct btree_links) : 0;
 
-	if (!plan->swap || node->level) {
+	if (!copy || !maple->tree.root->level) {
 		maple_commit(&maple->tree.index, edit);
 		return;
 	}
-	memcpy(saved, node, size);
-	memset(node->lanes, 0, size - sizeof(*node));
-	maple_store_child(&maple->tree, maple->tree.path.at[1].node, maple->tree.path.at[1].slot,
-			  node);
+	memcpy(saved, copy, size);
+	memset(copy->lanes, 0, size - sizeof(*copy));
+	maple_store_child(&maple->tree, step->node, step->slot, copy);
 	dwell();
-	memcpy(node, saved, size);
+	memcpy(copy, saved, size);
 	maple_commit(&maple->tree.index, edit);
 }
 
 /* The old leaf becomes what the new one is, entry by entry. */
 static void commit_in_place(struct maple *maple, const struct vma_edit *edit)
 {
-	struct maple_plan *plan = &maple->plans[0];
-	struct btree_node *node = plan->top.ptr, *old = plan->dead;
+	struct btree_node *copy = maple->plans[0].copy, *old = maple->tree.path.at[0].node;
 
-	if (plan->swap && !node->level && old && !old->level && !btree_links(old)->prev) {
-		memcpy(old->lanes, node->lanes, 16 * 4);
+	if (copy) {
+		memcpy(old->lanes, copy->lanes, 16 * 4);
 		dwell();
-		memcpy(old->lanes, node->lanes,
-		       btree_size(0, node->cap) - sizeof(*node) - sizeof(struct btree_links));
-		old->n = node->n;
+		memcpy(old->lanes, copy->lanes,
+		       btree_size(0, copy->cap) - sizeof(*copy) - sizeof(struct btree_links));
+		old->n = copy->n;
 	}
 	maple_commit(&maple->tree.index, edit);
 }
@@ -133,28 +131,25 @@ static void commit_torn(struct maple *maple, const struct vma_edit *edit)
 /* The new leaf takes the old one's place on paper only. */
 static void commit_lost(struct maple *maple, const struct vma_edit *edit)
 {
-	struct maple_plan *plan = &maple->plans[0];
-	struct btree_step *step = &maple->tree.path.at[1];
-	struct btree_node *old =
-		plan->swap ? btree_child(&maple->tree, step->node, step->slot) : NULL;
+	const struct btree_step *step = maple->tree.path.at;
+	struct btree_node *copy = maple->plans[0].copy, *old = step->node;
 
 	maple_commit(&maple->tree.index, edit);
-	if (!old || plan->level != 1)
+	if (!copy || copy == maple->tree.root)
 		return;
-	maple_store_child(&maple->tree, step->node, step->slot, old);
+	maple_store_child(&maple->tree, step[1].node, step[1].slot, old);
 	dwell();
-	maple_store_child(&maple->tree, step->node, step->slot, plan->top.ptr);
+	maple_store_child(&maple->tree, step[1].node, step[1].slot, copy);
 }
 
 static void commit_stale_gap(struct maple *maple, const struct vma_edit *edit)
 {
-	struct maple_plan *plan = &maple->plans[0];
 	struct btree_step *step = &maple->tree.path.at[1];
-	unsigned long gap = plan->swap ? btree_get(step->node, 1, BTREE_GAP, step->slot) : 0;
-	bool swap = plan->swap && plan->level == 1;
+	bool below = maple->plans[0].copy && maple->tree.root->level;
+	unsigned long gap = below ? btree_get(step->node, 1, BTREE_GAP, step->slot) : 0;
 
 	maple_commit(&maple->tree.index, edit);
-	if (swap)
+	if (below)
 		btree_put(step->node, 1, BTREE_GAP, step->slot, gap);
 }
 
