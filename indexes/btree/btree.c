@@ -212,8 +212,6 @@ static struct vma_index_ops btree_ops = {
 	.next = btree_next,
 	.prev = btree_prev,
 	.scan = btree_scan,
-	.reserve = btree_reserve,
-	.commit = btree_commit,
 	.unreserve = btree_unreserve,
 	.build = btree_build,
 	.clone = btree_clone,
@@ -248,6 +246,10 @@ static void btree_set_readers(const struct btree_follower *follower)
 	ops->find = follower->shared ? btree_simd->find_shared : btree_simd->find;
 	ops->seek = follower->shared ? btree_simd->seek_shared : btree_simd->seek;
 	ops->find_gap = btree_simd->find_gap;
+	if (!follower->shared) {
+		ops->reserve = btree_simd->reserve;
+		ops->commit = btree_simd->commit;
+	}
 }
 
 void btree_follow_simd(struct vma_index_ops *ops, bool shared)

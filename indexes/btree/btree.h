@@ -94,7 +94,7 @@ struct btree {
 		reach; /* its leaf, not the root, has pages [finger, finger + reach) */
 };
 
-/* The readers and the change of a leaf, compiled once for each instruction set. */
+/* The readers and the ordinary edit, compiled once for each instruction set. */
 struct btree_simd {
 	const char *name;
 	bool (*usable)(void);
@@ -110,8 +110,8 @@ struct btree_simd {
 	 * above it: then tree->path, from and to are set.  Not empty.
 	 */
 	bool (*plan)(struct btree *tree, const struct vma_edit *edit);
-	/* Makes the planned edit in a narrow leaf; returns its largest hole, or 0 in the root. */
-	unsigned long (*change_leaf)(struct btree *tree, const struct vma_edit *edit);
+	int (*reserve)(struct vma_index *index, const struct vma_edit *edits, unsigned n);
+	void (*commit)(struct vma_index *index, const struct vma_edit *edit);
 	/* For readers beside a writer who replaces nodes: find, seek, and its mirror (shared.h). */
 	struct vm_area_struct *(*find_shared)(const struct vma_index *index, unsigned long addr);
 	struct vm_area_struct *(*seek_shared)(struct vma_cursor *cursor, unsigned long addr);
@@ -135,8 +135,8 @@ struct btree_simd {
 extern const struct btree_simd *btree_simd; /* in use */
 
 /*
- * The index type's find, seek (shared: those for readers beside a writer) and
- * find_gap are those of the instruction set in use, now and when it changes.
+ * The index type's find, seek and find_gap (shared: those for readers beside a writer;
+ * else reserve and commit, too) are those of the instruction set in use, now and when it changes.
  */
 void btree_follow_simd(struct vma_index_ops *ops, bool shared);
 
@@ -210,9 +210,12 @@ static inline unsigned long btree_page(const struct btree_node *node, unsigned l
 /* A page's distance from base, one in the fold as if it were its end; the reverse of btree_page. */
 static inline long btree_distance(const struct btree_node *node, unsigned long page)
 {
-	long distance = (long)(page - node->base), above = distance - (long)btree_fold(node);
+	long distance = (long)(page - node->base);
 
-	return distance < 0 ? distance : max(above, 0L);
+	/* in this order: few nodes have a fold, on which side of base a page is cannot be foretold */
+	if (unlikely(node->fold) && distance >= 0)
+		return max(distance - (long)btree_fold(node), 0L);
+	return distance;
 }
 
 static inline unsigned long btree_start(const struct btree_node *node, unsigned level, unsigned i)
@@ -474,6 +477,32 @@ void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n);
 void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct btree_spot *spot,
 		  struct btree_change *change);
 
+/* A leaf that was changed, where tree->path leads, has this largest hole: so nodes above it. */
+void btree_refresh(struct btree *tree, const struct btree_node *leaf, unsigned long gap);
+
+/* The planned edit where the leaf is wide. */
+void btree_change_wide(struct btree *tree, const struct vma_edit *edit);
+
+/* An edit that is not planned. */
+void btree_commit_other(struct btree *tree, const struct vma_edit *edit);
+
+/* What reserve left over goes, but for what is to be kept; a root that is_roomy shrinks. */
+void btree_settle(struct btree *tree);
+
+/* Whether a leaf that is the root has much more room than it needs. */
+static inline bool btree_is_roomy(const struct btree *tree)
+{
+	const struct btree_node *root = tree->root;
+
+	return root && !root->level && root->cap > BTREE_LEAF_CAP &&
+	       root->n * 4u < btree_room(root);
+}
+
+/* ---- reserve.c ---- */
+
+/* Reserves for edits that are not planned. */
+must_check int btree_reserve_more(struct btree *tree, const struct vma_edit *edits, unsigned n);
+
 /* ---- rebalance.c: edits that change the shape of the tree ---- */
 
 /* Makes the change at the spot from this level up; the pool has what it needs. */
@@ -506,8 +535,6 @@ void btree_deal(const struct btree *tree, struct btree_spot *spot, unsigned leve
 
 /* ---- these files, reserve.c, build.c, clone.c, verify.c: the ops of these names ---- */
 
-int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n);
-void btree_commit(struct vma_index *index, const struct vma_edit *edit);
 void btree_unreserve(struct vma_index *index);
 int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n);
 int btree_clone(struct vma_index *index, const struct vma_index *from_index,

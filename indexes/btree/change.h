@@ -3,6 +3,9 @@
  *
  *	plan      down to the leaf, and whether the edit can be made in place: the way is kept
  *	change    the arrays are moved, what comes is written, bounds of VMAs are set
+ *	gap       the largest hole inside the leaf mostly stays: what goes and what comes tells
+ *
+ * All of that is in reserve and commit themselves: an ordinary edit is two calls.
  */
 #define CHANGE_REACH 4 /* entries that a vector may reach over either end of the arrays */
 
@@ -59,15 +62,17 @@ SIMD_TARGET static inline bool SIMD_FN(takes)(const struct btree_node *node,
 			   edit->put[edit->nput - 1].end >> PAGE_SHIFT);
 }
 
-/* The same of the VMAs' addresses. */
-SIMD_TARGET static inline bool SIMD_FN(all_near)(const struct btree *tree,
-						 const struct vma_edit *edit)
+/* Whether a narrow leaf cannot point to all VMAs that come; they are on their way to be written. */
+SIMD_TARGET static inline bool SIMD_FN(any_far)(const struct btree *tree,
+						const struct vma_edit *edit)
 {
+	uintptr_t far = 0;
+
 	for (unsigned i = 0; i < edit->nput; i++) {
-		if (!btree_near(tree, 0, edit->put[i].vma))
-			return false;
+		__builtin_prefetch(edit->put[i].vma, 1);
+		far |= ((uintptr_t)edit->put[i].vma - tree->origin[BTREE_LEAF]) >> 35;
 	}
-	return true;
+	return far;
 }
 
 /* The entry of the leaf from which on none is in a window that ends at page hi. */
@@ -130,6 +135,7 @@ SIMD_TARGET static inline unsigned SIMD_FN(follow)(struct btree *tree, unsigned 
 
 SIMD_TARGET static bool SIMD_FN(plan)(struct btree *tree, const struct vma_edit *edit)
 {
+	bool far = SIMD_FN(any_far)(tree, edit);
 	const struct btree_node *leaf;
 	unsigned from, to, n;
 
@@ -141,8 +147,11 @@ SIMD_TARGET static bool SIMD_FN(plan)(struct btree *tree, const struct vma_edit 
 		return false;
 	if (edit->nput && !SIMD_FN(takes)(leaf, edit, from && to < leaf->n))
 		return false;
-	if (tree->far[BTREE_LEAF] && !leaf->wide && !SIMD_FN(all_near)(tree, edit))
-		return false;
+	if (unlikely(far)) {
+		tree->far[BTREE_LEAF] = true;
+		if (!leaf->wide)
+			return false;
+	}
 	return leaf == tree->root || SIMD_FN(plan_above)(tree, edit, n);
 }
 
@@ -167,10 +176,9 @@ SIMD_TARGET static inline void SIMD_FN(make_room)(struct btree_node *leaf, unsig
 	leaf->n = n;
 }
 
-SIMD_TARGET static unsigned long SIMD_FN(change_leaf)(struct btree *tree,
-						      const struct vma_edit *edit)
+SIMD_TARGET static inline void SIMD_FN(change_leaf)(struct btree *tree, struct btree_node *leaf,
+						    const struct vma_edit *edit)
 {
-	struct btree_node *leaf = tree->path.at[0].node;
 	unsigned from = tree->from, to = tree->to;
 
 	if (from + edit->nput != to)
@@ -181,5 +189,90 @@ SIMD_TARGET static unsigned long SIMD_FN(change_leaf)(struct btree *tree,
 		vma_set_bounds(put->vma, put->start, put->end);
 		btree_set_narrow(tree, leaf, from + i, put);
 	}
-	return leaf == tree->root ? 0 : SIMD_FN(largest)(leaf);
+}
+
+/* The largest hole in front of entries [from, to] of a narrow leaf without a fold. */
+SIMD_TARGET static inline uint32_t SIMD_FN(near)(const struct btree_node *leaf, unsigned from,
+						 unsigned to)
+{
+	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
+	const uint32_t *start = btree_lanes(leaf, 0, BTREE_START);
+	uint32_t gap = 0;
+
+	if (to == leaf->n)
+		to--;
+	for (unsigned i = max(from, 1u); i <= to; i++)
+		gap = max(gap, start[i] - end[i - 1]);
+	return gap;
+}
+
+/* Changes a narrow leaf whose largest hole was gap; what it is now. */
+SIMD_TARGET static inline unsigned long SIMD_FN(change)(struct btree *tree, struct btree_node *leaf,
+							const struct vma_edit *edit,
+							unsigned long gap)
+{
+	unsigned long gone = SIMD_FN(near)(leaf, tree->from, tree->to), come;
+
+	SIMD_FN(change_leaf)(tree, leaf, edit);
+	if (unlikely(leaf->fold))
+		return SIMD_FN(largest)(leaf);
+	come = SIMD_FN(near)(leaf, tree->from, tree->from + edit->nput);
+	if (come >= gap)
+		return come;
+	return gone < gap ? gap : SIMD_FN(largest)(leaf);
+}
+
+SIMD_TARGET static inline __attribute__((always_inline)) void
+SIMD_FN(commit_planned)(struct btree *tree, const struct vma_edit *edit)
+{
+	struct btree_node *leaf = tree->path.at[0].node;
+	const struct btree_step *up = &tree->path.at[1];
+	bool inside = tree->from && tree->to < leaf->n;
+	unsigned long gap, now;
+
+	tree->vmas += (size_t)tree->from + edit->nput - tree->to;
+	if (unlikely(leaf->wide)) {
+		btree_change_wide(tree, edit);
+		return;
+	}
+	if (leaf == tree->root) {
+		SIMD_FN(change_leaf)(tree, leaf, edit);
+		if (!inside)
+			btree_refresh(tree, leaf, 0);
+		return;
+	}
+	gap = btree_gap(up->node, 1, up->slot);
+	now = SIMD_FN(change)(tree, leaf, edit, gap);
+	if (!inside || now != gap) {
+		btree_refresh(tree, leaf, now);
+	} else if (!tree->reach) {
+		tree->finger = btree_start(up->node, 1, up->slot);
+		tree->reach = btree_end(up->node, 1, up->slot) - tree->finger;
+	}
+}
+
+/* ---- the ops ---- */
+
+SIMD_TARGET static int SIMD_FN(reserve)(struct vma_index *index, const struct vma_edit *edits,
+					unsigned n)
+{
+	struct btree *tree = (struct btree *)index;
+
+	tree->planned = n == 1 && tree->root && SIMD_FN(plan)(tree, edits);
+	return likely(tree->planned) ? 0 : btree_reserve_more(tree, edits, n);
+}
+
+SIMD_TARGET static void SIMD_FN(commit)(struct vma_index *index, const struct vma_edit *edit)
+{
+	struct btree *tree = (struct btree *)index;
+
+	bool planned = tree->planned;
+
+	if (likely(planned) || (tree->root && btree_simd->plan(tree, edit)))
+		SIMD_FN(commit_planned)(tree, edit);
+	else
+		btree_commit_other(tree, edit);
+	tree->planned = false;
+	if (planned ? btree_is_roomy(tree) : !--tree->pending)
+		btree_settle(tree);
 }

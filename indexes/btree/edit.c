@@ -49,11 +49,15 @@ void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct 
 
 /* ---- planned ---- */
 
-/* The leaf that the path leads to is now what *leaf says: so are perhaps the nodes above. */
-static void btree_refresh(struct btree *tree, const struct btree_entry *leaf)
+void btree_refresh(struct btree *tree, const struct btree_node *leaf, unsigned long gap)
 {
-	struct btree_entry now = *leaf;
+	struct btree_entry now = btree_extent(leaf);
 
+	now.gap = gap;
+	if (leaf != tree->root) {
+		tree->finger = now.start;
+		tree->reach = now.end - now.start;
+	}
 	for (unsigned level = 1; level <= tree->root->level; level++) {
 		struct btree_node *node = tree->path.at[level].node;
 		unsigned i = tree->path.at[level].slot;
@@ -68,7 +72,7 @@ static void btree_refresh(struct btree *tree, const struct btree_entry *leaf)
 	btree_set_root(tree, &now);
 }
 
-static unsigned long btree_change_wide(struct btree *tree, const struct vma_edit *edit)
+void btree_change_wide(struct btree *tree, const struct vma_edit *edit)
 {
 	struct btree_node *leaf = tree->path.at[0].node;
 	struct btree_change change;
@@ -77,31 +81,7 @@ static unsigned long btree_change_wide(struct btree *tree, const struct vma_edit
 		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
 	btree_read_edit(edit, &change);
 	btree_replace(tree, leaf, tree->from, tree->to, change.put, change.nput);
-	return btree_simd->largest(leaf);
-}
-
-static void btree_commit_planned(struct btree *tree, const struct vma_edit *edit)
-{
-	const struct btree_node *leaf = tree->path.at[0].node;
-	const struct btree_step *up = &tree->path.at[1];
-	bool inside = tree->from && tree->to < leaf->n;
-	struct btree_entry now;
-	unsigned long gap;
-
-	tree->vmas += (size_t)tree->from + edit->nput - tree->to;
-	gap = leaf->wide ? btree_change_wide(tree, edit) : btree_simd->change_leaf(tree, edit);
-	if (inside &&
-	    (leaf == tree->root || (tree->reach && gap == btree_gap(up->node, 1, up->slot))))
-		return;
-	now = btree_extent(leaf);
-	now.gap = gap;
-	if (leaf == tree->root) {
-		btree_set_root(tree, &now);
-		return;
-	}
-	tree->finger = now.start;
-	tree->reach = now.end - now.start;
-	btree_refresh(tree, &now);
+	btree_refresh(tree, leaf, btree_simd->largest(leaf));
 }
 
 /* ---- a leaf that is the root ---- */
@@ -162,7 +142,7 @@ static void btree_clear(struct btree *tree)
 
 /* ---- commit ---- */
 
-static void btree_commit_other(struct btree *tree, const struct vma_edit *edit)
+void btree_commit_other(struct btree *tree, const struct vma_edit *edit)
 {
 	struct btree_change change = {.nput = 0};
 	struct btree_spot spot = {.spanning = false};
@@ -190,29 +170,13 @@ static void btree_commit_other(struct btree *tree, const struct vma_edit *edit)
 		btree_apply(tree, &spot, 0, &change);
 }
 
-/* What reserve left over goes, but for what is to be kept. */
-static void btree_settle(struct btree *tree)
+void btree_settle(struct btree *tree)
 {
-	const struct btree_node *root = tree->root;
-
-	if (root && !root->level && root->cap > BTREE_LEAF_CAP && root->n * 4u < btree_room(root))
+	if (btree_is_roomy(tree))
 		btree_shrink(tree);
 	if (tree->grown || tree->pooled[BTREE_LEAF] > tree->keep[BTREE_LEAF] ||
 	    tree->pooled[BTREE_INNER] > tree->keep[BTREE_INNER])
 		btree_pool_keep(tree, tree->keep);
-}
-
-void btree_commit(struct vma_index *index, const struct vma_edit *edit)
-{
-	struct btree *tree = btree_of(index);
-
-	if (tree->planned || (tree->root && btree_simd->plan(tree, edit)))
-		btree_commit_planned(tree, edit);
-	else
-		btree_commit_other(tree, edit);
-	tree->planned = false;
-	if (!--tree->pending)
-		btree_settle(tree);
 }
 
 void btree_unreserve(struct vma_index *index)

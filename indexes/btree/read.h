@@ -77,10 +77,12 @@ SIMD_TARGET static inline uint64_t SIMD_FN(folded)(const struct btree_node *node
 SIMD_TARGET static inline void SIMD_FN(prefetch)(const struct btree_node *leaf,
 						 enum btree_field from)
 {
-	const char *lines = (const char *)(leaf->lanes + from * BTREE_LEAF_CAP * sizeof(uint32_t));
+	const char *line = (const char *)leaf;
+	size_t at = sizeof(*leaf) + from * BTREE_LEAF_CAP * sizeof(uint32_t);
 
-	for (; lines < (const char *)leaf + btree_size(0, BTREE_LEAF_CAP); lines += 64)
-		__builtin_prefetch(lines);
+	SIMD_UNROLL
+	for (; at < btree_size(0, BTREE_LEAF_CAP); at += 64)
+		__builtin_prefetch(line + at);
 }
 
 /* The leaf of the first VMA that ends above page, and its slot; there must be one. */
@@ -442,8 +444,8 @@ SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct v
 	{                                                                                          \
 		.name = SIMD_STRING(SIMD), .usable = usable_fn, .find = SIMD_FN(find),             \
 		.seek = SIMD_FN(seek), .find_gap = SIMD_FN(find_gap), .descend = SIMD_FN(descend), \
-		.largest = SIMD_FN(largest), .plan = SIMD_FN(plan),                                \
-		.change_leaf = SIMD_FN(change_leaf), .find_shared = SIMD_FN(find_shared),          \
+		.largest = SIMD_FN(largest), .plan = SIMD_FN(plan), .reserve = SIMD_FN(reserve),   \
+		.commit = SIMD_FN(commit), .find_shared = SIMD_FN(find_shared),                    \
 		.seek_shared = SIMD_FN(seek_shared), .copy_leaf = SIMD_FN(copy_leaf),              \
 		.seek_below_shared = SIMD_FN(seek_below_shared),                                   \
 	}

@@ -191,10 +191,23 @@ static void btree_keep(struct btree *tree, const size_t need[BTREE_KINDS])
 	}
 }
 
-/* Reserves for edits that are not planned. */
-static int btree_reserve_more(struct btree *tree, const struct vma_edit *edits, unsigned n)
+/* The VMAs that come are on their way to be written; those far away are noted. */
+static void btree_meet(struct btree *tree, const struct vma_edit *edit)
+{
+	for (unsigned i = 0; i < edit->nput; i++) {
+		const struct vm_area_struct *vma = edit->put[i].vma;
+
+		__builtin_prefetch(vma, 1);
+		tree->far[BTREE_LEAF] |= tree->root && !btree_near(tree, 0, vma);
+	}
+}
+
+int btree_reserve_more(struct btree *tree, const struct vma_edit *edits, unsigned n)
 {
 	bool far;
+
+	for (unsigned i = 0; i < n; i++)
+		btree_meet(tree, &edits[i]);
 
 	do {
 		size_t need[BTREE_KINDS] = {0, 0};
@@ -208,24 +221,6 @@ static int btree_reserve_more(struct btree *tree, const struct vma_edit *edits, 
 		if (btree_pool_fill(tree, need))
 			return -ENOMEM;
 	} while (far != tree->far[BTREE_INNER]);
-	return 0;
-}
-
-int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
-{
-	struct btree *tree = btree_of(index);
-
-	for (unsigned i = 0; i < n; i++) {
-		for (unsigned j = 0; j < edits[i].nput; j++) {
-			const struct vm_area_struct *vma = edits[i].put[j].vma;
-
-			__builtin_prefetch(vma, 1); /* commit writes its bounds */
-			tree->far[BTREE_LEAF] |= tree->root && !btree_near(tree, 0, vma);
-		}
-	}
-	tree->planned = n == 1 && tree->root && btree_simd->plan(tree, edits);
-	if (!tree->planned && btree_reserve_more(tree, edits, n))
-		return -ENOMEM;
 	tree->pending = n;
 	return 0;
 }
