@@ -437,7 +437,7 @@ int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 /* Neighbours have a say in the anon_vma, and others in what is refused or somebody else's. */
 static bool vma_is_enough(const struct vm_area_struct *vma, unsigned flags)
 {
-	if (!access_allowed(vma, flags) || vma->vm_userfaultfd_ctx)
+	if (!access_allowed(vma, flags) || (vma->vm_flags & VM_UFFD_FLAGS))
 		return false;
 	if ((vma->vm_flags & VM_SHARED) || vma_anon_vma(vma))
 		return true;

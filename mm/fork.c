@@ -9,9 +9,11 @@
 
 /* ---- made and freed ---- */
 
+#define MM_ALIGN 64 /* what a fault reads of it is one line */
+
 struct mm_struct *allocate_mm(struct machine *machine)
 {
-	struct mm_struct *mm = arena_alloc(machine->arena, sizeof(*mm), 0);
+	struct mm_struct *mm = arena_alloc(machine->arena, sizeof(*mm), MM_ALIGN);
 
 	if (!mm)
 		return NULL;
@@ -36,7 +38,7 @@ static void deallocate_mm(struct mm_struct *mm)
 		mm->mm_next->mm_pprev = mm->mm_pprev;
 	rmap_unlock(mm->machine);
 	this_cpu(mm->machine)->mms--;
-	arena_free(mm->machine->arena, mm, sizeof(*mm), 0);
+	arena_free(mm->machine->arena, mm, sizeof(*mm), MM_ALIGN);
 }
 
 struct mm_struct *mm_alloc(struct machine *machine)

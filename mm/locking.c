@@ -59,7 +59,7 @@ int mm_locks_create(struct mm_struct *mm)
 
 	if (!machine->config.locking)
 		return 0;
-	locks = arena_alloc(machine->arena, sizeof(*locks), 0);
+	locks = arena_alloc(machine->arena, sizeof(*locks), MM_LOCKS_ALIGN);
 	if (!locks)
 		return -ENOMEM;
 	*locks = (struct mm_locks){ .call = 0 };
@@ -84,7 +84,7 @@ void mm_locks_destroy(struct mm_struct *mm)
 	if (!locks)
 		return;
 	free_gone(mm->machine, backlog_take_at_end(&locks->gone));
-	arena_free(mm->machine->arena, locks, sizeof(*locks), 0);
+	arena_free(mm->machine->arena, locks, sizeof(*locks), MM_LOCKS_ALIGN);
 	mm->locks = NULL;
 }
 

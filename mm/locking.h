@@ -55,14 +55,19 @@ struct mm_locking {
 	void (*drain)(struct vm_area_struct *vma);
 };
 
-/* Of each mm where config.locking is set. */
+#define MM_LOCKS_ALIGN 64
+
+/* Of each mm where config.locking is set: what each call writes several times, and the rest. */
 struct mm_locks {
 	struct rwlock mmap_lock;        /* calls write; it starves neither them nor faults */
-	struct rwlock index_lock;       /* of an index without VMA_INDEX_RCU, round its edits */
-	uint64_t call, done;            /* the latest call's number, the last's that is through */
+	uint64_t call;                  /* the latest call's number */
+	struct backlog gone;            /* VMAs */
+	/* what a fault beside a call looks at */
+	uint64_t done __attribute__((aligned(MM_LOCKS_ALIGN))); /* the last call that is through */
 	unsigned long lo, hi;           /* range: the window, while there is one */
 	bool window;
-	struct backlog gone;            /* VMAs */
+	/* of an index without VMA_INDEX_RCU, round its edits */
+	struct rwlock index_lock __attribute__((aligned(MM_LOCKS_ALIGN)));
 };
 
 /* How VMAs that are gone are freed: so many bytes at a time. */

@@ -287,28 +287,30 @@ struct vm_operations_struct {
 };
 
 struct vm_area_struct {
+	/* What a fault looks at: one cache line, where the index has no node in front of it. */
 	unsigned long vm_start, vm_end; /* first: the index's; see vma_index.h */
 	vm_flags_t vm_flags;
+	const struct vm_operations_struct *vm_ops;      /* NULL: anonymous */
+	struct anon_vma *anon_vma;      /* NULL: never written to */
+	struct mm_struct *vm_mm;
+	/* its own, and no copy's (locking.h) */
+	uint64_t vm_lock_seq;           /* the call that touched it last */
+	unsigned vm_readers;            /* faults that have it locked (locking_vma.c) */
+	/* The rest. */
+	unsigned vm_policy;             /* memory policy's number, 0 is the default */
 	unsigned long vm_pgoff;         /* offset in vm_file, or where it was first mapped; pages */
 	struct file *vm_file;           /* NULL: anonymous; /dev/zero may be, too */
-	const struct vm_operations_struct *vm_ops;      /* NULL: anonymous */
 	void *vm_private_data;          /* the driver's own */
 	struct interval shared;         /* of the file's pages, in its inode's i_mmap */
 	struct vm_region *vm_region;    /* without an MMU: the memory it shows; else NULL */
-	struct anon_vma *anon_vma;      /* NULL: never written to */
-	struct mm_struct *vm_mm;
 	struct anon_vma_chain *anon_vma_chain;  /* to all anon_vmas where its pages may be; */
 	unsigned anon_vma_links;        /* so many: above 1 where it has a share of its parents' pages */
-	unsigned vm_policy;             /* memory policy's number, 0 is the default */
 	uint64_t vm_userfaultfd_ctx;    /* 0: none */
 	uint64_t anon_name;             /* PR_SET_VMA_ANON_NAME: a hash of the name, 0: none */
 	union {                         /* links VMAs on their way out, and those that went */
 		struct vm_area_struct *vm_next_gone;
 		struct backlog_item vm_gone;
 	};
-	/* its own, and no copy's (locking.h) */
-	uint64_t vm_lock_seq;           /* the call that touched it last */
-	unsigned vm_readers;            /* faults that have it locked (locking_vma.c) */
 };
 
 /* A place in the index; see find_cache.c. */
@@ -321,8 +323,8 @@ struct mm_struct {
 	struct machine *machine;
 	struct mm_struct *mm_next, **mm_pprev;  /* in the machine's list */
 	struct vma_index *mm_mt;        /* the index under test */
-	struct pagetable pgd;
 	struct mm_locks *locks;         /* NULL: one thread only */
+	struct pagetable pgd;           /* behind it all that calls write */
 	unsigned mm_users;
 	unsigned long map_count;
 	unsigned long mmap_base;

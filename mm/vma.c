@@ -31,6 +31,15 @@ static struct vm_area_struct *vma_new(struct mm_struct *mm)
 	return (struct vm_area_struct *)(raw + machine->index_ops->node_size);
 }
 
+/* All but the lock. */
+static void vma_copy(struct vm_area_struct *vma, const struct vm_area_struct *from)
+{
+	size_t rest = offsetof(struct vm_area_struct, vm_policy);
+
+	memcpy(vma, from, offsetof(struct vm_area_struct, vm_lock_seq));
+	memcpy((char *)vma + rest, (const char *)from + rest, sizeof(*vma) - rest);
+}
+
 /* Who finds it before the call that makes it is through waits for that. */
 static void vma_lock_init(struct vm_area_struct *vma, const struct mm_struct *mm)
 {
@@ -69,7 +78,7 @@ struct vm_area_struct *vm_area_dup(struct mm_struct *mm, const struct vm_area_st
 
 	if (!vma)
 		return NULL;
-	memcpy(vma, from, offsetof(struct vm_area_struct, vm_lock_seq));
+	vma_copy(vma, from);
 	vma_lock_init(vma, mm);
 	get_file(vma->vm_file);
 	vma->vm_mm = mm;
