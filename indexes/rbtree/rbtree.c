@@ -12,8 +12,10 @@
  * each hole lies between two neighbours; they are not in the tree, and the hole
  * above the last VMA is in no gap.
  *
- * find goes down without a branch on the comparison, and stops at a VMA that
- * holds the address: the lowest levels are those that miss the cache.  An edit erases
+ * find goes down by branches, and stops at a VMA that holds the address: programs
+ * ask near where they asked before, so that the processor is ahead of the
+ * loads; without branches random finds would be up to twice as fast, and recorded
+ * programs a tenth slower.  An edit erases
  * what leaves the window, sets bounds, and hangs new VMAs beside their list
  * neighbours; a new VMA that can stand where another leaves takes its place in
  * the tree.  Between these steps every gap is right, so that a rotation may
@@ -71,12 +73,14 @@ static struct rbtree_node *rbtree_first(struct rbtree *tree, unsigned long addr)
 	struct rbtree_node *node = rbtree_root(tree), *first = &tree->after;
 
 	while (node) {
-		bool above = node->end > addr;
-
-		if (addr - node->start < node->end - node->start)
-			return node;
-		first = above ? node : first;
-		node = rbtree_child(node, !above);
+		if (node->end <= addr) {
+			node = rbtree_child(node, RB_HIGHER);
+			continue;
+		}
+		first = node;
+		if (node->start <= addr)
+			break;
+		node = rbtree_child(node, RB_LOWER);
 	}
 	return first;
 }
@@ -127,70 +131,55 @@ static bool rbtree_fits(const struct rbtree_node *node, const struct vma_gap *ga
 	return lo < hi && hi - lo >= gap->len;
 }
 
-/* The node of a subtree that has one with the lowest, or highest, hole of len bytes. */
-static struct rbtree_node *rbtree_outermost(struct rbtree_node *node, unsigned long len,
-					    unsigned side)
+/* That child, if there is a hole of len bytes in its subtree, or NULL. */
+static inline struct rbtree_node *rbtree_roomy(const struct rbtree_node *node, unsigned side,
+					       unsigned long len)
 {
-	for (;;) {
-		/* A hole is in front of its node: beyond what is lower, before what is higher. */
-		if (rbtree_gap(rbtree_child(node, side)) >= len)
-			node = rbtree_child(node, side);
-		else if (rbtree_hole(node) >= len)
-			return node;
-		else
-			node = rbtree_child(node, !side);
-	}
+	struct rbtree_node *child = rbtree_child(node, side);
+
+	return child && child->rb.largest >= len ? child : NULL;
+}
+
+/* The next node in the order of a search that comes from side `from` and has been below this one. */
+static inline struct rbtree_node *rbtree_beyond(const struct rbtree_node *node, unsigned from)
+{
+	const struct rbtree_node *below;
+
+	do {
+		below = node;
+		node = rbtree_parent(node);
+	} while (node && rbtree_child(node, from) != below);
+	return (struct rbtree_node *)node;
 }
 
 /*
- * The lowest hole of len bytes that ends at or above reach, limits apart: down
- * to the border between the holes below and above reach as long as there is a
- * hole of len bytes, then up again over the nodes above the border.
+ * The first node, from the lower side on or from the higher one, with a hole in
+ * front of it that fits; or after.  Subtrees without a hole of that size are left
+ * out, and so are those whose holes all end below low or start above high.
  */
-static struct rbtree_node *rbtree_gap_above(struct rbtree *tree, unsigned long len,
-					    unsigned long reach)
+static inline __attribute__((always_inline)) struct rbtree_node *
+rbtree_search(struct rbtree *tree, const struct vma_gap *gap, unsigned from)
 {
-	struct rbtree_node *last = NULL;
+	unsigned long len = gap->len, low = gap->lo + len, high = gap->hi - len;
+	struct rbtree_node *node = rbtree_root(tree), *next = NULL;
 
-	for (struct rbtree_node *node = rbtree_root(tree); rbtree_gap(node) >= len;) {
-		last = node;
-		node = rbtree_child(node, node->start < reach);
-	}
-	for (; last; last = rbtree_parent(last)) {
-		if (last->start < reach)
-			continue;
-		if (rbtree_hole(last) >= len)
-			return last;
-		if (rbtree_gap(rbtree_child(last, RB_HIGHER)) >= len)
-			return rbtree_outermost(rbtree_child(last, RB_HIGHER), len, RB_LOWER);
-	}
-	return &tree->after;
-}
+	if (rbtree_gap(node) < len)
+		return &tree->after;
+	for (; node; node = next) {
+		bool nearer = from == RB_LOWER ? node->start >= low : node->prev->end <= high;
 
-/*
- * The highest hole of len bytes that starts at or below reach.  All nodes that
- * start at or below it have such a hole in front of them, and so may the next
- * one, which is the last where the way down turned to the lower side.
- */
-static struct rbtree_node *rbtree_gap_below(struct rbtree *tree, unsigned long len,
-					    unsigned long reach)
-{
-	struct rbtree_node *last = NULL, *next = NULL;
+		next = nearer ? rbtree_roomy(node, from, len) : NULL;
+		for (; node && !next; node = rbtree_beyond(node, from)) {
+			bool above = node->start >= low, below = node->prev->end <= high;
 
-	for (struct rbtree_node *node = rbtree_root(tree); rbtree_gap(node) >= len;) {
-		last = node;
-		next = node->start > reach ? node : next;
-		node = rbtree_child(node, node->start <= reach);
-	}
-	if (next && next->prev->end <= reach && rbtree_hole(next) >= len)
-		return next;
-	for (; last; last = rbtree_parent(last)) {
-		if (last->start > reach)
-			continue;
-		if (rbtree_hole(last) >= len)
-			return last;
-		if (rbtree_gap(rbtree_child(last, RB_LOWER)) >= len)
-			return rbtree_outermost(rbtree_child(last, RB_LOWER), len, RB_HIGHER);
+			if (above && below && rbtree_hole(node) >= len)
+				return node;
+			if (from == RB_LOWER ? !below : !above)
+				return &tree->after;
+			next = rbtree_roomy(node, !from, len);
+			if (next)
+				break;
+		}
 	}
 	return &tree->after;
 }
@@ -203,9 +192,9 @@ static int rbtree_find_gap(const struct vma_index *index, struct vma_gap *gap)
 	if (gap->lo >= gap->hi || gap->hi - gap->lo < gap->len)
 		return -ENOMEM;
 	if (!gap->topdown)
-		node = rbtree_gap_above(tree, gap->len, gap->lo + gap->len);
+		node = rbtree_search(tree, gap, RB_LOWER);
 	else if (!rbtree_fits(node, gap))
-		node = rbtree_gap_below(tree, gap->len, gap->hi - gap->len);
+		node = rbtree_search(tree, gap, RB_HIGHER);
 	if (!rbtree_fits(node, gap))
 		return -ENOMEM;
 	gap->start = node->prev->end;
@@ -247,6 +236,7 @@ static void rbtree_look(struct rbtree *tree, const struct vma_edit *edit,
 	unsigned from = 0;
 	struct rbtree_node *node;
 
+	window->old = window->placed = 0;
 	for (unsigned i = 0; i < edit->nput; i++)
 		window->put[i] = rbtree_node(edit->put[i].vma);
 	window->first = rbtree_first(tree, edit->lo);
@@ -286,25 +276,34 @@ static void rbtree_leave(struct rbtree *tree, unsigned nput, struct rbtree_windo
 	rbtree_erase_run(tree, node, window->end);
 }
 
+/* What stands in the window leaves, or keeps its place and gets its new bounds. */
+static void rbtree_settle(struct rbtree *tree, const struct vma_edit *edit,
+			  struct rbtree_window *window)
+{
+	rbtree_leave(tree, edit->nput, window);
+	if (!window->placed)
+		return;
+	for (unsigned i = 0; i < edit->nput; i++) {
+		if (window->placed & 1u << i)
+			vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
+	}
+	for (unsigned i = 0; i < edit->nput; i++) {
+		if (window->placed & 1u << i)
+			rbtree_update(window->put[i]);
+	}
+	rbtree_update(window->end);
+}
+
 static void rbtree_commit(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct rbtree *tree = rbtree_of(index);
-	struct rbtree_window window = {.old = 0};
+	struct rbtree_window window;
 	struct rbtree_node *prev;
 
 	rbtree_look(tree, edit, &window);
 	prev = window.first->prev;
-	rbtree_leave(tree, edit->nput, &window);
-	for (unsigned i = 0; i < edit->nput; i++) {
-		if (window.placed & 1u << i)
-			vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
-	}
-	for (unsigned i = 0; i < edit->nput; i++) {
-		if (window.placed & 1u << i)
-			rbtree_update(window.put[i]);
-	}
-	if (window.placed)
-		rbtree_update(window.end);
+	if (window.first != window.end)
+		rbtree_settle(tree, edit, &window);
 	for (unsigned i = 0; i < edit->nput; i++) {
 		struct rbtree_node *put = window.put[i];
 
