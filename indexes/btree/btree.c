@@ -14,6 +14,7 @@
  *	  ptr     4 bytes each, 8-byte units            | start ...             |
  *	          from tree->origin                     | ptr ...               |
  *	  gap     4 bytes each, pages (not in a leaf)   | gap ...               |
+ *	  most    4 bytes each, pages (not in a leaf)   | most ...              |
  *	  links   prev, next (of a leaf)                +-----------------------+
  *
  * A narrow node reaches over nearly 2^32 pages (16 TB), and its pointers over
@@ -47,7 +48,8 @@
  * The largest hole inside each child stands beside its bounds, and the hole in
  * front of it is the distance of two entries: so a node knows all holes between
  * its first and its last VMA, and an edit changes nothing but the nodes above
- * it, never a neighbour.  The hole below the first VMA and the one above the
+ * it, never a neighbour.  A search for a hole compares the longer of the two, which
+ * stands there as well (gaps.h).  The hole below the first VMA and the one above the
  * last are the tree's own.
  *
  * Invariants
@@ -63,8 +65,10 @@
  *  5. An inner entry starts where its child's first entry starts and ends where
  *     its last one ends.
  *  6. An inner entry's gap is the largest hole inside its child.
- *  7. The links chain all leaves in address order, from leftmost to rightmost.
- *  8. The tree's counts, bounds and gap are those of what is in it.
+ *  7. An inner entry's most is the longer of its gap and the hole in front of it in
+ *     the node, each less the fold that is in it.
+ *  8. The links chain all leaves in address order, from leftmost to rightmost.
+ *  9. The tree's counts, bounds and gap are those of what is in it.
  *
  * One thread at a time: readers share, a writer is alone.
  *

@@ -24,8 +24,8 @@
 #define BTREE_MAX_JOIN 7 /* nodes that one level of an edit can end in */
 #define BTREE_WIDE_GROWTH 5 /* nodes that it can add where wide ones are about */
 
-/* What a node keeps of each entry, an array each; a leaf has no gaps. */
-enum btree_field { BTREE_END, BTREE_START, BTREE_PTR, BTREE_GAP };
+/* What a node keeps of each entry, an array each; a leaf has the first three. */
+enum btree_field { BTREE_END, BTREE_START, BTREE_PTR, BTREE_GAP, BTREE_MOST };
 
 struct btree_node {
 	unsigned long base; /* narrow bounds are distances from it, signed; 0 in a wide node */
@@ -162,11 +162,14 @@ static inline unsigned btree_min(unsigned level)
 	return btree_cap(level, false) / 5;
 }
 
+static inline unsigned btree_fields(unsigned level)
+{
+	return level ? BTREE_MOST + 1 : BTREE_PTR + 1;
+}
+
 static inline size_t btree_size(unsigned level, unsigned cap)
 {
-	size_t fields = level ? BTREE_GAP + 1 : BTREE_PTR + 1;
-
-	return sizeof(struct btree_node) + fields * cap * sizeof(uint32_t) +
+	return sizeof(struct btree_node) + btree_fields(level) * cap * sizeof(uint32_t) +
 	       sizeof(struct btree_links);
 }
 
@@ -180,7 +183,7 @@ static inline void *btree_lanes(const struct btree_node *node, unsigned level,
 
 static inline struct btree_links *btree_links(const struct btree_node *node)
 {
-	return btree_lanes(node, node->level, node->level ? BTREE_GAP + 1 : BTREE_PTR + 1);
+	return btree_lanes(node, node->level, btree_fields(node->level));
 }
 
 static inline unsigned long btree_get(const struct btree_node *node, unsigned level,
@@ -204,7 +207,10 @@ static inline unsigned long btree_fold(const struct btree_node *node)
 /* The page of a bound: those above the fold are not below base. */
 static inline unsigned long btree_page(const struct btree_node *node, unsigned long distance)
 {
-	return node->base + distance + ((long)distance < 0 ? 0 : btree_fold(node));
+	unsigned long page = node->base + distance;
+
+	/* in this order: few nodes have a fold, on which side of base a bound is cannot be foretold */
+	return unlikely(node->fold) && (long)distance >= 0 ? page + btree_fold(node) : page;
 }
 
 /* A page's distance from base, one in the fold as if it were its end; the reverse of btree_page. */
@@ -239,7 +245,9 @@ static inline unsigned long btree_fold_inside(const struct btree_node *node, uns
 
 static inline unsigned long btree_gap(const struct btree_node *node, unsigned level, unsigned i)
 {
-	return level ? btree_get(node, level, BTREE_GAP, i) + btree_fold_inside(node, i) : 0;
+	unsigned long gap = level ? btree_get(node, level, BTREE_GAP, i) : 0;
+
+	return level && unlikely(node->fold) ? gap + btree_fold_inside(node, i) : gap;
 }
 
 /* The hole in front of entry i > 0. */
@@ -248,7 +256,9 @@ static inline unsigned long btree_hole(const struct btree_node *node, unsigned l
 	unsigned long start = btree_get(node, level, BTREE_START, i);
 	unsigned long end = btree_get(node, level, BTREE_END, i - 1);
 
-	return start - end + ((long)(end & ~start) < 0 ? btree_fold(node) : 0);
+	unsigned long hole = start - end;
+
+	return unlikely(node->fold) && (long)(end & ~start) < 0 ? hole + btree_fold(node) : hole;
 }
 
 static inline void *btree_ptr(const struct btree *tree, const struct btree_node *node,
@@ -373,6 +383,22 @@ static inline void btree_set(const struct btree *tree, struct btree_node *node, 
 	btree_set_ptr(tree, node, level, i, e->ptr);
 	if (level)
 		btree_put(node, level, BTREE_GAP, i, e->gap - btree_fold_inside(node, i));
+}
+
+/*
+ * Of an inner node whose entries [from, to) are others now: what a search compares.  Like the
+ * bounds that it comes from, a narrow node keeps it less the fold.
+ */
+static inline void btree_set_most(struct btree_node *node, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i <= to && i < node->n; i++) {
+		unsigned long hole = 0, gap = btree_get(node, 1, BTREE_GAP, i);
+
+		if (i)
+			hole = btree_get(node, 1, BTREE_START, i) -
+			       btree_get(node, 1, BTREE_END, i - 1);
+		btree_put(node, 1, BTREE_MOST, i, max(hole, gap));
+	}
 }
 
 /* The same in a narrow leaf. */
@@ -548,6 +574,6 @@ void btree_dump(const struct vma_index *index, FILE *out);
 /* The root, as a tree of one node or more now is, and all that follows from it; a leaf needs no gap. */
 void btree_set_root(struct btree *tree, const struct btree_entry *top);
 
-#define BTREE_INVARIANTS 8
+#define BTREE_INVARIANTS 9
 
 #endif

@@ -11,40 +11,32 @@
 
 /* ---- the largest hole ---- */
 
-/* The hole that the fold is in, or 0 if all entries are on one side of it. */
-SIMD_TARGET static unsigned long SIMD_FN(across_fold)(const struct btree_node *node)
-{
-	unsigned level = node->level, i = SIMD_FN(above_fold)(node);
-
-	if (i == node->n)
-		return 0;
-	if ((long)btree_get(node, level, BTREE_START, i) < 0)
-		return btree_gap(node, level, i);
-	return i ? btree_hole(node, level, i) : 0;
-}
-
 SIMD_TARGET static unsigned long SIMD_FN(wide_largest)(const struct btree_node *node)
 {
 	const uint64_t *end = btree_lanes(node, node->level, BTREE_END);
 	const uint64_t *start = btree_lanes(node, node->level, BTREE_START);
-	const uint64_t *inside = btree_lanes(node, node->level, BTREE_GAP);
+	const uint64_t *inside = btree_lanes(node, node->level, BTREE_MOST);
 	unsigned long gap = 0;
 
-	for (unsigned i = 1; i < node->n; i++)
-		gap = max(gap, start[i] - end[i - 1]);
-	for (unsigned i = 0; node->level && i < node->n; i++)
-		gap = max(gap, inside[i]);
+	if (node->level) {
+		for (unsigned i = 0; i < node->n; i++)
+			gap = max(gap, inside[i]);
+	} else {
+		for (unsigned i = 1; i < node->n; i++)
+			gap = max(gap, start[i] - end[i - 1]);
+	}
 	return gap;
 }
 
 SIMD_TARGET static unsigned long SIMD_FN(largest)(const struct btree_node *node)
 {
 	unsigned long gap;
+	unsigned at;
 
 	if (unlikely(node->wide))
 		return SIMD_FN(wide_largest)(node);
 	gap = SIMD_FN(most32)(node);
-	return node->fold ? max(gap, SIMD_FN(across_fold)(node)) : gap;
+	return node->fold ? max(gap, SIMD_FN(across_fold)(node, &at)) : gap;
 }
 
 /* ---- plan ---- */

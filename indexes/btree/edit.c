@@ -67,6 +67,7 @@ void btree_refresh(struct btree *tree, const struct btree_node *leaf, unsigned l
 		    now.end == btree_end(node, level, i))
 			return;
 		btree_set(tree, node, level, i, &now);
+		btree_set_most(node, i, i + 1);
 		now = btree_summary(node);
 	}
 	btree_set_root(tree, &now);

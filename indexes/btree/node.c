@@ -210,15 +210,17 @@ void btree_pack(const struct btree *tree, struct btree_node *node, unsigned leve
 		for (unsigned i = 0; i < n; i++)
 			btree_set(tree, node, level, i, &e[i]);
 	}
+	if (level)
+		btree_set_most(node, 0, n);
 	btree_pad(node, n, btree_room(node));
 }
 
 void btree_move(struct btree_node *node, unsigned at, unsigned to)
 {
-	unsigned level = node->level, fields = level ? BTREE_GAP + 1 : BTREE_PTR + 1;
+	unsigned level = node->level;
 	size_t width = node->wide ? sizeof(uint64_t) : sizeof(uint32_t);
 
-	for (unsigned f = 0; f < fields; f++) {
+	for (unsigned f = 0; f < btree_fields(level); f++) {
 		unsigned char *lanes = btree_lanes(node, level, f);
 
 		memmove(lanes + at * width, lanes + to * width, (node->n - to) * width);
@@ -238,6 +240,8 @@ void btree_replace(const struct btree *tree, struct btree_node *node, unsigned f
 	}
 	for (unsigned i = 0; i < nput; i++)
 		btree_set(tree, node, node->level, from + i, &put[i]);
+	if (node->level)
+		btree_set_most(node, from, from + nput);
 }
 
 /* ---- the pool: nodes chained through their first word ---- */

@@ -69,16 +69,15 @@ SIMD_TARGET static inline uint64_t btree_least8_avx2(__m256i x, __m256i key)
 	return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(least));
 }
 
-SIMD_TARGET static inline uint64_t btree_least32_avx2(const uint32_t *value, unsigned n,
-						      uint32_t key)
+SIMD_TARGET static inline uint64_t btree_least32_avx2(const struct btree_node *node, uint32_t key)
 {
+	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
 	__m256i k = _mm256_set1_epi32((int)key);
 	uint64_t least = 0;
 
 	SIMD_UNROLL
-	for (unsigned i = 0; i < n; i += 8)
-		least |= btree_least8_avx2(_mm256_loadu_si256((const __m256i *)(value + i)), k)
-			 << i;
+	for (unsigned i = 0; i < BTREE_INNER_CAP; i += 8)
+		least |= btree_least8_avx2(_mm256_loadu_si256((const __m256i *)(most + i)), k) << i;
 	return least;
 }
 
@@ -91,7 +90,7 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx2(const uint32_t *start, con
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 8) {
 		__m256i s = _mm256_loadu_si256((const __m256i *)(start + i));
-		__m256i e = _mm256_loadu_si256((const __m256i *)(end + i - 1));
+		__m256i e = _mm256_loadu_si256((const __m256i *)(end + i));
 
 		holes |= btree_least8_avx2(_mm256_sub_epi32(s, e), k) << i;
 	}

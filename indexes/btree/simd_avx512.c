@@ -54,16 +54,17 @@ SIMD_TARGET static inline unsigned btree_rank64_avx512(const struct btree_node *
 	return rank;
 }
 
-SIMD_TARGET static inline uint64_t btree_least32_avx512(const uint32_t *value, unsigned n,
-							uint32_t key)
+/* Like the ends, they begin at the fifth word of a line. */
+SIMD_TARGET static inline uint64_t btree_least32_avx512(const struct btree_node *node, uint32_t key)
 {
+	const __m512i *line = (const __m512i *)((uint32_t *)btree_lanes(node, 1, BTREE_MOST) - 4);
 	__m512i k = _mm512_set1_epi32((int)key);
 	uint64_t least = 0;
 
 	SIMD_UNROLL
-	for (unsigned i = 0; i < n; i += 16)
-		least |= (uint64_t)_mm512_cmpge_epu32_mask(_mm512_loadu_si512(value + i), k) << i;
-	return least;
+	for (unsigned i = 0; i < (4 + BTREE_INNER_CAP) / 16; i++)
+		least |= (uint64_t)_mm512_cmpge_epu32_mask(line[i], k) << 16 * i;
+	return least >> 4;
 }
 
 SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, const uint32_t *end,
@@ -75,7 +76,7 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, c
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16) {
 		__m512i hole = _mm512_sub_epi32(_mm512_loadu_si512(start + i),
-						_mm512_loadu_si512(end + i - 1));
+						_mm512_loadu_si512(end + i));
 
 		holes |= (uint64_t)_mm512_cmpge_epu32_mask(hole, k) << i;
 	}

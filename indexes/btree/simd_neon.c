@@ -43,13 +43,14 @@ static inline uint64_t btree_least4_neon(uint32x4_t x, uint32x4_t key)
 	return vaddvq_u32(vandq_u32(vcgeq_u32(x, key), vld1q_u32(bits)));
 }
 
-static inline uint64_t btree_least32_neon(const uint32_t *value, unsigned n, uint32_t key)
+static inline uint64_t btree_least32_neon(const struct btree_node *node, uint32_t key)
 {
+	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
 	uint64_t least = 0;
 
 	SIMD_UNROLL
-	for (unsigned i = 0; i < n; i += 4)
-		least |= btree_least4_neon(vld1q_u32(value + i), vdupq_n_u32(key)) << i;
+	for (unsigned i = 0; i < BTREE_INNER_CAP; i += 4)
+		least |= btree_least4_neon(vld1q_u32(most + i), vdupq_n_u32(key)) << i;
 	return least;
 }
 
@@ -60,7 +61,7 @@ static inline uint64_t btree_holes32_neon(const uint32_t *start, const uint32_t 
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 4) {
-		uint32x4_t hole = vsubq_u32(vld1q_u32(start + i), vld1q_u32(end + i - 1));
+		uint32x4_t hole = vsubq_u32(vld1q_u32(start + i), vld1q_u32(end + i));
 
 		holes |= btree_least4_neon(hole, vdupq_n_u32(key)) << i;
 	}

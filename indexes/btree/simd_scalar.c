@@ -21,12 +21,13 @@ static inline unsigned btree_rank64_scalar(const struct btree_node *node, unsign
 	return btree_rank64_halves(node, cap, page);
 }
 
-static inline uint64_t btree_least32_scalar(const uint32_t *value, unsigned n, uint32_t key)
+static inline uint64_t btree_least32_scalar(const struct btree_node *node, uint32_t key)
 {
+	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
 	uint64_t least = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		least |= (uint64_t)(value[i] >= key) << i;
+	for (unsigned i = 0; i < BTREE_INNER_CAP; i++)
+		least |= (uint64_t)(most[i] >= key) << i;
 	return least;
 }
 
@@ -36,9 +37,7 @@ static inline uint64_t btree_holes32_scalar(const uint32_t *start, const uint32_
 	uint64_t holes = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t hole = start[i] - end[(int)i - 1];
-
-		holes |= (uint64_t)(hole >= key) << i;
+		holes |= (uint64_t)(start[i] - end[i] >= key) << i;
 	}
 	return holes;
 }
@@ -47,13 +46,16 @@ static inline unsigned long btree_most32_scalar(const struct btree_node *node)
 {
 	const uint32_t *end = btree_lanes(node, node->level, BTREE_END);
 	const uint32_t *start = btree_lanes(node, node->level, BTREE_START);
-	const uint32_t *inside = btree_lanes(node, node->level, BTREE_GAP);
+	const uint32_t *inside = btree_lanes(node, node->level, BTREE_MOST);
 	uint32_t most = 0;
 
-	for (unsigned i = 1; i < node->n; i++)
-		most = max(most, start[i] - end[i - 1]);
-	for (unsigned i = 0; node->level && i < node->n; i++)
-		most = max(most, inside[i]);
+	if (node->level) {
+		for (unsigned i = 0; i < node->n; i++)
+			most = max(most, inside[i]);
+	} else {
+		for (unsigned i = 1; i < node->n; i++)
+			most = max(most, start[i] - end[i - 1]);
+	}
 	return most;
 }
 

@@ -51,15 +51,16 @@ static inline uint64_t btree_above16_sse2(const __m128i x[4], __m128i key)
 	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(lo, hi));
 }
 
-static inline uint64_t btree_least32_sse2(const uint32_t *value, unsigned n, uint32_t key)
+static inline uint64_t btree_least32_sse2(const struct btree_node *node, uint32_t key)
 {
+	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
 	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)(key - 1))), x[4];
 	uint64_t least = 0;
 
 	SIMD_UNROLL
-	for (unsigned i = 0; i < n; i += 16) {
+	for (unsigned i = 0; i < BTREE_INNER_CAP; i += 16) {
 		for (unsigned j = 0; j < 4; j++)
-			x[j] = _mm_loadu_si128((const __m128i *)(value + i + 4 * j));
+			x[j] = _mm_loadu_si128((const __m128i *)(most + i + 4 * j));
 		least |= btree_above16_sse2(x, k) << i;
 	}
 	return least;
@@ -74,7 +75,7 @@ static inline uint64_t btree_holes32_sse2(const uint32_t *start, const uint32_t 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16) {
 		for (unsigned j = 0; j < 4; j++) {
-			const uint32_t *s = start + i + 4 * j, *e = end + i + 4 * j - 1;
+			const uint32_t *s = start + i + 4 * j, *e = end + i + 4 * j;
 
 			x[j] = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)s),
 					     _mm_loadu_si128((const __m128i *)e));

@@ -29,14 +29,30 @@ SIMD_TARGET static inline uint32_t SIMD_FN(largest_word)(const SIMD_FN(unsigned)
 	return x[0];
 }
 
-/* The largest distance between two of the first n entries, or number of their gaps; room >= n. */
-SIMD_TARGET static inline __attribute__((always_inline)) unsigned long
-SIMD_FN(most_of)(const struct btree_node *node, unsigned level, unsigned room)
+/* The largest number that a search of an inner node compares. */
+SIMD_TARGET static inline unsigned long SIMD_FN(most_inside)(const struct btree_node *node)
 {
-	const uint32_t *end = btree_lanes(node, level, BTREE_END);
-	const uint32_t *start = btree_lanes(node, level, BTREE_START);
-	const uint32_t *inside = btree_lanes(node, level, BTREE_GAP);
+	const uint32_t *inside = btree_lanes(node, 1, BTREE_MOST);
 	SIMD_FN(words) n = (SIMD_FN(words)){0} + (int)node->n;
+	SIMD_FN(unsigned) most = {0};
+
+	SIMD_UNROLL
+	for (int i = 0; i < BTREE_INNER_CAP; i += VECTOR_WORDS) {
+		SIMD_FN(words) used = SIMD_FN(iota) + i < n;
+		SIMD_FN(unsigned) x = *(const SIMD_FN(unsigned) *)(inside + i);
+
+		most = SIMD_LARGER(most, x & (SIMD_FN(unsigned))used);
+	}
+	return SIMD_FN(largest_word)(&most);
+}
+
+/* The largest distance between two of a leaf's first n entries; room >= n. */
+SIMD_TARGET static inline __attribute__((always_inline)) unsigned long
+SIMD_FN(most_between)(const struct btree_node *leaf, unsigned room)
+{
+	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
+	const uint32_t *start = btree_lanes(leaf, 0, BTREE_START);
+	SIMD_FN(words) n = (SIMD_FN(words)){0} + (int)leaf->n;
 	SIMD_FN(unsigned) most = {0};
 
 	SIMD_UNROLL
@@ -46,11 +62,6 @@ SIMD_FN(most_of)(const struct btree_node *node, unsigned level, unsigned room)
 		x = *(const SIMD_FN(unsigned) *)(start + i) -
 		    *(const SIMD_FN(unsigned) *)(end + i - 1);
 
-		if (level) {
-			SIMD_FN(unsigned) y = *(const SIMD_FN(unsigned) *)(inside + i);
-
-			most = SIMD_LARGER(most, y & (SIMD_FN(unsigned))used);
-		}
 		if (!i)
 			used &= at > 0;
 		most = SIMD_LARGER(most, x & (SIMD_FN(unsigned))used);
@@ -62,10 +73,10 @@ SIMD_FN(most_of)(const struct btree_node *node, unsigned level, unsigned room)
 SIMD_TARGET static inline unsigned long SIMD_FN(most32)(const struct btree_node *node)
 {
 	if (node->level)
-		return SIMD_FN(most_of)(node, 1, BTREE_INNER_CAP);
+		return SIMD_FN(most_inside)(node);
 	if (likely(node->cap == BTREE_LEAF_CAP))
-		return SIMD_FN(most_of)(node, 0, BTREE_LEAF_CAP);
-	return SIMD_FN(most_of)(node, 0, node->n);
+		return SIMD_FN(most_between)(node, BTREE_LEAF_CAP);
+	return SIMD_FN(most_between)(node, node->n);
 }
 
 /* What an array's words i on are to be: those before from stay, the others were by words below. */

@@ -137,6 +137,22 @@ static bool btree_check_gaps(const struct btree *tree, const struct btree_node *
 	return true;
 }
 
+static bool btree_check_most(const struct btree *tree, const struct btree_node *node, FILE *report)
+{
+	(void)tree;
+	for (unsigned i = 0; node->level && i < node->n; i++) {
+		unsigned long most = btree_get(node, 1, BTREE_GAP, i);
+
+		if (i)
+			most = max(most, btree_get(node, 1, BTREE_START, i) -
+						 btree_get(node, 1, BTREE_END, i - 1));
+		if (btree_get(node, 1, BTREE_MOST, i) != most)
+			return btree_broken(report, node, "most %u is %#lx, must be %#lx", i,
+					    btree_get(node, 1, BTREE_MOST, i), most);
+	}
+	return true;
+}
+
 /* Of a leaf: its links to both sides, and whether a leaf without is the outermost. */
 static bool btree_check_links(const struct btree *tree, const struct btree_node *node, FILE *report)
 {
@@ -215,7 +231,7 @@ static unsigned btree_check_all(const struct btree *tree, unsigned n, FILE *repo
 {
 	static const btree_check_fn checks[] = {
 		btree_check_shape,  btree_check_fold, btree_check_order, btree_check_vmas,
-		btree_check_bounds, btree_check_gaps, btree_check_links,
+		btree_check_bounds, btree_check_gaps, btree_check_most,  btree_check_links,
 	};
 
 	for (unsigned i = 0; i < n; i++) {
@@ -241,7 +257,7 @@ int btree_corrupt(struct vma_index *index, unsigned n)
 	struct btree_node *root = tree->root, *leaf = tree->leftmost;
 	struct btree_entry e;
 
-	if (!root || ((n == 5 || n == 6) && !root->level))
+	if (!root || (n >= 5 && n <= 7 && !root->level))
 		return -ENOENT;
 	btree_unpack(tree, root, 0, 1, &e);
 	switch (n) {
@@ -273,9 +289,12 @@ int btree_corrupt(struct vma_index *index, unsigned n)
 		btree_set(tree, root, root->level, 0, &e);
 		return 0;
 	case 7:
-		btree_links(leaf)->prev = leaf;
+		btree_put(root, 1, BTREE_MOST, 1, btree_get(root, 1, BTREE_MOST, 1) + 1);
 		return 0;
 	case 8:
+		btree_links(leaf)->prev = leaf;
+		return 0;
+	case 9:
 		tree->vmas++;
 		return 0;
 	}

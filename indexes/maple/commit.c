@@ -112,6 +112,7 @@ static void maple_refresh_entry(struct btree_node *node, unsigned slot, unsigned
 
 	btree_put(node, node->level, BTREE_START, slot, btree_distance(node, e->start));
 	btree_put(node, node->level, BTREE_GAP, slot, e->gap - btree_fold_inside(node, slot));
+	btree_set_most(node, slot, slot + 1);
 	come = btree_largest_near(node, slot, slot + 1);
 	if (come >= gap)
 		gap = come;

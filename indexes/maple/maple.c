@@ -12,7 +12,7 @@
  * at once, and what is largest where: see btree.c; all that is used as it is.
  * What differs is who may write what, and when:
  *
- *	            head, ends      pointers            starts, gaps
+ *	            head, ends      pointers            starts, gaps, most
  *	leaf        never           never               never
  *	inner node  never           one at a time, to   by the writer, for
  *	                            such a leaf or node the writer
@@ -27,15 +27,15 @@
  * goes down again by address at either end of it.
  *
  * Invariants
- *  1. Shape, 2. folds, 3. order, 4. leaves and VMAs, 5. bounds and 6. gaps of inner
+ *  1. Shape, 2. folds, 3. order, 4. leaves and VMAs, 5. bounds, 6. gaps and 7. most of inner
  *     entries: as in btree.
- *  7. The outermost leaves are known, and no node that waits for a grace period is
+ *  8. The outermost leaves are known, and no node that waits for a grace period is
  *     in the tree.
- *  8. The counts, bounds and gap are those of what is in the tree.
+ *  9. The counts, bounds and gap are those of what is in the tree.
  *  And, of what changes, which no look at one moment can tell:
- *  9. What readers look at in a published node is never written again, but for a
+ * 10. What readers look at in a published node is never written again, but for a
  *     pointer, which keeps its end.
- * 10. The range of a node, from the end of the one in front of it to its own,
+ * 11. The range of a node, from the end of the one in front of it to its own,
  *     only grows, to the left, as long as it is in the tree.
  *
  * Any number of readers, in read sections, beside one writer.
@@ -156,7 +156,7 @@ static bool maple_check_edges(const struct maple *maple, FILE *report)
 	while (right && right->level)
 		right = btree_child(tree, right, right->n - 1);
 	if (left != tree->leftmost || right != tree->rightmost) {
-		vma_index_broken(&tree->index, 7, report, "the outermost leaves are %p and %p",
+		vma_index_broken(&tree->index, 8, report, "the outermost leaves are %p and %p",
 				 (void *)left, (void *)right);
 		return false;
 	}
@@ -165,7 +165,7 @@ static bool maple_check_edges(const struct maple *maple, FILE *report)
 
 		if (!maple_is_in_tree(tree, node))
 			continue;
-		vma_index_broken(&tree->index, 7, report, "node %p waits and is in the tree",
+		vma_index_broken(&tree->index, 8, report, "node %p waits and is in the tree",
 				 (void *)node);
 		return false;
 	}
@@ -177,16 +177,16 @@ static unsigned maple_verify(const struct vma_index *index, FILE *report)
 	const struct maple *maple = maple_of(index);
 	unsigned broken = btree_verify_nodes(&maple->tree, report);
 
-	if (broken && broken < 7)
+	if (broken && broken < 8)
 		return broken;
-	return maple_check_edges(maple, report) ? broken : 7;
+	return maple_check_edges(maple, report) ? broken : 8;
 }
 
 static int maple_corrupt(struct vma_index *index, unsigned n)
 {
 	struct btree *tree = &maple_of(index)->tree;
 
-	if (n != 7)
+	if (n != 8)
 		return btree_corrupt(index, n);
 	if (!tree->root)
 		return -ENOENT;

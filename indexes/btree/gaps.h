@@ -1,0 +1,345 @@
+/*
+ * gaps.h - find_gap of the B+-tree: the first hole that is long enough; compiled like read.h
+ *
+ *	inner node    | b      | d      | e      |   most: the longer of the hole in front
+ *	              |        |        |        |   of an entry and the largest inside it
+ *	leaf          start[i] - end[i - 1], all at once
+ *
+ * One comparison of a node's array finds the first (or last) entry with such a
+ * hole; only then two numbers say whether it is in front of the entry or inside.
+ * In front of a node's first entry is a hole of its parent.
+ */
+
+/* ---- one node ---- */
+
+/* The first entry that ends above the fold: the fold is in front of it or inside it. */
+SIMD_TARGET static inline unsigned SIMD_FN(above_fold)(const struct btree_node *node)
+{
+	return node->level ? SIMD_FN(rank)(node, BTREE_INNER_CAP, node->base)
+			   : SIMD_FN(rank_root)(node, node->base);
+}
+
+/*
+ * The hole that the fold is in, in front of entry *at or inside it; 0 if all entries are
+ * on one side of the fold.
+ */
+SIMD_TARGET static unsigned long SIMD_FN(across_fold)(const struct btree_node *node, unsigned *at)
+{
+	unsigned level = node->level, i = *at = SIMD_FN(above_fold)(node);
+
+	if (i == node->n)
+		return 0;
+	if ((long)btree_get(node, level, BTREE_START, i) < 0)
+		return btree_gap(node, level, i);
+	return i ? btree_hole(node, level, i) : 0;
+}
+
+/* The bit of the fold's hole, if it has at least len pages; bit 0 is entry first. */
+SIMD_TARGET static __attribute__((noinline)) uint64_t
+SIMD_FN(fold_bit)(const struct btree_node *node, unsigned first, unsigned long len)
+{
+	unsigned i;
+
+	return SIMD_FN(across_fold)(node, &i) >= len && i - first < 64 ? 1UL << (i - first) : 0;
+}
+
+/* Bit i: the hole behind entry i of a wide leaf, which has no more than 60, is as long. */
+SIMD_TARGET static uint64_t SIMD_FN(wide_holes)(const struct btree_node *leaf, unsigned long len)
+{
+	const uint64_t *start = btree_lanes(leaf, 0, BTREE_START);
+	const uint64_t *end = btree_lanes(leaf, 0, BTREE_END);
+	uint64_t holes = 0;
+
+	for (unsigned i = 0; i + 1 < leaf->n; i++)
+		holes |= (uint64_t)(start[i + 1] - end[i] >= len) << i;
+	return holes;
+}
+
+/* Bit i: the hole between entries at + i and at + i + 1 of a leaf has at least len pages. */
+SIMD_TARGET static inline uint64_t SIMD_FN(holes)(const struct btree_node *leaf, unsigned at,
+						  unsigned long len)
+{
+	const uint32_t *start = (uint32_t *)btree_lanes(leaf, 0, BTREE_START) + at + 1;
+	const uint32_t *end = (uint32_t *)btree_lanes(leaf, 0, BTREE_END) + at;
+	unsigned n = leaf->n - at - 1; /* holes */
+	uint64_t holes = 0;
+
+	if (unlikely(leaf->wide))
+		return SIMD_FN(wide_holes)(leaf, len);
+	if (likely(len <= BTREE_MAX_SPAN)) {
+		if (n < BTREE_LEAF_CAP)
+			holes = SIMD_FN(holes32)(start, end, BTREE_LEAF_CAP, (uint32_t)len);
+		else
+			holes = SIMD_FN(holes32)(start, end, 64, (uint32_t)len);
+		if (n < 64)
+			holes &= (1UL << n) - 1;
+	}
+	return unlikely(leaf->fold) ? holes | SIMD_FN(fold_bit)(leaf, at + 1, len) : holes;
+}
+
+/* Bit i: in front of entry i > 0 or inside its child there is a hole of at least len pages. */
+SIMD_TARGET static inline uint64_t SIMD_FN(longer)(const struct btree_node *node, unsigned long len)
+{
+	uint64_t longer = 0;
+
+	if (unlikely(node->wide)) {
+		const uint64_t *most = btree_lanes(node, 1, BTREE_MOST);
+
+		for (unsigned i = 0; i < node->n; i++)
+			longer |= (uint64_t)(most[i] >= len) << i;
+		return longer;
+	}
+	if (likely(len <= BTREE_MAX_SPAN))
+		longer = SIMD_FN(least32)(node, (uint32_t)len) & ((1UL << node->n) - 1);
+	return unlikely(node->fold) ? longer | SIMD_FN(fold_bit)(node, 0, len) : longer;
+}
+
+/* The bits from i on. */
+static inline uint64_t SIMD_FN(bits_from)(unsigned i)
+{
+	return i < 64 ? ~0UL << i : 0;
+}
+
+/* ---- one subtree: the answer is the entry that the hole is in front of, or no node ---- */
+
+static const struct btree_step SIMD_FN(nowhere);
+
+/*
+ * The lowest hole in front of a leaf's entries from that one on.  A root may have
+ * more than 64: those that come first are compared first.
+ */
+SIMD_TARGET static inline struct btree_step
+SIMD_FN(lowest_in_leaf)(struct btree_node *leaf, unsigned from, unsigned long len)
+{
+	unsigned first = max(from, 1u) - 1, at = leaf->n > 65 ? first : 0;
+	uint64_t holes = SIMD_FN(holes)(leaf, at, len) & SIMD_FN(bits_from)(first - at);
+
+	if (!holes && leaf->n - at > 65) {
+		at += 64;
+		holes = SIMD_FN(holes)(leaf, at, len);
+	}
+	if (!holes)
+		return SIMD_FN(nowhere);
+	return (struct btree_step){leaf, at + 1 + (unsigned)__builtin_ctzl(holes)};
+}
+
+/* The highest one in front of a leaf's entries below that one, alike; below > 0. */
+SIMD_TARGET static inline struct btree_step
+SIMD_FN(highest_in_leaf)(struct btree_node *leaf, unsigned below, unsigned long len)
+{
+	unsigned end = below - 1, at = max(end, 64u) - 64;
+	uint64_t holes = SIMD_FN(holes)(leaf, at, len) & ~SIMD_FN(bits_from)(end - at);
+
+	if (!holes && at) {
+		holes = SIMD_FN(holes)(leaf, 0, len) & ~SIMD_FN(bits_from)(at);
+		at = 0;
+	}
+	if (!holes)
+		return SIMD_FN(nowhere);
+	return (struct btree_step){leaf, at + 64 - (unsigned)__builtin_clzl(holes)};
+}
+
+/*
+ * The lowest hole of len pages inside node that is in front of entry from, in
+ * it, or above it.  Where the first entry has one, as it mostly has for what is
+ * short, the way down waits for no comparison of many.
+ */
+SIMD_TARGET static struct btree_step
+SIMD_FN(lowest)(const struct btree *tree, struct btree_node *node, unsigned from, unsigned long len)
+{
+	for (unsigned i; node->level; node = btree_child(tree, node, i), from = 0) {
+		uint64_t longer;
+
+		i = 0;
+		if (!from && btree_get(node, 1, BTREE_MOST, 0) >= len)
+			continue;
+		longer = SIMD_FN(longer)(node, len) & SIMD_FN(bits_from)(from);
+		if (!longer)
+			return SIMD_FN(nowhere);
+		i = __builtin_ctzl(longer);
+		if (i && btree_hole(node, 1, i) >= len)
+			return (struct btree_step){node, i};
+	}
+	return SIMD_FN(lowest_in_leaf)(node, from, len);
+}
+
+/* The highest one that is inside node and below the hole in front of its entry below. */
+SIMD_TARGET static struct btree_step SIMD_FN(highest)(const struct btree *tree,
+						      struct btree_node *node, unsigned below,
+						      unsigned long len)
+{
+	for (unsigned i; node->level; node = btree_child(tree, node, i), below = node->n) {
+		uint64_t longer;
+
+		i = below - 1;
+		if (below == node->n && btree_get(node, 1, BTREE_GAP, i) >= len)
+			continue;
+		longer = SIMD_FN(longer)(node, len) & ~SIMD_FN(bits_from)(below);
+		if (!longer)
+			return SIMD_FN(nowhere);
+		i = 63 - __builtin_clzl(longer);
+		if (btree_gap(node, 1, i) < len)
+			return (struct btree_step){node, i};
+	}
+	return SIMD_FN(highest_in_leaf)(node, below, len);
+}
+
+/* ---- the whole tree ---- */
+
+/* Whether so much of the hole [start, end) is in the limits; it is the answer then. */
+SIMD_TARGET static inline bool SIMD_FN(clip)(struct vma_gap *gap, unsigned long hi,
+					     unsigned long start, unsigned long end)
+{
+	unsigned long from = max(start, gap->lo), to = min(end, hi);
+
+	if (to <= from || to - from < gap->len)
+		return false;
+	gap->start = start;
+	gap->end = end;
+	return true;
+}
+
+/* The same of the hole in front of an entry that is not its node's first. */
+SIMD_TARGET static inline bool SIMD_FN(clip_at)(struct vma_gap *gap, unsigned long hi,
+						struct btree_step at)
+{
+	unsigned level = at.node->level;
+
+	return SIMD_FN(clip)(gap, hi, btree_end(at.node, level, at.slot - 1) << PAGE_SHIFT,
+			     btree_start(at.node, level, at.slot) << PAGE_SHIFT);
+}
+
+/* The hole in front of where the path leads. */
+SIMD_TARGET static inline bool SIMD_FN(clip_here)(const struct btree *tree,
+						  const struct btree_path *path, unsigned long hi,
+						  struct vma_gap *gap)
+{
+	for (unsigned level = 0; level <= tree->root->level; level++) {
+		if (path->at[level].slot)
+			return SIMD_FN(clip_at)(gap, hi, path->at[level]);
+	}
+	return SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT);
+}
+
+/* Whether there can be a hole of len pages inside the path's node of that level. */
+SIMD_TARGET static inline bool SIMD_FN(may)(const struct btree *tree, const struct btree_path *path,
+					    unsigned level, unsigned long len)
+{
+	const struct btree_step *up = &path->at[level + 1];
+
+	return (level == tree->root->level ? tree->gap
+					   : btree_gap(up->node, level + 1, up->slot)) >= len;
+}
+
+/* The lowest hole of len pages behind where the path leads. */
+SIMD_TARGET static struct btree_step
+SIMD_FN(lowest_behind)(const struct btree *tree, const struct btree_path *path, unsigned long len)
+{
+	for (unsigned level = 0; level <= tree->root->level; level++) {
+		const struct btree_step *step = &path->at[level];
+		struct btree_step found = SIMD_FN(nowhere);
+
+		if (SIMD_FN(may)(tree, path, level, len))
+			found = SIMD_FN(lowest)(tree, step->node, step->slot + 1, len);
+		if (found.node)
+			return found;
+	}
+	return SIMD_FN(nowhere);
+}
+
+/* The highest one below the hole in front of where the path leads. */
+SIMD_TARGET static struct btree_step
+SIMD_FN(highest_below)(const struct btree *tree, const struct btree_path *path, unsigned long len)
+{
+	bool passed = false; /* on a lower level there are entries in front of the path's */
+
+	for (unsigned level = 0; level <= tree->root->level; level++) {
+		const struct btree_step *step = &path->at[level];
+		struct btree_step found = SIMD_FN(nowhere);
+
+		if (!step->slot)
+			continue;
+		if (passed && btree_hole(step->node, level, step->slot) >= len)
+			return *step;
+		if (SIMD_FN(may)(tree, path, level, len))
+			found = SIMD_FN(highest)(tree, step->node, step->slot, len);
+		if (found.node)
+			return found;
+		passed = true;
+	}
+	return SIMD_FN(nowhere);
+}
+
+/*
+ * Upwards.  Only the hole that lo is in can be cut by lo.  Those above it are
+ * searched whole: the lowest that is long enough is the answer, or, if hi
+ * cuts it, there is none.  Where lo is not above the first VMA's start, all
+ * holes between VMAs are above it, and no way down to lo is needed.
+ */
+SIMD_TARGET static inline bool SIMD_FN(gap_up)(const struct btree *tree, struct vma_gap *gap,
+					       unsigned long hi)
+{
+	unsigned long len = PAGE_ALIGN(gap->len) >> PAGE_SHIFT, page = gap->lo >> PAGE_SHIFT;
+	struct btree_step found = SIMD_FN(nowhere);
+
+	if (page <= tree->first) {
+		if (SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT))
+			return true;
+		if (tree->gap >= len)
+			found = SIMD_FN(lowest)(tree, tree->root, 0, len);
+	} else if (page < tree->last) {
+		struct btree_path path;
+
+		SIMD_FN(descend)(tree, page, &path);
+		if (SIMD_FN(clip_here)(tree, &path, hi, gap))
+			return true;
+		if (tree->gap >= len)
+			found = SIMD_FN(lowest_behind)(tree, &path, len);
+	}
+	if (found.node)
+		return SIMD_FN(clip_at)(gap, hi, found);
+	return SIMD_FN(clip)(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END);
+}
+
+/* Downwards: the mirror image. */
+SIMD_TARGET static inline bool SIMD_FN(gap_down)(const struct btree *tree, struct vma_gap *gap,
+						 unsigned long hi)
+{
+	unsigned long len = PAGE_ALIGN(gap->len) >> PAGE_SHIFT;
+	struct btree_step found = SIMD_FN(nowhere);
+
+	if (hi >> PAGE_SHIFT >= tree->last) {
+		if (SIMD_FN(clip)(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END))
+			return true;
+		if (tree->gap >= len)
+			found = SIMD_FN(highest)(tree, tree->root, tree->root->n, len);
+	} else {
+		struct btree_path path;
+
+		SIMD_FN(descend)(tree, (hi - 1) >> PAGE_SHIFT, &path);
+		if (SIMD_FN(clip_here)(tree, &path, hi, gap))
+			return true;
+		if (tree->gap >= len)
+			found = SIMD_FN(highest_below)(tree, &path, len);
+	}
+	if (found.node)
+		return SIMD_FN(clip_at)(gap, hi, found);
+	return SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT);
+}
+
+SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct vma_gap *gap)
+{
+	const struct btree *tree = (const struct btree *)index;
+	unsigned long hi = min(gap->hi, VMA_INDEX_END);
+	bool found;
+
+	if (hi <= gap->lo || hi - gap->lo < gap->len)
+		return -ENOMEM;
+	if (!tree->root)
+		found = SIMD_FN(clip)(gap, hi, 0, VMA_INDEX_END);
+	else if (gap->topdown)
+		found = SIMD_FN(gap_down)(tree, gap, hi);
+	else
+		found = SIMD_FN(gap_up)(tree, gap, hi);
+	return found ? 0 : -ENOMEM;
+}
