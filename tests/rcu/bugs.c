@@ -27,6 +27,7 @@ static enum bug {
 	BUG_TORN, /* an edit is published in two steps */
 	BUG_LOST, /* a new leaf is not published, where the old one had as many VMAs */
 	BUG_STALE_GAP, /* the gap beside a pointer stays as it was */
+	BUG_NARROWED, /* a leaf's end is raised, and the next leaf stays */
 	BUG_NO_BARRIER, /* pointers are stored without release */
 } bug;
 
@@ -39,6 +40,8 @@ static struct backlog_item *bug_backlog_take(struct backlog *backlog)
 #define rcu_store(p, value)                                                                        \
 	(bug == BUG_NO_BARRIER ? __atomic_store_n(p, value, __ATOMIC_RELAXED)                      \
 			       : __atomic_store_n(p, value, __ATOMIC_RELEASE))
+#define btree_end(node, level, i)                                                                  \
+	(bug == BUG_NARROWED && !strcmp(__func__, "maple_span") ? ~0UL : btree_end(node, level, i))
 #define backlog_take bug_backlog_take
 #define maple_plan bug_maple_plan
 #define maple_drop_plans bug_maple_drop_plans
@@ -231,6 +234,53 @@ END_TEST
 
 #endif
 
+/*
+ * Who has got to an inner node stays there for two edits, and goes on: whether its answer
+ * was true at some moment.
+ *
+ *	inner nodes      P    |    Q             it is at Q, for an address in front of C
+ *	VMAs        AAAA BBBB |  ? CCCC DDDD
+ *	then        AAAA BBBB | BB CCCC DDDD     up to C: true; then D was never the answer
+ *	            AAAA BBBB | BB .... DDDD
+ */
+static bool held_reader_is_right(enum bug which)
+{
+	static struct vma_bounds ranges[30000];
+	struct vm_area_struct *b, *c, *told;
+	struct vma_index_ops ops = maple_ops;
+	const struct btree_node *q;
+	struct vma_edit edit;
+	struct bed bed;
+
+	bug_follow(&ops);
+	bug = which;
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+		ranges[i] = (struct vma_bounds){(8 * i + 1) * PAGE_SIZE, (8 * i + 4) * PAGE_SIZE};
+	bed_init(&bed, &ops);
+	ck_assert_int_eq(bed_build(&bed, ranges, ARRAY_SIZE(ranges)), 0);
+	const struct btree *tree = &maple_of(bed.index)->tree;
+	ck_assert_uint_eq(tree->root->level, 2);
+	q = btree_child(tree, tree->root, 1);
+	c = ops.find(bed.index, btree_start(q, 1, 0) << PAGE_SHIFT);
+	b = ops.find(bed.index, vma_start(c) - 8 * PAGE_SIZE);
+	edit = (struct vma_edit){.lo = vma_start(b), .hi = vma_end(b) + PAGE_SIZE, .nput = 1};
+	edit.put[0] = (struct vma_put){b, edit.lo, edit.hi};
+	ck_assert_int_eq(bed_edit(&bed, &edit), 0);
+	edit = (struct vma_edit){.lo = vma_start(c), .hi = vma_end(c)};
+	ck_assert_int_eq(bed_edit(&bed, &edit), 0);
+	told = btree_ptr(tree, btree_child(tree, q, 0), 0, 0);
+	ck_assert(bed_same_all(&bed) && maple_of(bed.index)->backlog.grace_periods == 0);
+	ck_assert(bed_done(&bed));
+	return told == c;
+}
+
+START_TEST(test_held_reader)
+{
+	ck_assert(held_reader_is_right(BUG_NONE));
+	ck_assert_msg(!held_reader_is_right(BUG_NARROWED), "not caught: a narrowed leaf");
+}
+END_TEST
+
 /* The same index without a bug is right. */
 START_TEST(test_no_bug)
 {
@@ -246,6 +296,7 @@ TEST_SUITE(bugs)
 	TCase *tcase = tcase_create("bugs");
 
 	tcase_add_test(tcase, test_no_bug);
+	tcase_add_test(tcase, test_held_reader);
 #ifdef __SANITIZE_THREAD__
 	tcase_add_loop_exit_test(tcase, test_reported, 66, 0, 3);
 #else

@@ -3,9 +3,12 @@
  * leaf, two levels, three, and VMAs so far apart that nodes are wide or folded.  Each
  * answer must have been true at some moment (the suite long_run has all indexes).
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/rcu.h"
+#include "base/rng.h"
 #include "tests/bed.h"
 #include "tests/rcu/stage.h"
 #include "tests/suite.h"
@@ -58,42 +61,98 @@ START_TEST(test_shapes)
 }
 END_TEST
 
+/* ---- what waits for a grace period is bounded ---- */
+
+#define CHURN_VMAS 2000
+#define CHURN_READING 64 /* finds in a read section */
+
+struct churn {
+	const struct vma_index_ops *ops;
+	struct vma_index *index;
+	bool over;
+};
+
+static void *churn_read(void *arg)
+{
+	struct churn *churn = arg;
+	struct rng rng;
+
+	rcu_register_thread();
+	rng_seed(&rng, test_seed());
+	while (!__atomic_load_n(&churn->over, __ATOMIC_ACQUIRE)) {
+		rcu_read_lock();
+		for (unsigned i = 0; i < CHURN_READING; i++)
+			churn->ops->find(churn->index, rng_below(&rng, 4 * CHURN_VMAS) * PAGE_SIZE);
+		rcu_read_unlock();
+	}
+	rcu_unregister_thread();
+	return NULL;
+}
+
+/* The i-th of the slab's VMAs has a place of its own, and comes and goes there. */
+static void churn_edit(struct churn *churn, char *slab, bool *there, struct rng *rng)
+{
+	size_t i = rng_below(rng, CHURN_VMAS);
+	unsigned long lo = 4 * i * PAGE_SIZE;
+	struct vma_edit edit = {.lo = lo, .hi = lo + 4 * PAGE_SIZE, .nput = !there[i]};
+
+	edit.put[0] = (struct vma_put){
+		.vma = (struct vm_area_struct *)(slab + i * (64 + churn->ops->node_size) +
+						 churn->ops->node_size),
+		.start = lo + PAGE_SIZE,
+		.end = lo + 3 * PAGE_SIZE,
+	};
+	there[i] = !there[i];
+	ck_assert_int_eq(vma_index_edit(churn->index, &edit), 0);
+}
+
+/* At no moment is the index twice as large as it is on average. */
+static void churn_beside_reader(const struct vma_index_ops *ops, uint64_t edits)
+{
+	struct churn churn = {.ops = ops};
+	struct arena *arena = arena_create();
+	char *slab = calloc(CHURN_VMAS, 64 + ops->node_size);
+	bool there[CHURN_VMAS] = {false};
+	struct vma_footprint footprint;
+	uint64_t most = 0, sum = 0, seen = 0;
+	pthread_t reader;
+	struct rng rng;
+
+	ck_assert(arena && slab);
+	churn.index = vma_index_create(ops, arena);
+	ck_assert_ptr_nonnull(churn.index);
+	rng_seed(&rng, test_seed());
+	for (unsigned i = 0; i < 4 * CHURN_VMAS; i++)
+		churn_edit(&churn, slab, there, &rng);
+	ck_assert_int_eq(pthread_create(&reader, NULL, churn_read, &churn), 0);
+	for (uint64_t i = 0; i < edits; i++) {
+		churn_edit(&churn, slab, there, &rng);
+		ops->footprint(churn.index, &footprint);
+		most = max(most, footprint.bytes);
+		sum += footprint.bytes;
+		seen++;
+		ck_assert_msg(most <= 2 * sum / seen, "%s: %lu bytes, %lu on average", ops->name,
+			      most, sum / seen);
+	}
+	__atomic_store_n(&churn.over, true, __ATOMIC_RELEASE);
+	pthread_join(reader, NULL);
+	printf("%s: %lu edits held %lu bytes at most, %lu on average\n", ops->name, edits, most,
+	       sum / seen);
+	vma_index_destroy(churn.index);
+	arena_destroy(arena);
+	free(slab);
+}
+
 /*
- * What waits for a grace period is bounded: through 100,000 edits the index is at no moment
- * twice as large as it is on average.
+ * TEST_LONG=1: as many edits as maple can make in an hour, at a quarter of a
+ * microsecond each.
  */
 START_TEST(test_memory)
 {
-	enum { VMAS = 2000, EDITS_DONE = 100000 };
 	const struct vma_index_ops *ops = bed_type(_i);
-	struct vma_footprint footprint;
-	struct vma_bounds *ranges = calloc(VMAS, sizeof(*ranges));
-	size_t most = 0, sum = 0;
-	struct rng rng;
-	struct bed bed;
 
-	ck_assert_ptr_nonnull(ranges);
-	rng_seed(&rng, test_seed());
-	for (size_t i = 0; i < VMAS; i++)
-		ranges[i] = (struct vma_bounds){(4 * i + 1) * PAGE_SIZE, (4 * i + 3) * PAGE_SIZE};
-	bed_init(&bed, ops);
-	ck_assert_int_eq(bed_build(&bed, ranges, VMAS), 0);
-	for (unsigned i = 0; i < EDITS_DONE && ops->caps & VMA_INDEX_RCU; i++) {
-		unsigned long lo = 4 * rng_below(&rng, VMAS) * PAGE_SIZE;
-		struct vma_edit edit = {.lo = lo, .hi = lo + 4 * PAGE_SIZE};
-
-		edit.nput = rng_one_in(&rng, 3) ? 0 : 1;
-		if (edit.nput)
-			edit.put[0] = bed_new(&bed, lo + PAGE_SIZE, lo + 3 * PAGE_SIZE);
-		ck_assert_int_eq(bed_edit(&bed, &edit), 0);
-		ops->footprint(bed.index, &footprint);
-		most = max(most, footprint.bytes);
-		sum += footprint.bytes;
-	}
-	ck_assert_msg(most <= 2 * sum / EDITS_DONE, "%s: %zu bytes at most, %zu on average",
-		      ops->name, most, sum / EDITS_DONE);
-	ck_assert(bed_done(&bed));
-	free(ranges);
+	if (has_readers(ops))
+		churn_beside_reader(ops, getenv("TEST_LONG") ? 14400000000UL : 100000);
 }
 END_TEST
 

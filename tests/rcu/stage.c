@@ -30,7 +30,9 @@ struct stage {
 	struct history *history;
 	struct rwlock lock;
 	pthread_barrier_t barrier;
-	bool rcu, over, done; /* done: the writer, with this round; over: all rounds */
+	bool rcu; /* else under the lock */
+	bool parts; /* of an edit may be seen */
+	bool over, done; /* done: the writer, with this round; over: all rounds */
 	char *slab;
 	size_t stride, nslab;
 	bool *used; /* each VMA of the slab: not free to be used again */
@@ -40,6 +42,7 @@ struct stage {
 	size_t n;
 	struct history_answer *answers; /* of all readers */
 	size_t told[STAGE_READERS];
+	uint64_t operations; /* edits and answers, in all rounds so far */
 	const char *wrong; /* set by readers */
 };
 
@@ -232,7 +235,7 @@ static void stage_note(struct stage *stage, unsigned reader, struct history_answ
 	}
 	if (wrong)
 		__atomic_store_n(&stage->wrong, wrong, __ATOMIC_RELAXED);
-	else if (!(stage->play->ops->caps & VMA_INDEX_RCU_PARTS))
+	else if (!stage->parts)
 		stage->answers[reader * STAGE_ANSWERS + stage->told[reader]++] = answer;
 }
 
@@ -315,6 +318,7 @@ static bool stage_check(struct stage *stage, char *why, size_t size)
 	size_t n = stage_gather(stage);
 	unsigned broken;
 
+	stage->operations += stage->play->edits + n;
 	if (stage->wrong) {
 		snprintf(why, size, "%s: %s", stage->play->ops->name, stage->wrong);
 		return false;
@@ -363,7 +367,8 @@ static void stage_open(struct stage *stage, const struct stage_play *play)
 {
 	*stage = (struct stage){
 		.play = play,
-		.rcu = play->ops->caps & VMA_INDEX_RCU,
+		.rcu = play->ops->caps & VMA_INDEX_RCU && !play->locked,
+		.parts = play->ops->caps & VMA_INDEX_RCU_PARTS && !play->locked,
 		.arena = arena_create(),
 		.history = history_create(),
 		.stride = (play->ops->node_size + sizeof(struct vma_bounds) + 63) & ~63UL,
@@ -414,7 +419,7 @@ bool stage_run(const struct stage_play *play, char *why, size_t size)
 		if (pthread_create(&readers[i].thread, NULL, stage_read, &readers[i]))
 			stage_fails();
 	}
-	for (unsigned i = 0; ok && i < play->rounds; i++)
+	for (unsigned i = 0; ok && (i < play->rounds || stage.operations < play->operations); i++)
 		ok = stage_round(&stage, &rng, why, size);
 	stage.over = true;
 	pthread_barrier_wait(&stage.barrier);

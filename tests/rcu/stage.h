@@ -7,16 +7,21 @@
  * The writer makes random edits of all shapes: VMAs come, go, grow, shrink, are
  * split and merged, windows span many.  Readers find, seek and go on from there, in
  * a read section, or under a rwlock where the index has no readers beside its writer.
+ * Where it has, but they may see an edit in parts, answers are not held against history.
  * A VMA that left the index is not used again before a grace period.
  */
 #ifndef TESTS_RCU_STAGE_H
 #define TESTS_RCU_STAGE_H
+
+#include <stdint.h>
 
 #include "indexes/vma_index.h"
 
 struct stage_play {
 	const struct vma_index_ops *ops;
 	unsigned readers, rounds, edits; /* edits in each round */
+	uint64_t operations; /* rounds go on until there were so many edits and answers */
+	bool locked; /* under a rwlock, though the index may have readers beside its writer */
 	size_t vmas; /* about so many at a time */
 	unsigned shift; /* VMAs are at multiples of 1 << shift pages */
 	unsigned long seed;
