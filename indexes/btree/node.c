@@ -6,51 +6,58 @@
 
 #include "indexes/btree/btree.h"
 
-/* A narrow node without a fold keeps numbers as they are: arrays are read and written at once. */
+/*
+ * A narrow node without a fold keeps numbers as they are: arrays are read and written at once,
+ * by loops of which the compiler knows whether there are gaps.
+ */
 static bool btree_plain(const struct btree_node *node)
 {
 	return !node->wide && !node->fold;
 }
 
-static struct btree_entry *btree_unpack_plain(const struct btree *tree,
-					      const struct btree_node *node, unsigned from,
-					      unsigned to, struct btree_entry *out)
+static inline __attribute__((always_inline)) void
+btree_unpack_plain(const struct btree *tree, const struct btree_node *node, bool inner,
+		   unsigned from, unsigned to, struct btree_entry *out)
 {
-	unsigned level = node->level;
-	const int32_t *end = btree_lanes(node, level, BTREE_END);
-	const int32_t *start = btree_lanes(node, level, BTREE_START);
-	const uint32_t *ptr = btree_lanes(node, level, BTREE_PTR);
-	const uint32_t *gap = btree_lanes(node, level, BTREE_GAP);
-	uintptr_t origin = tree->origin[level > 0];
+	const int32_t *end = btree_lanes(node, inner, BTREE_END);
+	const int32_t *start = btree_lanes(node, inner, BTREE_START);
+	const uint32_t *ptr = btree_lanes(node, inner, BTREE_PTR);
+	const uint32_t *gap = btree_lanes(node, inner, BTREE_GAP);
+	uintptr_t origin = tree->origin[inner];
 	unsigned long base = node->base;
 
 	for (unsigned i = from; i < to; i++, out++) {
 		out->start = base + (long)start[i];
 		out->end = base + (long)end[i];
-		out->gap = level ? gap[i] : 0;
+		out->gap = inner ? gap[i] : 0;
 		out->ptr = (void *)(origin + 8UL * ptr[i]);
 	}
-	return out;
 }
 
-static void btree_pack_plain(const struct btree *tree, struct btree_node *node,
-			     const struct btree_entry *e)
+/* Writes the arrays; false if a pointer does not fit. */
+static inline __attribute__((always_inline)) bool btree_pack_plain(const struct btree *tree,
+								   struct btree_node *node,
+								   bool inner,
+								   const struct btree_entry *e)
 {
-	unsigned level = node->level, n = node->n;
-	uint32_t *end = btree_lanes(node, level, BTREE_END);
-	uint32_t *start = btree_lanes(node, level, BTREE_START);
-	uint32_t *ptr = btree_lanes(node, level, BTREE_PTR);
-	uint32_t *gap = btree_lanes(node, level, BTREE_GAP);
-	uintptr_t origin = tree->origin[level > 0];
+	uint32_t *end = btree_lanes(node, inner, BTREE_END);
+	uint32_t *start = btree_lanes(node, inner, BTREE_START);
+	uint32_t *ptr = btree_lanes(node, inner, BTREE_PTR);
+	uint32_t *gap = btree_lanes(node, inner, BTREE_GAP);
+	uintptr_t origin = tree->origin[inner], far = 0;
 	unsigned long base = node->base;
 
-	for (unsigned i = 0; i < n; i++, e++) {
+	for (unsigned i = 0, n = node->n; i < n; i++, e++) {
+		uintptr_t to = (uintptr_t)e->ptr - origin;
+
 		end[i] = e->end - base;
 		start[i] = e->start - base;
-		ptr[i] = ((uintptr_t)e->ptr - origin) / 8;
-		if (level)
+		ptr[i] = to / 8;
+		far |= to;
+		if (inner)
 			gap[i] = e->gap;
 	}
+	return far >> 35 == 0;
 }
 
 struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_node *node,
@@ -58,8 +65,13 @@ struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_no
 {
 	unsigned level = node->level;
 
-	if (likely(btree_plain(node)))
-		return btree_unpack_plain(tree, node, from, to, out);
+	if (likely(btree_plain(node))) {
+		if (level)
+			btree_unpack_plain(tree, node, true, from, to, out);
+		else
+			btree_unpack_plain(tree, node, false, from, to, out);
+		return out + (to - from);
+	}
 	for (unsigned i = from; i < to; i++) {
 		*out++ = (struct btree_entry){
 			.start = btree_start(node, level, i),
@@ -199,14 +211,21 @@ bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct bt
 void btree_pack(const struct btree *tree, struct btree_node *node, unsigned level,
 		const struct btree_entry *e, unsigned n)
 {
+	bool fits = btree_place(tree, node, e, n);
+
 	node->n = n;
 	node->level = level;
-	node->wide = !(btree_place(tree, node, e, n) && btree_all_near(tree, level, e, n));
-	if (node->wide)
+	node->wide = false;
+	if (likely(fits && !node->fold))
+		fits = level ? btree_pack_plain(tree, node, true, e)
+			     : btree_pack_plain(tree, node, false, e);
+	else if (fits)
+		fits = btree_all_near(tree, level, e, n);
+	if (!fits) {
+		node->wide = true;
 		node->base = node->fold = 0;
-	if (likely(btree_plain(node))) {
-		btree_pack_plain(tree, node, e);
-	} else {
+	}
+	if (!btree_plain(node)) {
 		for (unsigned i = 0; i < n; i++)
 			btree_set(tree, node, level, i, &e[i]);
 	}
