@@ -44,8 +44,9 @@ static inline __attribute__((always_inline)) bool btree_pack_plain(const struct 
 	uint32_t *start = btree_lanes(node, inner, BTREE_START);
 	uint32_t *ptr = btree_lanes(node, inner, BTREE_PTR);
 	uint32_t *gap = btree_lanes(node, inner, BTREE_GAP);
+	uint32_t *most = btree_lanes(node, inner, BTREE_MOST);
 	uintptr_t origin = tree->origin[inner], far = 0;
-	unsigned long base = node->base;
+	unsigned long base = node->base, below = e->start;
 
 	for (unsigned i = 0, n = node->n; i < n; i++, e++) {
 		uintptr_t to = (uintptr_t)e->ptr - origin;
@@ -54,8 +55,11 @@ static inline __attribute__((always_inline)) bool btree_pack_plain(const struct 
 		start[i] = e->start - base;
 		ptr[i] = to / 8;
 		far |= to;
-		if (inner)
+		if (inner) {
 			gap[i] = e->gap;
+			most[i] = max(e->gap, e->start - below);
+			below = e->end;
+		}
 	}
 	return far >> 35 == 0;
 }
@@ -228,9 +232,9 @@ void btree_pack(const struct btree *tree, struct btree_node *node, unsigned leve
 	if (!btree_plain(node)) {
 		for (unsigned i = 0; i < n; i++)
 			btree_set(tree, node, level, i, &e[i]);
+		if (level)
+			btree_set_most(node, 0, n);
 	}
-	if (level)
-		btree_set_most(node, 0, n);
 	btree_pad(node, n, btree_room(node));
 }
 
