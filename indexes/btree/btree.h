@@ -445,7 +445,10 @@ struct btree_entry btree_extent(const struct btree_node *node);
 /* The same with the gap. */
 struct btree_entry btree_summary(const struct btree_node *node);
 
-/* Whether n > 0 entries can stand in one narrow node. */
+/* Whether the bounds of n > 0 entries can stand in one narrow node. */
+bool btree_spans_narrow(const struct btree *tree, const struct btree_entry *e, unsigned n);
+
+/* The same of the entries, their pointers too. */
 bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
 		       unsigned n);
 

@@ -26,17 +26,32 @@ static struct btree_node *btree_clone_alloc(struct btree *tree, const struct btr
 	return leaf;
 }
 
+/* Writes the pointers to a leaf's VMAs; whether all of them would fit a narrow one. */
+static bool btree_clone_pointers(struct btree *tree, struct btree_node *leaf,
+				 struct vm_area_struct *const *copies)
+{
+	uint32_t *ptr = btree_lanes(leaf, 0, BTREE_PTR);
+	uintptr_t origin = tree->origin[BTREE_LEAF], far = 0;
+
+	if (unlikely(leaf->wide))
+		memcpy(ptr, copies, leaf->n * sizeof(*copies));
+	for (unsigned i = 0, n = leaf->n; i < n; i++) {
+		uintptr_t to = (uintptr_t)copies[i] - origin;
+
+		far |= to;
+		if (likely(!leaf->wide))
+			ptr[i] = to / 8;
+	}
+	return far >> 35 == 0;
+}
+
 /* The leaf that was copied, the next one in order, takes its VMAs; false if one does not fit. */
 static bool btree_clone_leaf(struct btree *tree, struct btree_node *leaf,
 			     struct vm_area_struct *const *copies)
 {
 	struct btree_node *prev = tree->rightmost;
-	bool far = false;
+	bool near = btree_clone_pointers(tree, leaf, copies);
 
-	for (unsigned i = 0; i < leaf->n; i++) {
-		far |= !btree_near(tree, 0, copies[i]);
-		btree_set_ptr(tree, leaf, 0, i, copies[i]);
-	}
 	*btree_links(leaf) = (struct btree_links){prev, NULL};
 	if (prev)
 		btree_links(prev)->next = leaf;
@@ -44,8 +59,15 @@ static bool btree_clone_leaf(struct btree *tree, struct btree_node *leaf,
 		tree->leftmost = leaf;
 	tree->rightmost = leaf;
 	tree->vmas += leaf->n;
-	tree->far[BTREE_LEAF] |= far;
-	return !far || leaf->wide;
+	tree->far[BTREE_LEAF] |= !near;
+	return near || leaf->wide;
+}
+
+/* All lines of a leaf, or the first of another node. */
+static void btree_prefetch(const struct btree_node *node)
+{
+	for (size_t at = 0; at < btree_size(0, BTREE_LEAF_CAP); at += 64)
+		__builtin_prefetch((const char *)node + at);
 }
 
 /* The copy of a node and all below it; NULL, and nothing is left of it, if there cannot be one. */
@@ -62,6 +84,8 @@ static struct btree_node *btree_clone_node(struct btree *tree, const struct btre
 	if (!node->level)
 		done = btree_clone_leaf(tree, copy, copies + tree->vmas);
 	for (unsigned i = 0; node->level && done && i < node->n; i++) {
+		if (i + 1 < node->n)
+			btree_prefetch(btree_child(from, node, i + 1));
 		child = btree_clone_node(tree, from, btree_child(from, node, i), copies);
 		done = child && (copy->wide || btree_near(tree, node->level, child));
 		copy->n = i + done;

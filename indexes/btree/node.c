@@ -204,12 +204,17 @@ static bool btree_all_near(const struct btree *tree, unsigned level, const struc
 	return !far;
 }
 
-bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
-		       unsigned n)
+bool btree_spans_narrow(const struct btree *tree, const struct btree_entry *e, unsigned n)
 {
 	struct btree_node node;
 
-	return btree_place(tree, &node, e, n) && btree_all_near(tree, level, e, n);
+	return btree_place(tree, &node, e, n);
+}
+
+bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
+		       unsigned n)
+{
+	return btree_spans_narrow(tree, e, n) && btree_all_near(tree, level, e, n);
 }
 
 void btree_pack(const struct btree *tree, struct btree_node *node, unsigned level,

@@ -196,12 +196,13 @@ static void btree_gather_all(const struct btree *tree, struct btree_spot *spot, 
 
 /*
  * Deals n entries out to k nodes or, where wide ones need it, to more: the size
- * of each to size[], their number is returned.  Evenly; but where the tree
+ * of each to size[], their number is returned.  near: their pointers fit narrow nodes, as
+ * far as is known.  Evenly; but where the tree
  * grows at one end (grows -1 or 1) the nodes left behind are filled.
  */
 static unsigned btree_deal_out(const struct btree *tree, unsigned level,
 			       const struct btree_entry *e, unsigned n, unsigned k, int grows,
-			       unsigned size[BTREE_MAX_JOIN])
+			       bool near, unsigned size[BTREE_MAX_JOIN])
 {
 	unsigned cap = btree_cap(level, false), i;
 
@@ -217,7 +218,9 @@ static unsigned btree_deal_out(const struct btree *tree, unsigned level,
 			else
 				size[i] = full;
 			if (size[i] > btree_cap(level, true) &&
-			    (size[i] > cap || !btree_fits_narrow(tree, level, e + at, size[i])))
+			    (size[i] > cap ||
+			     !(near ? btree_spans_narrow(tree, e + at, size[i])
+				    : btree_fits_narrow(tree, level, e + at, size[i]))))
 				break;
 			at += size[i];
 		}
@@ -247,6 +250,19 @@ static void btree_relink(struct btree *tree, struct btree_links around, struct b
 	}
 }
 
+/* Whether all pointers fit narrow nodes, as those of narrow nodes do. */
+static bool btree_deals_near(const struct btree *tree, unsigned level,
+			     const struct btree_change *change, const struct btree_deal *deal)
+{
+	bool near = true;
+
+	for (unsigned i = 0; i < deal->nin; i++)
+		near &= !deal->in[i]->wide;
+	for (unsigned i = 0; i < change->nput; i++)
+		near &= btree_near(tree, level, change->put[i].ptr);
+	return near;
+}
+
 void btree_deal(const struct btree *tree, struct btree_spot *spot, unsigned level,
 		const struct btree_change *change, struct btree_deal *deal)
 {
@@ -265,7 +281,8 @@ void btree_deal(const struct btree *tree, struct btree_spot *spot, unsigned leve
 	deal->join_right = join.right;
 	deal->k = 0;
 	if (deal->n)
-		deal->k = btree_deal_out(tree, level, deal->e, deal->n, join.k, grows, deal->size);
+		deal->k = btree_deal_out(tree, level, deal->e, deal->n, join.k, grows,
+					 btree_deals_near(tree, level, change, deal), deal->size);
 }
 
 /* Writes the entries to nodes, old ones first; the change becomes that of the parent. */
