@@ -181,6 +181,7 @@ check-long: all  ## half an hour of random operations and of tests with other se
 	./vmabench check --ops 20000000 --seed $$(date +%s)
 	@TEST_LONG=1 $(MAKE) VARIANT=test run-tests \
 		SUITE="replay_whatif replay_drivers long_run faults"
+	@TEST_LONG=1 $(MAKE) asan SUITE="contract corrupt model torture"
 	@TEST_LONG=1 $(MAKE) tsan SUITE="long_run faults"
 	@for seed in 1 2 3; do TEST_SEED=$$seed $(MAKE) VARIANT=test CHECK=3 run-tests || exit 1; done
 

@@ -4,6 +4,7 @@
 # the static library too keeps its names for itself, and comes as a whole.
 
 LIB_VERSION := $(shell sed -n 's/.*VMAINDEX_VERSION "\(.*\)"/\1/p' lib/vmaindex.h)
+OBJCOPY     ?= objcopy
 LIB_SONAME  := libvmaindex.so.$(firstword $(subst ., ,$(LIB_VERSION)))
 LIB_SRC     := $(wildcard lib/*.c indexes/btree/*.c) indexes/vma_index.c
 LIB_OBJ     := $(LIB_SRC:%.c=$B/pic/%.o)
@@ -17,7 +18,7 @@ $B/pic/%.o: %.c | deps
 $B/lib/vmaindex.o: $(LIB_OBJ)
 	@mkdir -p $(@D)
 	@$(LD) -r -o $@ $^
-	@objcopy --localize-hidden $@
+	@$(OBJCOPY) --localize-hidden $@
 
 $B/lib/libvmaindex.a: $B/lib/vmaindex.o
 	@echo archive $@

@@ -619,8 +619,9 @@ static void print_left_out(void)
 	for (unsigned i = 0; vma_index_type(i); i++) {
 		const struct vma_index_ops *ops = vma_index_type(i);
 
-		if (ops->caps & VMA_INDEX_NULL)
-			printf(" %s (it does nothing)", ops->name);
+		if (bed_leaves_out(ops))
+			printf(" %s (%s)", ops->name, ops->caps & VMA_INDEX_NULL ?
+			       "it does nothing" : "with this sanitizer only by TEST_LONG=1");
 		if (ops->caps & VMA_INDEX_PEER)
 			printf(" check:%s", ops->name);
 	}
