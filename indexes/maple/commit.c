@@ -196,15 +196,6 @@ int maple_reserve(struct vma_index *index, const struct vma_edit *edits, unsigne
 	struct maple *maple = maple_of(index);
 	int err = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		for (unsigned j = 0; j < edits[i].nput; j++) {
-			const struct vm_area_struct *vma = edits[i].put[j].vma;
-
-			__builtin_prefetch(vma, 1); /* commit writes its bounds */
-			if (!btree_near(&maple->tree, 0, vma))
-				maple->tree.far[BTREE_LEAF] = true;
-		}
-	}
 	maple->pooled[BTREE_LEAF] = maple->work.pooled[BTREE_LEAF];
 	maple->pooled[BTREE_INNER] = maple->work.pooled[BTREE_INNER];
 	while (!err && maple->planned < n) {

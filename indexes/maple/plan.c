@@ -59,7 +59,9 @@ static struct btree_node *maple_take(struct btree *work, unsigned level)
 {
 	size_t need[BTREE_KINDS] = {level == 0, level > 0};
 
-	return btree_pool_fill(work, need) ? NULL : btree_take(work, level);
+	if (!work->pooled[level > 0] && btree_pool_fill(work, need))
+		return NULL;
+	return btree_take(work, level);
 }
 
 /* The node is written, and the plan's. */

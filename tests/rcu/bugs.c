@@ -2,6 +2,7 @@
  * Bugs of a concurrent index, built into maple on purpose: each is caught by the test
  * named beside it.  The same source, compiled here again, with what it calls changed.
  */
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,9 +71,13 @@ static void bug_follow(struct vma_index_ops *ops)
 	ops->find_gap = btree_simd->find_gap;
 }
 
-/* The writer leaves readers some time to notice. */
+/* The writer leaves readers some time to notice, at times its processor. */
 static void dwell(void)
 {
+	static unsigned dwells;
+
+	if (++dwells % 16 == 0)
+		sched_yield();
 	for (unsigned i = 0; i < 300; i++)
 		__asm__ volatile("" ::: "memory");
 }
