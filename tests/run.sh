@@ -5,7 +5,8 @@
 # out. The last line is "N passed, N failed"; the exit status is 1 if a test failed.
 program=$1
 shift
-[ $# -gt 0 ] || mapfile -t suites < <("$program" --list)
+long='contract|replay|threads|model|torture' # these begin first: none is to run alone at the end
+[ $# -gt 0 ] || mapfile -t suites < <("$program" --list | grep -xE "$long"; "$program" --list | grep -vxE "$long")
 suites+=("$@")
 export TEST_SEED=${TEST_SEED:-$(date +%s)}
 echo "random tests: TEST_SEED=$TEST_SEED"

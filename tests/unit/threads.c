@@ -11,6 +11,7 @@
 #include "harness/threads_bench.h"
 #include "harness/threads_replay.h"
 #include "tests/command.h"
+#include "tests/bed.h"
 #include "tests/suite.h"
 
 /* ---- histograms ---- */
@@ -112,7 +113,7 @@ static void all_indexes(struct index_list *list)
 		if (ops->caps & VMA_INDEX_RCU_PARTS)
 			continue;
 #endif
-		if (!(ops->caps & VMA_INDEX_NULL))
+		if (!bed_leaves_out(ops))
 			list->ops[list->n++] = ops;
 	}
 }
