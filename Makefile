@@ -200,7 +200,7 @@ VMAS    ?= 65536
 OPS     ?= 1000000
 
 .PHONY: bench report slowdown perf worst counts counts-programs
-bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (10 minutes, 15 with all peers)
+bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (10 minutes)
 	./vmabench bench --json $(RESULTS) $(BENCH)
 	./vmabench threads --json $(THREADS)
 	@$(MAKE) report

@@ -4,6 +4,7 @@
 #include "harness/bench.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,9 @@
 #include "indexes/peers/peers.h"
 
 #define PROBE_SECONDS 0.002     /* a case's cost is guessed from a run that takes this long */
-#define PROBES        4         /* before a case is found to be slow */
+#define PROBES        4         /* before a case is found to be slow, each shorter than */
+#define SURE_SECONDS  0.05      /* this: nothing that comes between takes so long */
+#define LONG_SECONDS  0.1       /* a batch that takes longer is repeated 3 times at the most */
 #define LOOKS         20        /* at the clock, while a case's first cycle runs */
 
 struct bench_session {
@@ -203,7 +206,10 @@ static const char *run_and_restore(struct bench_entry *entry, uint64_t n)
 	return error;
 }
 
-/* Runs a few operations, more each time, until their cost shows: what one takes, restored. */
+/*
+ * Runs a few operations, more each time, until their cost shows.  Sets op_seconds, to what
+ * one takes, restored, and probed; returns what all of the last run took.
+ */
 static double probe(struct bench_entry *entry, const char **error)
 {
 	double spent = 0;
@@ -212,14 +218,31 @@ static double probe(struct bench_entry *entry, const char **error)
 	for (;; n *= 2) {
 		double begin = cpu_seconds();
 
-		*error = run_and_restore(entry, min(n, entry->batch));
+		n = min(n, entry->batch);
+		*error = run_and_restore(entry, n);
 		spent = cpu_seconds() - begin;
 		if (entry->rewind)
 			entry->rewind(entry->ctx);
-		if (*error || spent > PROBE_SECONDS || n >= entry->batch)
+		if (*error || spent > PROBE_SECONDS || n == entry->batch)
 			break;
 	}
-	return spent / min(n, entry->batch);
+	entry->op_seconds = spent / n;
+	entry->probed = n;
+	return spent;
+}
+
+/* Would a cycle take longer than the limit?  The best of several probes says so. */
+static bool is_slow(struct bench_entry *entry, double limit, const char **error)
+{
+	double spent, best = INFINITY;
+	unsigned probes = 0;
+
+	do {
+		spent = probe(entry, error);
+		best = entry->op_seconds = min(best, entry->op_seconds);
+	} while (!*error && best * entry->cycle > limit && spent < SURE_SECONDS &&
+		 ++probes < PROBES);
+	return best * entry->cycle > limit;
 }
 
 /*
@@ -259,20 +282,16 @@ void bench_check(struct bench_session *session, struct bench_entry *entry)
 	double limit = session->options->limit;
 	const char *error = NULL;
 
-	entry->op_seconds = probe(entry, &error);
-	/* something may have come between: a few operations tell much too much then */
-	for (unsigned i = 1; i < PROBES && !error && entry->op_seconds * entry->cycle > limit; i++)
-		entry->op_seconds = min(entry->op_seconds, probe(entry, &error));
-	if (!error && (entry->op_seconds * entry->cycle > limit ||
-		       !run_cycle(entry, limit, &error))) {
+	bool slow = is_slow(entry, limit, &error);
+
+	if (!error && (slow || (entry->probed < entry->cycle &&
+				!run_cycle(entry, limit, &error)))) {
 		if (entry->rewind)
 			entry->rewind(entry->ctx);
 		skip_slow(session, entry);
 		return;
 	}
 	entry->digest = entry->hash(entry->ctx);
-	if (!error && !entry->null)
-		error = entry->verify(entry->ctx);
 	if (error)
 		fail_entry(session, entry, error);
 }
@@ -335,6 +354,12 @@ static void timed_end(void *ctx)
 		   entry->vmas, entry->index);
 }
 
+/* A batch that takes long is a long mean by itself. */
+static unsigned repetitions_of(const struct bench_entry *entry, unsigned repetitions)
+{
+	return entry->op_seconds * entry->batch > LONG_SECONDS ? min(repetitions, 3u) : repetitions;
+}
+
 /* Whole batches that take at least min_time. */
 static uint64_t repetition(const struct bench_options *options, const struct bench_entry *entry)
 {
@@ -343,7 +368,7 @@ static uint64_t repetition(const struct bench_options *options, const struct ben
 	return max((uint64_t)batches, (uint64_t)1) * entry->batch;
 }
 
-static void add_timed(struct timed *timed)
+static void add_timed(struct timed *timed, unsigned repetitions)
 {
 	const struct bench_entry *entry = timed->entry;
 	struct gbench_case bench = {
@@ -353,6 +378,7 @@ static void add_timed(struct timed *timed)
 		.end = timed_end,
 		.batch = entry->batch,
 		.operations = repetition(timed->session->options, entry),
+		.repetitions = repetitions_of(entry, repetitions),
 	};
 
 	gbench_add(&bench);
@@ -506,10 +532,10 @@ void bench_time(struct bench_session *session, struct bench_entry *entries, size
 			.session = session, .entry = &entries[i],
 			.results = json_array(), .family = session->families++,
 		};
-		add_timed(&timed[ntimed++]);
+		add_timed(&timed[ntimed++], repetitions);
 	}
 	if (ntimed) {
-		char *text = gbench_run(repetitions);
+		char *text = gbench_run();
 
 		take_results(session, timed, text);
 		free(text);

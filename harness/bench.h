@@ -75,6 +75,7 @@ struct bench_entry {
 	/* found out by bench_check() */
 	uint64_t digest;
 	double op_seconds;                      /* what one operation takes, restore included */
+	uint64_t probed;                        /* operations of the last probe */
 	bool skipped;
 };
 
@@ -107,13 +108,13 @@ void bench_done(struct bench_session *session, double weight, const char *format
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * Runs one cycle, which warms up, tells the cost and gives the digest; verifies.
+ * Runs one cycle, which warms up, tells the cost and gives the digest.
  * An entry whose cycle would take longer than the limit is skipped, with a line.
  */
 void bench_check(struct bench_session *session, struct bench_entry *entry);
 /*
  * Times the entries that are not skipped, interleaved, if the digests of each
- * (name, mode, vmas) agree; verifies them again; adds them to the results.
+ * (name, mode, vmas) agree; verifies them; adds them to the results.
  */
 void bench_time(struct bench_session *session, struct bench_entry *entries, size_t n,
 		unsigned repetitions);
@@ -206,6 +207,7 @@ struct bench_run {
 	const void *stream;             /* what prepare made, shared by all indexes */
 	void *own;                      /* what open made */
 	uint64_t unit, batch, cycle;    /* as in bench_entry; prepare sets them */
+	uint64_t mirror;                /* so many operations, of which the second half undoes the first; or 0 */
 	uint64_t pos;                   /* in the cycle */
 	uint64_t since;                 /* operations since the last restore */
 	uint64_t digest;                /* of the answers since the cycle began */
@@ -219,8 +221,10 @@ struct bench_case {
 	const char *name, *mode;
 	const char *operation;          /* what one operation is, for people */
 	bool edits;                     /* changes the index */
-	bool mirrored;                  /* the cycle's second half undoes the first */
-	/* Sets unit and batch, and cycle, which was options->cycle; returns the stream, to be freed, or NULL: no memory. */
+	/*
+	 * Sets unit, batch, mirror, and cycle, which was options->cycle; returns the stream, to
+	 * be freed, or NULL: no memory.
+	 */
 	void *(*prepare)(const struct layout *layout, struct bench_run *run, struct rng *rng);
 	bool (*open)(struct bench_run *run);            /* may be NULL; false: no memory */
 	void (*close)(struct bench_run *run);           /* may be NULL */

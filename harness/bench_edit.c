@@ -15,7 +15,7 @@ static void *churn_moves(const struct layout *layout, struct bench_run *run, str
 	size_t n = run->cycle / 4;              /* each is done and undone */
 	struct move *moves = malloc(2 * n * sizeof(*moves));
 
-	run->cycle = 2 * n;
+	run->cycle = run->mirror = 2 * n;
 	run->batch = 256;
 	if (moves && layout_churn(layout, rng, moves, n)) {
 		free(moves);
@@ -186,7 +186,7 @@ static void munmap_restore(struct bench_run *run)
 static const struct bench_case edit_cases[] = {
 	{
 		.name = "churn", .mode = "aged", .operation = "erase and insert",
-		.edits = true, .mirrored = true, .prepare = churn_moves, .run = churn,
+		.edits = true, .prepare = churn_moves, .run = churn,
 	}, {
 		.name = "split-merge", .mode = "aged", .operation = "1 to 3 to 1",
 		.edits = true, .prepare = storm, .run = split_merge_all,

@@ -44,7 +44,7 @@ static uint64_t micro_stop(const struct bench_run *run)
 {
 	uint64_t half = run->cycle / 2;
 
-	return run->kase->mirrored && !run->cycles && run->pos < half ? half : run->cycle;
+	return run->mirror == run->cycle && !run->cycles && run->pos < half ? half : run->cycle;
 }
 
 static void micro_stopped(struct bench_run *run)
@@ -93,10 +93,12 @@ static void micro_rewind(void *ctx)
 {
 	struct bench_run *run = ctx;
 
-	if (run->kase->mirrored && run->pos) {
-		uint64_t pos = max(run->pos, run->cycle - run->pos);
+	uint64_t done = run->mirror ? run->pos % run->mirror : 0;
 
-		run->kase->run(run, pos, run->cycle - pos, 0);
+	if (done) {
+		uint64_t left = min(done, run->mirror - done);
+
+		run->kase->run(run, run->pos - done + run->mirror - left, left, 0);
 	}
 	run->pos = 0;
 	run->digest = HASH_START;
@@ -159,7 +161,7 @@ static bool micro_add(struct micro *micro, const struct bench_run *template,
 		.vmas = space->layout->vmas, .null = space->ops->caps & VMA_INDEX_NULL,
 		.ctx = run, .run = micro_run, .hash = micro_hash, .verify = micro_verify,
 		.restore = kase->restore ? micro_restore : NULL,
-		.rewind = kase->restore || kase->mirrored ? micro_rewind : NULL,
+		.rewind = kase->restore || run->mirror ? micro_rewind : NULL,
 		.unit = run->unit, .batch = run->batch, .cycle = run->cycle,
 	};
 	micro->n++;

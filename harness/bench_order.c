@@ -30,7 +30,7 @@ static uint32_t *order_window(const struct layout *layout, struct bench_run *run
 	vmas = malloc(*n * sizeof(*vmas));
 	for (size_t i = 0; vmas && i < *n; i++)
 		vmas[i] = layout->aged_order[(layout->vmas - *n) / 2 + i];
-	run->cycle = 2 * *n;
+	run->cycle = run->mirror = 2 * *n;
 	run->batch = min(run->cycle, (uint64_t)256);
 	return vmas;
 }
@@ -104,7 +104,7 @@ static void *order_sawtooth(const struct layout *layout, struct bench_run *run, 
 	tooth = min(n, (size_t)TOOTH);
 	n -= n % tooth;
 	run->cycle = 2 * n;
-	run->unit = run->batch = 2 * tooth; /* what is there only changes within */
+	run->mirror = run->batch = 2 * tooth; /* what is there only changes within */
 	for (size_t i = 0; vmas && i < n; i += tooth)
 		order_turn(vmas + i, tooth);
 	return order_edits(vmas, n, tooth);
@@ -130,17 +130,17 @@ static uint64_t order_all(struct bench_run *run, uint64_t pos, uint64_t n, uint6
 	return digest;
 }
 
-#define ORDER_CASE(order, half)                                                                    \
+#define ORDER_CASE(order)                                                                          \
 	{                                                                                          \
 		.name = "order", .mode = #order, .operation = "erase or insert", .edits = true,    \
-		.mirrored = half, .prepare = order_##order, .run = order_all                       \
+		.prepare = order_##order, .run = order_all                                         \
 	}
 
 static const struct bench_case order_cases[] = {
-	ORDER_CASE(random, true),
-	ORDER_CASE(sorted, true),
-	ORDER_CASE(reverse, true),
-	ORDER_CASE(sawtooth, false),
+	ORDER_CASE(random),
+	ORDER_CASE(sorted),
+	ORDER_CASE(reverse),
+	ORDER_CASE(sawtooth),
 };
 
 BENCH_CASES_REGISTER(order_cases);

@@ -14,7 +14,7 @@
 #include "harness/bench.h"
 #include "harness/clock.h"
 
-#define LOOK_EVERY 64           /* moves between two looks at the clock */
+#define LOOK_EVERY 64           /* moves between two looks at the clock, but for the first */
 
 size_t bench_stride(const struct index_list *indexes)
 {
@@ -82,7 +82,7 @@ static int space_age(struct bench_space *space, double limit)
 
 		if (!bench_move(space, bench_vma(space, move->vma), &layout->places[move->to]))
 			return -1;
-		if (i % LOOK_EVERY == LOOK_EVERY - 1) {
+		if (i < LOOK_EVERY ? !(i & (i + 1)) : i % LOOK_EVERY == 0) {
 			double spent = cpu_seconds() - begin;
 
 			if (spent > limit / 100 && spent / (i + 1) * layout->nmoves > limit)

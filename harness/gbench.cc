@@ -50,16 +50,15 @@ void gbench_add(const gbench_case *bench)
 
 	benchmark::RegisterBenchmark(name.c_str(), [copy](benchmark::State &state) {
 		measure(state, copy);
-	})->Iterations(copy.operations);
+	})->Iterations(copy.operations)->Repetitions(copy.repetitions);
 }
 
-char *gbench_run(unsigned repetitions)
+char *gbench_run(void)
 {
-	std::string repeat = "--benchmark_repetitions=" + std::to_string(repetitions);
 	std::string interleave = "--benchmark_enable_random_interleaving=true";
 	std::string program = "./vmabench";
-	char *argv[] = { &program[0], &repeat[0], &interleave[0], nullptr };
-	int argc = 3;
+	char *argv[] = { &program[0], &interleave[0], nullptr };
+	int argc = 2;
 	std::ostringstream out;
 	benchmark::JSONReporter reporter;
 

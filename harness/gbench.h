@@ -24,17 +24,18 @@ struct gbench_case {
 	void (*restore)(void *ctx);     /* costs the time of its batch about half a microsecond */
 	uint64_t batch;                 /* operations a call: enough to hide its cost */
 	uint64_t operations;            /* a repetition: a multiple of batch */
+	unsigned repetitions;
 };
 
 /* The case is copied. */
 void gbench_add(const struct gbench_case *bench);
 
 /*
- * Runs all cases added since the last time, repetitions each, in random order,
+ * Runs the repetitions of all cases added since the last time, in random order,
  * and forgets them.  The result is Google Benchmark's JSON, to be freed; NULL
  * when memory is out.
  */
-char *gbench_run(unsigned repetitions);
+char *gbench_run(void);
 
 #ifdef __cplusplus
 }
