@@ -401,15 +401,20 @@ static inline void btree_set_most(struct btree_node *node, unsigned from, unsign
 	}
 }
 
-/* The same in a narrow leaf. */
-static inline void btree_set_narrow(const struct btree *tree, struct btree_node *leaf, unsigned i,
-				    const struct vma_put *put)
+/* The entries of a narrow leaf from that one on are what the edit puts. */
+static inline void btree_set_narrow(const struct btree *tree, struct btree_node *leaf,
+				    unsigned from, const struct vma_edit *edit)
 {
-	uint32_t *end = btree_lanes(leaf, 0, BTREE_END), *start = end + leaf->cap;
+	uint32_t *end = (uint32_t *)btree_lanes(leaf, 0, BTREE_END) + from;
+	uint32_t *start = end + leaf->cap, *ptr = start + leaf->cap;
+	const struct btree_node head = {.base = leaf->base, .fold = leaf->fold};
+	uintptr_t origin = tree->origin[BTREE_LEAF];
 
-	end[i] = btree_distance(leaf, put->end >> PAGE_SHIFT);
-	start[i] = btree_distance(leaf, put->start >> PAGE_SHIFT);
-	start[leaf->cap + i] = ((uintptr_t)put->vma - tree->origin[BTREE_LEAF]) / 8;
+	for (const struct vma_put *put = edit->put, *last = put + edit->nput; put < last; put++) {
+		*end++ = btree_distance(&head, put->end >> PAGE_SHIFT);
+		*start++ = btree_distance(&head, put->start >> PAGE_SHIFT);
+		*ptr++ = ((uintptr_t)put->vma - origin) / 8;
+	}
 }
 
 /* ends of unused slots are above any page, so that a search never counts them */

@@ -96,8 +96,8 @@ static inline bool SIMD_FN(sparse)(unsigned n)
 }
 
 /* Of an edit that is not in a root: whether leaf may have n entries, and what is above fits. */
-SIMD_TARGET static inline bool SIMD_FN(plan_above)(const struct btree *tree,
-						   const struct vma_edit *edit, unsigned n)
+SIMD_TARGET static inline __attribute__((always_inline)) bool
+SIMD_FN(plan_above)(const struct btree *tree, const struct vma_edit *edit, unsigned n)
 {
 	const struct btree_node *leaf = tree->path.at[0].node;
 	bool inside = tree->from && tree->to < leaf->n;
@@ -114,7 +114,8 @@ SIMD_TARGET static inline bool SIMD_FN(plan_above)(const struct btree *tree,
 }
 
 /* Makes tree->path lead to the first VMA that ends above page; its slot. */
-SIMD_TARGET static inline unsigned SIMD_FN(follow)(struct btree *tree, unsigned long page)
+SIMD_TARGET static inline __attribute__((always_inline)) unsigned
+SIMD_FN(follow)(struct btree *tree, unsigned long page)
 {
 	if (page - tree->finger < tree->reach)
 		return tree->path.at[0].slot =
@@ -125,7 +126,8 @@ SIMD_TARGET static inline unsigned SIMD_FN(follow)(struct btree *tree, unsigned 
 	return tree->path.at[0].slot;
 }
 
-SIMD_TARGET static bool SIMD_FN(plan)(struct btree *tree, const struct vma_edit *edit)
+SIMD_TARGET static inline __attribute__((always_inline)) bool
+SIMD_FN(plan_edit)(struct btree *tree, const struct vma_edit *edit)
 {
 	bool far = SIMD_FN(any_far)(tree, edit);
 	const struct btree_node *leaf;
@@ -147,11 +149,16 @@ SIMD_TARGET static bool SIMD_FN(plan)(struct btree *tree, const struct vma_edit 
 	return leaf == tree->root || SIMD_FN(plan_above)(tree, edit, n);
 }
 
+SIMD_TARGET static bool SIMD_FN(plan)(struct btree *tree, const struct vma_edit *edit)
+{
+	return SIMD_FN(plan_edit)(tree, edit);
+}
+
 /* ---- change ---- */
 
 /* Makes room for nput entries instead of those [from, to) of a narrow leaf. */
-SIMD_TARGET static inline void SIMD_FN(make_room)(struct btree_node *leaf, unsigned from,
-						  unsigned to, unsigned nput)
+SIMD_TARGET static inline __attribute__((always_inline)) void
+SIMD_FN(make_room)(struct btree_node *leaf, unsigned from, unsigned to, unsigned nput)
 {
 	int by = (int)(from + nput) - (int)to, n = leaf->n + by;
 	int32_t *end = btree_lanes(leaf, 0, BTREE_END);
@@ -168,47 +175,48 @@ SIMD_TARGET static inline void SIMD_FN(make_room)(struct btree_node *leaf, unsig
 	leaf->n = n;
 }
 
-SIMD_TARGET static inline void SIMD_FN(change_leaf)(struct btree *tree, struct btree_node *leaf,
-						    const struct vma_edit *edit)
+SIMD_TARGET static inline void
+SIMD_FN(change_leaf)(const struct btree *tree, struct btree_node *leaf, const struct vma_edit *edit)
 {
 	unsigned from = tree->from, to = tree->to;
 
 	if (from + edit->nput != to)
 		SIMD_FN(make_room)(leaf, from, to, edit->nput);
-	for (unsigned i = 0; i < edit->nput; i++) {
-		const struct vma_put *put = &edit->put[i];
-
+	for (const struct vma_put *put = edit->put, *last = put + edit->nput; put < last; put++)
 		vma_set_bounds(put->vma, put->start, put->end);
-		btree_set_narrow(tree, leaf, from + i, put);
-	}
+	btree_set_narrow(tree, leaf, from, edit);
 }
 
 /* The largest hole in front of entries [from, to] of a narrow leaf without a fold. */
-SIMD_TARGET static inline uint32_t SIMD_FN(near)(const struct btree_node *leaf, unsigned from,
-						 unsigned to)
+SIMD_TARGET static inline unsigned long SIMD_FN(near)(const struct btree_node *leaf, unsigned from,
+						      unsigned to)
 {
 	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
-	const uint32_t *start = btree_lanes(leaf, 0, BTREE_START);
-	uint32_t gap = 0;
+	const uint32_t *last = end + to - (to == leaf->n);
+	const uint32_t *start = end + leaf->cap + from;
+	unsigned long gap = 0;
 
-	if (to == leaf->n)
-		to--;
-	for (unsigned i = max(from, 1u); i <= to; i++)
-		gap = max(gap, start[i] - end[i - 1]);
+	end += from;
+	if (!from) {
+		end++;
+		start++;
+	}
+	for (; end <= last; end++, start++)
+		gap = max(gap, (unsigned long)(*start - end[-1]));
 	return gap;
 }
 
-/* Changes a narrow leaf whose largest hole was gap; what it is now. */
-SIMD_TARGET static inline unsigned long SIMD_FN(change)(struct btree *tree, struct btree_node *leaf,
-							const struct vma_edit *edit,
-							unsigned long gap)
+/* The largest hole of the leaf, which was gap, now that those that were near are gone. */
+SIMD_TARGET static inline unsigned long SIMD_FN(gap_now)(const struct btree *tree,
+							 const struct btree_node *leaf,
+							 unsigned nput, unsigned long gap,
+							 unsigned long gone)
 {
-	unsigned long gone = SIMD_FN(near)(leaf, tree->from, tree->to), come;
+	unsigned long come;
 
-	SIMD_FN(change_leaf)(tree, leaf, edit);
 	if (unlikely(leaf->fold))
 		return SIMD_FN(largest)(leaf);
-	come = SIMD_FN(near)(leaf, tree->from, tree->from + edit->nput);
+	come = SIMD_FN(near)(leaf, tree->from, tree->from + nput);
 	if (come >= gap)
 		return come;
 	return gone < gap ? gap : SIMD_FN(largest)(leaf);
@@ -219,25 +227,24 @@ SIMD_FN(commit_planned)(struct btree *tree, const struct vma_edit *edit)
 {
 	struct btree_node *leaf = tree->path.at[0].node;
 	const struct btree_step *up = &tree->path.at[1];
-	bool inside = tree->from && tree->to < leaf->n;
-	unsigned long gap, now;
+	bool inside = tree->from && tree->to < leaf->n, root = leaf == tree->root;
+	unsigned long gap = 0, gone = 0, now = 0;
 
 	tree->vmas += (size_t)tree->from + edit->nput - tree->to;
 	if (unlikely(leaf->wide)) {
 		btree_change_wide(tree, edit);
 		return;
 	}
-	if (leaf == tree->root) {
-		SIMD_FN(change_leaf)(tree, leaf, edit);
-		if (!inside)
-			btree_refresh(tree, leaf, 0);
-		return;
+	if (!root) {
+		gap = btree_gap(up->node, 1, up->slot);
+		gone = SIMD_FN(near)(leaf, tree->from, tree->to);
 	}
-	gap = btree_gap(up->node, 1, up->slot);
-	now = SIMD_FN(change)(tree, leaf, edit, gap);
+	SIMD_FN(change_leaf)(tree, leaf, edit);
+	if (!root)
+		now = SIMD_FN(gap_now)(tree, leaf, edit->nput, gap, gone);
 	if (!inside || now != gap) {
 		btree_refresh(tree, leaf, now);
-	} else if (!tree->reach) {
+	} else if (!root && !tree->reach) {
 		tree->finger = btree_start(up->node, 1, up->slot);
 		tree->reach = btree_end(up->node, 1, up->slot) - tree->finger;
 	}
@@ -250,14 +257,13 @@ SIMD_TARGET static int SIMD_FN(reserve)(struct vma_index *index, const struct vm
 {
 	struct btree *tree = (struct btree *)index;
 
-	tree->planned = n == 1 && tree->root && SIMD_FN(plan)(tree, edits);
+	tree->planned = n == 1 && tree->root && SIMD_FN(plan_edit)(tree, edits);
 	return likely(tree->planned) ? 0 : btree_reserve_more(tree, edits, n);
 }
 
 SIMD_TARGET static void SIMD_FN(commit)(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct btree *tree = (struct btree *)index;
-
 	bool planned = tree->planned;
 
 	if (likely(planned) || (tree->root && btree_simd->plan(tree, edit)))

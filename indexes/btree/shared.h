@@ -132,7 +132,6 @@ SIMD_FN(copy_leaf)(const struct btree *tree, const struct vma_edit *edit, struct
 	const struct btree_node *leaf = tree->path.at[0].node;
 
 	SIMD_FN(copy_room)(leaf, tree->from, tree->to, edit->nput, copy);
-	for (unsigned i = 0; i < edit->nput; i++)
-		btree_set_narrow(tree, copy, tree->from + i, &edit->put[i]);
+	btree_set_narrow(tree, copy, tree->from, edit);
 	return leaf == tree->root ? 0 : SIMD_FN(largest)(copy);
 }

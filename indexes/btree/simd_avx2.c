@@ -16,14 +16,16 @@ static bool btree_usable_avx2(void)
 	       __builtin_cpu_supports("popcnt");
 }
 
-/* Comparisons are counted in their lanes; the 4 that inner nodes have beyond 56 go apart. */
+/*
+ * Comparisons are counted in their lanes; the 4 that inner nodes have beyond 56 go apart.  What
+ * is compared with, one more than the key, is no end that is not in use.
+ */
 SIMD_TARGET static inline unsigned btree_rank32_avx2(const struct btree_node *node, unsigned cap,
 						     unsigned long page)
 {
 	const char *end = (const char *)node->lanes;
-	__m256i key =
-		_mm256_sub_epi32(_mm256_set1_epi32((int)page), _mm256_set1_epi32((int)node->base));
-	__m256i above = _mm256_setzero_si256();
+	__m256i above = _mm256_set1_epi32((int)(page - node->base) + 1);
+	__m256i rank = _mm256_setzero_si256();
 	__m128i sum;
 	unsigned i;
 
@@ -31,16 +33,16 @@ SIMD_TARGET static inline unsigned btree_rank32_avx2(const struct btree_node *no
 	for (i = 0; i + 8 <= cap; i += 8) {
 		__m256i x = _mm256_loadu_si256((const __m256i *)(end + 4 * i));
 
-		above = _mm256_sub_epi32(above, _mm256_cmpgt_epi32(x, key));
+		rank = _mm256_sub_epi32(rank, _mm256_cmpgt_epi32(above, x));
 	}
-	sum = _mm_add_epi32(_mm256_castsi256_si128(above), _mm256_extracti128_si256(above, 1));
+	sum = _mm_add_epi32(_mm256_castsi256_si128(rank), _mm256_extracti128_si256(rank, 1));
 	if (i < cap)
-		sum = _mm_sub_epi32(sum,
-				    _mm_cmpgt_epi32(_mm_loadu_si128((const __m128i *)(end + 4 * i)),
-						    _mm256_castsi256_si128(key)));
+		sum = _mm_sub_epi32(
+			sum, _mm_cmpgt_epi32(_mm256_castsi256_si128(above),
+					     _mm_loadu_si128((const __m128i *)(end + 4 * i))));
 	sum = _mm_add_epi32(sum, _mm_unpackhi_epi64(sum, sum));
 	sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 1));
-	return cap - (unsigned)_mm_cvtsi128_si32(sum);
+	return (unsigned)_mm_cvtsi128_si32(sum);
 }
 
 SIMD_TARGET static inline unsigned btree_rank64_avx2(const struct btree_node *node, unsigned cap,

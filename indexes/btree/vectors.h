@@ -79,12 +79,12 @@ SIMD_TARGET static inline unsigned long SIMD_FN(most32)(const struct btree_node 
 	return SIMD_FN(most_between)(node, node->n);
 }
 
-/* What an array's words i on are to be: those before from stay, the others were by words below. */
+/* What an array's words i on are to be: those before from stay, the others were below. */
 SIMD_TARGET static inline __attribute__((always_inline)) void
-SIMD_FN(move)(SIMD_FN(words) * to, const int32_t *words, int i, int from, int by)
+SIMD_FN(move)(SIMD_FN(words) * to, const int32_t *words, const int32_t *below, int i, int from)
 {
 	SIMD_FN(words) moves = SIMD_FN(iota) + i >= from;
-	SIMD_FN(words) x = *(const SIMD_FN(words) *)(words - by);
+	SIMD_FN(words) x = *(const SIMD_FN(words) *)below;
 
 	*to = (x & moves) | (*(const SIMD_FN(words) *)words & ~moves);
 }
@@ -97,6 +97,7 @@ SIMD_TARGET static inline void SIMD_FN(shift_leaf)(struct btree_node *to,
 						   const struct btree_node *leaf, int from, int by)
 {
 	const int32_t *lane = (const int32_t *)leaf->lanes;
+	const int32_t *below = lane - by;
 	int32_t *out = (int32_t *)to->lanes;
 
 	SIMD_UNROLL
@@ -105,11 +106,12 @@ SIMD_TARGET static inline void SIMD_FN(shift_leaf)(struct btree_node *to,
 
 		SIMD_UNROLL
 		for (int i = 0; i < BTREE_LEAF_CAP; i += VECTOR_WORDS)
-			SIMD_FN(move)(&x[i / VECTOR_WORDS], lane + i, i, from, by);
+			SIMD_FN(move)(&x[i / VECTOR_WORDS], lane + i, below + i, i, from);
 		SIMD_UNROLL
 		for (int i = 0; i < BTREE_LEAF_CAP; i += VECTOR_WORDS)
 			*(SIMD_FN(words) *)(out + i) = x[i / VECTOR_WORDS];
 		lane += BTREE_LEAF_CAP;
+		below += BTREE_LEAF_CAP;
 		out += BTREE_LEAF_CAP;
 	}
 }
@@ -126,7 +128,7 @@ SIMD_TARGET static __attribute__((noinline)) void SIMD_FN(shift_root)(struct btr
 
 	SIMD_UNROLL
 	for (long field = 0; field <= BTREE_PTR; field++)
-		SIMD_FN(move)(&x[field], lane + field * cap, first, from, by);
+		SIMD_FN(move)(&x[field], lane + field * cap, lane + field * cap - by, first, from);
 	for (int left = last - first; left; left -= VECTOR_WORDS, to += step) {
 		*(SIMD_FN(words) *)to = *(SIMD_FN(words) *)(to - below);
 		*(SIMD_FN(words) *)(to + cap) = *(SIMD_FN(words) *)(to + cap - below);
