@@ -143,16 +143,13 @@ static void churn_beside_reader(const struct vma_index_ops *ops, uint64_t edits)
 	free(slab);
 }
 
-/*
- * TEST_LONG=1: as many edits as maple can make in an hour, at a quarter of a
- * microsecond each.
- */
+/* TEST_LONG=1: as many edits as take an hour beside a reader, at 3.6 microseconds each. */
 START_TEST(test_memory)
 {
 	const struct vma_index_ops *ops = bed_type(_i);
 
 	if (has_readers(ops))
-		churn_beside_reader(ops, getenv("TEST_LONG") ? 14400000000UL : 100000);
+		churn_beside_reader(ops, getenv("TEST_LONG") ? 1000000000UL : 100000);
 }
 END_TEST
 
