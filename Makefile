@@ -167,7 +167,7 @@ asan:  ## the tests with AddressSanitizer and UBSan
 	@$(MAKE) VARIANT=asan run-tests
 
 # The suites in which several threads run.
-TSAN_SUITES := history shapes bugs long_run faults threads locking_threads
+TSAN_SUITES := history shapes bugs long_run faults threads replay_threads locking_threads
 tsan:  ## the tests of threads with ThreadSanitizer
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" \
 		$(MAKE) VARIANT=tsan run-tests SUITE="$(or $(SUITE),$(TSAN_SUITES))"

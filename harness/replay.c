@@ -101,7 +101,8 @@ struct replay_world *replay_create(const struct vma_index_ops *ops, const struct
 	world->hash = HASH_START;
 	world->machine = machine_create(ops, &config, MAX_PAGES);
 	world->translations = arena_create();
-	if (world->machine && world->translations)
+	world->special = calloc(REPLAY_SPECIALS, sizeof(*world->special));
+	if (world->machine && world->translations && world->special)
 		return world;
 	replay_destroy(world);
 	return NULL;
@@ -117,7 +118,7 @@ void replay_destroy(struct replay_world *world)
 		translation_put(world->tasks[i].map);
 	}
 	arena_destroy(world->translations);
-	for (size_t i = 0; i < ARRAY_SIZE(world->special); i++)
+	for (size_t i = 0; world->special && i < REPLAY_SPECIALS; i++)
 		fput(world->special[i]);
 	for (size_t i = 0; i < world->nfiles; i++)
 		fput(world->files[i]);
@@ -127,6 +128,7 @@ void replay_destroy(struct replay_world *world)
 	}
 	machine_destroy(world->machine);
 	free(world->layout.vmas);
+	free(world->special);
 	free(world->tasks);
 	free(world->files);
 	free(world->inodes);
@@ -147,6 +149,33 @@ static int reach(void **table, size_t *n, size_t size, uint64_t number)
 	*table = grown;
 	*n = room;
 	return 0;
+}
+
+int replay_reserve_tasks(struct replay_world *world, uint64_t number)
+{
+	return reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number);
+}
+
+struct replay_world *replay_beside(const struct replay_world *world)
+{
+	struct replay_world *beside = malloc(sizeof(*beside));
+
+	if (!beside)
+		return NULL;
+	*beside = *world;
+	beside->counts = (struct replay_counts){ 0 };
+	beside->layout = (struct replay_layout){ 0 };
+	return beside;
+}
+
+void replay_join(struct replay_world *world, struct replay_world *beside)
+{
+	uint64_t *sum = (uint64_t *)&world->counts, *part = (uint64_t *)&beside->counts;
+
+	for (size_t i = 0; i < sizeof(world->counts) / sizeof(*sum); i++)
+		sum[i] += part[i];
+	free(beside->layout.vmas);
+	free(beside);
 }
 
 void replay_difference(struct replay_world *world, const struct trace_event *recorded,
@@ -173,7 +202,7 @@ struct file *replay_special(struct replay_world *world, const char *name)
 	struct file **special = world->special;
 
 	while (*special && strcmp((*special)->inode->path, name) &&
-	       special < world->special + ARRAY_SIZE(world->special) - 1)
+	       special < world->special + REPLAY_SPECIALS - 1)
 		special++;
 	if (*special)
 		return *special;
@@ -301,16 +330,17 @@ static int copy_or_insist(struct replay_world *world, const struct trace_event *
 			  struct replay_task *child, const struct replay_task *parent)
 {
 	struct machine *machine = world->machine;
-	uint64_t refused = machine->commits_refused;
+	uint64_t refused = this_cpu(machine)->commits_refused;
 	unsigned overcommit = machine->config.overcommit;
+	bool copied = parent->tsk.mm && !(event->arg[1] & CLONE_VM);
 
 	this_cpu(machine)->current = &parent->limits;
-	if (parent->tsk.mm)
+	if (copied)
 		mm_call_begin(parent->tsk.mm, 0, ~0UL);
 	int err = copy_mm(event->arg[1], &child->tsk, &parent->tsk);
-	if (parent->tsk.mm)
+	if (copied)
 		mm_call_end(parent->tsk.mm);
-	if (!err || machine->commits_refused == refused)
+	if (!err || this_cpu(machine)->commits_refused == refused)
 		return err;
 	replay_difference(world, event, -ENOMEM, NULL);
 	machine->config.overcommit = 1;
@@ -356,7 +386,7 @@ void replay_digest(struct replay_world *world, const struct replay_task *task)
 {
 	struct mm_struct *mm = task->tsk.mm;
 
-	if (mm->mm_users != 1)
+	if (__atomic_load_n(&mm->mm_users, __ATOMIC_RELAXED) != 1)
 		return;
 	if (world->options.digest)
 		world->hash = mm_hash(mm, world->hash);

@@ -24,6 +24,8 @@ struct replay_task {
 	bool alive;
 };
 
+#define REPLAY_SPECIALS 8
+
 struct replay_world {
 	struct machine *machine;
 	struct trace_info info;         /* its strings are the reader's and not used here */
@@ -37,10 +39,19 @@ struct replay_world {
 	struct trace_event exec;        /* the exec whose layout is coming */
 	struct replay_layout layout;
 	struct arena *translations;
-	struct file *special[8];        /* [vdso], [vvar] and their like, by name; NULL: free */
+	struct file **special;          /* [vdso], [vvar] and their like, by name; NULL: free */
 	int64_t result;                 /* of the last system call */
 	uint64_t hash;
 };
+
+/*
+ * For threads: the tables of tasks move no more up to that number; 0 or -ENOMEM.  Another view of
+ * the same world, with results and counts of its own, or NULL when memory is out; files are
+ * opened, and new tasks reserved, before there is one.  join ends it, and world has its counts.
+ */
+must_check int replay_reserve_tasks(struct replay_world *world, uint64_t number);
+must_check struct replay_world *replay_beside(const struct replay_world *world);
+void replay_join(struct replay_world *world, struct replay_world *beside);
 
 void replay_difference(struct replay_world *world, const struct trace_event *recorded,
 		       int64_t result, const char *text);

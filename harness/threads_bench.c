@@ -372,12 +372,24 @@ static void replay_seat(struct session *session, const char *name, const struct 
 	json_array_append_new(session->rows, row);
 }
 
+/* What the recorded order leaves to gain, if all events took the same time. */
+static void print_bound(const struct session *session, const char *name,
+			const struct threads_plan *plan, unsigned threads)
+{
+	double one = threads_plan_length(plan, 1);
+
+	fprintf(session->options->talk, "\n%s: with %u threads at most %.2f times as fast as with one\n",
+		name, threads, one / threads_plan_length(plan, threads));
+}
+
 static void replay_all(struct session *session, const char *name, const struct threads_plan *plan)
 {
 	const struct threads_options *options = session->options;
 	struct layout none = { 0 };
 
 	for (unsigned t = 0; t < options->nthreads; t++) {
+		if (options->threads[t] > 1)
+			print_bound(session, name, plan, options->threads[t]);
 		for (unsigned i = 0; i < options->indexes.n * options->nlockings; i++) {
 			struct seat *seat = calloc(1, sizeof(*seat));
 

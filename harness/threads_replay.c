@@ -11,124 +11,6 @@
 #include "base/rcu.h"
 #include "harness/clock.h"
 #include "harness/replay_internal.h"
-#include "mm/mm.h"
-
-/* ---- what waits for what ---- */
-
-/* A range of addresses; of calls whose range is not plain to see, all of them. */
-struct reach {
-	uint64_t lo, hi;
-};
-
-static struct reach reach_of(const struct trace_event *e)
-{
-	switch (e->kind) {
-	case TRACE_FAULT:
-		return (struct reach){ e->arg[0], e->arg[0] + 1 };
-	case TRACE_MMAP:
-		return (struct reach){ (uint64_t)e->result, (uint64_t)e->result + e->arg[1] };
-	case TRACE_MUNMAP:
-	case TRACE_MPROTECT:
-	case TRACE_MADVISE:
-		return (struct reach){ e->arg[0], e->arg[0] + e->arg[1] };
-	default:
-		return (struct reach){ 0, UINT64_MAX };
-	}
-}
-
-/* Faults by pages: what is near counts, too. */
-static bool touch(const struct trace_event *a, const struct trace_event *b)
-{
-	struct reach x = reach_of(a), y = reach_of(b);
-
-	return x.lo < y.hi + PAGE_SIZE && y.lo < x.hi + PAGE_SIZE;
-}
-
-enum event_class { CLASS_FAULT, CLASS_CALL, CLASS_WORLD };
-
-static enum event_class class_of(const struct trace_event *e)
-{
-	switch (e->kind) {
-	case TRACE_FAULT:
-		return e->arg[1] & (TRACE_FAULT_INFERRED | TRACE_FAULT_UNKNOWN) ? CLASS_WORLD
-										: CLASS_FAULT;
-	case TRACE_MMAP:
-	case TRACE_MUNMAP:
-	case TRACE_MPROTECT:
-	case TRACE_MADVISE:
-	case TRACE_MREMAP:
-	case TRACE_BRK:
-		return CLASS_CALL;
-	default:
-		return CLASS_WORLD;
-	}
-}
-
-/* All events before which one must be done before call i: the last fault that it touches. */
-static size_t faults_before(const struct trace_event *events, size_t i)
-{
-	size_t oldest = i > THREADS_LOOK_BACK ? i - THREADS_LOOK_BACK : 0;
-
-	for (size_t k = i; k > oldest; k--) {
-		if (class_of(&events[k - 1]) == CLASS_FAULT && touch(&events[k - 1], &events[i]))
-			return k;
-	}
-	return oldest;
-}
-
-/* How many of the turns before event i must be done before that fault. */
-static uint32_t calls_before(const struct trace_event *events, const uint32_t *calls,
-			     uint32_t ncalls, size_t i)
-{
-	uint32_t oldest = ncalls > THREADS_LOOK_BACK ? ncalls - THREADS_LOOK_BACK : 0;
-
-	for (uint32_t k = ncalls; k > oldest; k--) {
-		const struct trace_event *call = &events[calls[k - 1]];
-
-		if (class_of(call) == CLASS_WORLD || touch(call, &events[i]))
-			return k;
-	}
-	return oldest;
-}
-
-int threads_plan_make(struct threads_plan *plan, const struct program *program)
-{
-	size_t n = program->n;
-	uint32_t *calls = calloc(n + 1, sizeof(*calls)), ncalls = 0;
-
-	*plan = (struct threads_plan){
-		.program = program,
-		.turns_done = calloc(n + 1, sizeof(*plan->turns_done)),
-		.all_done = calloc(n + 1, sizeof(*plan->all_done)),
-	};
-	if (!calls || !plan->turns_done || !plan->all_done) {
-		free(calls);
-		threads_plan_done(plan);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < n; i++) {
-		const struct trace_event *event = &program->events[i];
-		enum event_class class = class_of(event);
-
-		plan->turns_done[i] = class == CLASS_FAULT ? calls_before(program->events, calls, ncalls, i)
-							   : ncalls;
-		plan->all_done[i] = class == CLASS_WORLD  ? i
-				    : class == CLASS_CALL ? faults_before(program->events, i)
-							  : 0;
-		if (class != CLASS_FAULT)
-			calls[ncalls++] = i;
-	}
-	free(calls);
-	return 0;
-}
-
-void threads_plan_done(struct threads_plan *plan)
-{
-	free(plan->turns_done);
-	free(plan->all_done);
-}
-
-/* ---- the replay ---- */
 
 struct replayer;
 
@@ -137,8 +19,19 @@ struct replay_run {
 	struct replay_world *world;
 	struct replayer *replayers;
 	unsigned n;
-	uint32_t turns;                 /* calls and the like that are done */
-	bool out_of_memory, stop;
+	unsigned patience; /* so many looks less 1, a power of 2, before others may run */
+	bool *awaited; /* by event: another thread waits for it */
+	const char *wrong; /* set: the run is over */
+};
+
+/* An event of another thread's. */
+struct wait {
+	uint32_t replayer, event;
+};
+
+/* An event, after waits[first_wait] and those behind it, up to the next event's first. */
+struct step {
+	uint32_t event, first_wait;
 };
 
 /* One thread. */
@@ -146,80 +39,62 @@ struct replayer {
 	struct replay_run *run;
 	unsigned number;
 	pthread_t id;
-	uint32_t at;                    /* all its events before this one are done */
+	struct replay_world *world; /* the run's, seen by this thread */
+	struct step *steps; /* [n + 1] */
+	struct wait *waits;
+	uint32_t n, nwaits;
+	/* all its events before this one are done; told where someone waits for it */
+	uint32_t at __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
-static bool all_are_done(const struct replay_run *run, uint32_t event)
+static void stop(struct replay_run *run, const char *why)
 {
-	for (unsigned i = 0; i < run->n; i++) {
-		if (__atomic_load_n(&run->replayers[i].at, __ATOMIC_ACQUIRE) < event)
-			return false;
-	}
-	return true;
-}
+	const char *nothing = NULL;
 
-static void stop(struct replay_run *run)
-{
-	__atomic_store_n(&run->stop, true, __ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(&run->wrong, &nothing, why, false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
 }
 
 static bool stopped(const struct replay_run *run)
 {
-	return __atomic_load_n(&run->stop, __ATOMIC_RELAXED);
+	return __atomic_load_n(&run->wrong, __ATOMIC_RELAXED);
 }
 
-static void no_memory(struct replay_run *run)
+/* Until that event is done, or the run is stopped. */
+static void wait_for(const struct replay_run *run, const struct wait *wait)
 {
-	__atomic_store_n(&run->out_of_memory, true, __ATOMIC_RELAXED);
-	stop(run);
-}
-
-/* Or until the run is stopped. */
-static void wait_for_turn(const struct replay_run *run, size_t i)
-{
-	const struct threads_plan *plan = run->plan;
+	const uint32_t *at = &run->replayers[wait->replayer].at;
 	unsigned spins = 0;
 
-	while ((__atomic_load_n(&run->turns, __ATOMIC_ACQUIRE) < plan->turns_done[i] ||
-		!all_are_done(run, plan->all_done[i])) && !stopped(run)) {
-		if (++spins % 64 == 0)
+	while (__atomic_load_n(at, __ATOMIC_ACQUIRE) <= wait->event && !stopped(run)) {
+		if (!(++spins & run->patience))
 			sched_yield();
 	}
-}
-
-static void replay_one(struct replay_run *run, const struct trace_event *event)
-{
-	struct mm_struct *mm;
-	unsigned flags = event->arg[1] & TRACE_FAULT_WRITE ? FAULT_FLAG_WRITE : 0;
-
-	if (class_of(event) != CLASS_FAULT) {
-		if (replay_event(run->world, event))
-			no_memory(run);
-		__atomic_store_n(&run->turns, run->turns + 1, __ATOMIC_RELEASE);
-		return;
-	}
-	mm = replay_act_as(run->world, event->task);
-	if (event->arg[1] & TRACE_FAULT_INSTR)
-		flags |= FAULT_FLAG_INSTRUCTION;
-	if (mm && mm_user_fault(mm, event->arg[0], flags) == -ENOMEM)
-		no_memory(run);
 }
 
 static void *replayer_main(void *arg)
 {
 	struct replayer *me = arg;
 	struct replay_run *run = me->run;
-	const struct program *program = run->plan->program;
+	const struct threads_plan *plan = run->plan;
+	uint64_t digest;
 
 	threads_pin(me->number);
 	rcu_register_thread();
 	mm_thread_enter(me->number);
-	for (size_t i = 0; i < program->n && !stopped(run); i++) {
-		if (program->events[i].task % run->n != me->number)
-			continue;
-		__atomic_store_n(&me->at, i, __ATOMIC_RELEASE);
-		wait_for_turn(run, i);
-		replay_one(run, &program->events[i]);
+	for (uint32_t k = 0; k < me->n && !stopped(run); k++) {
+		uint32_t i = me->steps[k].event;
+
+		for (uint32_t w = me->steps[k].first_wait; w < me->steps[k + 1].first_wait; w++)
+			wait_for(run, &me->waits[w]);
+		if (stopped(run))
+			break;
+		if (threads_step(me->world, plan, i, &digest))
+			stop(run, "memory is out");
+		else if (digest != plan->digest[i])
+			stop(run, "an event left something else than when one thread did it all");
+		if (run->awaited[i])
+			__atomic_store_n(&me->at, i + 1, __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&me->at, UINT32_MAX, __ATOMIC_RELEASE);
 	rcu_unregister_thread();
@@ -230,11 +105,104 @@ static const char *verdict(struct replay_run *run)
 {
 	const struct replay_counts *counts = replay_counts(run->world);
 
-	if (run->out_of_memory)
-		return "memory is out";
+	if (run->wrong)
+		return run->wrong;
 	if (counts->results.equal != counts->results.compared)
 		return "a call had another result than recorded";
+	if (counts->layouts.equal != counts->layouts.compared)
+		return "an address space had another layout than recorded";
+	if (replay_live_hash(run->world) != run->plan->live)
+		return "an address space is another in the end than when one thread did it all";
 	return replay_verify(run->world, stderr);
+}
+
+/* ---- made and ended ---- */
+
+/* Room for its steps, and for as many waits as there can be: 0 or -ENOMEM. */
+static int replayer_init(struct replayer *replayer)
+{
+	const struct threads_plan *plan = replayer->run->plan;
+	size_t n = 0, waits = 0;
+
+	for (size_t i = 0; i < plan->program->n; i++) {
+		if (plan->program->events[i].task % replayer->run->n == replayer->number) {
+			n++;
+			waits += plan->first[i + 1] - plan->first[i];
+		}
+	}
+	replayer->steps = malloc((n + 1) * sizeof(*replayer->steps));
+	replayer->waits = malloc((waits + 1) * sizeof(*replayer->waits));
+	replayer->world = replay_beside(replayer->run->world);
+	return replayer->steps && replayer->waits && replayer->world ? 0 : -ENOMEM;
+}
+
+/* known: marks by thread, what it has waited for before, and all its events before that. */
+static void add_step(struct replayer *replayer, uint32_t event, uint32_t *known)
+{
+	const struct threads_plan *plan = replayer->run->plan;
+	uint32_t first = replayer->nwaits;
+
+	replayer->steps[replayer->n++] = (struct step){event, first};
+	for (uint32_t k = plan->first[event]; k < plan->first[event + 1]; k++) {
+		uint32_t after = plan->after[k];
+		uint32_t of = plan->program->events[after].task % replayer->run->n;
+
+		if (of == replayer->number || known[of] > after)
+			continue;
+		known[of] = after + 1;
+		replayer->run->awaited[after] = true;
+		replayer->waits[replayer->nwaits++] = (struct wait){of, after};
+	}
+}
+
+/* The thread's share: all events of its tasks, without waits that others make needless. */
+static int deal(struct replayer *replayer)
+{
+	const struct program *program = replayer->run->plan->program;
+	uint32_t *known = calloc(replayer->run->n, sizeof(*known));
+	int err = known ? replayer_init(replayer) : -ENOMEM;
+
+	for (size_t i = 0; i < program->n && !err; i++) {
+		if (program->events[i].kind != TRACE_FILE &&
+		    program->events[i].task % replayer->run->n == replayer->number)
+			add_step(replayer, (uint32_t)i, known);
+	}
+	if (!err)
+		replayer->steps[replayer->n].first_wait = replayer->nwaits;
+	free(known);
+	return err;
+}
+
+static int run_create(struct replay_run *run, const struct vma_index_ops *ops,
+		      const struct mm_locking *locking)
+{
+	int err = 0;
+
+	run->world = threads_world(run->plan, ops, locking, run->n);
+	run->replayers = aligned_alloc(64, run->n * sizeof(*run->replayers));
+	run->awaited = calloc(run->plan->program->n + 1, sizeof(*run->awaited));
+	if (!run->world || !run->replayers || !run->awaited)
+		return -ENOMEM;
+	for (unsigned i = 0; i < run->n; i++)
+		run->replayers[i] = (struct replayer){.run = run, .number = i};
+	for (unsigned i = 0; i < run->n && !err; i++)
+		err = deal(&run->replayers[i]);
+	return err;
+}
+
+/* The threads' counts become the world's. */
+static void join_all(struct replay_run *run)
+{
+	for (unsigned i = 0; run->world && run->replayers && i < run->n; i++) {
+		struct replayer *replayer = &run->replayers[i];
+
+		if (replayer->world)
+			replay_join(run->world, replayer->world);
+		free(replayer->steps);
+		free(replayer->waits);
+	}
+	free(run->replayers);
+	free(run->awaited);
 }
 
 static int run_replayers(struct replay_run *run)
@@ -242,15 +210,13 @@ static int run_replayers(struct replay_run *run)
 	unsigned made = 0;
 	int err = 0;
 
-	for (unsigned i = 0; i < run->n; i++)
-		run->replayers[i] = (struct replayer){ .run = run, .number = i };
 	while (made < run->n && !err) {
 		err = pthread_create(&run->replayers[made].id, NULL, replayer_main,
 				     &run->replayers[made]);
 		made += !err;
 	}
 	if (err)
-		stop(run);
+		stop(run, "no more threads");
 	for (unsigned i = 0; i < made; i++)
 		pthread_join(run->replayers[i].id, NULL);
 	return -err;
@@ -259,30 +225,24 @@ static int run_replayers(struct replay_run *run)
 int threads_replay(const struct threads_plan *plan, const struct vma_index_ops *ops,
 		   const struct mm_locking *locking, unsigned n, struct threads_times *times)
 {
-	struct replay_run run = { .plan = plan, .n = n };
-	struct replay_options options;
-	double begin;
-	int err;
+	struct replay_run run = {
+		.plan = plan,
+		.n = n,
+		.patience = n <= threads_processors() ? 0xffff : 63,
+	};
+	int err = run_create(&run, ops, locking);
 
-	*times = (struct threads_times){ 0 };
-	replay_options_default(&options);
-	options.locking = locking;
-	options.threads = n;
-	options.find_cache = find_cache_lookup("none");
-	run.world = replay_create(ops, trace_info(plan->program->reader), &options);
-	run.replayers = aligned_alloc(64, n * sizeof(*run.replayers));
-	if (!run.world || !run.replayers) {
-		replay_destroy(run.world);
-		free(run.replayers);
-		return -ENOMEM;
+	*times = (struct threads_times){0};
+	if (!err) {
+		double begin = wall_seconds();
+
+		err = run_replayers(&run);
+		times->seconds = wall_seconds() - begin;
+		times->rate = (double)plan->program->n / times->seconds;
 	}
-	begin = wall_seconds();
-	err = run_replayers(&run);
-	times->seconds = wall_seconds() - begin;
-	times->rate = (double)plan->program->n / times->seconds;
+	join_all(&run);
 	if (!err)
 		times->wrong = verdict(&run);
 	replay_destroy(run.world);
-	free(run.replayers);
 	return err;
 }

@@ -8,13 +8,11 @@
  *  1. Stretches hold exactly what is mapped in the recording, be it moved or not.
  *  2. They are disjoint, and where two touch they have moved differently.
  *  3. No two lead to the same place: what is mapped in the emulation is mapped once.
- *
- * They are kept in one of our own indexes: a change is one edit of it.
  */
 #ifndef HARNESS_TRANSLATION_H
 #define HARNESS_TRANSLATION_H
 
-#include "indexes/vma_index.h"
+#include "harness/range_map.h"
 
 struct translation;
 

@@ -76,10 +76,10 @@ static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
 
 /* ---- pages ---- */
 
-/* No other store leaves the same; thread 0's are numbered from 1. */
+/* No other store leaves the same. */
 static uint64_t store_value(struct machine *machine)
 {
-	return mix64(++this_cpu(machine)->writes | (uint64_t)mm_thread << 48);
+	return mix64(++this_cpu(machine)->writes);
 }
 
 /* The write itself: every one leaves something of its own in the page; a prefault only says so. */

@@ -47,6 +47,7 @@ static void threads_init(struct machine *machine)
 		struct machine *own = machine_of_thread(machine, i);
 
 		own->current = &machine->config.limits;
+		own->writes = own->anon_inodes = (uint64_t)i << 48;
 		rng_seed(&own->dice, machine->config.seed + i);
 	}
 }

@@ -83,8 +83,7 @@ static int check_anon_mapping(unsigned long flags, vm_flags_t *vm_flags)
 /* Shared memory without a name: each mapping has a file of its own (B7). */
 static struct file *shmem_zero_setup(struct machine *machine, unsigned long pages)
 {
-	uint64_t number = (this_cpu(machine)->anon_inodes + 1) | (uint64_t)mm_thread << 48 |
-			  1UL << 63;
+	uint64_t number = (this_cpu(machine)->anon_inodes + 1) | 1UL << 63;
 	struct inode *inode = inode_create(machine, number, FILE_SHMEM, "/dev/zero (deleted)");
 	struct file *file;
 

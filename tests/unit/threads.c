@@ -9,7 +9,6 @@
 #include "base/rng.h"
 #include "base/rwlock.h"
 #include "harness/threads_bench.h"
-#include "harness/threads_replay.h"
 #include "tests/command.h"
 #include "tests/bed.h"
 #include "tests/suite.h"
@@ -222,59 +221,6 @@ START_TEST(test_wrong_answers_are_noticed)
 }
 END_TEST
 
-/* ---- recorded programs ---- */
-
-START_TEST(test_replay)
-{
-	static const char *const traces[] = { "workloads/traces/ls.vmt", "workloads/traces/xz.vmt" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(traces); i++) {
-		for (unsigned n = 1; n <= 4; n += 3) {
-			const struct mm_locking *locking = mm_locking((unsigned)_i);
-			struct threads_times times;
-			struct trace_error error;
-			struct program program;
-			struct threads_plan plan;
-
-			ck_assert_ptr_null(program_load(&program, traces[i], &error));
-			ck_assert_int_eq(threads_plan_make(&plan, &program), 0);
-			ck_assert_int_eq(threads_replay(&plan, vma_index_lookup("btree"), locking,
-							n, &times), 0);
-			ck_assert_msg(!times.wrong, "%s, %s, %u threads: %s", traces[i],
-				      locking->name, n, times.wrong);
-			ck_assert(times.rate > 0);
-			threads_plan_done(&plan);
-			program_free(&program);
-		}
-	}
-}
-END_TEST
-
-/* What waits for what: a fault for the mmap before it, a munmap for the fault before it. */
-START_TEST(test_plan)
-{
-	struct trace_event events[] = {
-		{ .kind = TRACE_MMAP, .task = 1, .arg = { 0, 0x2000 }, .result = 0x100000 },
-		{ .kind = TRACE_MMAP, .task = 1, .arg = { 0, 0x2000 }, .result = 0x900000 },
-		{ .kind = TRACE_FAULT, .task = 2, .arg = { 0x101000, TRACE_FAULT_WRITE } },
-		{ .kind = TRACE_FAULT, .task = 2, .arg = { 0x901000, TRACE_FAULT_WRITE } },
-		{ .kind = TRACE_MUNMAP, .task = 1, .arg = { 0x100000, 0x2000 } },
-		{ .kind = TRACE_EXIT, .task = 2 },
-		{ .kind = TRACE_FAULT, .task = 1, .arg = { 0x901000, 0 } },
-	};
-	static const uint32_t turns[] = { 0, 1, 1, 2, 2, 3, 4 }, all[] = { 0, 0, 0, 0, 3, 5, 0 };
-	struct program program = { .events = events, .n = ARRAY_SIZE(events) };
-	struct threads_plan plan;
-
-	ck_assert_int_eq(threads_plan_make(&plan, &program), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
-		ck_assert_uint_eq(plan.turns_done[i], turns[i]);
-		ck_assert_uint_eq(plan.all_done[i], all[i]);
-	}
-	threads_plan_done(&plan);
-}
-END_TEST
-
 /* ---- the verb ---- */
 
 START_TEST(test_verb)
@@ -312,8 +258,6 @@ TEST_SUITE(threads)
 	tcase_add_test(cases, test_lock);
 	tcase_add_test(cases, test_all_of_everything);
 	tcase_add_test(cases, test_wrong_answers_are_noticed);
-	tcase_add_loop_test(cases, test_replay, 0, 4);
-	tcase_add_test(cases, test_plan);
 	tcase_add_test(cases, test_verb);
 	suite_add_tcase(suite, cases);
 	return suite;
