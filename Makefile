@@ -195,6 +195,7 @@ format-check:  ## where clang-format would do otherwise
 # ---- measuring ----
 RESULTS ?= results/bench.json
 THREADS ?= results/threads.json
+SCALAR  ?= results/scalar.json
 INDEX   ?= btree
 VMAS    ?= 65536
 OPS     ?= 1000000
@@ -202,12 +203,18 @@ OPS     ?= 1000000
 .PHONY: bench report slowdown perf worst counts counts-programs
 bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (10 minutes)
 	./vmabench bench --json $(RESULTS) $(BENCH)
+	./vmabench bench --json $(SCALAR) --simd scalar --vmas 1000,65536 --case $(SCALAR_CASES) \
+		--index "$$(./vmabench list --names indexes | grep -xE '$(SCALAR_INDEXES)' | paste -sd,)"
 	./vmabench threads --json $(THREADS)
 	@$(MAKE) report
 
-report: all  ## plots and BENCHMARKS.md from RESULTS and, where it is there, THREADS
+# What searching nodes takes part in; the bound, and peers as far as they are built.
+SCALAR_CASES   := 'find-*dependent/no-touch,find-local/no-touch,gap-*,churn,split-merge/aged'
+SCALAR_INDEXES := btree|static-stree|linux-maple|linux-rbtree|judy|absl-btree|critnib|std-map
+
+report: all  ## plots and BENCHMARKS.md from RESULTS and, where they are there, THREADS and SCALAR
 	./vmabench plot $(RESULTS) $(wildcard $(THREADS))
-	./vmabench report -o BENCHMARKS.md $(RESULTS) $(wildcard $(THREADS))
+	./vmabench report -o BENCHMARKS.md --scalar $(SCALAR) $(RESULTS) $(wildcard $(THREADS))
 
 slowdown: all  ## how much slower programs are while recorded (as root): table in workloads/README.md
 	@workloads/slowdown

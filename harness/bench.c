@@ -102,11 +102,18 @@ const struct bench_options *bench_options(const struct bench_session *session)
 
 bool bench_wanted(const struct bench_session *session, const char *name, const char *mode)
 {
-	const char *glob = session->options->case_glob;
-	char full[256];
+	const char *globs = session->options->case_glob;
+	char full[256], glob[256];
+	size_t len;
 
 	snprintf(full, sizeof(full), "%s/%s", name, mode);
-	return !glob || !fnmatch(glob, name, 0) || !fnmatch(glob, full, 0);
+	for (; globs; globs = globs[len] ? globs + len + 1 : NULL) {
+		len = strcspn(globs, ",");
+		snprintf(glob, sizeof(glob), "%.*s", (int)len, globs);
+		if (!fnmatch(glob, name, 0) || !fnmatch(glob, full, 0))
+			return true;
+	}
+	return !session->options->case_glob;
 }
 
 void bench_skip(struct bench_session *session, const char *index, const char *name,

@@ -46,7 +46,7 @@ struct bench_options {
 	struct index_list indexes;
 	size_t sizes[BENCH_MAX_SIZES];          /* numbers of VMAs */
 	unsigned nsizes;
-	const char *case_glob;                  /* NULL: all. Matched with CASE and CASE/MODE */
+	const char *case_glob;                  /* GLOB,GLOB, for CASE and CASE/MODE; NULL: all */
 	const char *trace_dir;                  /* where recorded programs are */
 	unsigned repetitions;
 	double min_time;                        /* seconds a repetition, at least */
@@ -207,7 +207,7 @@ struct bench_run {
 	const void *stream;             /* what prepare made, shared by all indexes */
 	void *own;                      /* what open made */
 	uint64_t unit, batch, cycle;    /* as in bench_entry; prepare sets them */
-	uint64_t mirror;                /* so many operations, of which the second half undoes the first; or 0 */
+	uint64_t mirror;                /* of so many the second half undoes the first; 0: of none */
 	uint64_t pos;                   /* in the cycle */
 	uint64_t since;                 /* operations since the last restore */
 	uint64_t digest;                /* of the answers since the cycle began */

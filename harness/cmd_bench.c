@@ -16,13 +16,13 @@ static const char doc[] =
 	"Before anything is timed, each case is run once and checked: all indexes must end with "
 	"the same state hash, or the case shows no number and the exit status is 1. Cases that "
 	"would take too long for an index are skipped, with a line.\n\n"
-	"GLOB is matched with CASE and with CASE/MODE: 'find-*', '*/touch', 'replay-*'; "
+	"A GLOB is matched with CASE and with CASE/MODE: 'find-*', '*/touch', 'replay-*'; "
 	"`vmabench list` shows the cases.";
 
 enum { KEY_COUNT = 256, KEY_CYCLE, KEY_LIMIT, KEY_SEED, KEY_TRACES };
 
 static const struct argp_option argp_options[] = {
-	{ "case", 'c', "GLOB", 0, "these cases only", 0 },
+	{ "case", 'c', "GLOB,GLOB", 0, "these cases only", 0 },
 	{ "vmas", 'n', "N,N", 0, "numbers of VMAs (100,1000,65536,1000000)", 0 },
 	{ "repetitions", 'r', "N", 0, "how often each is timed (5)", 0 },
 	{ "min-time", 't', "SECONDS", 0, "how long each time at least (0.02)", 0 },

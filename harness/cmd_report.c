@@ -24,11 +24,13 @@ static const struct argp_option options[] = {
 	{ "plots", 'p', "DIR", 0, "where the plots are (plots)", 0 },
 	{ "counts", 'c', "FILE", 0, "what `make counts-programs` wrote (results/programs.json)", 0 },
 	{ "worst", 'w', "FILE", 0, "what `make worst` wrote (results/worst.json)", 0 },
+	{ "scalar", 's', "FILE", 0,
+	  "results of `bench --simd scalar`, as `make bench` writes them (results/scalar.json)", 0 },
 	{ 0 }
 };
 
 struct arguments {
-	const char *output, *plots, *counts, *worst;
+	const char *output, *plots, *counts, *worst, *scalar;
 	struct results_files files;
 };
 
@@ -48,6 +50,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'w':
 		arguments->worst = arg;
+		return 0;
+	case 's':
+		arguments->scalar = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (results_files_add(&arguments->files, arg))
@@ -563,6 +568,7 @@ int cmd_report(int argc, char **argv)
 	};
 	struct arguments arguments = {
 		.plots = "plots", .counts = "results/programs.json", .worst = "results/worst.json",
+		.scalar = "results/scalar.json",
 	};
 	struct results results;
 	struct report report = { .results = &results, .out = stdout };
@@ -577,6 +583,7 @@ int cmd_report(int argc, char **argv)
 		report.plots = arguments.plots;
 		report.counts = arguments.counts;
 		report.worst = arguments.worst;
+		report.scalar = arguments.scalar;
 		sort_indexes(&report);
 		write_report(&report);
 	}

@@ -15,7 +15,7 @@
 
 struct report {
 	const struct results *results;
-	const char *plots, *counts, *worst;             /* folder, files */
+	const char *plots, *counts, *worst, *scalar;    /* folder, files */
 	FILE *out;
 	const char *indexes[REPORT_MAX_INDEXES];        /* all but the peers */
 	size_t n;

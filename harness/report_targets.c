@@ -65,6 +65,13 @@ bool report_is_peer(const char *index)
 	return peer;
 }
 
+static const char *text(const json_t *entry, const char *key)
+{
+	const char *value = json_string_value(json_object_get(entry, key));
+
+	return value ? value : "";
+}
+
 /* ---- verdicts ---- */
 
 struct tally {
@@ -171,6 +178,57 @@ static void case_lines(const struct report *report, struct tally *tally)
 	}
 }
 
+/* ---- the same cases with another set of instructions ---- */
+
+static void scalar_line(const struct report *report, const struct report *scalar,
+			const struct target *target, size_t vmas)
+{
+	const struct result *ours = find(scalar, target, OURS, vmas);
+	const struct result *others[] = {
+		find(scalar, target, KERNEL, vmas), best_rival(scalar, target, vmas),
+	};
+
+	if (!ours)
+		return;
+	fprintf(report->out, "| %s | %zu |", target->title, vmas);
+	number_cell(report, find(report, target, OURS, vmas));
+	number_cell(report, ours);
+	number_cell(report, find(scalar, target, BOUND, vmas));
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+		number_cell(report, others[i]);
+		if (i)
+			fprintf(report->out, " %s |", others[i] ? others[i]->index : "-");
+		if (others[i])
+			fprintf(report->out, " %.2f |", others[i]->median / ours->median);
+		else
+			fputs(" - |", report->out);
+	}
+	fputc('\n', report->out);
+}
+
+/* What `bench --simd scalar` has found, if it was run. */
+static void scalar_lines(const struct report *report)
+{
+	struct results results;
+	struct report scalar = *report;
+	const char *simd;
+	char why[256];
+
+	if (results_load(&results, report->scalar, why, sizeof(why)))
+		return;
+	scalar.results = &results;
+	simd = text(json_object_get(results.root, "context"), "simd");
+	fprintf(report->out, "\nThe same where btree and the bound search with %s, a run of its own. "
+		"Ahead: how many times faster that btree is.\n\n| case | VMAs | btree | btree, %s | bound, "
+		"%s | " KERNEL " | ahead | best peer | which | ahead |\n"
+		"|---|---:|---:|---:|---:|---:|---:|---:|---|---:|\n", simd, simd, simd);
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		for (unsigned j = 0; j < NSIZES; j++)
+			scalar_line(report, &scalar, &targets[i], sizes[j]);
+	}
+	results_free(&results);
+}
+
 /* ---- memory ---- */
 
 static double bytes_of(const struct report *report, const char *index, size_t vmas)
@@ -246,13 +304,6 @@ static struct programs programs_timed(const struct report *report)
 			programs_add(&programs, ours->name, ours->median, kernel->median);
 	}
 	return programs;
-}
-
-static const char *text(const json_t *entry, const char *key)
-{
-	const char *value = json_string_value(json_object_get(entry, key));
-
-	return value ? value : "";
 }
 
 static struct programs programs_counted(const json_t *counts)
@@ -436,6 +487,7 @@ void report_targets(const struct report *report)
 	missing(report);
 	if (report->npeers)
 		case_lines(report, &tally);
+	scalar_lines(report);
 	bytes_line(report, &tally);
 	programs_table(report, &tally);
 	orders_table(report, &tally);

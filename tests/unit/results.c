@@ -300,6 +300,28 @@ START_TEST(test_targets)
 }
 END_TEST
 
+/* Of the results of another set of instructions only the table of targets is shown. */
+START_TEST(test_scalar)
+{
+	char text[65536], option[320];
+	json_t *root = with_peers();
+
+	ck_assert_int_eq(results_save(root, path("a")), 0);
+	json_object_set_new(json_object_get(root, "context"), "simd", json_string("plain"));
+	add_result(root, "btree", "find-independent", "no-touch", 100, 20);
+	add_result(root, "judy", "find-independent", "no-touch", 100, 30);
+	snprintf(option, sizeof(option), "--scalar=%s", path("b"));
+	ck_assert_int_eq(results_save(root, path("b")), 0);
+	json_decref(root);
+	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("a"), option, NULL), 0);
+	ck_assert_ptr_nonnull(strstr(text, "| btree, plain | bound, plain |"));
+	ck_assert_ptr_nonnull(strstr(text, "| find, independent | 100 | - | 20.0 | - | - | - | 30.0 "
+				     "| judy | 1.50 |\n"));
+	ck_assert_ptr_nonnull(strstr(text, "| find, 90 % local | 65536 | 10.0 | 10.0 | 3.00 | 31.0 "
+				     "| 3.10 | 11.0 | judy | 1.10 |\n"));
+}
+END_TEST
+
 START_TEST(test_plot)
 {
 	char text[65536], option[300];
@@ -402,6 +424,7 @@ TEST_SUITE(results)
 	tcase_add_test(files, test_report);
 	tcase_add_test(files, test_report_parts);
 	tcase_add_test(files, test_targets);
+	tcase_add_test(files, test_scalar);
 	tcase_add_test(files, test_plot);
 	tcase_add_test(files, test_threads);
 	tcase_add_test(files, test_numbers);
