@@ -8,8 +8,8 @@
 #include "indexes/btree/btree.h"
 
 #define MAPLE_EDITS 2 /* that may be reserved together */
-#define MAPLE_BATCH_SHARE 16 /* of the tree's bytes may wait for a grace period ... */
-#define MAPLE_BATCH_LEAST (4UL << 10) /* ... but so many at least ... */
+#define MAPLE_BATCH_SHARE 4 /* of the tree's bytes may wait for a grace period ... */
+#define MAPLE_BATCH_LEAST (2UL << 10) /* ... but so many at least ... */
 #define MAPLE_BATCH_MOST (64UL << 10) /* ... and at most, beside one edit's own */
 
 /* What a tree is, but for its spare nodes. */
