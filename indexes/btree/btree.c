@@ -69,6 +69,7 @@
  *     the node, each less the fold that is in it.
  *  8. The links chain all leaves in address order, from leftmost to rightmost.
  *  9. The tree's counts, bounds and gap are those of what is in it.
+ * 10. The answer that is kept is what a search would find.
  *
  * One thread at a time: readers share, a writer is alone.
  *

@@ -71,6 +71,17 @@ struct btree_change {
 
 enum { BTREE_LEAF, BTREE_INNER, BTREE_KINDS }; /* by level > 0 */
 
+/*
+ * A search's answer, in bytes: of all that begin at that limit (lo, or hi if topdown) and
+ * ask for min to min + span, whatever the other limit is, this is the first hole that is long
+ * enough.  All 0: none.
+ */
+struct btree_fit {
+	unsigned long from, min, span;
+	unsigned long start, end;
+	bool topdown;
+};
+
 struct btree {
 	struct vma_index index;
 	struct btree_node *root; /* NULL when empty */
@@ -92,6 +103,9 @@ struct btree {
 	struct btree_path path; /* and this leads to them */
 	unsigned long finger,
 		reach; /* its leaf, not the root, has pages [finger, finger + reach) */
+	bool asked; /* fresh is written, which happens once between two commits: */
+	struct btree_fit fresh, kept; /* the next commit keeps it; only commits write kept */
+	unsigned long mark; /* edits whose windows end below it change nothing of that */
 };
 
 /* The readers and the ordinary edit, compiled once for each instruction set. */
@@ -505,6 +519,15 @@ must_check int btree_grow(struct btree *tree, unsigned n, bool wide);
 /* The leaf that btree_grow() made becomes the root, with the n entries. */
 void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n);
 
+/* How much of the hole is behind the limit that the search begins at. */
+static inline unsigned long btree_fit_size(const struct btree_fit *fit)
+{
+	unsigned long start = fit->topdown ? fit->start : max(fit->start, fit->from);
+	unsigned long end = fit->topdown ? min(fit->end, fit->from) : fit->end;
+
+	return end > start ? end - start : 0;
+}
+
 /* ---- edit.c: where an edit happens, and the one leaf that most edits change ---- */
 
 /* The window of the edit: the spot, and which leaf entries go and come. The tree is not empty. */
@@ -516,6 +539,12 @@ void btree_refresh(struct btree *tree, const struct btree_node *leaf, unsigned l
 
 /* The planned edit where the leaf is wide. */
 void btree_change_wide(struct btree *tree, const struct vma_edit *edit);
+
+/*
+ * An edit is being made whose window does not end below tree->mark: what was answered since
+ * the last one is kept, as far as it stays true.
+ */
+void btree_keep_fit(struct btree *tree, const struct vma_edit *edit);
 
 /* An edit that is not planned. */
 void btree_commit_other(struct btree *tree, const struct vma_edit *edit);
@@ -582,6 +611,6 @@ void btree_dump(const struct vma_index *index, FILE *out);
 /* The root, as a tree of one node or more now is, and all that follows from it; a leaf needs no gap. */
 void btree_set_root(struct btree *tree, const struct btree_entry *top);
 
-#define BTREE_INVARIANTS 9
+#define BTREE_INVARIANTS 10
 
 #endif

@@ -266,6 +266,8 @@ SIMD_TARGET static void SIMD_FN(commit)(struct vma_index *index, const struct vm
 	struct btree *tree = (struct btree *)index;
 	bool planned = tree->planned;
 
+	if (edit->hi >= tree->mark)
+		btree_keep_fit(tree, edit);
 	if (likely(planned) || (tree->root && btree_simd->plan(tree, edit)))
 		SIMD_FN(commit_planned)(tree, edit);
 	else

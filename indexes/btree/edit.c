@@ -47,6 +47,55 @@ void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct 
 	btree_read_edit(edit, change);
 }
 
+/* ---- the hole that is remembered ---- */
+
+/* Whether the window is full behind the edit, so that no hole gets longer. */
+static bool btree_fills(const struct vma_edit *edit)
+{
+	unsigned long at = edit->lo;
+
+	for (unsigned i = 0; i < edit->nput && edit->put[i].start == at; i++)
+		at = edit->put[i].end;
+	return at == edit->hi;
+}
+
+/*
+ * What the edit makes of an answer.  Of a hole that VMAs come into the part that a search
+ * meets first is left, or the other one.  Where some hole gets longer, nothing is.
+ */
+static void btree_mend_fit(struct btree_fit *fit, const struct vma_edit *edit)
+{
+	struct btree_fit above = *fit, below = *fit;
+	unsigned long size = 0;
+
+	if (btree_fills(edit)) {
+		if (edit->hi <= fit->start || edit->lo >= fit->end)
+			return;
+		above.start = edit->hi;
+		below.end = edit->lo;
+		*fit = fit->topdown ? above : below;
+		if (btree_fit_size(fit) < fit->min)
+			*fit = fit->topdown ? below : above;
+		size = btree_fit_size(fit);
+	}
+	if (size && size >= fit->min)
+		fit->span = size - fit->min;
+	else
+		*fit = (struct btree_fit){.from = 0};
+}
+
+void btree_keep_fit(struct btree *tree, const struct vma_edit *edit)
+{
+	struct btree_fit *kept = &tree->kept;
+
+	if (tree->asked)
+		*kept = tree->fresh;
+	tree->asked = false;
+	if (kept->topdown ? edit->hi >= kept->start : edit->lo <= kept->end)
+		btree_mend_fit(kept, edit);
+	tree->mark = !kept->end ? ~0UL : kept->topdown ? kept->start : 0;
+}
+
 /* ---- planned ---- */
 
 void btree_refresh(struct btree *tree, const struct btree_node *leaf, unsigned long gap)

@@ -8,6 +8,10 @@
  * One comparison of a node's array finds the first (or last) entry with such a
  * hole; only then two numbers say whether it is in front of the entry or inside.
  * In front of a node's first entry is a hole of its parent.
+ *
+ * What mmap asks is mostly what it asked before, less what it has put there: one
+ * answer is remembered.  Readers share the tree, so they do not write it, but for
+ * the first of them behind each commit: it leaves its answer for the next commit to keep.
  */
 
 /* ---- one node ---- */
@@ -327,19 +331,43 @@ SIMD_TARGET static inline bool SIMD_FN(gap_down)(const struct btree *tree, struc
 	return SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT);
 }
 
+/* Leaves the answer of a search that began at from for the next commit, if it is the first. */
+SIMD_TARGET static inline void SIMD_FN(leave)(struct btree *tree, const struct vma_gap *gap,
+					      unsigned long from)
+{
+	struct btree_fit *fit = &tree->fresh;
+
+	if (__atomic_load_n(&tree->asked, __ATOMIC_RELAXED) ||
+	    __atomic_exchange_n(&tree->asked, true, __ATOMIC_RELAXED))
+		return;
+	*fit = (struct btree_fit){
+		.from = from,
+		.min = gap->len,
+		.start = gap->start,
+		.end = gap->end,
+		.topdown = gap->topdown,
+	};
+	fit->span = btree_fit_size(fit) - fit->min;
+	tree->mark = 0;
+}
+
 SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct vma_gap *gap)
 {
 	const struct btree *tree = (const struct btree *)index;
-	unsigned long hi = min(gap->hi, VMA_INDEX_END);
+	unsigned long hi = min(gap->hi, VMA_INDEX_END), from = gap->topdown ? hi : gap->lo;
+	const struct btree_fit *kept = &tree->kept;
 	bool found;
 
 	if (hi <= gap->lo || hi - gap->lo < gap->len)
 		return -ENOMEM;
+	if (gap->len - kept->min <= kept->span && from == kept->from &&
+	    gap->topdown == kept->topdown)
+		return SIMD_FN(clip)(gap, hi, kept->start, kept->end) ? 0 : -ENOMEM;
 	if (!tree->root)
-		found = SIMD_FN(clip)(gap, hi, 0, VMA_INDEX_END);
-	else if (gap->topdown)
-		found = SIMD_FN(gap_down)(tree, gap, hi);
-	else
-		found = SIMD_FN(gap_up)(tree, gap, hi);
-	return found ? 0 : -ENOMEM;
+		return SIMD_FN(clip)(gap, hi, 0, VMA_INDEX_END) ? 0 : -ENOMEM;
+	found = gap->topdown ? SIMD_FN(gap_down)(tree, gap, hi) : SIMD_FN(gap_up)(tree, gap, hi);
+	if (!found)
+		return -ENOMEM;
+	SIMD_FN(leave)((struct btree *)tree, gap, from);
+	return 0;
 }

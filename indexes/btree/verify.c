@@ -226,6 +226,32 @@ static bool btree_check_totals(const struct btree *tree, FILE *report)
 	return true;
 }
 
+/* The shortest and the longest hole that the answer is for, by a tree that remembers nothing. */
+static bool btree_check_kept(const struct btree *tree, FILE *report)
+{
+	const struct btree_fit *kept = &tree->kept;
+	struct btree bare = *tree;
+
+	bare.kept = (struct btree_fit){.from = 0};
+	bare.asked = true;
+	for (unsigned i = 0; kept->end && i < 2; i++) {
+		struct vma_gap gap = {
+			.len = kept->min + (i ? kept->span : 0),
+			.lo = kept->topdown ? 0 : kept->from,
+			.hi = kept->topdown ? kept->from : VMA_INDEX_END,
+			.topdown = kept->topdown,
+		};
+
+		if (btree_simd->find_gap(&bare.index, &gap) || gap.start != kept->start ||
+		    gap.end != kept->end)
+			return btree_broken(report, tree->root,
+					    "[%#lx, %#lx) is kept for %#lx bytes, found is "
+					    "[%#lx, %#lx)",
+					    kept->start, kept->end, gap.len, gap.start, gap.end);
+	}
+	return true;
+}
+
 /* The number of the first of n checks that fails, or 0. */
 static unsigned btree_check_all(const struct btree *tree, unsigned n, FILE *report)
 {
@@ -238,17 +264,19 @@ static unsigned btree_check_all(const struct btree *tree, unsigned n, FILE *repo
 		if (tree->root && !btree_walk(tree, tree->root, checks[i], report))
 			return i + 1;
 	}
-	return btree_check_totals(tree, report) ? 0 : BTREE_INVARIANTS;
+	if (!btree_check_totals(tree, report))
+		return BTREE_INVARIANTS - 1;
+	return btree_check_kept(tree, report) ? 0 : BTREE_INVARIANTS;
 }
 
 unsigned btree_verify(const struct vma_index *index, FILE *report)
 {
-	return btree_check_all(btree_of(index), BTREE_INVARIANTS - 1, report);
+	return btree_check_all(btree_of(index), BTREE_INVARIANTS - 2, report);
 }
 
 unsigned btree_verify_nodes(const struct btree *tree, FILE *report)
 {
-	return btree_check_all(tree, BTREE_INVARIANTS - 2, report);
+	return btree_check_all(tree, BTREE_INVARIANTS - 3, report);
 }
 
 int btree_corrupt(struct vma_index *index, unsigned n)
@@ -296,6 +324,13 @@ int btree_corrupt(struct vma_index *index, unsigned n)
 		return 0;
 	case 9:
 		tree->vmas++;
+		return 0;
+	case 10:
+		tree->kept = (struct btree_fit){
+			.min = PAGE_SIZE,
+			.start = tree->first << PAGE_SHIFT,
+			.end = tree->last << PAGE_SHIFT,
+		};
 		return 0;
 	}
 	return -ENOENT;

@@ -214,6 +214,8 @@ void maple_commit(struct vma_index *index, const struct vma_edit *edit)
 	struct maple *maple = maple_of(index);
 	struct maple_plan *plan = &maple->plans[maple->committed++];
 
+	if (edit->hi >= maple->tree.mark)
+		btree_keep_fit(&maple->tree, edit);
 	for (unsigned i = 0; i < edit->nput; i++)
 		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
 	if (plan->copy) {

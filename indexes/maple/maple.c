@@ -32,10 +32,11 @@
  *  8. The outermost leaves are known, and no node that waits for a grace period is
  *     in the tree.
  *  9. The counts, bounds and gap are those of what is in the tree.
+ * 10. The answer that is kept is what a search would find.
  *  And, of what changes, which no look at one moment can tell:
- * 10. What readers look at in a published node is never written again, but for a
+ * 11. What readers look at in a published node is never written again, but for a
  *     pointer, which keeps its end.
- * 11. The range of a node, from the end of the one in front of it to its own,
+ * 12. The range of a node, from the end of the one in front of it to its own,
  *     only grows, to the left, as long as it is in the tree.
  *
  * Any number of readers, in read sections, beside one writer.

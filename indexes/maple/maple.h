@@ -81,6 +81,6 @@ int maple_clone(struct vma_index *index, const struct vma_index *from,
 		struct vm_area_struct *const *copies);
 void maple_destroy(struct vma_index *index);
 
-#define MAPLE_INVARIANTS 9
+#define MAPLE_INVARIANTS 10
 
 #endif
