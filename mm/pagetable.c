@@ -260,8 +260,8 @@ static int pt_make_tables(struct pagetable *pt, unsigned long addr, unsigned lev
  * Follows addr down to level and makes the tables that are missing.  These are
  * empty: use them or pt_prune().  -ENOMEM: nothing has changed.
  */
-static __attribute__((noinline)) int pt_descend_make(struct pagetable *pt, unsigned long addr, unsigned level,
-			   struct path *path)
+static __attribute__((noinline)) int pt_descend_make(struct pagetable *pt, unsigned long addr,
+						     unsigned level, struct path *path)
 {
 	int err;
 
@@ -687,15 +687,14 @@ void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsi
 
 	pt_cut_ends(pt, lo, hi);
 	while (walk_next(&w)) {
-		int gone = 0;
-
 		if (walk_huge(&w)) {
 			if (pte_kind(*w.pte) & kinds)
 				pt_zap_huge(&w);
 			pt_prune(pt, &w.path);
 			continue;
 		}
-		for (unsigned i = 0; i < w.n; i++) {
+		int gone = 0, there = (int)pt_count(pt_load(w.path.up[0]));
+		for (unsigned i = 0; i < w.n && gone < there; i++) {
 			if (!w.pte[i] || !(pte_kind(w.pte[i]) & kinds))
 				continue;
 			entry_put(pt, w.pte[i]);
@@ -939,13 +938,39 @@ size_t pt_populated(const struct pagetable *pt, unsigned long lo, unsigned long 
 	return populated;
 }
 
+/* The next entry in use from *addr on in the leaf table used last; or NULL, and *addr is behind. */
+static const uint64_t *next_in_last(const struct pagetable *pt, unsigned long *addr,
+				    unsigned long hi)
+{
+	const uint64_t *up = *addr < hi ? pt_last(pt, *addr) : NULL;
+
+	if (!up)
+		return NULL;
+	for (const uint64_t *pte = pt_table(*up) + pt_slot(*addr, 0);; pte++) {
+		if (*pte)
+			return pte;
+		*addr += PAGE_SIZE;
+		if (*addr >= hi || !pt_slot(*addr, 0))
+			return NULL;
+	}
+}
+
 bool pt_next(const struct pagetable *pt, unsigned long *addr, unsigned long hi, uint64_t *entry)
 {
-	struct walk w = walk_start(pt, min(PAGE_ALIGN(*addr), hi), hi);
+	unsigned long next = min(PAGE_ALIGN(*addr), hi);
+	const uint64_t *pte = next_in_last(pt, &next, hi);
 
+	if (pte) {
+		*addr = next;
+		*entry = *pte;
+		return true;
+	}
+	struct walk w = walk_start(pt, next, hi);
 	while (walk_next(&w)) {
 		if (!walk_entry(&w))
 			continue;
+		if (!walk_huge(&w))
+			pt_set_last((struct pagetable *)pt, w.addr, w.path.up[0]);
 		*addr = w.addr;
 		*entry = walk_huge(&w) ? pte_of_huge(*w.pte, w.addr) : *w.pte;
 		return true;
