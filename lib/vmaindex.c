@@ -183,6 +183,11 @@ struct vmaindex_range *vmaindex_prev(struct vmaindex_cursor *cursor)
 	return (struct vmaindex_range *)vmaindex_ops->prev((struct vma_cursor *)cursor);
 }
 
+unsigned vmaindex_scan(struct vmaindex_cursor *cursor, struct vmaindex_range **ranges, unsigned n)
+{
+	return vmaindex_ops->scan((struct vma_cursor *)cursor, (struct vm_area_struct **)ranges, n);
+}
+
 /* ---- changes ---- */
 
 /* Whether some range is both inside and outside of [start, end). */

@@ -45,7 +45,7 @@
 extern "C" {
 #endif
 
-#define VMAINDEX_VERSION "0.1.0"
+#define VMAINDEX_VERSION "0.2.0"
 #define VMAINDEX_PAGE    UINT64_C(4096)         /* bounds are multiples of it */
 #define VMAINDEX_END     (UINT64_C(1) << 57)    /* and at most this */
 
@@ -144,6 +144,13 @@ vmaindex_seek(struct vmaindex_cursor *cursor, const struct vmaindex *index, uint
 /* Moves by one range and returns it, or NULL off either end; the way back is open. */
 VMAINDEX_API struct vmaindex_range *vmaindex_next(struct vmaindex_cursor *cursor);
 VMAINDEX_API struct vmaindex_range *vmaindex_prev(struct vmaindex_cursor *cursor);
+
+/*
+ * Up to n > 0 ranges at once, the one that the cursor is on first; it moves past them.  Returns
+ * how many: fewer than n only where it is off the end now, 0 where it was off either end.
+ */
+VMAINDEX_API unsigned vmaindex_scan(struct vmaindex_cursor *cursor, struct vmaindex_range **ranges,
+				    unsigned n);
 
 /* For each range that overlaps [lo, hi), upwards; the body must not change the index. */
 #define vmaindex_for_each(range, cursor, index, lo, hi) \

@@ -187,9 +187,11 @@ static void model_apply(struct model *m, const struct vmaindex_edit *edit)
 
 static void same_all(const struct model *m)
 {
+	enum { SCANNED = 9 };
+	struct vmaindex_range *range, *some[SCANNED];
 	struct vmaindex_stats stats;
 	struct vmaindex_cursor cursor;
-	struct vmaindex_range *range;
+	unsigned found;
 	size_t i = 0;
 
 	vmaindex_for_each(range, &cursor, m->index, 0, VMAINDEX_END)
@@ -199,6 +201,14 @@ static void same_all(const struct model *m)
 		must(range == model_range(m, --i));
 	must(i == 0);
 	must(vmaindex_next(&cursor) == model_range(m, 0));
+	for (; cursor.range; i += found) {
+		found = vmaindex_scan(&cursor, some, SCANNED);
+		must(found == (m->n - i < SCANNED ? m->n - i : SCANNED));
+		for (unsigned k = 0; k < found; k++)
+			must(some[k] == model_range(m, i + k));
+	}
+	must(i == m->n);
+	must(vmaindex_scan(&cursor, some, SCANNED) == 0);
 	must(vmaindex_verify(m->index, stderr) == 0);
 	vmaindex_stats(m->index, &stats);
 	must(stats.ranges == m->n);
