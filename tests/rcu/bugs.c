@@ -43,6 +43,8 @@ static struct backlog_item *bug_backlog_take(struct backlog *backlog)
 			       : __atomic_store_n(p, value, __ATOMIC_RELEASE))
 #define btree_end(node, level, i)                                                                  \
 	(bug == BUG_NARROWED && !strcmp(__func__, "maple_span") ? ~0UL : btree_end(node, level, i))
+/* What is freed early is used again, but not given back: that AddressSanitizer would report. */
+#define btree_pool_keep(tree, keep) (bug == BUG_EARLY_FREE ? (void)0 : btree_pool_keep(tree, keep))
 #define backlog_take bug_backlog_take
 #define maple_plan bug_maple_plan
 #define maple_drop_plans bug_maple_drop_plans
