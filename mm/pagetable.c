@@ -9,10 +9,7 @@
  *                                          |
  *                                          +--> pfn << 12 | bits
  *
- *   A huge page is an entry of level 1 with HUGE in place of a leaf table:
- *            [ e . HUGE . e ]                    and for each of them
- *                    |                           deposit -> [ table ] -> [ table ] -> 0
- *                    +--> pfn << 12 | bits       that its split will need
+ *   Huge pages are entries of level 1, in place of a leaf table: pagetable_huge.c.
  *
  * Invariants
  *  1. An entry that leads to a table counts the entries in use there.
@@ -43,55 +40,12 @@
  * frees tables by the holes between VMAs (free_pgtables), here a table goes as
  * soon as it is empty.
  */
-#include "mm/pagetable.h"
+#include "mm/pagetable_internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/hash.h"
-#include "mm/thread.h"
-
-#define TABLE_SIZE      (PT_ENTRIES * sizeof(uint64_t))
-#define TABLE_BITS      (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
-
-/* Bytes that an entry of this level stands for. */
-static inline unsigned long pt_span(unsigned level)
-{
-	return 1UL << (PAGE_SHIFT + PT_SHIFT * level);
-}
-
-static inline unsigned pt_slot(unsigned long addr, unsigned level)
-{
-	return addr >> (PAGE_SHIFT + PT_SHIFT * level) & (PT_ENTRIES - 1);
-}
-
-/* ---- shared page tables ---- */
-
-/* An entry that leads to a table. */
-static inline uint64_t pt_load(const uint64_t *entry)
-{
-	return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
-}
-
-static inline void pt_store(uint64_t *entry, uint64_t value)
-{
-	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
-}
-
-/* The table that entry leads to has n more in use, or fewer. */
-static inline void pt_add_count(uint64_t *entry, int n)
-{
-	pt_store(entry, pt_load(entry) + (uint64_t)n * PT_COUNT_ONE);
-}
-
-static inline void pt_add_rss(struct pagetable *pt, unsigned long addr, long n)
-{
-	if (unlikely(pt->regions))
-		pt_region(pt, addr)->rss += n;
-	else
-		pt->rss += (size_t)n;
-}
 
 size_t pt_rss(const struct pagetable *pt)
 {
@@ -149,7 +103,7 @@ static inline void upper_unlock(struct pagetable *pt)
 
 /* ---- tables and the way to them ---- */
 
-static uint64_t *pt_table_alloc(struct pagetable *pt, unsigned level)
+uint64_t *pt_table_alloc(struct pagetable *pt, unsigned level)
 {
 	uint64_t *table = arena_alloc(pt->arena, TABLE_SIZE, PAGE_SIZE);
 
@@ -162,7 +116,7 @@ static uint64_t *pt_table_alloc(struct pagetable *pt, unsigned level)
 	return table;
 }
 
-static void pt_table_free(struct pagetable *pt, uint64_t *table, unsigned level)
+void pt_table_free(struct pagetable *pt, uint64_t *table, unsigned level)
 {
 	if (level == 1)
 		pt->last = NULL;
@@ -183,35 +137,6 @@ void pt_free_retired(struct pagetable *pt)
 
 		pt->retired = (uint64_t *)(uintptr_t)*table;
 		arena_free(pt->arena, table, TABLE_SIZE, PAGE_SIZE);
-	}
-}
-
-/* The way from the root to an address: up[l] is the entry that leads to the table of level l. */
-struct path {
-	unsigned level;         /* of the deepest table on it */
-	uint64_t *up[PT_LEVELS_MAX];
-};
-
-/* The entry of addr in the table of this level. */
-static inline uint64_t *path_entry(const struct path *path, unsigned long addr, unsigned level)
-{
-	return pt_table(pt_load(path->up[level])) + pt_slot(addr, level);
-}
-
-/* Follows addr as deep as there are tables; to level 1 where a huge page is. */
-static void pt_descend(struct pagetable *pt, unsigned long addr, struct path *path)
-{
-	assert(addr < pt_end(pt));
-	path->level = pt->levels - 1;
-	path->up[path->level] = &pt->root;
-	while (path->level) {
-		uint64_t *entry = path_entry(path, addr, path->level);
-
-		uint64_t there = pt_load(entry);
-
-		if (!(there & PTE_PRESENT) || (there & PTE_HUGE))
-			break;
-		path->up[--path->level] = entry;
 	}
 }
 
@@ -256,12 +181,7 @@ static int pt_make_tables(struct pagetable *pt, unsigned long addr, unsigned lev
 	return 0;
 }
 
-/*
- * Follows addr down to level and makes the tables that are missing.  These are
- * empty: use them or pt_prune().  -ENOMEM: nothing has changed.
- */
-static __attribute__((noinline)) int pt_descend_make(struct pagetable *pt, unsigned long addr,
-						     unsigned level, struct path *path)
+int pt_descend_make(struct pagetable *pt, unsigned long addr, unsigned level, struct path *path)
 {
 	int err;
 
@@ -277,26 +197,6 @@ static __attribute__((noinline)) int pt_descend_make(struct pagetable *pt, unsig
 }
 
 /* ---- the range walker ---- */
-
-/* Visits, in address order, the leaf tables and huge pages that overlap a range. */
-struct walk {
-	struct pagetable *pt;
-	unsigned long next, hi;         /* what is left of the range */
-	uint64_t seen;                  /* leaf entries visited */
-	bool lock, locked;              /* it locks the table where it stands; it has */
-	unsigned long locked_addr;
-	/* where it stands: */
-	unsigned long addr;             /* of the first entry in the range */
-	uint64_t *pte;                  /* that entry; and how many follow in this table */
-	unsigned n;
-	struct path path;               /* down to the table; path.level is 0, at a huge page 1 */
-};
-
-/* Is it at a huge page?  Then pte is that one entry. */
-static inline bool walk_huge(const struct walk *w)
-{
-	return w->path.level;
-}
 
 static struct walk walk_start(const struct pagetable *pt, unsigned long lo, unsigned long hi)
 {
@@ -461,32 +361,6 @@ static inline uint64_t *pt_find(const struct pagetable *pt, unsigned long addr)
 	return path_entry(&path, addr, 0);
 }
 
-/* What the entry of addr would be if its huge page were mapped by single ones. */
-static uint64_t pte_of_huge(uint64_t entry, unsigned long addr)
-{
-	pfn_t pfn = PTE_PFN(entry);
-
-	return pte_make(pfn ? pfn + pt_slot(addr, 0) : 0, PTE_BITS(entry));
-}
-
-/* Whether the TLB may hold a right of the old entry that the new one has not. */
-static inline bool pte_outdated(uint64_t old, uint64_t new)
-{
-	uint64_t lost = old & ~new & (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_DIRTY);
-
-	return (old & PTE_PRESENT) &&
-	       (lost || (new & ~old & PTE_NX) || PTE_PFN(old) != PTE_PFN(new));
-}
-
-static inline bool pte_valid(uint64_t entry)
-{
-	if (entry & PTE_GUARD)
-		return entry == PTE_GUARD;
-	if (entry & PTE_SWAP)
-		return PTE_BITS(entry & ~PTE_UFFD_WP) == (PTE_SWAP | PTE_ANON) && PTE_PFN(entry);
-	return !(entry & PTE_PRESENT) != !(entry & PTE_PROTNONE) && !(entry & PT_COUNT_MASK);
-}
-
 /* One entry more, or fewer, leads to what it leads to. */
 static inline void entry_get(struct pagetable *pt, uint64_t entry)
 {
@@ -561,101 +435,6 @@ void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry)
 	if (!(entry & PTE_SWAP))
 		page_map(pt->frames, PTE_PFN(entry));
 	entry_put(pt, old);
-}
-
-/* ---- huge pages ---- */
-
-static uint64_t *deposit_pop(struct pagetable *pt)
-{
-	uint64_t *table = pt->deposit;
-
-	pt->deposit = (uint64_t *)(uintptr_t)table[0];
-	table[0] = 0;
-	return table;
-}
-
-static void deposit_push(struct pagetable *pt, uint64_t *table)
-{
-	table[0] = (uintptr_t)pt->deposit;
-	pt->deposit = table;
-}
-
-int pt_map_huge(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits)
-{
-	uint64_t *table = pt_table_alloc(pt, 0), *entry;
-	struct path path;
-
-	assert(pte_valid(bits) && !(addr & (PMD_SIZE - 1)) && !pt->regions);
-	if (!table)
-		return -ENOMEM;
-	if (pt_descend_make(pt, addr, 1, &path)) {
-		pt_table_free(pt, table, 0);
-		return -ENOMEM;
-	}
-	entry = path_entry(&path, addr, 1);
-	assert(path.level == 1 && !*entry);
-	deposit_push(pt, table);
-	*entry = pte_make(pfn, bits | PTE_HUGE);
-	pt_add_count(path.up[1], 1);
-	pt_add_rss(pt, addr, PT_ENTRIES);
-	pt->huge++;
-	map_huge_page(pt->frames, pfn, 1);
-	this_cpu(pt->counters)->huge_mapped++;
-	this_cpu(pt->counters)->entries_touched++;
-	return 0;
-}
-
-void pt_split_huge(struct pagetable *pt, unsigned long addr)
-{
-	struct path path;
-
-	pt_descend(pt, addr, &path);
-	uint64_t *entry = path_entry(&path, addr, path.level), huge = *entry;
-	if (!path.level || !huge)
-		return;
-	uint64_t *table = deposit_pop(pt);
-	split_huge_page(pt->frames, PTE_PFN(huge));
-	for (unsigned long i = 0; i < PT_ENTRIES; i++)
-		table[i] = pte_of_huge(huge & ~PTE_HUGE, i << PAGE_SHIFT);
-	*entry = ((uintptr_t)table | TABLE_BITS) + PT_ENTRIES * PT_COUNT_ONE;
-	pt->huge--;
-	this_cpu(pt->counters)->huge_split++;
-	this_cpu(pt->counters)->entries_touched += PT_ENTRIES;
-	pt->stale++;
-	pt_flush(pt);
-}
-
-/* The huge page at a walk goes. */
-static void pt_zap_huge(struct walk *w)
-{
-	struct pagetable *pt = w->pt;
-	pfn_t pfn = PTE_PFN(*w->pte);
-
-	*w->pte = 0;
-	pt_add_count(w->path.up[1], -1);
-	pt_add_rss(pt, w->addr, -(long)PT_ENTRIES);
-	pt->huge--;
-	pt->stale++;
-	pt_table_free(pt, deposit_pop(pt), 0);
-	map_huge_page(pt->frames, pfn, -1);
-	put_huge_page(pt->frames, pfn);
-}
-
-/* What fork copies of the huge page at a walk. */
-static int pt_copy_huge(struct pagetable *dst, struct walk *w, uint64_t lose, uint64_t lose_copy)
-{
-	uint64_t old = *w->pte;
-	pfn_t pfn = PTE_PFN(old);
-
-	get_huge_page(dst->frames, pfn);
-	if (pt_map_huge(dst, w->addr, pfn, PTE_BITS(old) & ~lose_copy)) {
-		put_huge_page(dst->frames, pfn);
-		return -ENOMEM;
-	}
-	*w->pte = old & ~lose;
-	w->pt->stale += pte_outdated(old, *w->pte);
-	this_cpu(dst->counters)->entries_copied++;
-	return 0;
 }
 
 /* ---- ranges ---- */
@@ -994,120 +773,4 @@ uint64_t pt_hash(const struct pagetable *pt, uint64_t hash)
 		hash = hash_add(hash, pt_content(pt, entry));
 	}
 	return hash;
-}
-
-/* What a walk over everything found. */
-struct tally {
-	const struct pagetable *pt;
-	FILE *report;
-	size_t tables, rss, huge;
-};
-
-static unsigned tally_broken(const struct tally *tally, unsigned n, unsigned long addr,
-			     const char *what)
-{
-	if (tally->report)
-		fprintf(tally->report, "page tables: invariant %u at %#lx: %s\n", n, addr, what);
-	return n;
-}
-
-static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned long addr)
-{
-	const struct page *page;
-
-	if (!pte_valid(entry))
-		return tally_broken(tally, 4, addr, "not one of PRESENT, PROTNONE, GUARD and SWAP");
-	if ((entry & PTE_EXCLUSIVE) && !(entry & PTE_ANON))
-		return tally_broken(tally, 4, addr, "EXCLUSIVE, but not ANON");
-	if (entry & PTE_SWAP)
-		return pfn_to_page(tally->pt->swap, PTE_PFN(entry))->_refcount > 0 ? 0 :
-		       tally_broken(tally, 5, addr, "the slot is free");
-	page = compound_head(tally->pt->frames, PTE_PFN(entry));
-	if (!PTE_PFN(entry))
-		return 0;
-	if (page->_mapcount < 1 || page->_refcount < page->_mapcount)
-		return tally_broken(tally, 5, addr, "the page's counts are too low");
-	if ((entry & PTE_EXCLUSIVE) && page->_mapcount != 1)
-		return tally_broken(tally, 5, addr, "EXCLUSIVE, but mapped more than once");
-	return 0;
-}
-
-static unsigned verify_huge(const struct tally *tally, uint64_t entry, unsigned long addr)
-{
-	unsigned broken = 0;
-
-	if (PTE_PFN(entry) & (PT_ENTRIES - 1))
-		return tally_broken(tally, 4, addr, "a huge page that begins nowhere");
-	for (unsigned long i = 0; i < PT_ENTRIES && !broken; i++)
-		broken = verify_leaf(tally, pte_of_huge(entry, i << PAGE_SHIFT),
-				     addr + (i << PAGE_SHIFT));
-	return broken;
-}
-
-static size_t deposits(const struct pagetable *pt)
-{
-	size_t n = 0;
-
-	for (const uint64_t *table = pt->deposit; table; table = (void *)(uintptr_t)table[0])
-		n++;
-	return n;
-}
-
-/* The table that entry leads to; its first entry is for addr. */
-static unsigned verify_table(struct tally *tally, uint64_t entry, unsigned level,
-			     unsigned long addr)
-{
-	const uint64_t *table = pt_table(entry);
-	unsigned used = 0, broken = 0;
-
-	for (unsigned i = 0; i < PT_ENTRIES && !broken; i++, addr += pt_span(level)) {
-		if (!table[i])
-			continue;
-		used++;
-		if (level == 1 && (table[i] & PTE_HUGE)) {
-			broken = verify_huge(tally, table[i], addr);
-			tally->rss += PT_ENTRIES;
-			tally->huge++;
-		} else if (level)
-			broken = verify_table(tally, table[i], level - 1, addr);
-		else
-			broken = verify_leaf(tally, table[i], addr);
-	}
-	if (broken)
-		return broken;
-	addr -= PT_ENTRIES * pt_span(level);
-	if (used != pt_count(entry))
-		return tally_broken(tally, 1, addr, "the count of a table is wrong");
-	if (!used && level < tally->pt->levels - 1)
-		return tally_broken(tally, 2, addr, "a table is empty");
-	tally->tables++;
-	tally->rss += level ? 0 : used;
-	return 0;
-}
-
-/* Invariant 6. */
-static bool verify_last(const struct pagetable *pt)
-{
-	struct path path;
-
-	if (!pt->last)
-		return true;
-	pt_descend((struct pagetable *)pt, pt->last_addr, &path);
-	return path.level <= 1 && pt->last == path_entry(&path, pt->last_addr, 1);
-}
-
-unsigned pt_verify(const struct pagetable *pt, FILE *report)
-{
-	struct tally tally = { .pt = pt, .report = report };
-	unsigned broken = verify_table(&tally, pt->root, pt->levels - 1, 0);
-
-	if (broken)
-		return broken;
-	if (tally.tables + tally.huge != pt->tables || tally.rss != pt_rss(pt))
-		return tally_broken(&tally, 3, 0, "tables or rss is wrong");
-	if (tally.huge != pt->huge || deposits(pt) != pt->huge)
-		return tally_broken(&tally, 3, 0, "huge pages or their deposits are wrong");
-	if (!verify_last(pt))
-		return tally_broken(&tally, 6, pt->last_addr, "last leads elsewhere");
-	return 0;
 }
