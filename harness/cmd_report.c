@@ -81,7 +81,8 @@ static const struct section {
 	  "holes. touch: the VMA found is read, as a page fault does." },
 	{ "find_gap", "gap-*/*", "gap.svg",
 	  "deep: only holes far from both ends are large enough; first: a few pages, which the "
-	  "first holes have." },
+	  "first holes have. changing: both, and each answer is mapped and unmapped again (two edits "
+	  "more)." },
 	{ "Changes", "churn/* split-merge/* munmap-many/* order/*", "churn.svg",
 	  "churn: a VMA is erased here and inserted there (two edits). split-merge: one VMA "
 	  "becomes three and one again (two edits), as an mprotect of its middle and back do; "
