@@ -139,7 +139,8 @@ static const struct bench_case gap_cases[] = {
 	GAP_CASE("gap-down", "deep", gap_deep, gap_down),
 	GAP_CASE("gap-down", "first", gap_first, gap_down),
 	{
-		.name = "gap-up", .mode = "changing", .operation = "find_gap, insert and erase there",
+		.name = "gap-up", .mode = "changing",
+		.operation = "find_gap, insert and erase there",
 		.edits = true, .prepare = gap_mixed, .run = gap_up_changing,
 	}, {
 		.name = "gap-down", .mode = "changing",

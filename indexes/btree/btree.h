@@ -223,7 +223,7 @@ static inline unsigned long btree_page(const struct btree_node *node, unsigned l
 {
 	unsigned long page = node->base + distance;
 
-	/* in this order: few nodes have a fold, on which side of base a bound is cannot be foretold */
+	/* in this order: few nodes have a fold, on which side a bound is cannot be foretold */
 	return unlikely(node->fold) && (long)distance >= 0 ? page + btree_fold(node) : page;
 }
 
@@ -232,7 +232,7 @@ static inline long btree_distance(const struct btree_node *node, unsigned long p
 {
 	long distance = (long)(page - node->base);
 
-	/* in this order: few nodes have a fold, on which side of base a page is cannot be foretold */
+	/* in this order: few nodes have a fold, on which side a page is cannot be foretold */
 	if (unlikely(node->fold) && distance >= 0)
 		return max(distance - (long)btree_fold(node), 0L);
 	return distance;
