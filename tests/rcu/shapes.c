@@ -158,6 +158,8 @@ TEST_SUITE(shapes)
 	Suite *suite = suite_create("shapes");
 	TCase *tcase = tcase_create("shapes");
 
+	if (getenv("TEST_LONG"))
+		tcase_set_timeout(tcase, 7200);
 	tcase_add_loop_test(tcase, test_shapes, 0, bed_plain_types());
 	tcase_add_loop_test(tcase, test_memory, 0, bed_plain_types());
 	suite_add_tcase(suite, tcase);
