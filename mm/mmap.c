@@ -243,7 +243,8 @@ unsigned long do_shmat(struct mm_struct *mm, struct file *file, unsigned long ad
 		if (addr + size < addr || find_vma_intersection(mm, addr, addr + size))
 			return -EINVAL;
 	}
-	file->inode->pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	if (file->inode->pages == NO_END)       /* a segment keeps its size */
+		file->inode->pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	return do_mmap(mm, file, addr, size, prot, flags, 0);
 }
 
