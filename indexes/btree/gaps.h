@@ -109,6 +109,20 @@ static inline uint64_t SIMD_FN(bits_from)(unsigned i)
 static const struct btree_step SIMD_FN(nowhere);
 
 /*
+ * Whether the hole in front of entry i is in a narrow leaf and long enough.  The two that
+ * come first are tried so, before many are compared at once: what mmap asks is often
+ * there, and a branch that is foretold waits for nothing.
+ */
+SIMD_TARGET static inline bool SIMD_FN(fits_here)(const struct btree_node *leaf, unsigned i,
+						  unsigned long len)
+{
+	const uint32_t *start = btree_lanes(leaf, 0, BTREE_START);
+	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
+
+	return likely(!leaf->wide && !leaf->fold) && start[i] - end[i - 1] >= len;
+}
+
+/*
  * The lowest hole in front of a leaf's entries from that one on.  A root may have
  * more than 64: those that come first are compared first.
  */
@@ -116,7 +130,13 @@ SIMD_TARGET static inline struct btree_step
 SIMD_FN(lowest_in_leaf)(struct btree_node *leaf, unsigned from, unsigned long len)
 {
 	unsigned first = max(from, 1u) - 1, at = leaf->n > 65 ? first : 0;
-	uint64_t holes = SIMD_FN(holes)(leaf, at, len) & SIMD_FN(bits_from)(first - at);
+	uint64_t holes;
+
+	for (unsigned i = first + 1; i < min(first + 3, (unsigned)leaf->n); i++) {
+		if (SIMD_FN(fits_here)(leaf, i, len))
+			return (struct btree_step){leaf, i};
+	}
+	holes = SIMD_FN(holes)(leaf, at, len) & SIMD_FN(bits_from)(first - at);
 
 	if (!holes && leaf->n - at > 65) {
 		at += 64;
@@ -132,7 +152,13 @@ SIMD_TARGET static inline struct btree_step
 SIMD_FN(highest_in_leaf)(struct btree_node *leaf, unsigned below, unsigned long len)
 {
 	unsigned end = below - 1, at = max(end, 64u) - 64;
-	uint64_t holes = SIMD_FN(holes)(leaf, at, len) & ~SIMD_FN(bits_from)(end - at);
+	uint64_t holes;
+
+	for (unsigned i = end; i && i + 2 > end; i--) {
+		if (SIMD_FN(fits_here)(leaf, i, len))
+			return (struct btree_step){leaf, i};
+	}
+	holes = SIMD_FN(holes)(leaf, at, len) & ~SIMD_FN(bits_from)(end - at);
 
 	if (!holes && at) {
 		holes = SIMD_FN(holes)(leaf, 0, len) & ~SIMD_FN(bits_from)(at);
