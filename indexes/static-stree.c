@@ -428,9 +428,10 @@ static int stree_grow(struct stree *stree, size_t n, bool wide)
 	if (stree->room) {
 		memcpy(keys, stree->keys, stree->keys_size);
 		memcpy(vma, stree->vma, stree->n * sizeof(*vma));
+	}
+	if (stree->n && !stree->wide)
 		stree->place =
 			(void *)((char *)keys + ((char *)stree->place - (char *)stree->keys));
-	}
 	stree_free(stree);
 	stree->keys = keys;
 	stree->vma = vma;
