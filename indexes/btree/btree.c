@@ -163,13 +163,7 @@ static struct vm_area_struct *btree_next(struct vma_cursor *cursor)
 
 static unsigned btree_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
 {
-	unsigned done = 0;
-
-	while (done < n && cursor->vma) {
-		done += btree_scan_leaf(cursor, vmas + done, n - done);
-		btree_next(cursor);
-	}
-	return done;
+	return btree_scan_by(cursor, vmas, n, btree_next);
 }
 
 static struct vm_area_struct *btree_prev(struct vma_cursor *cursor)

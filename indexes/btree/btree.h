@@ -319,6 +319,20 @@ static inline unsigned btree_scan_leaf(struct vma_cursor *cursor, struct vm_area
 	return some;
 }
 
+/* The op scan, of an index whose next this is. */
+static inline __attribute__((always_inline)) unsigned
+btree_scan_by(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n,
+	      struct vm_area_struct *(*next)(struct vma_cursor *cursor))
+{
+	unsigned done = 0;
+
+	while (done < n && cursor->vma) {
+		done += btree_scan_leaf(cursor, vmas + done, n - done);
+		next(cursor);
+	}
+	return done;
+}
+
 /* Below this, a node that shrinks looks for siblings to merge with. */
 static inline unsigned btree_low(unsigned level)
 {

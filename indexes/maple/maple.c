@@ -85,13 +85,7 @@ static struct vm_area_struct *maple_next(struct vma_cursor *cursor)
 
 static unsigned maple_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n)
 {
-	unsigned done = 0;
-
-	while (done < n && cursor->vma) {
-		done += btree_scan_leaf(cursor, vmas + done, n - done);
-		maple_next(cursor);
-	}
-	return done;
+	return btree_scan_by(cursor, vmas, n, maple_next);
 }
 
 static struct vm_area_struct *maple_prev(struct vma_cursor *cursor)

@@ -50,6 +50,21 @@ static struct trace_event plain(enum trace_kind kind, uint32_t task, uint64_t ar
 	return (struct trace_event){.kind = kind, .task = task, .arg = {arg0, arg1}, .name = ""};
 }
 
+/* The program of these events, of which the third is its stack; its reader is to be closed. */
+static struct program program_of(struct trace_event *events, size_t n)
+{
+	struct trace_error error;
+	struct program program = {
+		.reader = trace_open("workloads/traces/ls.vmt", &error),
+		.events = events,
+		.n = n,
+	};
+
+	ck_assert_ptr_nonnull(program.reader);
+	events[2].arg[2] = 0x173;
+	return program;
+}
+
 #define NOTHING (~0u)
 
 START_TEST(test_plan)
@@ -73,16 +88,9 @@ START_TEST(test_plan)
 	};
 	static const uint32_t after[] = {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, 4, 5,
 					 6,       4,       9,       7,       5,       2, 13};
-	struct trace_error error;
-	struct program program = {
-		.reader = trace_open("workloads/traces/ls.vmt", &error),
-		.events = events,
-		.n = ARRAY_SIZE(events),
-	};
+	struct program program = program_of(events, ARRAY_SIZE(events));
 	struct threads_plan plan;
 
-	events[2].arg[2] = 0x173;
-	ck_assert_ptr_nonnull(program.reader);
 	ck_assert_int_eq(threads_plan_make(&plan, &program), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
 		ck_assert_msg(plan.first[i + 1] - plan.first[i] == (after[i] != NOTHING),
@@ -111,17 +119,10 @@ START_TEST(test_difference_is_noticed)
 		plain(TRACE_EXIT, 2, 0, 0),
 		plain(TRACE_EXIT, 1, 0, 0),
 	};
-	struct trace_error error;
-	struct program program = {
-		.reader = trace_open("workloads/traces/ls.vmt", &error),
-		.events = events,
-		.n = ARRAY_SIZE(events),
-	};
+	struct program program = program_of(events, ARRAY_SIZE(events));
 	struct threads_times times;
 	struct threads_plan plan;
 
-	events[2].arg[2] = 0x173;
-	ck_assert_ptr_nonnull(program.reader);
 	ck_assert_int_eq(threads_plan_make(&plan, &program), 0);
 	ck_assert_int_eq(threads_replay(&plan, vma_index_lookup("btree"), mm_locking(0), 2, &times),
 			 0);
