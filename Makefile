@@ -201,7 +201,7 @@ VMAS    ?= 65536
 OPS     ?= 1000000
 
 .PHONY: bench report slowdown perf worst counts counts-programs
-bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (10 minutes)
+bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (12 minutes with all peers)
 	./vmabench bench --json $(RESULTS) $(BENCH)
 	./vmabench bench --json $(SCALAR) --simd scalar --vmas 1000,65536 --case $(SCALAR_CASES) \
 		--index "$$(./vmabench list --names indexes | grep -xE '$(SCALAR_INDEXES)' | paste -sd,)"
