@@ -308,6 +308,7 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 
 	switch (e->kind) {
 	case TRACE_FILE_SIZE:
+	case TRACE_SETRLIMIT: /* looks at all tasks for its own */
 		return (struct reach){.kind = REACH_ALL};
 	case TRACE_EXEC:
 	case TRACE_LAYOUT:

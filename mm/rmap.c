@@ -38,11 +38,14 @@ void rmap_set(struct vm_area_struct *vma)
 
 void unlink_file_vma(struct vm_area_struct *vma)
 {
-	if (!rb_linked(&vma->shared.rb))
+	struct machine *machine = vma->vm_mm->machine;
+
+	if (!machine->config.rmap || !vma->vm_file)
 		return;
-	rmap_lock(vma->vm_mm->machine);
-	interval_tree_remove(&vma->vm_file->inode->i_mmap, &vma->shared);
-	rmap_unlock(vma->vm_mm->machine);
+	rmap_lock(machine);
+	if (rb_linked(&vma->shared.rb))
+		interval_tree_remove(&vma->vm_file->inode->i_mmap, &vma->shared);
+	rmap_unlock(machine);
 }
 
 /* ---- from a page ---- */
