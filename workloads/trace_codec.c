@@ -10,7 +10,8 @@
  * a byte, low ones first, the top bit says that more follow); differences are
  * zig-zag coded (0, -1, 1, -2, ... as 0, 1, 2, 3, ...).
  *
- *	head    kind, and three flags in one byte; the task's difference if not the same
+ *	head    kind, and three flags in one byte; a kind from 31 on in a byte of its own;
+ *	        the task's difference if not the same
  *	time    difference to the event before
  *	addr    fields 'a', and results that are addresses: difference to the last
  *	        address of the same task
@@ -28,12 +29,12 @@
 #include "workloads/trace_internal.h"
 
 enum {
-	HEAD_KIND = 31,
+	HEAD_KIND = 31,                 /* the kind, or if these bits are all set: it follows */
 	HEAD_SAME_TASK = 32,
 	HEAD_ADDR_RESULT = 64,
 	HEAD_ZERO_RESULT = 128,
 };
-_Static_assert(TRACE_NKINDS <= HEAD_KIND + 1, "the kind has five bits");
+_Static_assert(TRACE_NKINDS <= UINT8_MAX + 1, "the kind is one byte");
 
 #define VARINT_MAX 10
 /* No event needs more than this in one stream. */
@@ -144,7 +145,7 @@ static bool codec_name(struct trace_codec *codec, const char **name)
 
 static uint8_t codec_make_head(const struct trace_codec *codec, const struct trace_event *event)
 {
-	uint8_t head = event->kind;
+	uint8_t head = min((unsigned)event->kind, (unsigned)HEAD_KIND);
 
 	if (event->task == codec->task)
 		head |= HEAD_SAME_TASK;
@@ -153,6 +154,17 @@ static uint8_t codec_make_head(const struct trace_codec *codec, const struct tra
 	else if (event->result > 0xffff)
 		head |= HEAD_ADDR_RESULT;
 	return head;
+}
+
+/* The kind, of those that the format's version has. */
+static bool codec_kind(struct trace_codec *codec, uint8_t head, enum trace_kind *kind)
+{
+	uint8_t byte = codec->writing ? *kind : head & HEAD_KIND;
+
+	if ((head & HEAD_KIND) == HEAD_KIND && !codec_byte(codec, STREAM_HEAD, &byte))
+		return false;
+	*kind = byte;
+	return byte < (codec->version == 1 ? TRACE_KINDS_OF_VERSION_1 : TRACE_NKINDS);
 }
 
 static bool codec_task(struct trace_codec *codec, uint8_t head, struct trace_event *event)
@@ -183,11 +195,8 @@ static bool codec_event(struct trace_codec *codec, struct trace_event *event)
 	uint8_t head = codec->writing ? codec_make_head(codec, event) : 0;
 	unsigned i = 0;
 
-	if (!codec_byte(codec, STREAM_HEAD, &head) || (head & HEAD_KIND) >= TRACE_NKINDS)
-		return false;
-	event->kind = head & HEAD_KIND;
-	if (!codec_task(codec, head, event) ||
-	    !codec_delta(codec, STREAM_TIME, &event->time, &codec->time))
+	if (!codec_byte(codec, STREAM_HEAD, &head) || !codec_kind(codec, head, &event->kind) ||
+	    !codec_task(codec, head, event) || !codec_delta(codec, STREAM_TIME, &event->time, &codec->time))
 		return false;
 
 	uint64_t *addr = &codec->addr[event->task % CODEC_TASKS];

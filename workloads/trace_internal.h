@@ -15,7 +15,8 @@
 #include "workloads/trace.h"
 
 #define TRACE_MAGIC     "vmt\r\n\x1a\n"         /* 8 bytes with the 0 at its end */
-#define TRACE_VERSION   1u
+#define TRACE_VERSION   2u                      /* what is written; 1 is read too */
+#define TRACE_KINDS_OF_VERSION_1 29u            /* the first kinds; version 2 has all */
 #define TRACE_START     12u                     /* bytes of magic and version */
 #define FRAME_HEADER    16u                     /* bytes of a frame's header */
 #define FRAME_MAX_RAW   (16u << 20)
@@ -78,6 +79,7 @@ enum codec_stream {
 
 struct trace_codec {
 	bool writing;
+	unsigned version;                       /* of the format; stays */
 	struct bytes out[NSTREAMS];             /* writing */
 	const uint8_t *in[NSTREAMS], *end[NSTREAMS];    /* reading */
 	uint64_t events;                        /* written to the frame, or left in it */

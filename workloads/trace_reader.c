@@ -59,10 +59,11 @@ static int reader_start(struct trace_reader *reader, struct trace_error *error)
 	if (n < (ssize_t)sizeof(start))
 		return trace_fail(error, reader->path, 0,
 				  "the file is truncated: it ends at %zd", n);
-	if (load_le(start + sizeof(TRACE_MAGIC), 4) != TRACE_VERSION)
+	reader->codec.version = load_le(start + sizeof(TRACE_MAGIC), 4);
+	if (reader->codec.version < 1 || reader->codec.version > TRACE_VERSION)
 		return trace_fail(error, reader->path, sizeof(TRACE_MAGIC),
-				  "version %u of the trace format; this program reads version %u",
-				  (unsigned)load_le(start + sizeof(TRACE_MAGIC), 4), TRACE_VERSION);
+				  "version %u of the trace format; this program reads 1 to %u",
+				  reader->codec.version, TRACE_VERSION);
 	reader->io.offset = TRACE_START;
 	return 0;
 }

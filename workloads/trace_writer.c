@@ -67,6 +67,7 @@ struct trace_writer *trace_create(const char *path, struct trace_error *error)
 		trace_fail(error, path, 0, "no memory");
 		goto free_writer;
 	}
+	writer->codec.version = TRACE_VERSION;
 	rules_init(&writer->rules);
 	if (!writer_open_spool(writer, error))
 		return writer;

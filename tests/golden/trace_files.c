@@ -259,22 +259,6 @@ START_TEST(empty_trace)
 }
 END_TEST
 
-START_TEST(abandoned)
-{
-	struct trace_error error;
-	struct trace_writer *writer = trace_create(path, &error);
-
-	ck_assert_ptr_nonnull(writer);
-	trace_abandon(writer);
-	ck_assert_int_eq(access(path, F_OK), -1);
-	ck_assert_ptr_null(trace_create("/nonexistent/folder/x.vmt", &error));
-	ck_assert_ptr_null(trace_create(folder, &error));
-	ck_assert_ptr_null(trace_create("/dev/null", &error));
-}
-END_TEST
-
-/* ---- what is damaged is refused ---- */
-
 /* Reads all of a file that must be refused, and say why. */
 static void refuse(const char *file, const char *what, size_t at)
 {
@@ -312,6 +296,54 @@ static void spill(const void *data, size_t len)
 	ck_assert_int_eq(write(fd, data, len), (ssize_t)len);
 	close(fd);
 }
+
+START_TEST(older_and_newer_versions)
+{
+	const struct trace_event event = { .kind = TRACE_MUNMAP, .task = 1, .name = "" };
+	struct trace_error error;
+	struct trace_writer *writer = trace_create(path, &error);
+	struct trace_event read;
+	struct trace_reader *reader;
+	uint8_t *data;
+	size_t len;
+
+	ck_assert_ptr_nonnull(writer);
+	ck_assert(!trace_write(writer, &event, &error));
+	ck_assert(!trace_finish(writer, &sample_info, &error));
+	len = slurp(&data);
+	ck_assert_uint_eq(data[8], 2);
+	data[8] = 1;
+	spill(data, len);
+	reader = trace_open(other, &error);
+	ck_assert_msg(reader != NULL, "%s", error.reason);
+	ck_assert_int_eq(trace_next(reader, &read, &error), 1);
+	same_event(&event, &read);
+	ck_assert_int_eq(trace_next(reader, &read, &error), 0);
+	trace_close(reader);
+	for (unsigned version = 0; version < 256; version += 3) {
+		data[8] = version;
+		spill(data, len);
+		refuse(other, "version", version);
+	}
+	free(data);
+}
+END_TEST
+
+START_TEST(abandoned)
+{
+	struct trace_error error;
+	struct trace_writer *writer = trace_create(path, &error);
+
+	ck_assert_ptr_nonnull(writer);
+	trace_abandon(writer);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	ck_assert_ptr_null(trace_create("/nonexistent/folder/x.vmt", &error));
+	ck_assert_ptr_null(trace_create(folder, &error));
+	ck_assert_ptr_null(trace_create("/dev/null", &error));
+}
+END_TEST
+
+/* ---- what is damaged is refused ---- */
 
 START_TEST(truncated)
 {
@@ -538,6 +570,7 @@ TEST_SUITE(trace_files)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, round_trip);
 	tcase_add_test(tcase, empty_trace);
+	tcase_add_test(tcase, older_and_newer_versions);
 	tcase_add_test(tcase, abandoned);
 	tcase_add_test(tcase, truncated);
 	tcase_add_test(tcase, flipped);
