@@ -3,11 +3,12 @@
  *
  * One flat object with every field of struct trace_info under its own name:
  * strings, booleans, and 64-bit numbers as strings in hexadecimal ("0x1000"),
- * because JSON's numbers do not hold them.
+ * because JSON's numbers do not hold them.  Each number has a range.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,9 +21,14 @@ static const struct info_field {
 	enum info_type type;
 	size_t offset;
 	bool newer;             /* the first traces lack it: it is 0 */
+	uint64_t min, max;      /* of a number */
 } info_fields[] = {
-#define FIELD(TYPE, name) { #name, INFO_##TYPE, offsetof(struct trace_info, name), false }
-#define NEWER(TYPE, name) { #name, INFO_##TYPE, offsetof(struct trace_info, name), true }
+#define FIELD(TYPE, name) { #name, INFO_##TYPE, offsetof(struct trace_info, name), false, 0, 0 }
+#define NEWER(TYPE, name) { #name, INFO_##TYPE, offsetof(struct trace_info, name), true, 0, 0 }
+#define NUMBER(name, min, max) \
+	{ #name, INFO_U64, offsetof(struct trace_info, name), false, min, max }
+#define NEWER_NUMBER(name, min, max) \
+	{ #name, INFO_U64, offsetof(struct trace_info, name), true, min, max }
 	FIELD(STRING, command),
 	FIELD(STRING, versions),
 	FIELD(STRING, kernel),
@@ -32,31 +38,33 @@ static const struct info_field {
 	FIELD(STRING, missing),
 	FIELD(BOOL, faults),
 	NEWER(STRING, fault_source),
-	FIELD(U64, lost),
+	NUMBER(lost, 0, UINT64_MAX),
 	FIELD(BOOL, aslr),
 	FIELD(BOOL, legacy_layout),
 	FIELD(STRING, thp),
 	FIELD(STRING, shmem_thp),
-	FIELD(U64, task_size),
-	FIELD(U64, max_map_count),
-	FIELD(U64, mmap_min_addr),
-	FIELD(U64, stack_guard_gap),
-	FIELD(U64, overcommit),
-	FIELD(U64, rlimit_stack),
-	FIELD(U64, rlimit_as),
-	FIELD(U64, rlimit_data),
-	FIELD(U64, rlimit_memlock),
-	NEWER(U64, lacks_capabilities),
+	NUMBER(task_size, 1ULL << 32, TRACE_MAX_ADDRESS),
+	NUMBER(max_map_count, 0, INT32_MAX),
+	NUMBER(mmap_min_addr, 0, 1ULL << 32),
+	NUMBER(stack_guard_gap, 0, 1ULL << 32),
+	NUMBER(overcommit, 0, 2),
+	NUMBER(rlimit_stack, 0, UINT64_MAX),
+	NUMBER(rlimit_as, 0, UINT64_MAX),
+	NUMBER(rlimit_data, 0, UINT64_MAX),
+	NUMBER(rlimit_memlock, 0, UINT64_MAX),
+	NEWER_NUMBER(lacks_capabilities, 0, UINT64_MAX),
 	NEWER(BOOL, pkeys),
-	NEWER(U64, ram),
-	NEWER(U64, swap),
-	NEWER(U64, committed),
-	NEWER(U64, overcommit_ratio),
-	NEWER(U64, overcommit_kbytes),
-	NEWER(U64, admin_reserve_kbytes),
-	NEWER(U64, user_reserve_kbytes),
+	NEWER_NUMBER(ram, 0, TRACE_MAX_ADDRESS),
+	NEWER_NUMBER(swap, 0, TRACE_MAX_ADDRESS),
+	NEWER_NUMBER(committed, 0, INT64_MAX),
+	NEWER_NUMBER(overcommit_ratio, 0, INT32_MAX),
+	NEWER_NUMBER(overcommit_kbytes, 0, INT64_MAX >> 10),
+	NEWER_NUMBER(admin_reserve_kbytes, 0, INT64_MAX >> 10),
+	NEWER_NUMBER(user_reserve_kbytes, 0, INT64_MAX >> 10),
 #undef FIELD
 #undef NEWER
+#undef NUMBER
+#undef NEWER_NUMBER
 };
 
 static void *info_member(const struct trace_info *info, const struct info_field *field)
@@ -127,32 +135,49 @@ static bool info_parse_u64(const json_t *value, uint64_t *number)
 	return !*end && !errno;
 }
 
+/* Writes the reason into why, and returns it. */
+static const char *info_refuse(char *why, const struct info_field *field, const char *how)
+{
+	snprintf(why, TRACE_WHY, "the header's \"%s\" %s", field->key, how);
+	return why;
+}
+
 static const char *info_set(struct trace_info *info, const struct info_field *field,
-			    const json_t *value)
+			    const json_t *value, char *why)
 {
 	void *member = info_member(info, field);
 
+	if (!value)
+		return field->newer ? NULL : info_refuse(why, field, "is missing");
 	switch (field->type) {
 	case INFO_STRING:
 		if (!json_is_string(value))
-			return "the header has a field that is not a string, and should be";
+			return info_refuse(why, field, "is not a string");
 		*(char **)member = strdup(json_string_value(value));
 		return *(char **)member ? NULL : "no memory";
 	case INFO_BOOL:
 		if (!json_is_boolean(value))
-			return "the header has a field that is not a boolean, and should be";
+			return info_refuse(why, field, "is not a boolean");
 		*(bool *)member = json_is_true(value);
 		return NULL;
 	case INFO_U64:
 		if (!info_parse_u64(value, member))
-			return "the header has a field that is not a number as it should be";
+			return info_refuse(why, field, "is not a number such as \"0x1000\"");
 		return NULL;
 	}
 	return NULL;
 }
 
+/* A string that an older trace lacks; *member is the info's. */
+static const char *info_default(char **member, const char *text)
+{
+	if (!*member)
+		*member = strdup(text);
+	return *member ? NULL : "no memory";
+}
+
 /* Sets those fields that the object has, each of which it must have. */
-static const char *info_set_all(struct trace_info *info, const json_t *object)
+static const char *info_set_all(struct trace_info *info, const json_t *object, char *why)
 {
 	const char *reason = NULL;
 	size_t known = 0;
@@ -161,27 +186,37 @@ static const char *info_set_all(struct trace_info *info, const json_t *object)
 		const json_t *value = json_object_get(object, info_fields[i].key);
 
 		known += value != NULL;
-		if (value || !info_fields[i].newer)
-			reason = info_set(info, &info_fields[i], value);
+		reason = info_set(info, &info_fields[i], value, why);
 	}
 	if (!reason && json_object_size(object) != known)
 		reason = "the header has a field that is not known";
-	if (!reason && !info->fault_source) {
-		info->fault_source = strdup(info->faults ? "tracepoint" : "");
-		if (!info->fault_source)
-			reason = "no memory";
-	}
+	if (!reason)
+		reason = info_default(&info->fault_source, info->faults ? "tracepoint" : "");
 	return reason;
 }
 
-const char *info_from_json(struct trace_info *info, const char *json, size_t len)
+const char *info_check(const struct trace_info *info, char *why)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(info_fields); i++) {
+		const struct info_field *field = &info_fields[i];
+		const uint64_t *number = info_member(info, field);
+
+		if (field->type == INFO_U64 && (*number < field->min || *number > field->max))
+			return info_refuse(why, field, "is out of range");
+	}
+	return info->task_size & ~PAGE_MASK ? "the header's \"task_size\" is not whole pages" : NULL;
+}
+
+const char *info_from_json(struct trace_info *info, const char *json, size_t len, char *why)
 {
 	json_t *object = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
 	const char *reason;
 
 	*info = (struct trace_info){ 0 };
-	reason = json_is_object(object) ? info_set_all(info, object) :
+	reason = json_is_object(object) ? info_set_all(info, object, why) :
 		 "the header is not the JSON object that it should be";
+	if (!reason)
+		reason = info_check(info, why);
 	json_decref(object);
 	if (reason)
 		info_clear(info);

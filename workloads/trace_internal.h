@@ -4,6 +4,7 @@
  *	trace_codec.c   events to bytes and back
  *	trace_frame.c   bytes to checked, compressed frames and back
  *	trace_info.c    the header's JSON
+ *	trace_ranges.c  what each field of an event may be
  *	trace_rules.c   what a sequence of events may be
  *	trace_reader.c  trace_writer.c  the interface of trace.h
  */
@@ -23,6 +24,7 @@
 #define FRAME_EVENTS_RAW (1u << 20)             /* a writer's frames: at most so many bytes */
 #define FRAME_EVENTS_MAX 65536u                 /* and so many events */
 #define INFO_MAX_RAW    (1u << 20)
+#define TRACE_WHY       160                     /* bytes of a reason */
 
 /* Fills *error, cutting what is too long. Returns -1. */
 __attribute__((format(printf, 4, 5)))
@@ -113,21 +115,45 @@ struct trace_rules {
 	bool exec;                              /* an EXEC waits for its layout */
 	uint8_t *dead;                          /* a bit a task */
 	size_t dead_bytes;
+	uint64_t task_size;                     /* the header's; the largest before it is known */
+	uint64_t top;                           /* no address so far is above it */
+	char why[TRACE_WHY];                    /* of what was refused */
 };
 
-void rules_init(struct trace_rules *rules);
+/* info is NULL as long as there is no header; a header that comes last is checked by rules_info. */
+void rules_init(struct trace_rules *rules, const struct trace_info *info);
+/* NULL, or why the events so far cannot have this header. */
+must_check const char *rules_info(const struct trace_rules *rules, const struct trace_info *info);
 /* Takes one event: NULL, or the rule it breaks. */
 must_check const char *rules_check(struct trace_rules *rules, const struct trace_event *event);
 /* May the trace end here? NULL, or why not. */
 must_check const char *rules_end(const struct trace_rules *rules);
 void rules_free(struct trace_rules *rules);
 
+/* ---- ranges ---- */
+
+#define TRACE_MAX_ADDRESS (1ULL << 57)
+
+/* What a field may be: 0 to max, without any bit of never. */
+struct trace_range {
+	const char *what;               /* NULL: there is no such field */
+	uint64_t max, never;
+	bool address;                   /* not above the header's task_size either */
+};
+
+const struct trace_range *range_of(enum trace_kind kind, unsigned field);
+/* All fields and the result: NULL, or why one is refused. */
+must_check const char *ranges_check(struct trace_rules *rules, const struct trace_event *event);
+
 /* ---- the header ---- */
 
 /* JSON of info, to be freed, or NULL: no memory. */
 must_check char *info_to_json(const struct trace_info *info);
+/* NULL, or why a number is refused. why has TRACE_WHY bytes, here and below, for that to stand in. */
+must_check const char *info_check(const struct trace_info *info, char *why);
 /* NULL and *info, to be cleared; or why it is refused. */
-must_check const char *info_from_json(struct trace_info *info, const char *json, size_t len);
+must_check const char *info_from_json(struct trace_info *info, const char *json, size_t len,
+				      char *why);
 void info_clear(struct trace_info *info);
 
 #endif

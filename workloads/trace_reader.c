@@ -71,15 +71,18 @@ static int reader_start(struct trace_reader *reader, struct trace_error *error)
 static int reader_header(struct trace_reader *reader, struct trace_error *error)
 {
 	enum frame_type type;
+	char why[TRACE_WHY];
 	const char *reason;
 
 	if (frame_read(&reader->io, &type, &reader->raw, error))
 		return -1;
 	if (type != FRAME_INFO)
 		return trace_fail(error, reader->path, reader->io.frame, "no header");
-	reason = info_from_json(&reader->info, (const char *)reader->raw.data, reader->raw.len);
+	reason = info_from_json(&reader->info, (const char *)reader->raw.data, reader->raw.len,
+				why);
 	if (reason)
 		return trace_fail(error, reader->path, reader->io.frame, "%s", reason);
+	rules_init(&reader->rules, &reader->info);
 	reader->first = reader->io.offset;
 	reader->chain = reader->io.chain;
 	return 0;
@@ -100,7 +103,6 @@ struct trace_reader *trace_open(const char *path, struct trace_error *error)
 		return NULL;
 	}
 	frame_io_init(&reader->io, reader->path, fd);
-	rules_init(&reader->rules);
 	reader->over = 1;
 	if (reader_start(reader, error) || reader_header(reader, error)) {
 		trace_close(reader);
@@ -201,7 +203,7 @@ int trace_rewind(struct trace_reader *reader, struct trace_error *error)
 	reader->events = reader->frames = 0;
 	reader->over = 1;
 	rules_free(&reader->rules);
-	rules_init(&reader->rules);
+	rules_init(&reader->rules, &reader->info);
 	return 0;
 }
 

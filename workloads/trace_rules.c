@@ -8,7 +8,7 @@
  *     them; no other event uses a number before that.
  *  4. An EXEC is followed at once by its layout, and a LAYOUT by as many VMAs
  *     as it says, of the same task, in order and without overlap.
- *  5. Enumerations, flags and numbers of tasks and files are in range.
+ *  5. Fields are in range (trace_ranges.c); nothing is beyond the header's task_size.
  *
  * Reader and writer keep the same rules, so that a replay may trust them.
  */
@@ -17,9 +17,17 @@
 
 #include "workloads/trace_internal.h"
 
-void rules_init(struct trace_rules *rules)
+void rules_init(struct trace_rules *rules, const struct trace_info *info)
 {
-	*rules = (struct trace_rules){ .tasks = 1, .files = TRACE_BAD_FILE };
+	*rules = (struct trace_rules){
+		.tasks = 1, .files = TRACE_BAD_FILE,
+		.task_size = info ? info->task_size : TRACE_MAX_ADDRESS,
+	};
+}
+
+const char *rules_info(const struct trace_rules *rules, const struct trace_info *info)
+{
+	return rules->top > info->task_size ? "an address is beyond the header's task_size" : NULL;
 }
 
 void rules_free(struct trace_rules *rules)
@@ -76,8 +84,6 @@ static const char *rules_fork(struct trace_rules *rules, const struct trace_even
 
 static const char *rules_layout(struct trace_rules *rules, const struct trace_event *event)
 {
-	if (event->arg[0] > TRACE_AT_DETACH)
-		return "an unknown kind of layout";
 	if (rules->exec && event->arg[0] != TRACE_AFTER_EXEC && event->arg[0] != TRACE_AT_ATTACH)
 		return "an exec without its layout";
 	rules->exec = false;
@@ -93,21 +99,21 @@ static const char *rules_vma(struct trace_rules *rules, const struct trace_event
 		return "a VMA outside of a layout";
 	if (event->arg[0] >= event->arg[1] || event->arg[0] < rules->vma_end)
 		return "a VMA that is empty, or overlaps the one before";
-	if ((event->arg[0] | event->arg[1]) & ~PAGE_MASK)
-		return "a VMA that is not page-aligned";
-	if (event->arg[4] == TRACE_BAD_FILE || event->arg[5] > 1)
-		return "a VMA with a field out of range";
+	if (event->arg[3] > (UINT64_MAX - (event->arg[1] - event->arg[0])) >> PAGE_SHIFT)
+		return "a VMA that shows more than the largest file";
+	if (event->arg[4] == TRACE_BAD_FILE)
+		return "a VMA of a file that is not open";
 	rules->vmas--;
 	rules->vma_end = event->arg[1];
 	return NULL;
 }
 
-static const char *rules_fault(const struct trace_event *event)
+static const char *rules_exec(struct trace_rules *rules, const struct trace_event *event)
 {
-	if (event->arg[1] & ~(uint64_t)(TRACE_FAULT_PRESENT | TRACE_FAULT_WRITE |
-					TRACE_FAULT_USER | TRACE_FAULT_INSTR |
-					TRACE_FAULT_UNKNOWN | TRACE_FAULT_INFERRED))
-		return "a fault with unknown bits";
+	if (event->arg[1] > event->arg[2])
+		return "an exec whose break is below its start";
+	rules->exec = true;
+	rules->layout_task = event->task;
 	return NULL;
 }
 
@@ -119,17 +125,13 @@ static const char *rules_kind(struct trace_rules *rules, const struct trace_even
 	case TRACE_FORK:
 		return rules_fork(rules, event);
 	case TRACE_EXEC:
-		rules->exec = true;
-		rules->layout_task = event->task;
-		return NULL;
+		return rules_exec(rules, event);
 	case TRACE_EXIT:
 		return rules_exit(rules, event->task);
 	case TRACE_LAYOUT:
 		return rules_layout(rules, event);
 	case TRACE_VMA:
 		return rules_vma(rules, event);
-	case TRACE_FAULT:
-		return rules_fault(event);
 	default:
 		return NULL;
 	}
@@ -174,6 +176,8 @@ const char *rules_check(struct trace_rules *rules, const struct trace_event *eve
 	if (event->time < rules->time)
 		return "a time that falls";
 	reason = rules_expected(rules, event);
+	if (!reason)
+		reason = ranges_check(rules, event);
 	if (!reason)
 		reason = rules_fields(rules, event);
 	if (!reason)

@@ -68,7 +68,7 @@ struct trace_writer *trace_create(const char *path, struct trace_error *error)
 		goto free_writer;
 	}
 	writer->codec.version = TRACE_VERSION;
-	rules_init(&writer->rules);
+	rules_init(&writer->rules, NULL);
 	if (!writer_open_spool(writer, error))
 		return writer;
 free_writer:
@@ -190,8 +190,13 @@ int trace_finish(struct trace_writer *writer, const struct trace_info *info,
 		 struct trace_error *error)
 {
 	const char *reason = rules_end(&writer->rules);
+	char why[TRACE_WHY];
 	int fd;
 
+	if (!reason)
+		reason = info_check(info, why);
+	if (!reason)
+		reason = rules_info(&writer->rules, info);
 	if (reason)
 		return writer_fail(writer, reason, error);
 	if (writer_flush(writer, error))

@@ -10,7 +10,7 @@
 
 #include "base/rng.h"
 #include "tests/suite.h"
-#include "workloads/trace.h"
+#include "workloads/trace_internal.h"
 
 static char folder[] = "/tmp/vmabench-trace.XXXXXX", path[64], other[64];
 
@@ -59,6 +59,37 @@ static uint64_t wild_number(struct wild *wild)
 	return rng_next(&wild->rng) >> rng_below(&wild->rng, 64);
 }
 
+/* What the field may be. */
+static uint64_t wild_field(struct wild *wild, enum trace_kind kind, unsigned field)
+{
+	const struct trace_range *range = range_of(kind, field);
+	uint64_t max = range->address ? sample_info.task_size : range->max;
+	uint64_t value = wild_number(wild);
+
+	return (value > max ? value % (max + 1) : value) & ~range->never;
+}
+
+/* -errno, or something that the call may return. */
+static int64_t wild_result(struct wild *wild, const struct trace_event *event)
+{
+	uint64_t place = wild_number(wild) % sample_info.task_size & PAGE_MASK;
+
+	if (rng_one_in(&wild->rng, 4))
+		return -(int64_t)rng_between(&wild->rng, 1, 4095);
+	switch (event->kind) {
+	case TRACE_MMAP:
+		return event->arg[1] > sample_info.task_size - place ? -12 : (int64_t)place;
+	case TRACE_MREMAP:
+		return event->arg[2] > sample_info.task_size - place ? -12 : (int64_t)place;
+	case TRACE_SHMAT:
+		return event->arg[3] > sample_info.task_size - place ? -22 : (int64_t)place;
+	case TRACE_BRK:
+		return (int64_t)place;
+	default:
+		return (int64_t)(wild_number(wild) & INT64_MAX);
+	}
+}
+
 static void wild_vma(struct wild *wild, struct trace_event *event)
 {
 	uint64_t start = wild->vma_end + rng_below(&wild->rng, 3) * PAGE_SIZE;
@@ -66,6 +97,7 @@ static void wild_vma(struct wild *wild, struct trace_event *event)
 	event->task = wild->layout_task;
 	event->arg[0] = start;
 	event->arg[1] = start + rng_between(&wild->rng, 1, 1 << 20) * PAGE_SIZE;
+	event->arg[3] >>= 21;
 	event->arg[4] = wild->files > 1 ? wild->files : TRACE_NO_FILE;
 	event->arg[5] = rng_below(&wild->rng, 2);
 	wild->vma_end = event->arg[1];
@@ -95,6 +127,7 @@ static void wild_tame(struct wild *wild, struct trace_event *event)
 		wild_fork(wild, event);
 		break;
 	case TRACE_EXEC:
+		event->arg[1] = min(event->arg[1], event->arg[2]);
 		wild->exec = true;
 		wild->layout_task = event->task;
 		break;
@@ -108,9 +141,6 @@ static void wild_tame(struct wild *wild, struct trace_event *event)
 		break;
 	case TRACE_VMA:
 		wild_vma(wild, event);
-		break;
-	case TRACE_FAULT:
-		event->arg[1] = rng_below(&wild->rng, 8);
 		break;
 	default:
 		break;
@@ -143,11 +173,11 @@ static void wild_event(struct wild *wild, struct trace_event *event)
 		(uint64_t)1 << 40 : rng_below(&wild->rng, 300);
 	for (unsigned i = 0; fields[i]; i++) {
 		if (fields[i] == 'r')
-			event->result = wild_number(wild);
+			event->result = wild_result(wild, event);
 		else if (fields[i] == 'f')
 			event->arg[i] = rng_between(&wild->rng, 0, wild->files);
 		else if (fields[i] != 'n')
-			event->arg[i] = wild_number(wild);
+			event->arg[i] = wild_field(wild, event->kind, i);
 	}
 	if (strchr(fields, 'n')) {
 		len = rng_one_in(&wild->rng, 50) ? TRACE_MAX_NAME : rng_below(&wild->rng, 40);
@@ -497,6 +527,17 @@ static const struct {
 	{ "failed fork's child", { .kind = TRACE_FORK, .task = 1, .arg = { 3 }, .result = -1 } },
 	{ "kind of layout", { .kind = TRACE_LAYOUT, .task = 1, .arg = { 4 } } },
 	{ "VMA without layout", { .kind = TRACE_VMA, .task = 1, .arg = { 0, 4096 } } },
+	{ "st_mode", { .kind = TRACE_FILE, .task = 1, .arg = { 3, 2, 0, 0x10000 } } },
+	{ "size of a file", { .kind = TRACE_FILE_SIZE, .task = 1, .arg = { 2, 1ULL << 63 } } },
+	{ "bytes of data", { .kind = TRACE_PROCESS, .task = 1, .arg = { 0, 1ULL << 58 } } },
+	{ "bits of a process", { .kind = TRACE_PROCESS, .task = 1, .arg = { 0, 0, 1ULL << 32 } } },
+	{ "break's start", { .kind = TRACE_EXEC, .task = 1, .arg = { 0, 4096, 4095 } } },
+	{ "break", { .kind = TRACE_EXEC, .task = 1, .arg = { 0, 0, (1ULL << 57) + 1 } } },
+	{ "crooked base", { .kind = TRACE_EXEC, .task = 1, .arg = { 0x7ffff7fff001 } } },
+	{ "result", { .kind = TRACE_MUNMAP, .task = 1, .result = -4096 } },
+	{ "crooked place", { .kind = TRACE_MMAP, .task = 1, .arg = { 0, 1 }, .result = 1 } },
+	{ "place beyond all", { .kind = TRACE_MREMAP, .task = 1, .arg = { 0, 1, 1ULL << 56 },
+				.result = (1LL << 56) + 4096 } },
 	{ "fault bits", { .kind = TRACE_FAULT, .task = 1, .arg = { 0, 8 } } },
 };
 
@@ -511,6 +552,10 @@ static const struct {
 			 { .kind = TRACE_VMA, .arg = { 4096, 4096 } } }, 2 },
 	{ "crooked VMA", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
 			   { .kind = TRACE_VMA, .arg = { 4096, 8193 } } }, 2 },
+	{ "VMA's flags", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
+			   { .kind = TRACE_VMA, .arg = { 4096, 8192, 1ULL << 60 } } }, 2 },
+	{ "VMA's offset", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
+			    { .kind = TRACE_VMA, .arg = { 4096, 8192, 0, UINT64_MAX >> 12 } } }, 2 },
 	{ "VMA's anon_vma", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
 			      { .kind = TRACE_VMA, .arg = { 4096, 8192, 0, 0, 0, 2 } } }, 2 },
 	{ "overlap", { { .kind = TRACE_LAYOUT, .arg = { 1, 2 } },
@@ -562,6 +607,72 @@ START_TEST(broken_rules)
 }
 END_TEST
 
+/* Every field of every kind has a range. */
+START_TEST(ranges_are_complete)
+{
+	for (int kind = 0; kind < TRACE_NKINDS; kind++) {
+		const char *fields = trace_kind_fields(kind);
+
+		for (unsigned i = 0; fields[i] && !strchr("rn", fields[i]); i++)
+			ck_assert_msg(range_of(kind, i)->what != NULL, "%s has no range for field %u",
+				      trace_kind_name(kind), i);
+	}
+}
+END_TEST
+
+/* ---- the header ---- */
+
+static const struct {
+	const char *key;
+	size_t offset;
+	uint64_t value;
+} bad_numbers[] = {
+#define BAD(key, value) { #key, offsetof(struct trace_info, key), value }
+	BAD(task_size, 0), BAD(task_size, 4096), BAD(task_size, 0x7fffffffffff),
+	BAD(task_size, UINT64_MAX & PAGE_MASK), BAD(max_map_count, UINT64_MAX),
+	BAD(mmap_min_addr, 1ULL << 63), BAD(stack_guard_gap, 1ULL << 52), BAD(overcommit, 3),
+	BAD(ram, UINT64_MAX), BAD(swap, UINT64_MAX), BAD(committed, UINT64_MAX),
+	BAD(overcommit_ratio, 1ULL << 31), BAD(overcommit_kbytes, 1ULL << 63),
+	BAD(admin_reserve_kbytes, 1ULL << 63), BAD(user_reserve_kbytes, 1ULL << 63),
+#undef BAD
+};
+
+START_TEST(header_out_of_range)
+{
+	struct trace_error error;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad_numbers); i++) {
+		struct trace_writer *writer = start_good();
+		struct trace_info info = sample_info;
+
+		*(uint64_t *)((char *)&info + bad_numbers[i].offset) = bad_numbers[i].value;
+		ck_assert_msg(trace_finish(writer, &info, &error) < 0, "%s", bad_numbers[i].key);
+		ck_assert_msg(strstr(error.reason, bad_numbers[i].key) != NULL, "%s: %s",
+			      bad_numbers[i].key, error.reason);
+		trace_abandon(writer);
+	}
+}
+END_TEST
+
+/* A VMA that ends where no program of this machine has anything. */
+START_TEST(address_beyond_the_header)
+{
+	struct trace_info small = sample_info;
+	struct trace_error error;
+	struct trace_writer *writer = start_good();
+	const struct trace_event events[] = {
+		{ .kind = TRACE_LAYOUT, .task = 1, .time = 8, .arg = { 1, 1 }, .name = "" },
+		{ .kind = TRACE_VMA, .task = 1, .time = 8, .arg = { 0x5000, 1ULL << 40 }, .name = "" },
+	};
+
+	small.task_size = 1ULL << 39;
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		ck_assert_int_eq(trace_write(writer, &events[i], &error), 0);
+	ck_assert_int_eq(trace_finish(writer, &small, &error), -1);
+	ck_assert_int_eq(trace_finish(writer, &sample_info, &error), 0);
+}
+END_TEST
+
 TEST_SUITE(trace_files)
 {
 	Suite *suite = suite_create("trace_files");
@@ -578,6 +689,9 @@ TEST_SUITE(trace_files)
 	tcase_add_test(tcase, shuffled);
 	tcase_add_test(tcase, foreign);
 	tcase_add_test(tcase, broken_rules);
+	tcase_add_test(tcase, ranges_are_complete);
+	tcase_add_test(tcase, header_out_of_range);
+	tcase_add_test(tcase, address_beyond_the_header);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
