@@ -465,6 +465,14 @@ static void start_write_all(const struct gathered *g, enum vma_merge_kind kind)
 		vma_start_write(vma);
 }
 
+/* The pages of the range go, and the page tables that no VMA needs any more. */
+static void unmap_pages(struct mm_struct *mm, const struct gathered *g)
+{
+	pt_zap(&mm->pgd, g->start, g->end);
+	pt_free_tables(&mm->pgd, g->start, g->end, g->prev.end,
+		       g->next.vma ? g->next.start : pt_end(&mm->pgd));
+}
+
 int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 		const struct vma_desc *desc, struct vm_area_struct **result)
 {
@@ -504,7 +512,7 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 
 	unaccount_all(mm, &g);
 	if (g.nvmas)
-		pt_zap(&mm->pgd, start, end);
+		unmap_pages(mm, &g);
 	if (desc)
 		inherit(holder, &g, desc, kind);
 	this_cpu(mm->machine)->merges += kind != MERGE_NONE && !(desc->grows && kind == MERGE_LEFT);

@@ -142,7 +142,7 @@ static bool may_map_pmd(const struct vm_area_struct *vma, unsigned long addr, en
 
 	return wants_huge_pages(vma, thp) && start >= vma->vm_start &&
 	       start + PMD_SIZE <= vma->vm_end &&
-	       !pt_populated(&vma->vm_mm->pgd, start, start + PMD_SIZE);
+	       !pt_has_table(&vma->vm_mm->pgd, addr);
 }
 
 /* Where nothing is in 2 MB that may be a huge page: 0, -ENOMEM, or -EAGAIN: there is none. */

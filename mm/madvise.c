@@ -116,6 +116,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 		if (vma->vm_flags & (VM_PFNMAP | VM_HUGETLB))
 			return -EINVAL;
 		pt_zap_kinds(pgd, start, end, PT_PAGES);
+		pt_free_tables(pgd, start, end, start, end);    /* CONFIG_PT_RECLAIM */
 		return 0;
 	case MADV_FREE:         /* the pages stay until memory is short */
 		return vma_is_anonymous(vma) &&

@@ -13,7 +13,7 @@
  *
  * Invariants
  *  1. An entry that leads to a table counts the entries in use there.
- *  2. No table but the top one is empty.
+ *  2. No table is empty but the top one and leaf tables, which pt_free_tables() frees.
  *  3. pt->tables, pt->rss and pt->huge are the numbers of tables, of pages mapped
  *     and of huge pages; there are as many deposits as huge pages.
  *  4. A leaf entry in use has either PRESENT or PROTNONE, or is SWAP or GUARD with page
@@ -36,9 +36,9 @@
  *
  * An operation either needs no memory or gets it all before it changes
  * anything, pt_copy excepted.  The tree is Linux's (mm/memory.c, mm/mprotect.c,
- * mm/mremap.c, mm/huge_memory.c) without swap; Linux counts no entries and
- * frees tables by the holes between VMAs (free_pgtables), here a table goes as
- * soon as it is empty.
+ * mm/mremap.c, mm/huge_memory.c).  As there, an empty leaf table stays until the
+ * VMAs around it are gone (free_pgtables): where it stands no huge page can be
+ * mapped.  Linux counts no entries; here a higher table goes as soon as it is empty.
  */
 #include "mm/pagetable_internal.h"
 
@@ -317,6 +317,7 @@ int pt_init(struct pagetable *pt, unsigned levels, struct arena *arena, struct f
 void pt_destroy(struct pagetable *pt)
 {
 	pt_zap(pt, 0, pt_end(pt));
+	pt_free_tables(pt, 0, pt_end(pt), 0, pt_end(pt));
 	pt_table_free(pt, pt_table(pt->root), pt->levels - 1);
 	pt->root = 0;
 	pt_free_retired(pt);
@@ -483,7 +484,6 @@ void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsi
 		pt_add_count(w.path.up[0], -gone);
 		pt_add_rss(pt, w.addr, -gone);
 		pt->stale += (size_t)gone;
-		pt_prune(pt, &w.path);
 	}
 	this_cpu(pt->counters)->entries_touched += w.seen;
 	pt_flush(pt);
@@ -492,6 +492,30 @@ void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsi
 void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi)
 {
 	pt_zap_kinds(pt, lo, hi, PT_GUARDS | PT_PAGES);
+}
+
+/* Frees the empty ones of the leaf tables at a walk. */
+static void free_empty_tables(struct walk w)
+{
+	while (walk_next(&w)) {
+		if (!walk_huge(&w))
+			pt_prune(w.pt, &w.path);
+	}
+}
+
+static unsigned long pmd_down(unsigned long addr)
+{
+	return addr & ~(PMD_SIZE - 1);
+}
+
+void pt_free_tables(struct pagetable *pt, unsigned long lo, unsigned long hi,
+		    unsigned long floor, unsigned long ceiling)
+{
+	unsigned long first = max(pmd_down(lo), pmd_down(floor + PMD_SIZE - 1));
+	unsigned long last = min(pmd_down(hi + PMD_SIZE - 1), pmd_down(ceiling));
+
+	if (first < last)
+		free_empty_tables(walk_start_locked(pt, first, last));
 }
 
 void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64_t prot,
@@ -517,27 +541,24 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 	pt_flush(pt);
 }
 
-/* Copies what one leaf table of src has in the range. */
+/* Copies what one leaf table of src has in the range, and the table if that is nothing. */
 static int pt_copy_leaf(struct pagetable *dst, struct walk *w, bool cow)
 {
 	uint64_t lose = PTE_EXCLUSIVE | (cow ? PTE_WRITE : 0);
 	uint64_t lose_copy = lose | PTE_ACCESSED | PTE_UFFD_WP | (cow ? 0 : PTE_DIRTY);
 	struct pagetable *src = w->pt;
-	uint64_t *to = NULL;
 	struct path path;
 
 	if (walk_huge(w))
 		return pt_copy_huge(dst, w, lose, lose_copy);
+	if (pt_descend_make(dst, w->addr, 0, &path))
+		return -ENOMEM;
+	uint64_t *to = path_entry(&path, w->addr, 0);
 	for (unsigned i = 0; i < w->n; i++) {
 		uint64_t old = w->pte[i];
 
 		if (!old)
 			continue;
-		if (!to) {
-			if (pt_descend_make(dst, w->addr, 0, &path))
-				return -ENOMEM;
-			to = path_entry(&path, w->addr, 0);
-		}
 		assert(!to[i]);
 		w->pte[i] = old & ~lose;
 		src->stale += pte_outdated(old, w->pte[i]);
@@ -614,6 +635,25 @@ static bool move_next(struct move *m)
 	return false;
 }
 
+/* A leaf table that does not move whole is to be where its part of the range comes to, used or not. */
+static int pt_move_tables(struct pagetable *pt, unsigned long old, unsigned long new,
+			  unsigned long len)
+{
+	struct walk w = walk_start(pt, old, old + len);
+	struct path path;
+
+	while (walk_next(&w)) {
+		unsigned long first = w.addr + (new - old);
+		unsigned long last = first + ((unsigned long)(w.n - 1) << PAGE_SHIFT);
+
+		if (walk_huge(&w) || (w.n == PT_ENTRIES && !(first & (PMD_SIZE - 1))))
+			continue;
+		if (pt_descend_make(pt, first, 0, &path) || pt_descend_make(pt, last, 0, &path))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /*
  * Makes the tables that the move needs, and counts there each piece that will
  * come, so that no table that waits for its first piece looks empty.
@@ -624,6 +664,10 @@ static int pt_move_reserve(struct pagetable *pt, unsigned long old, unsigned lon
 	struct move m = move_start(pt, old, new, len);
 	struct path path;
 
+	if (pt_move_tables(pt, old, new, len)) {
+		free_empty_tables(walk_start(pt, new, new + len));
+		return -ENOMEM;
+	}
 	while (move_next(&m)) {
 		if (pt_descend_make(pt, m.to, m.level, &path))
 			goto unreserve;
@@ -639,6 +683,7 @@ unreserve:
 		pt_add_count(path.up[m.level], -1);
 		pt_prune(pt, &path);
 	}
+	free_empty_tables(walk_start(pt, new, m.walk.hi + (new - old)));
 	return -ENOMEM;
 }
 
@@ -664,6 +709,7 @@ static int pt_move_locked(struct pagetable *pt, unsigned long old, unsigned long
 	assert(old + len <= new || new + len <= old);
 	assert(new + len <= pt_end(pt) && !(new & (PAGE_SIZE - 1)));
 	pt_move_cut(pt, old, new, len);
+	free_empty_tables(walk_start(pt, new, new + len));
 	if (pt_move_reserve(pt, old, new, len))
 		return -ENOMEM;
 	for (m = move_start(pt, old, new, len); move_next(&m);) {
@@ -678,7 +724,8 @@ static int pt_move_locked(struct pagetable *pt, unsigned long old, unsigned long
 		pt_store(m.from, 0);
 		pt_add_count(source->up[m.level], -1);
 		source->level = m.level;
-		pt_prune(pt, source);
+		if (m.level)
+			pt_prune(pt, source);
 	}
 	this_cpu(pt->counters)->entries_moved += moved;
 	this_cpu(pt->counters)->entries_touched += m.walk.seen + moved;
@@ -696,6 +743,14 @@ int pt_move(struct pagetable *pt, unsigned long old, unsigned long new, unsigned
 }
 
 /* ---- reports and oracles ---- */
+
+bool pt_has_table(const struct pagetable *pt, unsigned long addr)
+{
+	struct path path;
+
+	pt_descend((struct pagetable *)pt, addr, &path);
+	return !path.level;
+}
 
 size_t pt_populated(const struct pagetable *pt, unsigned long lo, unsigned long hi)
 {

@@ -8,7 +8,7 @@
  *
  * Addresses and lengths are in bytes.  Ranges are half-open, lo <= hi, multiples of
  * PAGE_SIZE and not above pt_end(); an address of one page need not be aligned.
- * A range operation touches only what is populated: the time for a range
+ * A range operation touches only where tables are: the time for a range
  * without tables does not grow with its length.
  *
  * One thread at a time uses the page tables of a machine, unless they are shared
@@ -215,11 +215,21 @@ static inline void pt_cut(struct pagetable *pt, unsigned long addr)
  */
 void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry);
 
-/* Unmaps a range: references dropped, empty tables freed, one flush if anything was there. */
+/*
+ * Unmaps a range: references dropped, one flush if anything was there.  Leaf tables stay, even
+ * if they are empty now.
+ */
 void pt_zap(struct pagetable *pt, unsigned long lo, unsigned long hi);
 /* The same of some entries: GUARDs, those with ANON, all others. */
 enum pt_kind { PT_GUARDS = 1, PT_ANON = 2, PT_FILE = 4, PT_PAGES = PT_ANON | PT_FILE };
 void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsigned kinds);
+
+/*
+ * Frees the empty leaf tables that reach into [lo, hi) and lie in [floor, ceiling): after an
+ * unmapping, the end of the VMA before and the start of the one behind (free_pgtables).
+ */
+void pt_free_tables(struct pagetable *pt, unsigned long lo, unsigned long hi,
+		    unsigned long floor, unsigned long ceiling);
 
 /*
  * After mprotect: all entries of the range but GUARDs get prot instead of their PTE_PROT
@@ -236,7 +246,8 @@ void pt_protect(struct pagetable *pt, unsigned long lo, unsigned long hi, uint64
 /*
  * mremap: the entries of [old, old + len) move to [new, new + len), which is
  * empty and does not overlap.  A leaf table moves whole where all of it moves
- * and both its places are aligned.  One flush if anything was there.
+ * and both its places are aligned; else it stays, and there is one for the new place,
+ * even if no entry moves.  One flush if anything was there.
  * -ENOMEM: nothing has changed.
  */
 must_check int pt_move(struct pagetable *pt, unsigned long old, unsigned long new,
@@ -258,6 +269,9 @@ must_check int pt_copy(struct pagetable *dst, struct pagetable *src, unsigned lo
 void pt_flush(struct pagetable *pt);
 
 /* The rest counts nothing and changes nothing: for reports, tests and oracles. */
+
+/* Has addr a leaf table, if only an empty one?  Then no huge page can be mapped there. */
+bool pt_has_table(const struct pagetable *pt, unsigned long addr);
 
 /* Entries in use in a range. */
 size_t pt_populated(const struct pagetable *pt, unsigned long lo, unsigned long hi);

@@ -85,7 +85,7 @@ static unsigned verify_table(struct tally *tally, uint64_t entry, unsigned level
 	addr -= PT_ENTRIES * pt_span(level);
 	if (used != pt_count(entry))
 		return tally_broken(tally, 1, addr, "the count of a table is wrong");
-	if (!used && level < tally->pt->levels - 1)
+	if (!used && level && level < tally->pt->levels - 1)
 		return tally_broken(tally, 2, addr, "a table is empty");
 	tally->tables++;
 	tally->rss += level ? 0 : used;

@@ -164,8 +164,11 @@ START_TEST(test_proportion)
 	ck_assert_uint_eq(counters.tlb_pages, 3);
 	verify(&pt);
 	pt_zap(&pt, PAGE_SIZE, pt_end(&pt));
+	ck_assert_uint_eq(pt.tables, 1 + 3 * 3);
+	pt_free_tables(&pt, PAGE_SIZE, pt_end(&pt), PAGE_SIZE, pt_end(&pt));
 	ck_assert_uint_eq(pt.tables, 4);
 	pt_zap(&pt, 0, PAGE_SIZE);
+	pt_free_tables(&pt, 0, PAGE_SIZE, 0, pt_end(&pt));
 	ck_assert_uint_eq(pt.tables, 1);
 	ck_assert_uint_eq(counters.tlb_flushes, 3);
 	pt_zap(&pt, 0, pt_end(&pt));            /* nothing there: no flush */
@@ -185,6 +188,12 @@ START_TEST(test_zap)
 	ck_assert_uint_eq(frames_in_use(frames), 6 * PT_ENTRIES);
 
 	pt_zap(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2);      /* 3 tables but for a page */
+	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 6);
+	ck_assert(pt_has_table(&pt, GB1) && !pt_has_table(&pt, GB1 + 3 * MB2));
+	pt_free_tables(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2, GB1 - MB2 + PAGE_SIZE, GB1 + MB2);
+	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 5);    /* the floor is in the second one */
+	ck_assert(!pt_has_table(&pt, GB1) && pt_has_table(&pt, GB1 - MB2));
+	pt_free_tables(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2, 0, pt_end(&pt));
 	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 4);
 	ck_assert_uint_eq(pt.rss, 3 * PT_ENTRIES + 1);
 	ck_assert_uint_eq(frames_in_use(frames), pt.rss);
@@ -493,6 +502,8 @@ START_TEST(test_fail)
 			break;
 		ck_assert_int_eq(err, -ENOMEM);
 		pt_zap(&child, 0, pt_end(&child));
+		pt_free_tables(&child, 0, pt_end(&child), 0, pt_end(&child));
+		ck_assert_uint_eq(child.tables, 1);
 		ck_assert_uint_eq(frames_in_use(frames), in_use);
 	}
 	expect_range(&pt, c->new, c->new + c->len, c->new - c->old);
@@ -507,7 +518,7 @@ END_TEST
 START_TEST(test_verify)
 {
 	struct pagetable pt;
-	uint64_t *up, *pte, kept;
+	uint64_t *upper, *up, *pte, kept;
 	struct page *page;
 
 	make(&pt, 4);
@@ -524,12 +535,13 @@ START_TEST(test_verify)
 	ck_assert_uint_eq(pt_verify(&pt, NULL), 1);
 	pt.root -= PT_COUNT_ONE;
 
-	kept = *pte;
-	*pte = 0;
-	*up -= PT_COUNT_ONE;
+	upper = &pt_table(pt_table(pt.root)[0])[1];
+	kept = *up;
+	*up = 0;
+	*upper -= PT_COUNT_ONE;
 	ck_assert_uint_eq(pt_verify(&pt, NULL), 2);
-	*pte = kept;
-	*up += PT_COUNT_ONE;
+	*up = kept;
+	*upper += PT_COUNT_ONE;
 
 	pt.rss++;
 	ck_assert_uint_eq(pt_verify(&pt, NULL), 3);

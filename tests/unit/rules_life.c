@@ -66,6 +66,36 @@ START_TEST(rule_F2_read_that_could_map_a_huge_page)
 }
 END_TEST
 
+/* An empty leaf table stays where it is until it lies in a gap or MADV_DONTNEED covers it. */
+START_TEST(rule_F2_an_empty_table_is_in_the_way)
+{
+	unsigned long huge;
+
+	setup(_i);
+	huge = do_mmap(mm, NULL, 0, 4 * M2, RW, ANON, 0);
+	world_read(mm, huge + P);
+	world_read(mm, huge + M2);
+	ck_assert_int_eq(do_madvise(mm, huge, 3 * M2, MADV_HUGEPAGE), 0);
+	ck_assert_int_eq(do_madvise(mm, huge + P, M2 - P, MADV_DONTNEED), 0);
+	world_read(mm, huge + 2 * P);
+	ck_assert_ptr_null(vma_lookup(mm, huge)->anon_vma);
+
+	/* what mremap leaves behind nothing of gets a table all the same */
+	unsigned long to = huge + 3 * M2;
+	ck_assert_int_eq(do_madvise(mm, to, M2, MADV_HUGEPAGE), 0);
+	ck_assert_int_eq(do_munmap(mm, huge + M2 + 4 * P, 4 * P), 0);
+	ck_assert_uint_eq(do_mremap(mm, huge + M2 + 8 * P, P, M2, MREMAP_MAYMOVE | MREMAP_FIXED,
+				    to), to);
+	world_read(mm, to + P);
+	ck_assert_ptr_null(vma_lookup(mm, to)->anon_vma);
+
+	ck_assert_int_eq(do_madvise(mm, huge, M2, MADV_DONTNEED), 0);
+	world_read(mm, huge + 3 * P);
+	ck_assert_ptr_nonnull(vma_lookup(mm, huge)->anon_vma);
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_F2_huge_pages_disabled)
 {
 	unsigned long huge;
@@ -541,6 +571,7 @@ TEST_SUITE(rules_life)
 
 	tcase_add_loop_test(anon, rule_F1_first_write, 0, types);
 	tcase_add_loop_test(anon, rule_F2_read_that_could_map_a_huge_page, 0, types);
+	tcase_add_loop_test(anon, rule_F2_an_empty_table_is_in_the_way, 0, types);
 	tcase_add_loop_test(anon, rule_F2_huge_pages_disabled, 0, types);
 	tcase_add_loop_test(anon, rule_F3_a_neighbours_anon_vma, 0, types);
 	tcase_add_loop_test(anon, rule_F4_fork_one_longer, 0, types);
