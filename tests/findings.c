@@ -4,9 +4,13 @@
 #include "tests/findings.h"
 
 #include <check.h>
+#include <errno.h>
 #include <linux/sched.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "harness/replay.h"
+#include "indexes/vma_index.h"
 #include "tests/subjects.h"
 
 /* A mapping of MARK_LEN must not overlap another one of its mm: else the order is wrong. */
@@ -159,4 +163,42 @@ struct findings *see_trace(const char *path)
 	if (f.has_faults)
 		ck_assert_uint_gt(f.faults, 0);
 	return &f;
+}
+
+static void see_difference(const struct replay_difference *difference, void *arg)
+{
+	const struct trace_event *recorded = difference->recorded;
+
+	(void)arg;
+	if (recorded)
+		printf("%s: recorded %lld, replayed %lld\n", trace_kind_name(recorded->kind),
+		       (long long)recorded->result, (long long)difference->result);
+	else
+		puts(difference->text);
+}
+
+bool see_replay(const char *path)
+{
+	struct replay_options options;
+	struct trace_event event;
+	struct trace_error error;
+	struct trace_reader *reader = trace_open(path, &error);
+	struct replay_world *world;
+	const struct replay_counts *counts;
+	bool equal;
+
+	ck_assert_msg(reader != NULL, "%s", error.reason);
+	replay_options_default(&options);
+	options.on_difference = see_difference;
+	world = replay_create(vma_index_lookup("array"), trace_info(reader), &options);
+	ck_assert_ptr_nonnull(world);
+	while (trace_next(reader, &event, &error) > 0)
+		ck_assert_int_eq(replay_event(world, &event), 0);
+	counts = replay_counts(world);
+	ck_assert_uint_ge(counts->layouts.compared, 1);
+	equal = counts->results.equal == counts->results.compared &&
+		counts->layouts.equal == counts->layouts.compared;
+	replay_destroy(world);
+	trace_close(reader);
+	return equal;
 }

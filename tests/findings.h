@@ -35,4 +35,7 @@ struct findings {
  */
 struct findings *see_trace(const char *path);
 
+/* Replays the trace at path over the array: are all results and layouts the kernel's? */
+bool see_replay(const char *path);
+
 #endif

@@ -61,6 +61,7 @@ void record_missing(struct recorder *r, const char *what)
 struct launch {
 	pid_t pid;
 	bool told;      /* its filter has a listener */
+	struct rlimit nofile;
 	int go[2];      /* a byte when it may run */
 	int error[2];   /* its errno if it cannot; but first, if told, its listener */
 };
@@ -88,6 +89,7 @@ __attribute__((noreturn)) static void launch_child(const struct launch *launch, 
 		_exit(RECORD_FAILED);
 	error = launch_filter(launch);
 	if (!error) {
+		setrlimit(RLIMIT_NOFILE, &launch->nofile);
 		execvp(command[0], command);
 		error = errno;
 	}
@@ -428,7 +430,7 @@ static int record_end(struct recorder *r, struct trace_info *info)
 
 static int record_program(struct recorder *r, struct trace_info *info)
 {
-	struct launch launch = { .told = record_open_order(r) };
+	struct launch launch = { .told = record_open_order(r), .nofile = r->nofile };
 	int error, listener = -1;
 
 	if (!launch.told && r->options->order == RECORD_ORDER_PERF)
@@ -478,6 +480,7 @@ static int record_all(struct recorder *r)
 	int status = RECORD_FAILED;
 
 	/* before limits are raised */
+	getrlimit(RLIMIT_NOFILE, &r->nofile);
 	if (r->options->pids)
 		info_collect_running(&info, r->options->pids[0]);
 	else

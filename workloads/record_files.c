@@ -1,27 +1,27 @@
 /*
  * record_files - which open file a descriptor is
  *
- *	inode (device, number) --> open file -> open file -> ...
- *	                             a duplicate of it, kept open
+ *	inode (device, number, birth) --> open file -> open file -> ...
+ *	                                  its place (record_marks), where it was seen last
  *
  * Linux merges VMAs only of the same open file: two open()s of one inode stay
- * apart, a dup() does not.  So the recorder takes a duplicate of every
- * descriptor that is mapped (pidfd_getfd) and asks kcmp() whether it is one
- * that it has.  As long as it keeps the duplicate, the kernel cannot use the
- * file object, or the inode, for another.  Where the kernel does not allow
- * that, files of one inode and with the same flags are taken for the same.
+ * apart, a dup() does not.  The recorder holds none of them, for that would be seen: a
+ * program that is written to cannot be run, a socket has no end, a lock stays.
+ *
+ *  1. Two descriptors show the same file if inode, way of access and place are equal, and kcmp() does
+ *     not say otherwise, where the descriptor at which the known file was seen last still has it.
+ *  2. A file that is neither mapped nor open has no use for its number: that a later one
+ *     gets the same does no harm.
+ *  3. Where the kernel does not let the recorder ask, inode and way of access decide.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -29,17 +29,22 @@
 
 #define FILES_BUCKETS 16384
 
+/* Those of open() that fcntl() does not change. */
+#define FIXED_FLAGS (O_ACCMODE | O_PATH)
+
 struct open_file {
 	uint32_t number;
-	int dup;                        /* -1: given up; it will not be known again */
+	int place;                      /* among the marks; -1: not known */
 	int flags;
+	pid_t tid;                      /* where it was seen last */
+	int fd;
 	struct open_file *next;         /* of the inode, the latest first */
-	struct open_file *newer;        /* of all that have a duplicate */
 };
 
 struct inode {
 	dev_t dev;
 	ino_t ino;
+	uint64_t born;                  /* ns; 0: the file system does not tell */
 	uint32_t number, latest;        /* in the trace; its open file mentioned last */
 	uint64_t magic;
 	mode_t mode;
@@ -47,14 +52,13 @@ struct inode {
 	uint64_t size;                  /* as the trace has it; UINT64_MAX: it does not tell */
 	char *path;
 	struct open_file *files;
-	struct inode *next;             /* in its bucket */
+	struct inode *next;             /* in its bucket, the latest first */
 };
 
 struct files {
 	struct inode *buckets[FILES_BUCKETS];
 	uint32_t files, inodes;         /* the largest numbers given */
-	struct open_file *oldest, *newest;
-	unsigned dups, max_dups;
+	struct marks *marks;
 	bool by_flags;                  /* the kernel did not let us look at a file itself */
 };
 
@@ -63,18 +67,15 @@ struct files {
 struct files *files_create(void)
 {
 	struct files *files = calloc(1, sizeof(*files));
-	struct rlimit limit;
 
 	if (!files)
 		return NULL;
 	files->files = TRACE_BAD_FILE;
-	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-		/* the rest is for the recorder's own use */
-		files->max_dups = limit.rlim_cur > 256 ? min(limit.rlim_cur - 128, 100000ul) : 64;
-	}
-	return files;
+	files->marks = marks_create();
+	if (files->marks)
+		return files;
+	free(files);
+	return NULL;
 }
 
 void files_free(struct files *files)
@@ -83,8 +84,6 @@ void files_free(struct files *files)
 		for (struct inode *inode = files->buckets[i], *next; inode; inode = next) {
 			for (struct open_file *file = inode->files, *after; file; file = after) {
 				after = file->next;
-				if (file->dup >= 0)
-					close(file->dup);
 				free(file);
 			}
 			next = inode->next;
@@ -92,6 +91,7 @@ void files_free(struct files *files)
 			free(inode);
 		}
 	}
+	marks_free(files->marks);
 	free(files);
 }
 
@@ -103,13 +103,15 @@ const char *files_how(const struct files *files)
 
 /*
  * A file system may tell another device in smaps than fstat does (btrfs,
- * overlayfs); then the path decides.
+ * overlayfs); then the path decides.  born 0: the latest of that number.
  */
-static struct inode *files_find(struct files *files, dev_t dev, ino_t ino, const char *path)
+static struct inode *files_find(struct files *files, dev_t dev, ino_t ino, uint64_t born,
+				const char *path)
 {
 	struct inode *inode = files->buckets[ino % FILES_BUCKETS];
 
-	while (inode && (inode->ino != ino || (inode->dev != dev && strcmp(inode->path, path))))
+	while (inode && (inode->ino != ino || (inode->dev != dev && strcmp(inode->path, path)) ||
+			 (born && inode->born && born != inode->born)))
 		inode = inode->next;
 	return inode;
 }
@@ -153,101 +155,109 @@ static uint32_t files_announce(struct recorder *r, const struct task *task, stru
 
 /* ---- descriptors ---- */
 
-/* A duplicate of the task's descriptor, or -errno. */
-static int files_duplicate(const struct task *task, int fd)
-{
-	int process = syscall(SYS_pidfd_open, task->tgid, 0), dup;
+/* What there is to see of a descriptor: the file that it stands for. */
+struct sight {
+	pid_t tid;
+	int fd, place, flags;
+	struct stat st;
+	uint64_t born, magic;
+	char path[TRACE_MAX_NAME + 1];
+};
 
-	if (process < 0)
-		return -errno;
-	dup = syscall(SYS_pidfd_getfd, process, fd, 0);
-	if (dup < 0)
-		dup = -errno;
-	close(process);
-	return dup;
-}
-
-static bool files_same(int a, int b)
-{
-	pid_t self = getpid();
-
-	return !syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
-}
-
-/* The open file of the inode that dup (or, if that is -1, a file with such flags) is. */
-static struct open_file *files_known(const struct inode *inode, int dup, int flags)
-{
-	struct open_file *file = inode->files;
-
-	while (file && (dup >= 0 ? file->dup < 0 || !files_same(dup, file->dup)
-				 : file->flags != flags))
-		file = file->next;
-	return file;
-}
-
-/* Keeps dup, and lets go of the oldest one if there are too many. */
-static void files_keep(struct recorder *r, struct open_file *file, int dup)
-{
-	struct files *files = r->files;
-	struct open_file *oldest = files->oldest;
-
-	file->dup = dup;
-	if (dup < 0)
-		return;
-	if (files->newest)
-		files->newest->newer = file;
-	else
-		files->oldest = file;
-	files->newest = file;
-	if (++files->dups <= files->max_dups)
-		return;
-	close(oldest->dup);
-	oldest->dup = -1;
-	files->oldest = oldest->newer;
-	files->dups--;
-	record_missing(r, "open files that are new ones if they are mapped again");
-}
-
-/* The number of an open file of the inode; takes dup over. */
-static uint32_t files_number(struct recorder *r, const struct task *task, struct inode *inode,
-			     int dup)
-{
-	struct open_file *file = files_known(inode, dup, inode->flags);
-
-	if (file) {
-		if (dup >= 0)
-			close(dup);
-		inode->latest = file->number;
-		return file->number;
-	}
-	file = calloc(1, sizeof(*file));
-	if (!file) {
-		if (dup >= 0)
-			close(dup);
-		return TRACE_BAD_FILE;
-	}
-	file->flags = inode->flags;
-	file->next = inode->files;
-	inode->files = file;
-	file->number = files_announce(r, task, inode);
-	files_keep(r, file, dup);
-	return file->number;
-}
-
-/* The flags of a descriptor that cannot be duplicated, by its fdinfo. */
-static int files_read_flags(const struct task *task, int fd)
+/* The flags of a descriptor, by its fdinfo. */
+static int files_read_flags(pid_t tid, int fd)
 {
 	char path[64], line[128];
 	int flags = 0;
 	FILE *info;
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", task->tid, fd);
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
 	info = fopen(path, "re");
 	while (info && fgets(line, sizeof(line), info) && sscanf(line, "flags: %o", &flags) != 1)
 		;
 	if (info)
 		fclose(info);
 	return flags & ~O_CLOEXEC;
+}
+
+/* When the inode at path was made, ns, or 0: the number of one that is gone is given again. */
+static uint64_t files_read_birth(const char *path)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, path, 0, STATX_BTIME, &stx) || !(stx.stx_mask & STATX_BTIME))
+		return 0;
+	return (uint64_t)stx.stx_btime.tv_sec * 1000000000u + stx.stx_btime.tv_nsec;
+}
+
+/* False: there is no such descriptor. */
+static bool files_see(struct recorder *r, const struct task *task, int fd, struct sight *sight)
+{
+	char link[64];
+	struct statfs fs;
+	ssize_t len;
+
+	sight->tid = task->tid;
+	sight->fd = fd;
+	sight->place = marks_place(r->files->marks, task->tid, fd);
+	if (sight->place == -EBADF)
+		return false;
+	if (sight->place < 0) {
+		r->files->by_flags = true;
+		sight->place = -1;
+		record_missing(r, "open files told apart by inode and flags only");
+	}
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", task->tid, fd);
+	if (stat(link, &sight->st))
+		return false;
+	len = readlink(link, sight->path, sizeof(sight->path) - 1);
+	sight->path[max(len, (ssize_t)0)] = 0;
+	sight->magic = statfs(link, &fs) ? 0 : (uint32_t)fs.f_type;
+	sight->born = files_read_birth(link);
+	sight->flags = files_read_flags(task->tid, fd);
+	return true;
+}
+
+/* Does the descriptor where the file was seen last show that there are two of that place? */
+static bool files_told_apart(const struct files *files, const struct open_file *file,
+			     const struct sight *sight)
+{
+	return marks_differ(file->tid, file->fd, sight->tid, sight->fd) &&
+	       marks_place(files->marks, file->tid, file->fd) == file->place;
+}
+
+/* The open file of the inode that is seen, or NULL. */
+static struct open_file *files_known(const struct files *files, const struct inode *inode,
+				     const struct sight *sight)
+{
+	struct open_file *file = inode->files;
+
+	while (file && (file->place != sight->place || (file->flags ^ sight->flags) & FIXED_FLAGS ||
+			(file->place >= 0 && files_told_apart(files, file, sight))))
+		file = file->next;
+	return file;
+}
+
+/* The number of the open file of the inode that is seen. */
+static uint32_t files_number(struct recorder *r, const struct task *task, struct inode *inode,
+			     const struct sight *sight)
+{
+	struct open_file *file = files_known(r->files, inode, sight);
+
+	if (!file) {
+		file = calloc(1, sizeof(*file));
+		if (!file)
+			return TRACE_BAD_FILE;
+		file->place = sight->place;
+		file->next = inode->files;
+		inode->files = file;
+		file->number = files_announce(r, task, inode);
+	}
+	file->flags = sight->flags;
+	file->tid = sight->tid;
+	file->fd = sight->fd;
+	inode->latest = file->number;
+	return file->number;
 }
 
 /* Where faults find an end: told at each mmap that finds another one than before. */
@@ -274,7 +284,7 @@ bool files_resized(struct recorder *r, const struct task *task, int fd, struct t
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", task->tid, fd);
 	if (stat(path, &st))
 		return false;
-	inode = files_find(r->files, st.st_dev, st.st_ino, "");
+	inode = files_find(r->files, st.st_dev, st.st_ino, files_read_birth(path), "");
 	if (!inode || inode->size == UINT64_MAX)
 		return false;
 	inode->size = (uint64_t)st.st_size;
@@ -285,36 +295,24 @@ bool files_resized(struct recorder *r, const struct task *task, int fd, struct t
 
 uint32_t files_of_fd(struct recorder *r, const struct task *task, int fd)
 {
-	int dup = files_duplicate(task, fd), status;
-	char link[64], path[TRACE_MAX_NAME + 1] = "";
 	struct inode *inode;
-	struct statfs fs;
-	struct stat st;
+	struct sight sight;
+	uint32_t number;
 
-	if (dup == -EBADF)
+	if (!files_see(r, task, fd, &sight))
 		return TRACE_BAD_FILE;
-	if (dup < 0) {
-		r->files->by_flags = true;
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", task->tid, fd);
-	} else {
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", dup);
-	}
-	if (stat(link, &st))
-		return TRACE_BAD_FILE;
-	if (readlink(link, path, sizeof(path) - 1) < 0)
-		path[0] = 0;
-	inode = files_find(r->files, st.st_dev, st.st_ino, path);
+	inode = files_find(r->files, sight.st.st_dev, sight.st.st_ino, sight.born, sight.path);
 	if (!inode)
-		inode = files_new_inode(r->files, st.st_dev, st.st_ino, path);
+		inode = files_new_inode(r->files, sight.st.st_dev, sight.st.st_ino, sight.path);
 	if (!inode)
 		return TRACE_BAD_FILE;
-	status = dup < 0 ? statfs(link, &fs) : fstatfs(dup, &fs);
-	inode->magic = status ? 0 : (uint32_t)fs.f_type;
-	inode->mode = st.st_mode;
-	inode->flags = dup < 0 ? files_read_flags(task, fd) : fcntl(dup, F_GETFL);
-	uint32_t number = files_number(r, task, inode, dup);
+	inode->born = sight.born;
+	inode->magic = sight.magic;
+	inode->mode = sight.st.st_mode;
+	inode->flags = sight.flags;
+	number = files_number(r, task, inode, &sight);
 	if (number != TRACE_BAD_FILE)
-		files_tell_size(r, task, inode, &st);
+		files_tell_size(r, task, inode, &sight.st);
 	return number;
 }
 
@@ -327,7 +325,7 @@ uint32_t files_of_segment(struct recorder *r, const struct task *task, int id, u
 	char path[32];
 
 	snprintf(path, sizeof(path), "/SYSV%08x (deleted)", key);
-	inode = files_find(r->files, makedev(0, 1), id, path);
+	inode = files_find(r->files, makedev(0, 1), id, 0, path);
 	if (!inode)
 		inode = files_new_inode(r->files, makedev(0, 1), id, path);
 	if (!inode)
@@ -363,7 +361,7 @@ static void files_look_up(const struct task *task, struct inode *inode)
 uint32_t files_of_vma(struct recorder *r, const struct task *task, dev_t dev, ino_t ino,
 		      const char *path, bool fresh)
 {
-	struct inode *inode = files_find(r->files, dev, ino, path);
+	struct inode *inode = files_find(r->files, dev, ino, 0, path);
 
 	if (inode && !fresh)
 		return inode->latest;

@@ -4,7 +4,8 @@
  *	record.c         starts the program, ends the trace
  *	record_calls.c   the system calls of interest, the seccomp filters, arguments to events
  *	record_tasks.c   tasks and address spaces
- *	record_files.c   which open file a descriptor is
+ *	record_files.c   files, inodes and their numbers
+ *	record_marks.c   which open file a descriptor is
  *	record_layout.c  smaps to LAYOUT and VMA events
  *	record_perf.c    faults, calls, locks, births and deaths, from perf
  *	record_info.c    the header: the settings of this machine
@@ -23,6 +24,7 @@
 #define WORKLOADS_RECORD_INTERNAL_H
 
 #include <linux/filter.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "workloads/record.h"
@@ -113,6 +115,7 @@ struct recorder {
 	struct stream *stream;          /* perf tells the order; NULL: calls are serialised */
 	bool infers;                    /* writes are found in the pagemap */
 	struct files *files;
+	struct rlimit nofile;           /* the program's: the recorder raises its own */
 	struct missing {
 		const char *what;
 		uint64_t times;
@@ -188,6 +191,18 @@ must_check bool calls_fill(struct recorder *r, struct task *task);
 void calls_result(struct recorder *r, struct task *task, int64_t result);
 /* len bytes at address of the task: all of them, or false. */
 must_check bool calls_peek(const struct task *task, uint64_t address, void *to, size_t len);
+
+/* ---- record_marks.c ---- */
+
+must_check struct marks *marks_create(void);
+void marks_free(struct marks *marks);
+/*
+ * A fingerprint of the open file that fd is in tid: the same in all processes while it lives; or
+ * -errno: -EBADF if there is no such descriptor.
+ */
+int marks_place(struct marks *marks, pid_t tid, int fd);
+/* True: both descriptors are there, and are different open files. */
+bool marks_differ(pid_t tid, int fd, pid_t other, int other_fd);
 
 /* ---- record_files.c ---- */
 
