@@ -1,6 +1,7 @@
 # vmabench - which index should hold an address space's VMAs?   `make help` tells what there is.
 
 MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
 
 # ---- what is built: every .c file of these folders ----
 SRC     := $(wildcard base/*.c indexes/*.c indexes/*/*.c mm/*.c workloads/*.c harness/*.c)
@@ -196,6 +197,9 @@ format-check:  ## where clang-format would do otherwise
 RESULTS ?= results/bench.json
 THREADS ?= results/threads.json
 SCALAR  ?= results/scalar.json
+COUNTS  ?= results/programs.json
+WORST   ?= results/worst.json
+given    = $(if $(wildcard $2),--$1 $2)
 INDEX   ?= btree
 VMAS    ?= 65536
 OPS     ?= 1000000
@@ -212,9 +216,11 @@ bench: all  ## run the benchmarks, draw the plots, write BENCHMARKS.md (12 minut
 SCALAR_CASES   := 'find-*dependent/no-touch,find-local/no-touch,gap-*,churn,split-merge/aged'
 SCALAR_INDEXES := btree|static-stree|linux-maple|linux-rbtree|judy|absl-btree|critnib|std-map
 
-report: all  ## plots and BENCHMARKS.md from RESULTS and, where they are there, THREADS and SCALAR
+report: all  ## plots and BENCHMARKS.md from RESULTS and, where they are there, THREADS, SCALAR, COUNTS, WORST
 	./vmabench plot $(RESULTS) $(wildcard $(THREADS))
-	./vmabench report -o BENCHMARKS.md --scalar $(SCALAR) $(RESULTS) $(wildcard $(THREADS))
+	./vmabench report -o BENCHMARKS.md --plots plots $(call given,scalar,$(SCALAR)) \
+		$(call given,counts,$(COUNTS)) $(call given,worst,$(WORST)) \
+		$(RESULTS) $(wildcard $(THREADS))
 
 slowdown: all  ## how much slower programs are while recorded (as root): table in workloads/README.md
 	@workloads/slowdown
@@ -230,7 +236,7 @@ perf: all  ## perf record and report of one case: CASE=find-dependent/no-touch I
 
 worst: all  ## the slowest of 10 million random edits at 1,000,000 VMAs, in instructions
 	./vmabench worst --index $(INDEX) --vmas $(if $(filter file,$(origin VMAS)),1000000,$(VMAS)) \
-		--edits $(if $(filter file,$(origin OPS)),10000000,$(OPS)) --json results/worst.json
+		--edits $(if $(filter file,$(origin OPS)),10000000,$(OPS)) --json $(WORST)
 
 counts: all  ## instructions per operation of all cases, by callgrind: CASE= INDEX= VMAS=
 	@command -v valgrind >/dev/null || { echo "make counts: missing packages: $(PACKAGES_counts)" >&2; exit 1; }
@@ -238,10 +244,10 @@ counts: all  ## instructions per operation of all cases, by callgrind: CASE= IND
 		$(if $(filter file,$(origin VMAS)),1000,$(VMAS)) results/counts.json
 
 # Ours and the kernel's, as far as they are built, and null: the harness's own share.
-counts-programs: all  ## the same of all recorded programs, into results/programs.json
+counts-programs: all  ## the same of all recorded programs, into COUNTS
 	@command -v valgrind >/dev/null || { echo "make counts-programs: missing packages: $(PACKAGES_counts)" >&2; exit 1; }
 	@harness/counts.sh 'replay-*' "$$(./vmabench list --names indexes | \
-		grep -xE 'btree|rbtree|linux-maple|linux-rbtree|null' | paste -sd,)" 1000 results/programs.json
+		grep -xE 'btree|rbtree|linux-maple|linux-rbtree|null' | paste -sd,)" 1000 $(COUNTS)
 
 # ---- the rest ----
 .PHONY: help clean

@@ -26,39 +26,27 @@
 #define LONG_SECONDS  0.1       /* a batch that takes longer is repeated 3 times at the most */
 #define LOOKS         20        /* at the clock, while a case's first cycle runs */
 
+/* The lists of the results. */
+enum { BENCHMARKS, MEMORY, SPEED, PARTS, SKIPPED, FAILED, LISTS };
+
+static const char *const list_names[LISTS] = {
+	"benchmarks", "memory", "speed", "parts", "skipped", "failed",
+};
+
 struct bench_session {
 	const struct bench_options *options;
 	struct progress progress;
 	struct noise noise;
 	struct counters counters;
-	json_t *context, *benchmarks, *skipped, *failed, *memory, *speed, *parts;
+	json_t *context, *lists[LISTS];
+	struct saved *saved;            /* NULL: nobody wants it */
+	char name[320];                 /* of the case that runs */
+	size_t before[LISTS];           /* how long the lists were when it began */
 	int families;                   /* as Google Benchmark counts them */
 	int status;
 };
 
 /* ---- a session ---- */
-
-struct bench_session *bench_begin(const struct bench_options *options)
-{
-	struct bench_session *session = calloc(1, sizeof(*session));
-
-	if (!session)
-		return NULL;
-	session->options = options;
-	session->context = json_object();
-	session->benchmarks = json_array();
-	session->skipped = json_array();
-	session->failed = json_array();
-	session->memory = json_array();
-	session->speed = json_array();
-	session->parts = json_array();
-	host_describe(session->context);
-	if (counters_open(&session->counters, NULL, 0) && !options->count)
-		fprintf(options->talk, "no counters: no PMU here, or none that we may use\n");
-	noise_begin(&session->noise);
-	progress_begin(&session->progress, !options->quiet);
-	return session;
-}
 
 /* Names of peers whose package is missing. */
 static json_t *not_built(void)
@@ -71,28 +59,126 @@ static json_t *not_built(void)
 	return names;
 }
 
+struct bench_session *bench_begin(const struct bench_options *options)
+{
+	struct bench_session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	session->options = options;
+	session->context = json_object();
+	for (unsigned i = 0; i < LISTS; i++)
+		session->lists[i] = json_array();
+	host_describe(session->context);
+	json_object_set_new(session->context, "not_built", not_built());
+	json_object_set_new(session->context, "repetitions", json_integer(options->repetitions));
+	json_object_set_new(session->context, "simd", json_string(btree_simd_used()));
+	json_object_set_new(session->context, "cycle", json_integer(options->cycle));
+	json_object_set_new(session->context, "seed", json_integer(options->seed));
+	if (counters_open(&session->counters, NULL, 0) && !options->count)
+		fprintf(options->talk, "no counters: no PMU here, or none that we may use\n");
+	noise_begin(&session->noise);
+	progress_begin(&session->progress, !options->quiet);
+	return session;
+}
+
+json_t *bench_results(void *ctx)
+{
+	struct bench_session *session = ctx;
+	struct noise noise = session->noise;
+	json_t *results = json_object(), *context = json_copy(session->context);
+
+	json_object_set_new(context, "noise", noise_end(&noise));
+	json_object_set_new(results, "schema", json_integer(RESULTS_SCHEMA));
+	json_object_set_new(results, "context", context);
+	for (unsigned i = 0; i < LISTS; i++)
+		json_object_set(results, list_names[i], session->lists[i]);
+	return results;
+}
+
 json_t *bench_finish(struct bench_session *session, int *status)
 {
-	json_t *results;
+	json_t *results = bench_results(session);
 
 	progress_clear(&session->progress);
 	counters_close(&session->counters);
-	json_object_set_new(session->context, "noise", noise_end(&session->noise));
-	json_object_set_new(session->context, "not_built", not_built());
-	json_object_set_new(session->context, "repetitions",
-			    json_integer(session->options->repetitions));
-	json_object_set_new(session->context, "simd", json_string(btree_simd_used()));
-	json_object_set_new(session->context, "cycle", json_integer(session->options->cycle));
-	json_object_set_new(session->context, "seed", json_integer(session->options->seed));
-	results = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", RESULTS_SCHEMA,
-			    "context", session->context, "benchmarks", session->benchmarks,
-			    "memory", session->memory, "speed", session->speed,
-			    "parts", session->parts,
-			    "skipped", session->skipped,
-			    "failed", session->failed);
+	json_decref(session->context);
+	for (unsigned i = 0; i < LISTS; i++)
+		json_decref(session->lists[i]);
 	*status = session->status;
 	free(session);
 	return results;
+}
+
+/* ---- cases that are done ---- */
+
+/* What an earlier run has left: its lists, and what it found out about the machine. */
+static void take_on(struct bench_session *session, const json_t *before)
+{
+	json_t *value;
+	const char *key;
+
+	json_object_foreach(json_object_get(before, "context"), key, value) {
+		if (!json_object_get(session->context, key))
+			json_object_set(session->context, key, value);
+	}
+	for (unsigned i = 0; i < LISTS; i++)
+		json_array_extend(session->lists[i], json_object_get(before, list_names[i]));
+	session->families = (int)json_array_size(session->lists[BENCHMARKS]);
+	if (json_array_size(session->lists[FAILED]))
+		session->status = STATUS_DIFFERENCE;
+}
+
+int bench_save(struct bench_session *session, struct saved *saved)
+{
+	saved->results = bench_results;
+	saved->ctx = session;
+	if (saved_begin(saved, session->context))
+		return -1;
+	if (saved_before(saved))
+		take_on(session, saved_before(saved));
+	session->saved = saved;
+	return 0;
+}
+
+static void case_name(char *text, size_t size, const char *name, const char *mode, size_t vmas)
+{
+	snprintf(text, size, "%s/%s/%zu", name, mode, vmas);
+}
+
+bool bench_case_left(const struct bench_session *session, const char *name, const char *mode,
+		     size_t vmas)
+{
+	char text[sizeof(session->name)];
+
+	case_name(text, sizeof(text), name, mode, vmas);
+	return !saved_stopped() && !(session->saved && saved_has(session->saved, text));
+}
+
+void bench_case_begin(struct bench_session *session, const char *name, const char *mode,
+		      size_t vmas)
+{
+	case_name(session->name, sizeof(session->name), name, mode, vmas);
+	for (unsigned i = 0; i < LISTS; i++)
+		session->before[i] = json_array_size(session->lists[i]);
+}
+
+static void take_back(struct bench_session *session)
+{
+	for (unsigned i = 0; i < LISTS; i++) {
+		while (json_array_size(session->lists[i]) > session->before[i])
+			json_array_remove(session->lists[i], session->before[i]);
+	}
+}
+
+void bench_case_end(struct bench_session *session)
+{
+	struct saved *saved = session->saved;
+
+	if (saved_stopped() || (saved && saved_has(saved, session->name)))
+		take_back(session);
+	else if (saved && saved_case(saved, session->name))
+		session->status = STATUS_BAD_INPUT;
 }
 
 const struct bench_options *bench_options(const struct bench_session *session)
@@ -123,7 +209,7 @@ void bench_skip(struct bench_session *session, const char *index, const char *na
 	fprintf(session->options->talk, "skipped: %s, %s/%s, %zu VMAs: %s\n", index, name, mode,
 		vmas, reason);
 	fflush(session->options->talk);
-	json_array_append_new(session->skipped, json_pack("{s:s, s:s, s:s, s:I, s:s}",
+	json_array_append_new(session->lists[SKIPPED], json_pack("{s:s, s:s, s:s, s:I, s:s}",
 		"index", index, "case", name, "mode", mode, "vmas", (json_int_t)vmas,
 		"reason", reason));
 }
@@ -134,31 +220,34 @@ void bench_fail(struct bench_session *session, const char *name, const char *mod
 	progress_clear(&session->progress);
 	fprintf(stderr, "FAILED: %s/%s, %zu VMAs: %s\n", name, mode, vmas, reason);
 	session->status = STATUS_DIFFERENCE;
-	json_array_append_new(session->failed, json_pack("{s:s, s:s, s:I, s:s}", "case", name,
+	json_array_append_new(session->lists[FAILED], json_pack("{s:s, s:s, s:I, s:s}", "case", name,
 		"mode", mode, "vmas", (json_int_t)vmas, "reason", reason));
 }
 
 void bench_memory(struct bench_session *session, json_t *memory)
 {
-	json_array_append_new(session->memory, memory);
+	json_array_append_new(session->lists[MEMORY], memory);
 }
 
 void bench_part(struct bench_session *session, json_t *part)
 {
-	json_array_append_new(session->parts, part);
+	json_array_append_new(session->lists[PARTS], part);
 }
 
 void bench_speed(struct bench_session *session, json_t *speed)
 {
-	json_array_append_new(session->speed, speed);
+	json_array_append_new(session->lists[SPEED], speed);
 }
 
 void bench_latency(struct bench_session *session)
 {
-	if (session->options->count || !bench_wanted(session, "latency", "load"))
+	if (session->options->count || !bench_wanted(session, "latency", "load") ||
+	    !bench_case_left(session, "latency", "load", 0))
 		return;
 	bench_done(session, 0, "latency of the memory");
+	bench_case_begin(session, "latency", "load", 0);
 	json_object_set_new(session->context, "latency", latency_measure());
+	bench_case_end(session);
 }
 
 void bench_plan(struct bench_session *session, double weight)
@@ -262,7 +351,7 @@ static bool run_cycle(struct bench_entry *entry, double limit, const char **erro
 	double begin = cpu_seconds(), spent = 0;
 
 	step = min(max(step / entry->unit, (uint64_t)1) * entry->unit, entry->batch);
-	while (!*error && done < entry->cycle && spent <= limit) {
+	while (!*error && done < entry->cycle && spent <= limit && !saved_stopped()) {
 		uint64_t now = min(step, entry->cycle - done);
 
 		*error = run_and_restore(entry, now);
@@ -289,13 +378,20 @@ void bench_check(struct bench_session *session, struct bench_entry *entry)
 	double limit = session->options->limit;
 	const char *error = NULL;
 
+	if (saved_stopped()) {
+		entry->skipped = true;
+		return;
+	}
 	bool slow = is_slow(entry, limit, &error);
 
 	if (!error && (slow || (entry->probed < entry->cycle &&
 				!run_cycle(entry, limit, &error)))) {
 		if (entry->rewind)
 			entry->rewind(entry->ctx);
-		skip_slow(session, entry);
+		if (saved_stopped())
+			entry->skipped = true;
+		else
+			skip_slow(session, entry);
 		return;
 	}
 	entry->digest = entry->hash(entry->ctx);
@@ -340,7 +436,7 @@ static const char *timed_run(void *ctx, uint64_t n)
 {
 	struct timed *timed = ctx;
 
-	return timed->entry->run(timed->entry->ctx, n);
+	return saved_stopped() ? "stopped" : timed->entry->run(timed->entry->ctx, n);
 }
 
 static void timed_restore(void *ctx)
@@ -435,7 +531,7 @@ static void take_results(struct bench_session *session, struct timed *timed, con
 		struct timed *whose = &timed[strtoul(name, NULL, 10)];
 
 		value = json_object_get(result, "error_message");
-		if (value && !whose->entry->skipped)
+		if (value && !whose->entry->skipped && !saved_stopped())
 			fail_entry(session, whose->entry, json_string_value(value));
 		name_result(whose, result);
 		json_array_append(whose->results, result);
@@ -529,10 +625,11 @@ void bench_time(struct bench_session *session, struct bench_entry *entries, size
 	struct timed *timed = calloc(n + 1, sizeof(*timed));
 	size_t ntimed = 0;
 
-	compare_digests(session, entries, n);
+	if (!saved_stopped())
+		compare_digests(session, entries, n);
 	if (session->options->count)
 		run_counted(session, entries, n);
-	for (size_t i = 0; timed && !session->options->count && i < n; i++) {
+	for (size_t i = 0; timed && !session->options->count && !saved_stopped() && i < n; i++) {
 		if (entries[i].skipped)
 			continue;
 		timed[ntimed] = (struct timed){
@@ -547,14 +644,15 @@ void bench_time(struct bench_session *session, struct bench_entry *entries, size
 		take_results(session, timed, text);
 		free(text);
 	}
-	for (size_t i = 0; i < ntimed; i++) {
+	for (size_t i = 0; i < ntimed && !saved_stopped(); i++) {
 		if (!timed[i].entry->skipped)
 			count_events(session, &timed[i]);
 	}
-	verify_all(session, entries, n);
+	if (!saved_stopped())
+		verify_all(session, entries, n);
 	for (size_t i = 0; i < ntimed; i++) {
 		if (!timed[i].entry->skipped)
-			json_array_extend(session->benchmarks, timed[i].results);
+			json_array_extend(session->lists[BENCHMARKS], timed[i].results);
 		json_decref(timed[i].results);
 	}
 	noise_sample(&session->noise);

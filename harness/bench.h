@@ -35,6 +35,7 @@
 #include <stdio.h>
 
 #include "harness/index_list.h"
+#include "harness/saved.h"
 #include "indexes/vma_index.h"
 #include "workloads/layout.h"
 
@@ -87,6 +88,24 @@ must_check struct bench_session *bench_begin(const struct bench_options *options
 /* The results, to be json_decref'd; *status is STATUS_OK or STATUS_DIFFERENCE. */
 must_check json_t *bench_finish(struct bench_session *session, int *status);
 const struct bench_options *bench_options(const struct bench_session *session);
+
+/*
+ * The results so far, a new reference: for saved.h, whose ctx is the session.
+ */
+json_t *bench_results(void *session);
+/* From now on saved has the results after each case; those that it has already are taken on. */
+must_check int bench_save(struct bench_session *session, struct saved *saved);
+
+/* Is the case to be run: the run goes on, and saved does not have it yet? */
+bool bench_case_left(const struct bench_session *session, const char *name, const char *mode,
+		     size_t vmas);
+/*
+ * A case of saved.h lies between begin and end: it is done then, and saved.  What it has added
+ * to the results is taken back if the run was stopped, or if saved has it already.
+ */
+void bench_case_begin(struct bench_session *session, const char *name, const char *mode,
+		      size_t vmas);
+void bench_case_end(struct bench_session *session);
 
 /* Is the case wanted by --case? */
 bool bench_wanted(const struct bench_session *session, const char *name, const char *mode);

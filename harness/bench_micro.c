@@ -198,6 +198,7 @@ static void micro_case(struct micro *micro, const struct bench_case *kase)
 	struct rng rng;
 	void *stream;
 
+	bench_case_begin(micro->session, kase->name, kase->mode, micro->layout->vmas);
 	rng_seed(&rng, options->seed);
 	stream = kase->prepare(micro->layout, &template, &rng);
 	template.stream = stream;
@@ -210,6 +211,7 @@ static void micro_case(struct micro *micro, const struct bench_case *kase)
 			kase->close(&micro->runs[i]);
 	}
 	free(stream);
+	bench_case_end(micro->session);
 }
 
 /* ---- memory ---- */
@@ -275,15 +277,6 @@ static void micro_space(struct micro *micro, unsigned i, size_t stride)
 	bench_done(micro->session, micro->layout->vmas * 4e-6, "%s is aged", ops->name);
 }
 
-static bool any_wanted(const struct bench_session *session)
-{
-	bool any = bench_wanted(session, "memory", "aged");
-
-	for (size_t i = 0; i < ncases; i++)
-		any |= bench_wanted(session, cases[i]->name, cases[i]->mode);
-	return any;
-}
-
 /* Two sets of VMAs for each index, and half as much for the indexes and the layout. */
 static bool enough_memory(struct bench_session *session, size_t vmas, size_t stride)
 {
@@ -295,8 +288,46 @@ static bool enough_memory(struct bench_session *session, size_t vmas, size_t str
 		return true;
 	snprintf(reason, sizeof(reason), "needs %zu MB of memory, %zu MB are available",
 		 need >> 20, have >> 20);
+	bench_case_begin(session, "all", "all", vmas);
 	bench_skip(session, "all", "all", "all", vmas, reason);
+	bench_case_end(session);
 	return false;
+}
+
+/* Ageing them is part of the case "memory", which is not repeated by a run that is resumed. */
+static bool micro_spaces(struct micro *micro, size_t stride)
+{
+	struct bench_session *session = micro->session;
+	const struct bench_options *options = bench_options(session);
+	bool same;
+
+	bench_case_begin(session, "memory", "aged", micro->layout->vmas);
+	for (unsigned i = 0; i < options->indexes.n && !saved_stopped(); i++)
+		micro_space(micro, i, stride);
+	same = same_contents(micro, options->indexes.n);
+	for (unsigned i = 0; same && i < options->indexes.n && !options->count; i++) {
+		if (micro->spaces[i] && bench_wanted(session, "memory", "aged") &&
+		    !(options->indexes.ops[i]->caps & VMA_INDEX_NULL))
+			micro_memory(session, micro->spaces[i]);
+	}
+	bench_case_end(session);
+	return same;
+}
+
+static bool left(const struct bench_session *session, const char *name, const char *mode,
+		 size_t vmas)
+{
+	return bench_wanted(session, name, mode) && bench_case_left(session, name, mode, vmas);
+}
+
+/* Is any case of the size wanted that is not there yet? */
+static bool any_left(const struct bench_session *session, size_t vmas)
+{
+	bool any = left(session, "memory", "aged", vmas);
+
+	for (size_t i = 0; i < ncases && !any; i++)
+		any = left(session, cases[i]->name, cases[i]->mode, vmas);
+	return any;
 }
 
 static void micro_size(struct bench_session *session, size_t vmas)
@@ -307,19 +338,12 @@ static void micro_size(struct bench_session *session, size_t vmas)
 		.session = session, .weight = micro_weight(options, vmas),
 	};
 
-	if (!enough_memory(session, vmas, stride))
+	if (!any_left(session, vmas) || !enough_memory(session, vmas, stride))
 		return;
 	micro.layout = layout_create(vmas, options->seed);
-	for (unsigned i = 0; micro.layout && i < options->indexes.n; i++)
-		micro_space(&micro, i, stride);
-	if (micro.layout && same_contents(&micro, options->indexes.n)) {
-		for (unsigned i = 0; i < options->indexes.n && !options->count; i++) {
-			if (micro.spaces[i] && bench_wanted(session, "memory", "aged") &&
-			    !(options->indexes.ops[i]->caps & VMA_INDEX_NULL))
-				micro_memory(session, micro.spaces[i]);
-		}
+	if (micro.layout && micro_spaces(&micro, stride)) {
 		for (size_t i = 0; i < ncases; i++) {
-			if (bench_wanted(session, cases[i]->name, cases[i]->mode))
+			if (left(session, cases[i]->name, cases[i]->mode, vmas))
 				micro_case(&micro, cases[i]);
 		}
 	}
@@ -336,9 +360,10 @@ void bench_micro_plan(struct bench_session *session)
 		size_t vmas = options->sizes[s];
 		double weight = options->indexes.n * micro_weight(options, vmas);
 
-		bench_plan(session, options->indexes.n * vmas * 4e-6);
+		if (any_left(session, vmas))
+			bench_plan(session, options->indexes.n * vmas * 4e-6);
 		for (size_t i = 0; i < ncases; i++) {
-			if (bench_wanted(session, cases[i]->name, cases[i]->mode))
+			if (left(session, cases[i]->name, cases[i]->mode, vmas))
 				bench_plan(session, weight);
 		}
 	}
@@ -348,6 +373,6 @@ void bench_micro(struct bench_session *session)
 {
 	const struct bench_options *options = bench_options(session);
 
-	for (unsigned s = 0; any_wanted(session) && s < options->nsizes; s++)
+	for (unsigned s = 0; s < options->nsizes; s++)
 		micro_size(session, options->sizes[s]);
 }

@@ -246,11 +246,11 @@ static void traced_tapes(struct traced *traced)
 		return;
 	}
 	traced->program.peak_vmas = tape_peak_vmas(traced->tape);
-	for (unsigned i = 0; i < options->indexes.n; i++)
+	for (unsigned i = 0; i < options->indexes.n && !saved_stopped(); i++)
 		traced_tape(traced, i, stride);
 }
 
-static void trace_case(struct bench_session *session, const char *path)
+static void run_trace(struct bench_session *session, const char *path)
 {
 	const struct bench_options *options = bench_options(session);
 	struct traced traced = { .session = session };
@@ -270,7 +270,7 @@ static void trace_case(struct bench_session *session, const char *path)
 		bench_program_parts(session, &traced.program);
 	if (bench_wanted(session, traced.program.name, "index"))
 		traced_tapes(&traced);
-	for (unsigned i = 0; mm && i < options->indexes.n; i++) {
+	for (unsigned i = 0; mm && i < options->indexes.n && !saved_stopped(); i++) {
 		if (!(options->indexes.ops[i]->caps & VMA_INDEX_NULL))
 			traced_mm(&traced, i);
 	}
@@ -281,6 +281,18 @@ static void trace_case(struct bench_session *session, const char *path)
 	tape_destroy(traced.tape);
 	program_free(&traced.program);
 	bench_done(session, TRACE_SECONDS, "%s", path);
+}
+
+static void trace_case(struct bench_session *session, const char *path)
+{
+	char name[128];
+
+	program_name(path, name, sizeof(name));
+	if (!bench_case_left(session, name, "all", 0))
+		return;
+	bench_case_begin(session, name, "all", 0);
+	run_trace(session, path);
+	bench_case_end(session);
 }
 
 /* ---- all programs ---- */
@@ -308,8 +320,11 @@ static void for_each_trace(struct bench_session *session,
 
 static void trace_plan(struct bench_session *session, const char *path)
 {
-	(void)path;
-	bench_plan(session, TRACE_SECONDS);
+	char name[128];
+
+	program_name(path, name, sizeof(name));
+	if (bench_case_left(session, name, "all", 0))
+		bench_plan(session, TRACE_SECONDS);
 }
 
 void bench_traces_plan(struct bench_session *session)

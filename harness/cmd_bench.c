@@ -8,7 +8,9 @@
 #include "harness/bench.h"
 #include "harness/option.h"
 #include "harness/results.h"
+#include "harness/saved.h"
 #include "harness/verb.h"
+#include "indexes/btree/simd.h"
 #include "indexes/peers/peers.h"
 
 static const char doc[] =
@@ -19,7 +21,7 @@ static const char doc[] =
 	"A GLOB is matched with CASE and with CASE/MODE: 'find-*', '*/touch', 'replay-*'; "
 	"`vmabench list` shows the cases.";
 
-enum { KEY_COUNT = 256, KEY_CYCLE, KEY_LIMIT, KEY_SEED, KEY_TRACES };
+enum { KEY_COUNT = 256, KEY_CYCLE, KEY_RESUME, KEY_LIMIT, KEY_SEED, KEY_TRACES };
 
 static const struct argp_option argp_options[] = {
 	{ "case", 'c', "GLOB,GLOB", 0, "these cases only", 0 },
@@ -29,6 +31,8 @@ static const struct argp_option argp_options[] = {
 	{ "limit", KEY_LIMIT, "SECONDS", 0,
 	  "skip a case on an index if one pass of it would take longer (1)", 0 },
 	{ "json", 'j', "FILE", 0, "write the results to FILE, or - for stdout", 0 },
+	{ "resume", KEY_RESUME, NULL, 0,
+	  "go on with the run that left FILE incomplete: same build, machine and options", 0 },
 	{ "quick", 'q', NULL, 0, "a quick look: 100 and 1000 VMAs, 3 times 0.005 s", 0 },
 	{ "seed", KEY_SEED, "N", 0, "of everything random (1)", 0 },
 	{ "cycle", KEY_CYCLE, "N", 0,
@@ -41,7 +45,7 @@ static const struct argp_option argp_options[] = {
 
 struct arguments {
 	struct bench_options options;
-	const char *json;
+	struct saved saved;
 };
 
 static unsigned long number(struct argp_state *state, const char *what, const char *text,
@@ -103,8 +107,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->limit = seconds(state, "--limit", arg);
 		return 0;
 	case 'j':
-		arguments->json = arg;
+		arguments->saved.path = arg;
 		options->talk = strcmp(arg, "-") ? stdout : stderr;
+		return 0;
+	case KEY_RESUME:
+		arguments->saved.resume = true;
 		return 0;
 	case 'q':
 		options->nsizes = 2;
@@ -128,41 +135,57 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->count = number(state, "--count", arg, 1, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "what is '%s'?", arg);
+		argp_error(state, "unexpected argument '%s'", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (options->count && arguments->saved.path)
+			argp_error(state, "--count gives no times: no --json with it");
+		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static int write_results(json_t *root, const char *path)
+/* What decides the results: a run that is resumed must have had the same. */
+static json_t *deciding(const struct bench_options *options)
 {
-	int err;
+	json_t *indexes = json_array(), *sizes = json_array();
 
-	if (!strcmp(path, "-"))
-		return json_dumpf(root, stdout, JSON_INDENT(1)) || puts("") == EOF ? -1 : 0;
-	err = results_save(root, path);
-	if (err)
-		fprintf(stderr, "vmabench bench: %s: %s\n", path, strerror(-err));
-	else
-		printf("\nwritten: %s\n", path);
-	return err;
+	for (unsigned i = 0; i < options->indexes.n; i++)
+		json_array_append_new(indexes, json_string(options->indexes.ops[i]->name));
+	for (unsigned i = 0; i < options->nsizes; i++)
+		json_array_append_new(sizes, json_integer((json_int_t)options->sizes[i]));
+	return json_pack("{s:o, s:o, s:s, s:s, s:i, s:f, s:f, s:I, s:I, s:s}", "index", indexes,
+			 "vmas", sizes, "case", options->case_glob ? options->case_glob : "*",
+			 "traces", options->trace_dir, "repetitions", (int)options->repetitions,
+			 "min-time", options->min_time, "limit", options->limit, "seed",
+			 (json_int_t)options->seed, "cycle", (json_int_t)options->cycle, "simd",
+			 btree_simd_used());
 }
 
-static int report(json_t *root, const struct arguments *arguments)
+/* A table for people; the file has the results already. */
+static int show(json_t *root, const struct arguments *arguments)
 {
-	bool to_stdout = arguments->json && !strcmp(arguments->json, "-");
 	struct results results;
 	char why[256];
+	size_t some = 0;
 
 	if (results_of(&results, root, why, sizeof(why))) {
 		fprintf(stderr, "vmabench bench: %s\n", why);
 		return STATUS_BAD_INPUT;
 	}
-	if (!to_stdout)
+	if (arguments->options.talk == stdout && results.n)
 		results_table(&results, stdout);
+	if (arguments->options.talk == stdout && arguments->saved.path && !saved_stopped())
+		printf("\nwritten: %s\n", arguments->saved.path);
+	some = results.n + json_array_size(json_object_get(root, "memory")) +
+	       json_array_size(json_object_get(root, "speed")) +
+	       json_array_size(json_object_get(root, "parts")) +
+	       json_array_size(json_object_get(json_object_get(root, "context"), "latency"));
 	results_free(&results);
-	if (arguments->json && write_results(root, arguments->json))
-		return STATUS_BAD_INPUT;
-	return STATUS_OK;
+	if (some || saved_stopped())
+		return STATUS_OK;
+	fprintf(stderr, "vmabench bench: nothing was measured\n");
+	return STATUS_BAD_INPUT;
 }
 
 /* All that there are, null too: what the harness itself costs. */
@@ -172,6 +195,42 @@ static void all_indexes(struct index_list *list)
 
 	while (list->n < INDEX_LIST_MAX && (ops = vma_index_type(list->n)))
 		list->ops[list->n++] = ops;
+}
+
+static void run_cases(struct bench_session *session)
+{
+	bench_micro_plan(session);
+	bench_traces_plan(session);
+	bench_latency(session);
+	bench_micro(session);
+	bench_traces(session);
+}
+
+/* All cases, saved and then shown; returns the exit status. */
+static int run(struct arguments *arguments)
+{
+	struct bench_session *session = bench_begin(&arguments->options);
+	struct saved *saved = &arguments->saved;
+	int status, bad, shown = STATUS_OK;
+	json_t *root;
+
+	if (!session) {
+		fprintf(stderr, "vmabench bench: out of memory\n");
+		return STATUS_BAD_INPUT;
+	}
+	saved->who = "vmabench bench";
+	saved->options = deciding(&arguments->options);
+	bad = bench_save(session, saved);
+	if (!bad) {
+		run_cases(session);
+		bad = saved_end(saved);
+	}
+	root = bench_finish(session, &status);
+	if (!bad && !arguments->options.count)
+		shown = show(root, arguments);
+	json_decref(root);
+	saved_leave(saved);
+	return bad ? STATUS_BAD_INPUT : status ? status : shown;
 }
 
 int cmd_bench(int argc, char **argv)
@@ -187,27 +246,11 @@ int cmd_bench(int argc, char **argv)
 		},
 	};
 	struct bench_options *options = &arguments.options;
-	struct bench_session *session;
-	int status, written;
-	json_t *root;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	if (!options->indexes.n) {
 		all_indexes(&options->indexes);
 		peers_print_missing("", options->talk);
 	}
-	session = bench_begin(options);
-	if (!session) {
-		fprintf(stderr, "vmabench bench: memory is out\n");
-		return STATUS_BAD_INPUT;
-	}
-	bench_micro_plan(session);
-	bench_traces_plan(session);
-	bench_latency(session);
-	bench_micro(session);
-	bench_traces(session);
-	root = bench_finish(session, &status);
-	written = options->count ? STATUS_OK : report(root, &arguments);
-	json_decref(root);
-	return status ? status : written;
+	return run(&arguments);
 }

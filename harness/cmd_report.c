@@ -16,16 +16,18 @@
 
 #define LEVEL       1.05        /* up to that ratio to the fastest an index is level with it */
 
-static const char doc[] = "Writes BENCHMARKS.md from result files (results/bench.json) and the "
-			  "plots that `vmabench plot` has drawn.";
+static const char doc[] =
+	"Writes a page of tables and conclusions from result files (results/bench.json), and from "
+	"what else is named: nothing is taken from a file that is not.\v"
+	"Exit status: 0, or 2 where a file cannot be read or written or holds no results.";
 
 static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0, "write to FILE, not to stdout", 0 },
-	{ "plots", 'p', "DIR", 0, "where the plots are (plots)", 0 },
-	{ "counts", 'c', "FILE", 0, "what `make counts-programs` wrote (results/programs.json)", 0 },
-	{ "worst", 'w', "FILE", 0, "what `make worst` wrote (results/worst.json)", 0 },
+	{ "plots", 'p', "DIR", 0, "with the plots that `vmabench plot` has drawn in DIR", 0 },
+	{ "counts", 'c', "FILE", 0, "with what `make counts-programs` wrote", 0 },
+	{ "worst", 'w', "FILE", 0, "with what `vmabench worst --json` wrote", 0 },
 	{ "scalar", 's', "FILE", 0,
-	  "results of `bench --simd scalar`, as `make bench` writes them (results/scalar.json)", 0 },
+	  "with results of `bench --simd scalar`, as `make bench` writes them", 0 },
 	{ 0 }
 };
 
@@ -368,6 +370,8 @@ void report_plot(const struct report *report, const char *plot)
 {
 	char path[4096];
 
+	if (!report->plots)
+		return;
 	snprintf(path, sizeof(path), "%s/%s", report->plots, plot);
 	if (!access(path, R_OK))
 		fprintf(report->out, "\n![%.*s](%s)\n", (int)strcspn(plot, "."), plot, path);
@@ -562,37 +566,119 @@ static void sort_indexes(struct report *report)
 	}
 }
 
+/* The whole page, to be freed; NULL: out of memory. */
+static char *report_text(struct report *report, size_t *len)
+{
+	char *text = NULL;
+
+	report->out = open_memstream(&text, len);
+	if (!report->out)
+		return NULL;
+	sort_indexes(report);
+	write_report(report);
+	if (!fclose(report->out))
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int report_refuse(const char *why)
+{
+	fprintf(stderr, "vmabench report: %s\n", why);
+	return -1;
+}
+
+/* A file of --counts or --worst: it has to have a list of that name. */
+static json_t *load_list(const char *path, const char *list)
+{
+	json_error_t error;
+	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+
+	if (root && json_array_size(json_object_get(root, list)))
+		return root;
+	if (root)
+		fprintf(stderr, "vmabench report: %s: has no \"%s\"\n", path, list);
+	else
+		fprintf(stderr, "vmabench report: %s: line %d: %s\n", path, error.line, error.text);
+	json_decref(root);
+	return NULL;
+}
+
+/* What the options name: 0, or -1 after a message. */
+static int load_given(struct report *report, const struct arguments *arguments)
+{
+	static struct results scalar;
+	char why[256];
+
+	if (arguments->plots && access(arguments->plots, R_OK | X_OK)) {
+		fprintf(stderr, "vmabench report: %s: %s\n", arguments->plots, strerror(errno));
+		return -1;
+	}
+	if (arguments->counts && !(report->counts = load_list(arguments->counts, "counts")))
+		return -1;
+	if (arguments->worst && !(report->worst = load_list(arguments->worst, "worst")))
+		return -1;
+	if (!arguments->scalar)
+		return 0;
+	if (!results_load(&scalar, arguments->scalar, why, sizeof(why))) {
+		report->scalar = &scalar;
+		return 0;
+	}
+	fprintf(stderr, "vmabench report: %s: %s\n", arguments->scalar, why);
+	return -1;
+}
+
+static void free_given(struct report *report)
+{
+	json_decref(report->counts);
+	json_decref(report->worst);
+	if (report->scalar)
+		results_free(report->scalar);
+}
+
+/* To a file that is opened already, or to stdout. */
+static int put_page(struct report *report, struct outfile *out)
+{
+	size_t len;
+	char *text = report_text(report, &len);
+	int bad = 0;
+
+	if (!text) {
+		fprintf(stderr, "vmabench report: out of memory\n");
+		return -1;
+	}
+	if (!out)
+		fwrite(text, 1, len, stdout);
+	else if (outfile_put(out, text, len))
+		bad = report_refuse(out->why);
+	free(text);
+	return bad;
+}
+
 int cmd_report(int argc, char **argv)
 {
 	static const struct argp argp = {
 		options, parse, "[RESULTS.json...]", doc, NULL, NULL, NULL,
 	};
-	struct arguments arguments = {
-		.plots = "plots", .counts = "results/programs.json", .worst = "results/worst.json",
-		.scalar = "results/scalar.json",
-	};
+	struct arguments arguments = { 0 };
 	struct results results;
-	struct report report = { .results = &results, .out = stdout };
+	struct report report = { .results = &results };
+	struct outfile out;
 	int bad;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	if (results_files_load(&arguments.files, &results, argv[0]))
 		return STATUS_BAD_INPUT;
-	if (arguments.output)
-		report.out = fopen(arguments.output, "w");
-	if (report.out) {
-		report.plots = arguments.plots;
-		report.counts = arguments.counts;
-		report.worst = arguments.worst;
-		report.scalar = arguments.scalar;
-		sort_indexes(&report);
-		write_report(&report);
+	report.plots = arguments.plots;
+	bad = load_given(&report, &arguments);
+	if (!bad && arguments.output) {
+		bad = outfile_open(&out, arguments.output, 0666) ? report_refuse(out.why)
+								  : put_page(&report, &out);
+		outfile_close(&out);
+	} else if (!bad) {
+		bad = put_page(&report, NULL);
 	}
-	bad = !report.out || ferror(report.out) ||
-	      (report.out == stdout ? fflush : fclose)(report.out);
-	if (bad)
-		fprintf(stderr, "vmabench report: %s: %s\n",
-			arguments.output ? arguments.output : "stdout", strerror(errno));
+	free_given(&report);
 	results_free(&results);
 	return bad ? STATUS_BAD_INPUT : STATUS_OK;
 }

@@ -20,7 +20,7 @@ static const char doc[] =
 	"is 1. Workloads of an index alone read it under RCU where it can be, else under a rwlock. "
 	"Locking 'none' is for one thread only; by default it is every one there is.";
 
-enum { KEY_LIST = 256, KEY_LOCKING, KEY_NO_LATENCY, KEY_OPS, KEY_SECONDS, KEY_SEED, KEY_TRACE };
+enum { KEY_LIST = 256, KEY_LOCKING, KEY_NO_LATENCY, KEY_OPS, KEY_RESUME, KEY_SECONDS, KEY_SEED, KEY_TRACE };
 
 static const struct argp_option argp_options[] = {
 	{ "workload", 'w', "GLOB,GLOB", 0, "these workloads only", 0 },
@@ -34,13 +34,15 @@ static const struct argp_option argp_options[] = {
 	{ "trace", KEY_TRACE, "FILE", 0,
 	  "replay a recorded program, its tasks dealt out to the threads; may be repeated", 0 },
 	{ "seed", KEY_SEED, "N", 0, "of everything random (1)", 0 },
-	{ "json", 'j', "FILE", 0, "write the results to FILE", 0 },
+	{ "json", 'j', "FILE", 0, "write the results to FILE, or - for stdout", 0 },
+	{ "resume", KEY_RESUME, NULL, 0,
+	  "go on with the run that left FILE incomplete: same build, machine and options", 0 },
 	{ "list", KEY_LIST, NULL, 0, "the workloads and lockings there are", 0 },
 	{ 0 } };
 
 struct arguments {
 	struct threads_options options;
-	const char *json;
+	struct saved saved;
 	bool list;
 };
 
@@ -192,13 +194,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->seed = option_number(state, arg);
 		return 0;
 	case 'j':
-		arguments->json = arg;
+		arguments->saved.path = arg;
+		options->talk = strcmp(arg, "-") ? stdout : stderr;
+		return 0;
+	case KEY_RESUME:
+		arguments->saved.resume = true;
 		return 0;
 	case KEY_LIST:
 		arguments->list = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "what is '%s'?", arg);
+		argp_error(state, "unexpected argument '%s'", arg);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -291,6 +297,47 @@ static const char *impossible(const struct threads_options *options)
 	return text;
 }
 
+static json_t *lockings(const struct threads_options *options)
+{
+	json_t *names = json_array();
+
+	for (unsigned i = 0; i < options->nlockings; i++)
+		json_array_append_new(names, json_string(options->lockings[i] ?
+							  options->lockings[i]->name : "none"));
+	return names;
+}
+
+static json_t *numbers(const struct threads_options *options)
+{
+	json_t *sizes = json_array(), *threads = json_array();
+
+	for (unsigned i = 0; i < options->nsizes; i++)
+		json_array_append_new(sizes, json_integer((json_int_t)options->sizes[i]));
+	for (unsigned i = 0; i < options->nthreads; i++)
+		json_array_append_new(threads, json_integer(options->threads[i]));
+	return json_pack("{s:o, s:o, s:o, s:i, s:f, s:I, s:I, s:b}", "vmas", sizes, "threads",
+			 threads, "locking", lockings(options), "repetitions",
+			 (int)options->repetitions, "seconds", options->seconds, "ops",
+			 (json_int_t)options->ops, "seed", (json_int_t)options->seed, "latency",
+			 options->latency);
+}
+
+/* What decides the results: a run that is resumed must have had the same. */
+static json_t *deciding(const struct threads_options *options)
+{
+	json_t *all = numbers(options), *indexes = json_array(), *names = json_array();
+
+	for (unsigned i = 0; i < options->indexes.n; i++)
+		json_array_append_new(indexes, json_string(options->indexes.ops[i]->name));
+	for (unsigned i = 0; i < options->nworkloads; i++)
+		json_array_append_new(names, json_string(options->workloads[i]->name));
+	for (unsigned i = 0; i < options->ntraces; i++)
+		json_array_append_new(names, json_string(options->traces[i]));
+	json_object_set_new(all, "index", indexes);
+	json_object_set_new(all, "workload", names);
+	return all;
+}
+
 int cmd_threads(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -301,11 +348,12 @@ int cmd_threads(int argc, char **argv)
 			    .seconds = 0.015,
 			    .seed = 1,
 			    .latency = true,
+			    .progress = true,
 			    .talk = stdout },
+		.saved = { .who = "vmabench threads" },
 	};
 	const char *why;
-	json_t *results;
-	int status, err = 0;
+	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	if (arguments.list)
@@ -316,11 +364,9 @@ int cmd_threads(int argc, char **argv)
 		fprintf(stderr, "vmabench threads: %s\n", why);
 		return STATUS_BAD_INPUT;
 	}
-	results = threads_bench(&arguments.options, &status);
-	if (arguments.json)
-		err = results_save(results, arguments.json);
-	if (err)
-		fprintf(stderr, "vmabench threads: %s: %s\n", arguments.json, strerror(-err));
-	json_decref(results);
-	return err ? STATUS_BAD_INPUT : status;
+	arguments.options.saved = &arguments.saved;
+	arguments.saved.options = deciding(&arguments.options);
+	json_decref(threads_bench(&arguments.options, &status));
+	saved_leave(&arguments.saved);
+	return status;
 }

@@ -1,9 +1,13 @@
 /*
- * vmabench - the program: finds the verb and hands over to it
+ * vmabench - the program: finds the verb, hands over to it, and sees that stdout was written
  */
 #include <argp.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/util.h"
 #include "harness/verb.h"
@@ -39,11 +43,36 @@ static int usage(FILE *out, int status)
 	return status;
 }
 
+/*
+ * At the end of every verb, however it ends: what was printed has arrived, or the exit status is 2.
+ * A pipe that nobody reads any more ends the program as it would any other, by SIGPIPE.
+ */
+static void check_stdout(void)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return;
+	if (errno == EPIPE) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	fprintf(stderr, "vmabench: stdout: %s\n", errno ? strerror(errno) : "not all was written");
+	_exit(STATUS_BAD_INPUT);
+}
+
+/* Does nothing; unlike SIG_IGN it is not inherited by a program that is started. */
+static void take_no_notice(int signal)
+{
+	(void)signal;
+}
+
 int main(int argc, char **argv)
 {
 	char name[64];
 
 	argp_err_exit_status = STATUS_BAD_INPUT;
+	atexit(check_stdout);
+	signal(SIGXFSZ, take_no_notice);        /* a file beyond the limit is an error, said as one */
 	if (argc < 2)
 		return usage(stderr, STATUS_BAD_INPUT);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "help"))

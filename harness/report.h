@@ -15,7 +15,9 @@
 
 struct report {
 	const struct results *results;
-	const char *plots, *counts, *worst, *scalar;    /* folder, files */
+	const char *plots;                              /* the folder; NULL: none */
+	json_t *counts, *worst;                         /* what is given of these, or NULL */
+	struct results *scalar;
 	FILE *out;
 	const char *indexes[REPORT_MAX_INDEXES];        /* all but the peers */
 	size_t n;

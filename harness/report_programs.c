@@ -81,15 +81,13 @@ static void line(const struct report *report, const json_t *counts, const json_t
 
 void report_programs(const struct report *report)
 {
-	json_t *root = json_load_file(report->counts, 0, NULL), *entry;
-	const json_t *counts = json_object_get(root, "counts");
+	const json_t *counts = json_object_get(report->counts, "counts");
+	json_t *entry;
 	const char *names[REPORT_MAX_INDEXES];
 	size_t i, n;
 
-	if (!json_array_size(counts)) {
-		json_decref(root);
+	if (!json_array_size(counts))
 		return;
-	}
 	n = columns(counts, names);
 	fputs("\n## Recorded programs, index alone, in instructions\n\nCounted by callgrind: no "
 	      "noise, and no cache misses either. \"harness\" is in each number.\n\n"
@@ -104,5 +102,4 @@ void report_programs(const struct report *report)
 		if (!strcmp(text(entry, "index"), OURS))
 			line(report, counts, entry, names, n);
 	}
-	json_decref(root);
 }

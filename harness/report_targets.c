@@ -255,15 +255,13 @@ static void scalar_line(const struct report *report, const struct report *scalar
 /* What `bench --simd scalar` has found, if it was run. */
 static void scalar_lines(const struct report *report)
 {
-	struct results results;
 	struct report scalar = *report;
 	const char *simd;
-	char why[256];
 
-	if (results_load(&results, report->scalar, why, sizeof(why)))
+	if (!report->scalar)
 		return;
-	scalar.results = &results;
-	simd = text(json_object_get(results.root, "context"), "simd");
+	scalar.results = report->scalar;
+	simd = text(json_object_get(report->scalar->root, "context"), "simd");
 	fprintf(report->out, "\nThe same where btree and the bound search with %s, a run of its own. "
 		"Ahead: how many times faster that btree is.\n\n| case | VMAs | btree | btree, %s | bound, "
 		"%s | " KERNEL " | ahead | best peer | which | ahead |\n"
@@ -272,7 +270,6 @@ static void scalar_lines(const struct report *report)
 		for (unsigned j = 0; j < NSIZES; j++)
 			scalar_line(report, &scalar, &targets[i], sizes[j]);
 	}
-	results_free(&results);
 }
 
 /* ---- memory ---- */
@@ -397,16 +394,14 @@ static void programs_lines(const struct report *report, const struct programs *p
 
 static void programs_table(const struct report *report, struct tally *tally)
 {
-	json_t *counts = json_load_file(report->counts, 0, NULL);
 	struct programs timed = programs_timed(report);
-	struct programs counted = programs_counted(json_object_get(counts, "counts"));
+	struct programs counted = programs_counted(json_object_get(report->counts, "counts"));
 
 	if (timed.n + counted.n)
 		fputs("\n| recorded programs, index alone | times " KERNEL " | wanted |\n"
 		      "|---|---:|---:|\n", report->out);
 	programs_lines(report, &timed, "time", tally);
 	programs_lines(report, &counted, "instructions", tally);
-	json_decref(counts);
 }
 
 /* ---- orders and worst cases ---- */
@@ -444,8 +439,8 @@ static void orders_table(const struct report *report, struct tally *tally)
 /* What `vmabench worst` wrote. */
 static void worst_table(const struct report *report, struct tally *tally)
 {
-	json_t *root = json_load_file(report->worst, 0, NULL), *entry;
-	const json_t *all = json_object_get(root, "worst");
+	const json_t *all = json_object_get(report->worst, "worst");
+	json_t *entry;
 	size_t i;
 
 	if (json_array_size(all))
@@ -466,7 +461,6 @@ static void worst_table(const struct report *report, struct tally *tally)
 			fprintf(report->out, " %.2f | |", slowest / median);
 		fputc('\n', report->out);
 	}
-	json_decref(root);
 }
 
 /* ---- how fast programs are replayed ---- */

@@ -3,11 +3,9 @@
  */
 #include "harness/results.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MAX_REPETITIONS 1000
 
@@ -254,27 +252,21 @@ size_t results_indexes(const struct results *results, const char **names, size_t
 
 /* ---- writing ---- */
 
-int results_save(const json_t *root, const char *path)
+int results_put(const json_t *root, struct outfile *out)
 {
-	char temporary[4096];
-	FILE *file;
-	int err;
+	char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+	int bad;
 
-	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.part", path) >= sizeof(temporary))
-		return -ENAMETOOLONG;
-	file = fopen(temporary, "w");
-	if (!file)
-		return -errno;
-	err = json_dumpf(root, file, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) ? -EIO : 0;
-	if (!err && (fputc('\n', file) == EOF || fflush(file) || fsync(fileno(file))))
-		err = -errno;
-	if (fclose(file) && !err)
-		err = -errno;
-	if (!err && rename(temporary, path))
-		err = -errno;
-	if (err)
-		unlink(temporary);
-	return err;
+	if (!text) {
+		snprintf(out->why, sizeof(out->why), "out of memory");
+		return -1;
+	}
+	bad = outfile_begin(out) || outfile_write(out, text, strlen(text)) ||
+	      outfile_write(out, "\n", 1) || outfile_commit(out);
+	if (bad)
+		outfile_abandon(out);
+	free(text);
+	return bad ? -1 : 0;
 }
 
 /* ---- for people ---- */
@@ -310,7 +302,8 @@ static void table_head(const struct result *first, const char **indexes, size_t 
 {
 	bool program = results_is_program(first);
 
-	fprintf(out, "\n%s/%s\n", program ? "recorded programs" : first->name, first->mode);
+	fprintf(out, "\n%s/%s: ns per %s\n", program ? "recorded programs" : first->name,
+		first->mode, program ? "whole program" : "operation");
 	fprintf(out, "%22s", program ? "program, peak VMAs" : "VMAs");
 	for (size_t i = 0; i < nindexes; i++)
 		fprintf(out, " %14s", strcmp(indexes[i], "null") ? indexes[i] : "(harness)");
@@ -367,7 +360,7 @@ void results_table(const struct results *results, FILE *out)
 	size_t nindexes = results_indexes(results, indexes, ARRAY_SIZE(indexes) - 1);
 
 	indexes[nindexes++] = "null";
-	fprintf(out, "\nns per operation (CPU time, median), and times rbtree's\n");
+	fprintf(out, "\nCPU time, median, and times rbtree's\n");
 	for (size_t i = 0; i < results->n; i++) {
 		size_t before = 0;
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/outfile.h"
 #include "base/util.h"
 
 #define RESULTS_SCHEMA 1
@@ -63,8 +64,8 @@ const struct result *results_find(const struct results *results, const char *ind
 /* The names of all indexes that hold something, as they come first in the file; how many. */
 size_t results_indexes(const struct results *results, const char **names, size_t max);
 
-/* Writes root under a temporary name and renames it when it is on disk. 0 or -errno. */
-must_check int results_save(const json_t *root, const char *path);
+/* root as the file's new contents: 0, or -1 and the reason in out->why. */
+must_check int results_put(const json_t *root, struct outfile *out);
 
 /* Each case with the median of every index and the ratio to rbtree's; for the terminal. */
 void results_table(const struct results *results, FILE *out);

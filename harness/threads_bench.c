@@ -6,7 +6,8 @@
  *	    for each workload and number of threads:
  *	        rates      repetitions, the spaces in a new order each time; medians
  *	        latencies  one more run of each that times every operation
- *	    verify     each space: else all its rows are void
+ *	        verify     each space, after each workload: else all its rows are void
+ *	        save       the rows so far (saved.h)
  *
  * How many operations a thread does is found out for each space and number of threads,
  * and is the same then in all repetitions.
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #include "harness/host.h"
+#include "harness/progress.h"
 #include "harness/results.h"
 #include "harness/threads_replay.h"
 #include "harness/verb.h"
@@ -25,10 +27,15 @@
 #define FIRST_OPS 64
 #define PROBE_SECONDS 0.001
 
+struct seat;
+
 struct session {
 	const struct threads_options *options;
 	struct noise noise;
-	json_t *rows, *skipped, *failed;
+	struct progress progress;
+	json_t *context, *rows, *skipped, *failed;
+	const struct seat *seats; /* whose rows are not in rows yet */
+	unsigned nseats;
 	int status;
 	const char *last; /* workload in the table */
 };
@@ -45,6 +52,7 @@ struct seat {
 	struct threads_tally before;
 	const char *wrong;
 	json_t *rows;
+	size_t done; /* rows of workloads that are done */
 };
 
 /* ---- one row ---- */
@@ -117,6 +125,7 @@ static void print_row(struct session *session, const json_t *row)
 	static const char *const quantiles[] = { "p50", "p99", "p99.9", "max" };
 	char rate[32], writer[32] = "-";
 
+	progress_clear(&session->progress);
 	if (!session->last || strcmp(session->last, workload))
 		fprintf(out, "\n%-17s %8s %-16s %-10s %7s %9s %9s %8s %8s %8s %8s %9s\n", workload,
 			"VMAs", "index", "locking", "threads", "ops/s", "writer/s", "p50 ns", "p99",
@@ -160,7 +169,7 @@ static void run_once(struct session *session, const struct threads_workload *wor
 	struct threads_times times;
 	int err;
 
-	if (seat->wrong)
+	if (seat->wrong || saved_stopped())
 		return;
 	err = threads_run(workload, seat->space, threads, seat->ops,
 			  session->options->seed + seat->n, latency, &times);
@@ -179,7 +188,8 @@ static void find_ops(struct session *session, const struct threads_workload *wor
 	const struct threads_options *options = session->options;
 	struct threads_times times = { 0 };
 
-	for (seat->ops = FIRST_OPS; !seat->wrong && times.seconds < PROBE_SECONDS; seat->ops *= 4) {
+	for (seat->ops = FIRST_OPS; !seat->wrong && times.seconds < PROBE_SECONDS && !saved_stopped();
+	     seat->ops *= 4) {
 		int err = threads_run(workload, seat->space, threads, seat->ops, options->seed,
 				      NULL, &times);
 
@@ -239,7 +249,7 @@ static void conclude(struct session *session, const struct threads_workload *wor
 {
 	json_t *row;
 
-	if (!takes_part(seat, workload, threads))
+	if (!takes_part(seat, workload, threads) || saved_stopped())
 		return;
 	if (seat->wrong) {
 		fail(session, workload->name, workload->ground, seat, threads);
@@ -255,7 +265,7 @@ static void run_workload(struct session *session, const struct threads_workload 
 {
 	const struct threads_options *options = session->options;
 
-	for (unsigned t = 0; t < options->nthreads; t++) {
+	for (unsigned t = 0; t < options->nthreads && !saved_stopped(); t++) {
 		unsigned threads = options->threads[t];
 
 		for (unsigned i = 0; i < n; i++) {
@@ -271,36 +281,91 @@ static void run_workload(struct session *session, const struct threads_workload 
 
 /* ---- spaces ---- */
 
+/* Once: a run that is resumed may find it out again. */
+static void add_once(json_t *list, json_t *entry)
+{
+	json_t *other;
+	size_t i;
+
+	json_array_foreach(list, i, other) {
+		if (json_equal(other, entry)) {
+			json_decref(entry);
+			return;
+		}
+	}
+	json_array_append_new(list, entry);
+}
+
 static void skip(struct session *session, const struct threads_ground *ground,
 		 const struct threads_setup *setup)
 {
-	fprintf(session->options->talk, "skipped: %s, %s, %zu VMAs: memory is out\n",
+	fprintf(session->options->talk, "skipped: %s, %s, %zu VMAs: out of memory\n",
 		setup->ops->name, ground->locking(setup), setup->layout->vmas);
-	json_array_append_new(session->skipped,
-			      json_pack("{s:s, s:s, s:s, s:I, s:s}", "index", setup->ops->name,
-					"case", "threads", "mode", ground->locking(setup), "vmas",
-					(json_int_t)setup->layout->vmas, "reason",
-					"memory is out"));
+	add_once(session->skipped, json_pack("{s:s, s:s, s:s, s:I, s:s}", "index", setup->ops->name,
+					     "case", "threads", "mode", ground->locking(setup), "vmas",
+					     (json_int_t)setup->layout->vmas, "reason",
+					     "out of memory"));
+}
+
+/* ---- workloads that are done ---- */
+
+static bool has(const struct session *session, const char *name)
+{
+	return session->options->saved && saved_has(session->options->saved, name);
+}
+
+static void done(struct session *session, const char *name)
+{
+	if (session->options->saved && saved_case(session->options->saved, name))
+		session->status = STATUS_BAD_INPUT;
 }
 
 /* What should be there is there, or all rows of the seat are void. */
+static void verify_seat(struct session *session, const struct threads_ground *ground,
+			struct seat *seat)
+{
+	if (!seat->space || seat->wrong)
+		return;
+	seat->wrong = ground->verify(seat->space);
+	if (seat->wrong)
+		fail(session, "all", ground, seat, seat->setup.threads);
+	seat->done = json_array_size(seat->rows);
+}
+
+/* One workload on all seats: its rows count once the spaces are verified. */
+static void run_case(struct session *session, const struct threads_workload *workload,
+		     struct seat *seats, unsigned n, unsigned first)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s/%zu/%u", workload->name, seats->setup.layout->vmas, first);
+	if (has(session, name) || saved_stopped())
+		return;
+	run_workload(session, workload, seats, n);
+	if (saved_stopped())
+		return;
+	for (unsigned i = 0; i < n; i++)
+		verify_seat(session, workload->ground, &seats[i]);
+	done(session, name);
+}
+
+static void add_rows(json_t *rows, const struct seat *seat)
+{
+	for (size_t i = 0; i < seat->done && !seat->wrong; i++)
+		json_array_append(rows, json_array_get(seat->rows, i));
+}
+
 static void end_seat(struct session *session, const struct threads_ground *ground,
 		     struct seat *seat)
 {
-	if (seat->space && !seat->wrong) {
-		seat->wrong = ground->verify(seat->space);
-		if (seat->wrong)
-			fail(session, "all", ground, seat, seat->setup.threads);
-	}
-	if (seat->space && !seat->wrong)
-		json_array_extend(session->rows, seat->rows);
+	add_rows(session->rows, seat);
 	json_decref(seat->rows);
 	if (seat->space)
 		ground->close(seat->space);
 }
 
 static void run_seats(struct session *session, const struct threads_ground *ground,
-		      struct seat *seats, unsigned n)
+		      struct seat *seats, unsigned n, unsigned first)
 {
 	const struct threads_options *options = session->options;
 
@@ -310,10 +375,13 @@ static void run_seats(struct session *session, const struct threads_ground *grou
 		if (!seats[i].space)
 			skip(session, ground, &seats[i].setup);
 	}
+	session->seats = seats;
+	session->nseats = n;
 	for (unsigned w = 0; w < options->nworkloads; w++) {
 		if (options->workloads[w]->ground == ground)
-			run_workload(session, options->workloads[w], seats, n);
+			run_case(session, options->workloads[w], seats, n, first);
 	}
+	session->nseats = 0;
 	for (unsigned i = 0; i < n; i++)
 		end_seat(session, ground, &seats[i]);
 }
@@ -339,7 +407,7 @@ static void run_ground(struct session *session, const struct threads_ground *gro
 			} };
 		if (n < room && i + 1 < all)
 			continue;
-		run_seats(session, ground, seats, n);
+		run_seats(session, ground, seats, n, i + 1 - n);
 		n = 0;
 	}
 	free(seats);
@@ -354,12 +422,14 @@ static void replay_seat(struct session *session, const char *name, const struct 
 	struct threads_times times;
 	json_t *row;
 
-	for (unsigned r = 0; r < options->repetitions && !seat->wrong; r++) {
+	for (unsigned r = 0; r < options->repetitions && !seat->wrong && !saved_stopped(); r++) {
 		int err = threads_replay(plan, seat->setup.ops, seat->setup.locking, threads, &times);
 
 		seat->wrong = err ? strerror(-err) : times.wrong;
 		seat->rates[seat->n++] = times.rate;
 	}
+	if (saved_stopped())
+		return;
 	if (seat->wrong) {
 		fail(session, name, &threads_mm_ground, seat, threads);
 		return;
@@ -410,7 +480,12 @@ static void replay_trace(struct session *session, const char *path)
 	struct program program;
 	struct threads_plan plan;
 	struct trace_error error;
-	const char *why = program_load(&program, path, &error);
+	size_t before = json_array_size(session->rows);
+	const char *why;
+
+	if (has(session, path) || saved_stopped())
+		return;
+	why = program_load(&program, path, &error);
 
 	if (!why && threads_plan_make(&plan, &program)) {
 		program_free(&program);
@@ -422,6 +497,10 @@ static void replay_trace(struct session *session, const char *path)
 		return;
 	}
 	replay_all(session, program.name, &plan);
+	while (saved_stopped() && json_array_size(session->rows) > before)
+		json_array_remove(session->rows, before);
+	if (!saved_stopped())
+		done(session, path);
 	threads_plan_done(&plan);
 	program_free(&program);
 }
@@ -432,44 +511,95 @@ static void run_size(struct session *session, size_t vmas)
 {
 	const struct threads_options *options = session->options;
 	struct layout *layout = layout_create(vmas, options->seed);
-	const struct threads_ground *done = NULL;
+	const struct threads_ground *last = NULL;
 
 	for (unsigned w = 0; layout && w < options->nworkloads; w++) {
 		const struct threads_ground *ground = options->workloads[w]->ground;
 
-		if (ground != done)
+		if (ground != last)
 			run_ground(session, ground, layout);
-		done = ground;
+		last = ground;
 	}
 	if (!layout)
 		fprintf(options->talk, "skipped: %zu VMAs: memory is out\n", vmas);
 	layout_destroy(layout);
 }
 
+static json_t *results_now(void *ctx)
+{
+	const struct session *session = ctx;
+	struct noise noise = session->noise;
+	json_t *context = json_copy(session->context), *rows = json_copy(session->rows);
+
+	json_object_set_new(context, "noise", noise_end(&noise));
+	for (unsigned i = 0; i < session->nseats; i++)
+		add_rows(rows, &session->seats[i]);
+	return json_pack("{s:i, s:o, s:[], s:o, s:O, s:O}", "schema", RESULTS_SCHEMA, "context",
+			 context, "benchmarks", "threads", rows, "skipped", session->skipped,
+			 "failed", session->failed);
+}
+
+static void run_all(struct session *session)
+{
+	const struct threads_options *options = session->options;
+
+	for (unsigned i = 0; i < options->nsizes && !saved_stopped(); i++) {
+		run_size(session, options->sizes[i]);
+		noise_sample(&session->noise);
+	}
+	for (unsigned i = 0; i < options->ntraces; i++)
+		replay_trace(session, options->traces[i]);
+	progress_clear(&session->progress);
+}
+
+/* Takes on what an earlier run left. */
+static int begin_saved(struct session *session, struct saved *saved)
+{
+	const json_t *before;
+
+	saved->results = results_now;
+	saved->ctx = session;
+	if (saved_begin(saved, session->context))
+		return -1;
+	before = saved_before(saved);
+	if (!before)
+		return 0;
+	json_array_extend(session->rows, json_object_get(before, "threads"));
+	json_array_extend(session->skipped, json_object_get(before, "skipped"));
+	json_array_extend(session->failed, json_object_get(before, "failed"));
+	if (json_array_size(session->failed))
+		session->status = STATUS_DIFFERENCE;
+	return 0;
+}
+
 json_t *threads_bench(const struct threads_options *options, int *status)
 {
 	struct session session = {
 		.options = options,
+		.context = json_object(),
 		.rows = json_array(),
 		.skipped = json_array(),
 		.failed = json_array(),
 	};
-	json_t *context = json_object();
+	json_t *results;
 
-	host_describe(context);
+	host_describe(session.context);
+	json_object_set_new(session.context, "processors", json_integer(threads_processors()));
+	json_object_set_new(session.context, "repetitions", json_integer(options->repetitions));
+	json_object_set_new(session.context, "seed", json_integer(options->seed));
 	noise_begin(&session.noise);
-	for (unsigned i = 0; i < options->nsizes; i++) {
-		run_size(&session, options->sizes[i]);
-		noise_sample(&session.noise);
-	}
-	for (unsigned i = 0; i < options->ntraces; i++)
-		replay_trace(&session, options->traces[i]);
-	json_object_set_new(context, "noise", noise_end(&session.noise));
-	json_object_set_new(context, "processors", json_integer(threads_processors()));
-	json_object_set_new(context, "repetitions", json_integer(options->repetitions));
-	json_object_set_new(context, "seed", json_integer(options->seed));
+	progress_begin(&session.progress, options->progress);
+	if (options->saved && begin_saved(&session, options->saved))
+		session.status = STATUS_BAD_INPUT;
+	else
+		run_all(&session);
+	if (session.status != STATUS_BAD_INPUT && options->saved && saved_end(options->saved))
+		session.status = STATUS_BAD_INPUT;
+	results = results_now(&session);
+	json_decref(session.context);
+	json_decref(session.rows);
+	json_decref(session.skipped);
+	json_decref(session.failed);
 	*status = session.status;
-	return json_pack("{s:i, s:o, s:[], s:o, s:o, s:o}", "schema", RESULTS_SCHEMA, "context",
-			 context, "benchmarks", "threads", session.rows, "skipped", session.skipped,
-			 "failed", session.failed);
+	return results;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "harness/index_list.h"
+#include "harness/saved.h"
 #include "harness/threads.h"
 
 #define THREADS_LIST 32
@@ -31,12 +32,14 @@ struct threads_options {
 	uint64_t seed;
 	bool latency; /* and a run that times each operation */
 	FILE *talk; /* for the table and for what is skipped */
+	bool progress; /* a line on a terminal */
+	struct saved *saved; /* the file that has the results after each workload; NULL: none */
 };
 
 /*
  * Measures, prints a table; the results, to be json_decref'd, with a list "threads" of
- * rows (results/README.md); *status is STATUS_OK, or STATUS_DIFFERENCE where something
- * went wrong, which is in "failed" then.
+ * rows (results/README.md); *status is STATUS_OK, STATUS_DIFFERENCE where something
+ * went wrong, which is in "failed" then, or STATUS_BAD_INPUT where saved cannot be written.
  */
 must_check json_t *threads_bench(const struct threads_options *options, int *status);
 

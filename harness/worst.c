@@ -28,9 +28,11 @@
 
 #include "harness/bench.h"
 #include "harness/clock.h"
+#include "harness/saved.h"
 
 #define CANDIDATES 32
 #define SAMPLES    101
+#define LOOK_EVERY 4096          /* edits */
 #define NO_LIMIT   1e9          /* seconds: it is aged by edits, whatever they take */
 
 static const char *const kinds[] = { "erase", "insert", "split", "merge" };
@@ -198,7 +200,18 @@ static int worst_begin_pass(struct worst *w)
 	return w->space ? 0 : -ENOMEM;
 }
 
-static int worst_pass(struct worst *w)
+/* Now and then, between edits: how far it is, and whether to go on. */
+static int worst_look(const struct worst *w, unsigned pass, uint64_t i)
+{
+	const struct worst_options *options = w->options;
+	double part = (pass + (double)i / (double)options->edits) / (options->passes + 1);
+
+	if (options->progress)
+		progress_at(options->progress, part, "%s", w->ops->name);
+	return saved_stopped() ? -EINTR : 0;
+}
+
+static int worst_pass(struct worst *w, unsigned pass)
 {
 	int err = worst_begin_pass(w);
 
@@ -209,6 +222,8 @@ static int worst_pass(struct worst *w)
 		err = vma_index_edit(w->space->index, &edit);
 		took = min(clock_ticks() - begin, (uint64_t)UINT32_MAX);
 		w->ticks[i] = min(w->ticks[i], (uint32_t)took);
+		if (!err && i % LOOK_EVERY == 0)
+			err = worst_look(w, pass, i);
 	}
 	worst_end_pass(w);
 	return err;
@@ -285,6 +300,8 @@ static int worst_count_pass(struct worst *w, struct counted *picked, size_t n)
 			err = worst_count(worst_stepped, &stepped, &picked[next].instructions);
 		if (!err)
 			err = vma_index_edit(w->space->index, &edit);
+		if (!err && i % LOOK_EVERY == 0)
+			err = worst_look(w, w->options->passes, i);
 	}
 	worst_end_pass(w);
 	return err;
@@ -339,9 +356,11 @@ int worst_measure(const struct vma_index_ops *ops, const struct worst_options *o
 		err = layout_churn(w.layout, &w.rng, w.moves, nmoves);
 	}
 	for (unsigned i = 0; !err && i < options->passes; i++)
-		err = worst_pass(&w);
+		err = worst_pass(&w, i);
 	if (!err)
 		err = worst_sum_up(&w, result);
+	if (options->progress)
+		progress_clear(options->progress);
 	worst_free(&w);
 	return err;
 }

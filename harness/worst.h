@@ -6,12 +6,14 @@
 
 #include <stdint.h>
 
+#include "harness/progress.h"
 #include "indexes/vma_index.h"
 
 struct worst_options {
 	size_t vmas;
 	uint64_t edits, seed;
 	unsigned passes;                /* over which the fewest ticks of each edit are taken */
+	struct progress *progress;      /* a line on a terminal; may be NULL */
 };
 
 struct worst_result {
@@ -21,7 +23,7 @@ struct worst_result {
 	double median_ticks, slowest_ticks;     /* of those that were counted */
 };
 
-/* 0, -ENOMEM, or another -errno where a child cannot be traced. */
+/* 0, -ENOMEM, -EINTR when the run is to end (saved.h), or another -errno where a child cannot be traced. */
 must_check int worst_measure(const struct vma_index_ops *ops, const struct worst_options *options,
 			     struct worst_result *result);
 

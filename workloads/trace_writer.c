@@ -1,26 +1,24 @@
 /*
  * trace_writer - writes a trace
  *
- * While the program runs, frames go to a spool, quickly packed: a file that
- * has no name any more.  trace_finish packs them well, behind the header, into
- * a temporary file beside the trace, and renames that.  So a recording that is
- * killed leaves nothing behind but, at worst, a temporary file.
+ * While the program runs, frames go to a spool, quickly packed: a file that has no
+ * name, beside the trace.  trace_finish packs them well, behind the header, into
+ * the trace, which is written as base/outfile.h says.
  */
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/outfile.h"
 #include "workloads/trace_internal.h"
 
 enum { LEVEL_SPOOL = 3, LEVEL_FINAL = 19 };
 
 struct trace_writer {
-	char *path, *temporary;         /* temporary: "" while there is none */
+	char *path;
+	struct outfile out;
 	struct frame_io spool, final;
 	struct trace_codec codec;
 	struct trace_rules rules;
@@ -28,32 +26,18 @@ struct trace_writer {
 	uint64_t events, frames;
 };
 
-/* A new file beside the trace, its name in writer->temporary; or -1 and *error. */
-static int writer_temporary(struct trace_writer *writer, struct trace_error *error)
+/* The trace can be written where it is to be, and has a spool there. */
+static int writer_open(struct trace_writer *writer, struct trace_error *error)
 {
 	int fd;
 
-	sprintf(writer->temporary, "%s.XXXXXX", writer->path);
-	fd = mkostemp(writer->temporary, O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	writer->temporary[0] = 0;
-	return trace_fail(error, writer->path, 0, "cannot create a file beside it: %s",
-			  strerror(errno));
-}
-
-static int writer_open_spool(struct trace_writer *writer, struct trace_error *error)
-{
-	struct stat st;
-	int fd;
-
-	if (!stat(writer->path, &st) && !S_ISREG(st.st_mode))
+	if (outfile_open(&writer->out, writer->path, 0666))
+		return trace_fail(error, writer->path, 0, "%s", writer->out.why);
+	if (writer->out.through)
 		return trace_fail(error, writer->path, 0, "exists and is not a regular file");
-	fd = writer_temporary(writer, error);
+	fd = outfile_spool(&writer->out);
 	if (fd < 0)
-		return -1;
-	unlink(writer->temporary);
-	writer->temporary[0] = 0;
+		return trace_fail(error, writer->path, 0, "%s", writer->out.why);
 	frame_io_init(&writer->spool, writer->path, fd);
 	return 0;
 }
@@ -62,20 +46,17 @@ struct trace_writer *trace_create(const char *path, struct trace_error *error)
 {
 	struct trace_writer *writer = calloc(1, sizeof(*writer));
 
-	if (!writer || !(writer->path = strdup(path)) ||
-	    !(writer->temporary = calloc(1, strlen(path) + sizeof(".XXXXXX")))) {
+	if (!writer || !(writer->path = strdup(path))) {
 		trace_fail(error, path, 0, "no memory");
-		goto free_writer;
+		free(writer);
+		return NULL;
 	}
 	writer->codec.version = TRACE_VERSION;
 	rules_init(&writer->rules, NULL);
-	if (!writer_open_spool(writer, error))
+	if (!writer_open(writer, error))
 		return writer;
-free_writer:
-	if (writer) {
-		free(writer->path);
-		free(writer->temporary);
-	}
+	outfile_close(&writer->out);
+	free(writer->path);
 	free(writer);
 	return NULL;
 }
@@ -162,36 +143,11 @@ static int writer_tail(struct trace_writer *writer, struct trace_error *error)
 	return frame_write(&writer->final, FRAME_END, end, sizeof(end), LEVEL_FINAL, error);
 }
 
-/* The temporary file, now whole, becomes the trace and survives a crash. */
-static int writer_rename(struct trace_writer *writer, struct trace_error *error)
-{
-	mode_t mask = umask(0);
-	char *copy = strdup(writer->path);
-	int dir;
-
-	umask(mask);
-	if (!copy || fchmod(writer->final.fd, 0666 & ~mask) || fsync(writer->final.fd) ||
-	    rename(writer->temporary, writer->path)) {
-		free(copy);
-		return trace_fail(error, writer->path, 0, "cannot finish the file: %s",
-				  strerror(errno));
-	}
-	writer->temporary[0] = 0;
-	dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0) {
-		fsync(dir);
-		close(dir);
-	}
-	free(copy);
-	return 0;
-}
-
 int trace_finish(struct trace_writer *writer, const struct trace_info *info,
 		 struct trace_error *error)
 {
 	const char *reason = rules_end(&writer->rules);
 	char why[TRACE_WHY];
-	int fd;
 
 	if (!reason)
 		reason = info_check(info, why);
@@ -201,30 +157,27 @@ int trace_finish(struct trace_writer *writer, const struct trace_info *info,
 		return writer_fail(writer, reason, error);
 	if (writer_flush(writer, error))
 		return -1;
-	fd = writer_temporary(writer, error);
-	if (fd < 0)
-		return -1;
-	frame_io_init(&writer->final, writer->path, fd);
+	if (outfile_begin(&writer->out))
+		return writer_fail(writer, writer->out.why, error);
+	frame_io_init(&writer->final, writer->path, writer->out.fd);
 	if (writer_head(writer, info, error) || writer_repack(writer, error) ||
-	    writer_tail(writer, error) || writer_rename(writer, error))
+	    writer_tail(writer, error))
 		return -1;
+	if (outfile_commit(&writer->out))
+		return writer_fail(writer, writer->out.why, error);
 	trace_abandon(writer);
 	return 0;
 }
 
 void trace_abandon(struct trace_writer *writer)
 {
-	if (writer->temporary[0])
-		unlink(writer->temporary);
-	if (writer->final.path)
-		close(writer->final.fd);
+	outfile_close(&writer->out);
 	close(writer->spool.fd);
 	frame_io_end(&writer->spool);
 	frame_io_end(&writer->final);
 	codec_end(&writer->codec);
 	rules_free(&writer->rules);
 	free(writer->raw.data);
-	free(writer->temporary);
 	free(writer->path);
 	free(writer);
 }
