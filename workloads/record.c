@@ -337,7 +337,9 @@ static int record_exit_status(const struct recorder *r, const struct trace_info 
 	if (info->lost) {
 		fprintf(stderr, "vmabench record: %llu %s were lost%s\n",
 			(unsigned long long)info->lost, r->stream ? "records" : "page faults",
-			r->options->allow_lost ? "" : " (--allow-lost takes that)");
+			r->options->allow_lost ? ""
+			: r->stream ? ": --order serial loses no calls (--allow-lost takes that)"
+				    : " (--allow-lost takes that)");
 		if (!r->options->allow_lost)
 			return RECORD_FAILED;
 	}
@@ -348,7 +350,7 @@ static int record_exit_status(const struct recorder *r, const struct trace_info 
 
 void record_open_faults(struct recorder *r, pid_t pid)
 {
-	struct perf_wanted wanted = { .pid = pid, .faults = true,
+	struct perf_wanted wanted = { .pid = pid, .cgroup = -1, .faults = true,
 				      .ring_size = r->options->ring_size };
 	char why[128];
 
@@ -359,8 +361,7 @@ void record_open_faults(struct recorder *r, pid_t pid)
 	if (!r->perf)
 		fprintf(stderr, "vmabench record: page faults are missing: %s\n", why);
 	else if (!perf_complete(r->perf))
-		fprintf(stderr, "vmabench record: page faults without the kernel's own: "
-			"the tracepoints are refused\n");
+		fprintf(stderr, "vmabench record: page faults without the kernel's own (%s)\n", why);
 }
 
 /* Can a filter with a listener be installed here?  There can be but one. */
@@ -376,6 +377,21 @@ static bool record_can_listen(void)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
+/* perf tells of the program's control group, or else of the whole machine. */
+static void record_open_calls(struct recorder *r, struct perf_wanted *wanted, char *why,
+			      size_t size)
+{
+	r->cgroup = cgroup_create();
+	wanted->cgroup = r->cgroup ? cgroup_fd(r->cgroup) : -1;
+	r->perf = perf_open(wanted, why, size);
+	if (r->perf || !r->cgroup)
+		return;
+	cgroup_free(r->cgroup);
+	r->cgroup = NULL;
+	wanted->cgroup = -1;
+	r->perf = perf_open(wanted, why, size);
+}
+
 /* Begins to record calls and their order by perf, if that is allowed; else says why not. */
 static bool record_open_order(struct recorder *r)
 {
@@ -387,7 +403,7 @@ static bool record_open_order(struct recorder *r)
 		return false;
 	calls_perf_filter(calls, sizeof(calls));
 	if (record_can_listen())
-		r->perf = perf_open(&wanted, why, sizeof(why));
+		record_open_calls(r, &wanted, why, sizeof(why));
 	if (r->perf) {
 		r->stream = stream_create();
 		if (r->stream)
@@ -444,6 +460,8 @@ static int record_program(struct recorder *r, struct trace_info *info)
 		r->first = launch.pid;
 	else
 		record_open_faults(r, launch.pid);
+	if (r->cgroup && cgroup_add(r->cgroup, launch.pid))
+		record_missing(r, "calls of tasks that are not in the recorder's control group");
 	record_take_signals(false);
 	launch_go(&launch);
 	if (launch.told)
@@ -494,6 +512,7 @@ static int record_all(struct recorder *r)
 		status = record_program(r, &info);
 	stops_end(r);
 	perf_close(r->perf);
+	cgroup_free(r->cgroup);
 	if (r->stream)
 		stream_free(r->stream);
 	if (r->files)

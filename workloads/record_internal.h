@@ -8,11 +8,15 @@
  *	record_marks.c   which open file a descriptor is
  *	record_layout.c  smaps to LAYOUT and VMA events
  *	record_perf.c    faults, calls, locks, births and deaths, from perf
+ *	record_tracepoints.c, record_ring.c
+ *	                 how perf's records and their fields are found
+ *	record_mount.c   tracefs and cgroup2, mounted at no place
  *	record_info.c    the header: the settings of this machine
  *
  * Where perf tells the order:
  *	record_watch.c   what perf does not tell: layouts, files, arguments in memory
  *	record_stream.c  both merged by time, into the trace
+ *	record_cgroup.c  a control group of the program's own, so that perf tells of it alone
  *
  * Where it does not, and calls are serialised:
  *	record_stops.c   what to do at each stop: order, births, execs, deaths
@@ -112,6 +116,7 @@ struct recorder {
 	struct record_mm *mms;
 	struct queue *queue;
 	struct perf *perf;              /* NULL: faults are not recorded */
+	struct cgroup *cgroup;          /* of the program alone; NULL: perf tells of all */
 	struct stream *stream;          /* perf tells the order; NULL: calls are serialised */
 	bool infers;                    /* writes are found in the pagemap */
 	struct files *files;
@@ -236,6 +241,23 @@ void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_l
 void layout_process_event(const struct task *task, struct trace_event *event);
 void layout_free(struct layout *layout);
 
+/* ---- record_mount.c ---- */
+
+/* The root of a new mount of a file system of the kernel's own, to open files in; or -errno. */
+must_check int record_mount(const char *type);
+
+/* ---- record_cgroup.c ---- */
+
+/* A new group below that of this process; NULL if the system has or allows none. */
+must_check struct cgroup *cgroup_create(void);
+int cgroup_fd(const struct cgroup *group);
+/* Moves a process, with all it will start: 0 or -errno. */
+must_check int cgroup_add(const struct cgroup *group, pid_t pid);
+/* Is that task still in the group, or in one below?  True if nobody knows. */
+bool cgroup_holds(const struct cgroup *group, pid_t tid);
+/* All that was in it must have ended. */
+void cgroup_free(struct cgroup *group);
+
 /* ---- record_perf.c ---- */
 
 enum sample_kind {
@@ -262,14 +284,15 @@ int sample_compare(const void *a, const void *b);       /* by time, for qsort() 
 struct perf_wanted {
 	pid_t pid;                      /* of this process and its children ... */
 	const char *calls;              /* NULL, or ... of all, these calls too, births and deaths */
+	int cgroup;                     /* with calls: of this control group alone; -1: of all */
 	bool faults;
 	size_t ring_size;               /* bytes, a power of two; 0: what is good */
 };
 
 /*
  * Samples from now on; or NULL and *why.  Without calls: if the tracepoints are refused,
- * the software event is taken: the program's own faults only, all TRACE_FAULT_UNKNOWN;
- * LOCK samples are those for writing.
+ * which *why tells, the software event is taken: the program's own faults only, all
+ * TRACE_FAULT_UNKNOWN; LOCK samples are those for writing.
  */
 must_check struct perf *perf_open(const struct perf_wanted *wanted, char *why, size_t size);
 /* The same of another thread; false: not all of its faults will be seen. */

@@ -13,15 +13,15 @@
  *	                              knows the address, and neither reads from writes nor
  *	                              (without rights) the kernel's own faults
  *
- *  1. One ring a CPU serves all events.  A thread empties the rings, so that a program
- *     that faults while the recorder waits loses nothing; what is lost is counted.
- *  2. Where perf tells of the calls, its events are those of the whole machine, and who
- *     reads the samples picks the recorded tasks: an event that each of thousands of
- *     threads inherits costs them more.  Where it tells of faults alone, the events are
- *     inherited by every thread and child of the recorded process, and nobody else's.
- *
- * The tracepoints' numbers stand in tracefs.  Where it is not mounted, a
- * helper process mounts it for itself alone.
+ *  1. One ring a CPU serves all events.  A thread that runs before all others empties the
+ *     rings, so that a program that faults while the recorder waits loses nothing; what is
+ *     lost is counted.
+ *  2. An event that each of thousands of threads inherits costs them more than one of a CPU. So
+ *     where perf tells of the calls, its events are those of a control group that holds the
+ *     program alone; where there can be none, of the whole machine, and who reads the samples
+ *     picks the recorded tasks.
+ *  3. Where it tells of faults alone, the events are inherited by every thread and child
+ *     of the recorded process, and nobody else's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,30 +35,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "workloads/record_internal.h"
-
-enum { EVENT_USER, EVENT_KERNEL, EVENT_LOCK, EVENT_ENTER, EVENT_EXIT, NEVENTS };
-
-/* The tracepoints, and what of their records' layout is relied on. */
-static const struct {
-	const char *name, *fields[2];
-} perf_events[NEVENTS] = {
-	{ "exceptions/page_fault_user",
-	  { "address;\toffset:8;\tsize:8", "error_code;\toffset:24;\tsize:8" } },
-	{ "exceptions/page_fault_kernel",
-	  { "address;\toffset:8;\tsize:8", "error_code;\toffset:24;\tsize:8" } },
-	{ "mmap_lock/mmap_lock_acquire_returned",
-	  { "write;\toffset:24;\tsize:1", "success;\toffset:25;\tsize:1" } },
-	{ "raw_syscalls/sys_enter", { "id;\toffset:8;\tsize:8", "args[6];\toffset:16;\tsize:48" } },
-	{ "raw_syscalls/sys_exit", { "id;\toffset:8;\tsize:8", "ret;\toffset:16;\tsize:8" } },
-};
+#include "workloads/record_ring.h"
+#include "workloads/record_tracepoints.h"
 
 #define RING_MAX   (16u << 20)
 #define RINGS_MAX  (512u << 20)         /* all of them */
@@ -67,7 +51,7 @@ static const struct {
 struct ring {
 	struct perf_event_mmap_page *page;
 	int cpu;
-	int fd[NEVENTS];                /* -1: none */
+	int fd[NPOINTS];                /* -1: none */
 	int first;                      /* the fd that the ring is of */
 };
 
@@ -79,11 +63,12 @@ struct perf {
 	struct sample *list;
 	size_t n, cap;
 	uint64_t lost;
-	int ids[NEVENTS];               /* the tracepoints' */
+	struct tracepoint points[NPOINTS];
 	bool tracepoints;               /* else: the software event */
 	size_t ring_size;
 	int *more;                      /* events of threads that were there before */
 	size_t nmore;
+	char room[RING_RECORD];         /* for a record that goes around a ring's end */
 	unsigned nrings;
 	struct ring rings[];
 };
@@ -92,88 +77,19 @@ struct perf {
 static bool perf_has(const struct perf *perf, unsigned event)
 {
 	if (!perf->tracepoints)
-		return event == EVENT_USER;
-	if (perf->ids[event] < 0)
+		return event == POINT_USER;
+	if (perf->points[event].id < 0)
 		return false;
 	switch (event) {
-	case EVENT_USER:
-	case EVENT_KERNEL:
+	case POINT_USER:
+	case POINT_KERNEL:
 		return perf->wanted.faults;
-	case EVENT_ENTER:
-	case EVENT_EXIT:
+	case POINT_ENTER:
+	case POINT_EXIT:
 		return perf->wanted.calls != NULL;
 	default:
 		return true;
 	}
-}
-
-/* ---- the tracepoints' numbers ---- */
-
-/* The number in DIR/events/NAME/id, or -1; checks the layout of its records. */
-static int perf_read_id(const char *dir, unsigned event)
-{
-	char path[256], text[4096] = "";
-	int id = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/events/%s/id", dir, perf_events[event].name);
-	file = fopen(path, "re");
-	if (!file)
-		return -1;
-	if (fscanf(file, "%d", &id) != 1)
-		id = -1;
-	fclose(file);
-	snprintf(path, sizeof(path), "%s/events/%s/format", dir, perf_events[event].name);
-	file = fopen(path, "re");
-	if (!file)
-		return -1;
-	text[fread(text, 1, sizeof(text) - 1, file)] = 0;
-	fclose(file);
-	for (unsigned i = 0; i < ARRAY_SIZE(perf_events[event].fields); i++) {
-		if (!strstr(text, perf_events[event].fields[i]))
-			return -1;
-	}
-	return id;
-}
-
-/* False if there are not even faults; what else is missing is -1. */
-static bool perf_read_ids(const char *dir, int ids[NEVENTS])
-{
-	for (unsigned i = 0; i < NEVENTS; i++)
-		ids[i] = perf_read_id(dir, i);
-	return ids[EVENT_USER] >= 0 && ids[EVENT_KERNEL] >= 0;
-}
-
-/* The same by a helper process, in a mount namespace of its own. */
-static bool perf_mount_and_read_ids(int ids[NEVENTS])
-{
-	const size_t size = NEVENTS * sizeof(ids[0]);
-	int fds[2];
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC))
-		return false;
-	pid = fork();
-	if (!pid) {
-		if (!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-		    !mount("tracefs", "/sys", "tracefs", 0, NULL) && perf_read_ids("/sys", ids) &&
-		    write(fds[1], ids, size) < 0)
-			_exit(1);
-		_exit(0);
-	}
-	close(fds[1]);
-	n = read(fds[0], ids, size);
-	close(fds[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	return n == (ssize_t)size;
-}
-
-static bool perf_find_ids(int ids[NEVENTS])
-{
-	return perf_read_ids("/sys/kernel/tracing", ids) ||
-	       perf_read_ids("/sys/kernel/debug/tracing", ids) || perf_mount_and_read_ids(ids);
 }
 
 /* ---- the rings ---- */
@@ -199,37 +115,6 @@ struct perf_task {
 	uint64_t time;
 };
 
-/* The raw data of a tracepoint; size: so much of it is there. */
-static bool perf_parse_raw(const struct perf *perf, const uint8_t *raw, size_t size,
-			   struct sample *sample)
-{
-	uint64_t error;
-	uint16_t id;
-
-	memcpy(&id, raw, sizeof(id));
-	if (id == perf->ids[EVENT_LOCK] && size >= 26) {
-		sample->kind = SAMPLE_LOCK;
-		sample->bits = raw[24];
-	} else if (id == perf->ids[EVENT_ENTER] && size >= 64) {
-		sample->kind = SAMPLE_ENTER;
-		memcpy(&sample->nr, raw + 8, 8);
-		memcpy(sample->arg, raw + 16, 48);
-	} else if (id == perf->ids[EVENT_EXIT] && size >= 24) {
-		sample->kind = SAMPLE_RETURN;
-		memcpy(&sample->nr, raw + 8, 8);
-		memcpy(sample->arg, raw + 16, 8);
-	} else if (size >= 32) {
-		sample->kind = SAMPLE_FAULT;
-		memcpy(&sample->address, raw + 8, 8);
-		memcpy(&error, raw + 24, 8);
-		sample->bits = error & (TRACE_FAULT_PRESENT | TRACE_FAULT_WRITE | TRACE_FAULT_USER |
-					TRACE_FAULT_INSTR);
-	} else {
-		return false;
-	}
-	return true;
-}
-
 static bool perf_parse(const struct perf *perf, const struct perf_event_header *header,
 		       struct sample *sample)
 {
@@ -241,7 +126,8 @@ static bool perf_parse(const struct perf *perf, const struct perf_event_header *
 		sample->time = record->time;
 		sample->tid = record->tid;
 		if (perf->tracepoints)
-			return perf_parse_raw(perf, record->raw, record->raw_size, sample);
+			return tracepoints_sample(perf->points, record->raw, record->raw_size,
+						  sample);
 		sample->kind = SAMPLE_FAULT;
 		sample->address = record->address;
 		sample->bits = TRACE_FAULT_USER | TRACE_FAULT_UNKNOWN;
@@ -259,9 +145,10 @@ static bool perf_parse(const struct perf *perf, const struct perf_event_header *
 	}
 }
 
-static void perf_record(struct perf *perf, const struct perf_event_header *header)
+static void perf_record(void *arg, const struct perf_event_header *header)
 {
 	struct sample sample = { 0 };
+	struct perf *perf = arg;
 
 	if (header->type == PERF_RECORD_LOST)   /* header, id, number */
 		perf->lost += ((const uint64_t *)header)[2];
@@ -289,29 +176,26 @@ static void perf_drain_ring(struct perf *perf, struct ring *ring)
 {
 	const char *data = (const char *)ring->page + ring->page->data_offset;
 	uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
-	uint64_t tail = ring->page->data_tail, copy[32];
+	uint64_t tail = ring_read(data, perf->ring_size, ring->page->data_tail, head, perf_record,
+				  perf, perf->room);
 
-	while (tail < head) {
-		size_t at = tail % perf->ring_size, first;
-		const struct perf_event_header *header = (const void *)(data + at);
-		size_t size = header->size;
-
-		first = min(size, perf->ring_size - at);
-		if (first < size && size <= sizeof(copy)) {     /* it goes around the end */
-			memcpy(copy, data + at, first);
-			memcpy((char *)copy + first, data, size - first);
-			header = (const void *)copy;
-		}
-		perf_record(perf, header);
-		tail += size;
-	}
-	__atomic_store_n(&ring->page->data_tail, tail, __ATOMIC_RELEASE);
+	perf->lost += tail != head;
+	__atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
 }
 
 static void perf_drain(struct perf *perf)
 {
 	for (unsigned i = 0; i < perf->nrings; i++)
 		perf_drain_ring(perf, &perf->rings[i]);
+}
+
+/* The thread that empties the rings runs before the program and all else, as far as it may. */
+static void perf_raise_priority(void)
+{
+	struct sched_param first = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
+		setpriority(PRIO_PROCESS, gettid(), -20);
 }
 
 static void *perf_thread(void *arg)
@@ -324,8 +208,7 @@ static void *perf_thread(void *arg)
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
-	/* Before the program, if it may be. */
-	setpriority(PRIO_PROCESS, gettid(), -20);
+	perf_raise_priority();
 	for (unsigned i = 0; i < perf->nrings; i++)
 		fds[i] = (struct pollfd){ .fd = perf->rings[i].first, .events = POLLIN };
 	while (!stop) {
@@ -349,9 +232,9 @@ static bool perf_filter(const struct perf *perf, unsigned event, int fd)
 {
 	const char *filter = NULL;
 
-	if (event == EVENT_LOCK)
+	if (event == POINT_LOCK)
 		filter = perf->wanted.calls ? "success == 1" : "write == 1 && success == 1";
-	else if (event == EVENT_ENTER || event == EVENT_EXIT)
+	else if (event == POINT_ENTER || event == POINT_EXIT)
 		filter = perf->wanted.calls;
 	return !filter || !ioctl(fd, PERF_EVENT_IOC_SET_FILTER, filter);
 }
@@ -362,20 +245,22 @@ static int perf_open_event(const struct perf *perf, unsigned event, pid_t pid, i
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
 		.type = tracepoint ? PERF_TYPE_TRACEPOINT : PERF_TYPE_SOFTWARE,
-		.config = tracepoint ? perf->ids[event] : PERF_COUNT_SW_PAGE_FAULTS,
+		.config = tracepoint ? perf->points[event].id : PERF_COUNT_SW_PAGE_FAULTS,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME |
 			       (tracepoint ? PERF_SAMPLE_RAW : PERF_SAMPLE_ADDR),
 		.exclude_kernel = !tracepoint,
 		.inherit = !all,
-		.task = all && event == EVENT_LOCK,
+		.task = all && event == POINT_LOCK,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.watermark = 1,
 		.wakeup_watermark = perf->ring_size / 8,
 	};
-	int fd = syscall(SYS_perf_event_open, &attr, all ? -1 : pid, cpu, -1,
-			 PERF_FLAG_FD_CLOEXEC);
+	bool group = all && perf->wanted.cgroup >= 0;
+	int fd = syscall(SYS_perf_event_open, &attr,
+			 group ? perf->wanted.cgroup : all ? -1 : pid, cpu, -1,
+			 PERF_FLAG_FD_CLOEXEC | (group ? PERF_FLAG_PID_CGROUP : 0));
 
 	if (fd < 0 || perf_filter(perf, event, fd))
 		return fd;
@@ -387,7 +272,7 @@ static void perf_close_ring(const struct perf *perf, struct ring *ring)
 {
 	if (ring->page)
 		munmap(ring->page, sysconf(_SC_PAGESIZE) + perf->ring_size);
-	for (unsigned i = 0; i < NEVENTS; i++) {
+	for (unsigned i = 0; i < NPOINTS; i++) {
 		if (ring->fd[i] >= 0)
 			close(ring->fd[i]);
 	}
@@ -399,14 +284,14 @@ static int perf_open_ring(struct perf *perf, struct ring *ring, pid_t pid, int c
 	int error;
 
 	*ring = (struct ring){ .cpu = cpu, .fd = { -1, -1, -1, -1, -1 }, .first = -1 };
-	for (unsigned i = 0; i < NEVENTS; i++) {
+	for (unsigned i = 0; i < NPOINTS; i++) {
 		if (!perf_has(perf, i))
 			continue;
 		ring->fd[i] = perf_open_event(perf, i, pid, cpu);
-		if (ring->fd[i] < 0 && (i != EVENT_LOCK || perf->wanted.calls))
+		if (ring->fd[i] < 0 && (i != POINT_LOCK || perf->wanted.calls))
 			goto fail;
 		if (ring->fd[i] < 0)
-			perf->ids[i] = -1;      /* it goes without */
+			perf->points[i].id = -1;      /* it goes without */
 		else if (ring->first < 0)
 			ring->first = ring->fd[i];
 	}
@@ -416,7 +301,7 @@ static int perf_open_ring(struct perf *perf, struct ring *ring, pid_t pid, int c
 		ring->page = NULL;
 	if (!ring->page)
 		goto fail;
-	for (unsigned i = 0; i < NEVENTS; i++) {
+	for (unsigned i = 0; i < NPOINTS; i++) {
 		if (ring->fd[i] >= 0 && ring->fd[i] != ring->first &&
 		    ioctl(ring->fd[i], PERF_EVENT_IOC_SET_OUTPUT, ring->first))
 			goto fail;
@@ -465,26 +350,47 @@ static int perf_open_largest(struct perf *perf, long cpus)
 	do {
 		error = perf_open_rings(perf, cpus);
 		perf->ring_size /= error ? 2 : 1;
-	} while (error == -EPERM && perf->ring_size >= RING_MIN);
+	} while ((error == -EPERM || error == -ENOMEM) && perf->ring_size >= RING_MIN);
 	return error;
 }
 
-/* Opens what is wanted of it: 0 or -errno. */
-static int perf_open_wanted(struct perf *perf, long cpus)
+/* Are all tracepoints there that are wanted? */
+static bool perf_has_tracepoints(const struct perf *perf)
 {
-	const int *ids = perf->ids;
-	int error = -EPERM;
+	const struct tracepoint *points = perf->points;
 
-	perf->tracepoints = perf_find_ids(perf->ids);
-	if (perf->wanted.calls &&
-	    (ids[EVENT_LOCK] < 0 || ids[EVENT_ENTER] < 0 || ids[EVENT_EXIT] < 0))
-		return -ENOENT;
-	if (perf->tracepoints)
+	if (perf->wanted.calls && (points[POINT_LOCK].id < 0 || points[POINT_ENTER].id < 0 ||
+				   points[POINT_EXIT].id < 0))
+		return false;
+	return points[POINT_USER].id >= 0 && points[POINT_KERNEL].id >= 0;
+}
+
+/* Opens what is wanted of it: 0 or -errno; why, where it is not by the tracepoints. */
+static int perf_open_wanted(struct perf *perf, long cpus, char *why, size_t size)
+{
+	int error = -ENOENT;
+
+	tracepoints_find(perf->points, why, size);
+	perf->tracepoints = perf_has_tracepoints(perf);
+	if (perf->tracepoints) {
 		error = perf_open_largest(perf, cpus);
+		snprintf(why, size, "perf_event_open: %s", strerror(-error));
+	}
 	if (!error || perf->wanted.calls)
 		return error;
 	perf->tracepoints = false;
 	return perf_open_largest(perf, cpus);
+}
+
+/* Who holds it runs as soon as the thread that empties the rings waits for it. */
+static void perf_init_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
 }
 
 struct perf *perf_open(const struct perf_wanted *wanted, char *why, size_t size)
@@ -497,12 +403,10 @@ struct perf *perf_open(const struct perf_wanted *wanted, char *why, size_t size)
 	if (!perf)
 		return NULL;
 	perf->wanted = *wanted;
-	error = perf_open_wanted(perf, cpus);
-	snprintf(why, size, error == -ENOENT ? "no such tracepoints" : "perf_event_open: %s",
-		 strerror(-error));
+	error = perf_open_wanted(perf, cpus, why, size);
 	if (error)
 		goto close_rings;
-	pthread_mutex_init(&perf->lock, NULL);
+	perf_init_lock(&perf->lock);
 	if (!pthread_create(&perf->thread, NULL, perf_thread, perf))
 		return perf;
 	snprintf(why, size, "no thread to read them");
@@ -533,7 +437,7 @@ bool perf_follow(struct perf *perf, pid_t tid)
 	bool all = true;
 
 	for (unsigned i = 0; i < perf->nrings; i++) {
-		for (unsigned j = 0; j < NEVENTS; j++) {
+		for (unsigned j = 0; j < NPOINTS; j++) {
 			if (perf_has(perf, j))
 				all &= perf_follow_event(perf, &perf->rings[i], j, tid);
 		}
@@ -555,12 +459,19 @@ bool perf_complete(const struct perf *perf)
 
 int perf_take(struct perf *perf, struct sample **list, size_t *n, size_t *cap)
 {
+	struct sample *taken;
+	size_t ntaken;
 	int status = 0;
 
 	pthread_mutex_lock(&perf->lock);
 	perf_drain(perf);
-	if (*cap - *n < perf->n) {
-		size_t more = max(*n + perf->n, *cap * 2);
+	taken = perf->list;
+	ntaken = perf->n;
+	perf->list = NULL;
+	perf->n = perf->cap = 0;
+	pthread_mutex_unlock(&perf->lock);
+	if (*cap - *n < ntaken) {
+		size_t more = max(*n + ntaken, *cap * 2);
 		struct sample *grown = realloc(*list, more * sizeof(*grown));
 
 		if (grown) {
@@ -570,12 +481,11 @@ int perf_take(struct perf *perf, struct sample **list, size_t *n, size_t *cap)
 			status = -ENOMEM;
 		}
 	}
-	if (!status && perf->n) {
-		memcpy(*list + *n, perf->list, perf->n * sizeof(**list));
-		*n += perf->n;
-		perf->n = 0;
+	if (!status && ntaken) {
+		memcpy(*list + *n, taken, ntaken * sizeof(**list));
+		*n += ntaken;
 	}
-	pthread_mutex_unlock(&perf->lock);
+	free(taken);
 	return status;
 }
 

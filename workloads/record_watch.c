@@ -352,6 +352,8 @@ static void watch_exec(struct recorder *r, struct task *task)
 
 static void watch_exit(struct recorder *r, struct task *task)
 {
+	if (r->started && r->cgroup && !cgroup_holds(r->cgroup, task->tid))
+		record_missing(r, "calls of tasks that left the recorder's control group");
 	if (!r->started || task->tid != task->tgid)
 		watch_resume(task, PTRACE_CONT, 0);
 	else if (!watch_try_end(r, task))

@@ -1,11 +1,14 @@
 /*
  * record - programs that are hard to record (tests/subjects.c), recorded for real
  */
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include "tests/subjects.h"
 #include "tests/suite.h"
 #include "workloads/record.h"
+#include "workloads/record_internal.h"
 #include "workloads/trace.h"
 
 static char path[] = "/tmp/vmabench-record.XXXXXX";
@@ -296,6 +300,18 @@ START_TEST(leader_ends)
 }
 END_TEST
 
+/* Without this right the thread that empties perf's rings runs when others let it. */
+static void drop_nice(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	ck_assert_int_eq(syscall(SYS_capget, &header, data), 0);
+	data[0].effective &= ~(1u << CAP_SYS_NICE);
+	data[0].permitted &= ~(1u << CAP_SYS_NICE);
+	ck_assert_int_eq(syscall(SYS_capset, &header, data), 0);
+}
+
 /* Rings that are too small: there is no trace without a word about it. */
 START_TEST(lost)
 {
@@ -311,6 +327,7 @@ START_TEST(lost)
 		printf("the test of lost records cannot run: perf's tracepoints need root\n");
 		return;
 	}
+	drop_nice();
 	setenv(SUBJECT_ENV, "races", 1);
 	ck_assert_int_eq(record_run(&options), 2);
 	options.allow_lost = true;
@@ -322,6 +339,57 @@ START_TEST(lost)
 		;
 	ck_assert_msg(status == 0, "%s", error.reason);
 	trace_close(reader);
+}
+END_TEST
+
+enum { BUSY = 8 };
+
+/* Processes that map, write to and unmap memory all the time; they end with this one. */
+static void start_busy(pid_t pids[BUSY])
+{
+	for (unsigned i = 0; i < BUSY; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;) {
+			char *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			*page = 1;
+			munmap(page, PAGE_SIZE);
+		}
+	}
+}
+
+/* What others do on a busy machine takes no room in the rings. */
+START_TEST(busy)
+{
+	char *command[] = { "/proc/self/exe", NULL };
+	struct record_options options = { .output = path, .command = command, .faults = true,
+					  .order = RECORD_ORDER_PERF, .ring_size = 256 << 10 };
+	struct cgroup *group = cgroup_create();
+	pid_t pids[BUSY], recorder;
+	int status;
+
+	if (geteuid() || !group) {
+		printf("the test of a busy machine cannot run: it needs root and control groups\n");
+		return;
+	}
+	cgroup_free(group);
+	setenv(SUBJECT_ENV, "races", 1);
+	start_busy(pids);
+	/* apart, for it waits for all its children */
+	recorder = fork();
+	if (!recorder)
+		_exit(record_run(&options));
+	ck_assert_int_eq(waitpid(recorder, &status, 0), recorder);
+	for (unsigned i = 0; i < BUSY; i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	ck_assert_int_eq(status, 9 << 8);
+	replay_recorded(RACERS * 1500, 1);
 }
 END_TEST
 
@@ -390,6 +458,7 @@ TEST_SUITE(record)
 		suite_add_tcase(suite, both[i]);
 	}
 	tcase_add_test(tcase, lost);
+	tcase_add_test(tcase, busy);
 	tcase_add_test(tcase, unprivileged);
 	tcase_add_test(tcase, attach);
 	tcase_add_test(tcase, attach_to_nothing);
