@@ -17,6 +17,19 @@ static bool btree_usable_avx512(void)
 }
 
 /*
+ * The bits of a mask as a number.  The compiler's own conversion is not used: gcc 12 with
+ * -mavx512bw, where it has no register left for the widened mask, stores its 2 bytes
+ * (kmovw) and loads 8.
+ */
+SIMD_TARGET static inline unsigned btree_bits_avx512(__mmask16 mask)
+{
+	unsigned bits;
+
+	__asm__("kmovw\t%1, %0" : "=r"(bits) : "k"(mask));
+	return bits;
+}
+
+/*
  * Whole aligned lines are compared.  The first has the head's 4 words, and that
  * of a leaf's last ones has 12 ends.
  */
@@ -28,12 +41,13 @@ SIMD_TARGET static inline unsigned btree_rank32_avx512(const struct btree_node *
 		_mm512_sub_epi32(_mm512_set1_epi32((int)page), _mm512_set1_epi32((int)node->base));
 	unsigned words = 4 + cap, last = words / 16, rank;
 
-	rank = __builtin_popcount(_mm512_cmple_epi32_mask(line[0], key) & 0xfff0);
+	rank = __builtin_popcount(btree_bits_avx512(_mm512_cmple_epi32_mask(line[0], key)) & 0xfff0);
 	SIMD_UNROLL
 	for (unsigned i = 1; i < last; i++)
-		rank += __builtin_popcount(_mm512_cmple_epi32_mask(line[i], key));
+		rank += __builtin_popcount(btree_bits_avx512(_mm512_cmple_epi32_mask(line[i], key)));
 	if (words % 16)
-		rank += __builtin_popcount(_mm512_mask_cmple_epi32_mask(0x0fff, line[last], key));
+		rank += __builtin_popcount(btree_bits_avx512(
+			_mm512_mask_cmple_epi32_mask(0x0fff, line[last], key)));
 	return rank;
 }
 
@@ -49,7 +63,8 @@ SIMD_TARGET static inline unsigned btree_rank64_avx512(const struct btree_node *
 		unsigned back = i + 4 > cap ? i + 4 - cap : 0; /* no word behind the ends is read */
 		__m256i x = _mm256_loadu_si256((const __m256i *)(end + 8 * (i - back)));
 
-		rank += __builtin_popcount(_mm256_cmple_epi64_mask(x, key) & 0xf & 0xf << back);
+		rank += __builtin_popcount(btree_bits_avx512(_mm256_cmple_epi64_mask(x, key)) &
+					   0xf & 0xf << back);
 	}
 	return rank;
 }
@@ -63,7 +78,7 @@ SIMD_TARGET static inline uint64_t btree_least32_avx512(const struct btree_node 
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < (4 + BTREE_INNER_CAP) / 16; i++)
-		least |= (uint64_t)_mm512_cmpge_epu32_mask(line[i], k) << 16 * i;
+		least |= (uint64_t)btree_bits_avx512(_mm512_cmpge_epu32_mask(line[i], k)) << 16 * i;
 	return least >> 4;
 }
 
@@ -78,7 +93,7 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, c
 		__m512i hole = _mm512_sub_epi32(_mm512_loadu_si512(start + i),
 						_mm512_loadu_si512(end + i));
 
-		holes |= (uint64_t)_mm512_cmpge_epu32_mask(hole, k) << i;
+		holes |= (uint64_t)btree_bits_avx512(_mm512_cmpge_epu32_mask(hole, k)) << i;
 	}
 	return holes;
 }
