@@ -10,7 +10,7 @@
  * Where no thread is registered, a grace period costs next to nothing.
  *
  * A pointer that a reader follows is written by rcu_store, behind all that it
- * points to, and read by rcu_load.  What is to be freed waits in a backlog
+ * points to, and read by rcu_load (rcu_pointer.h).  What is to be freed waits in a backlog
  * (backlog.h).
  *
  * ThreadSanitizer does not see inside liburcu: in its build nothing of that is
@@ -25,8 +25,7 @@
 #define URCU_API_MAP    /* rcu_read_lock, not urcu_memb_read_lock */
 #include <urcu/urcu-memb.h>
 
-#define rcu_load(p)             __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define rcu_store(p, value)     __atomic_store_n(p, value, __ATOMIC_RELEASE)
+#include "base/rcu_pointer.h"
 
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>

@@ -6,6 +6,10 @@
 
 #include <stddef.h>
 
+#if __SIZEOF_POINTER__ != 8
+#error "vmabench emulates 64-bit address spaces and needs a 64-bit processor"
+#endif
+
 #define ARRAY_SIZE(a)   (sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))

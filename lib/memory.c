@@ -9,10 +9,6 @@
 
 #include "base/arena.h"
 
-struct arena {
-	struct vmaindex_memory memory;
-};
-
 static void *memory_alloc(void *user, size_t size, size_t align)
 {
 	(void)user;
@@ -34,13 +30,8 @@ struct arena *memory_arena(const struct vmaindex_memory *memory)
 		memory = &system;
 	arena = memory->alloc(memory->user, sizeof(*arena), 16);
 	if (arena)
-		arena->memory = *memory;
+		*arena = (struct arena){ .memory = *memory };
 	return arena;
-}
-
-const struct vmaindex_memory *memory_of(const struct arena *arena)
-{
-	return &arena->memory;
 }
 
 void memory_arena_end(struct arena *arena)

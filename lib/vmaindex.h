@@ -20,12 +20,20 @@
  *
  * The index keeps pointers to these objects; yours remains their memory, and
  * what else is in them.  While a range is in an index only the index writes its
- * bounds.  It is 8-byte aligned; ranges within 32 GB of one another, as those
- * of one heap are, take half the room in the index that distant ones do.
+ * bounds, and it is in no other index (but a snapshot: vmaindex_clone).  It is
+ * 8-byte aligned; ranges within 32 GB of one another, as those of one heap are,
+ * take half the room in the index that distant ones do.
  *
  * Functions that can fail return 0 or -errno, and a failed call has changed
- * nothing: -ENOMEM memory is out, -EINVAL an argument makes no sense, -EEXIST
- * another range is in the way, -ENOENT the range is not in the index.
+ * nothing: -ENOMEM out of memory, -EINVAL an argument makes no sense, -EEXIST
+ * another range is in the way, -ENOENT the range is not in the index, -EBUSY
+ * edits are reserved.  A range that is NULL or misaligned is -EINVAL, and not in
+ * the index; an index, a cursor, an edit and an answer are never NULL, but where
+ * it says so.
+ *
+ * Where a question is about [lo, hi), any two numbers will do: the part at or
+ * above VMAINDEX_END has no ranges and no holes, and an empty or inverted one,
+ * lo >= hi, has no address.  A change to such a range is -EINVAL.
  *
  * Any number of threads may read an index at once (what takes a const struct
  * vmaindex *, and cursors); a writer has to be alone.  The lock is yours.
@@ -36,6 +44,10 @@
 #ifndef VMAINDEX_H
 #define VMAINDEX_H
 
+#if __SIZEOF_POINTER__ != 8
+#error "vmaindex.h: libvmaindex is for 64-bit processors; this one's pointers are shorter"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +57,7 @@
 extern "C" {
 #endif
 
-#define VMAINDEX_VERSION "0.2.0"
+#define VMAINDEX_VERSION "0.3.0"
 #define VMAINDEX_PAGE    UINT64_C(4096)         /* bounds are multiples of it */
 #define VMAINDEX_END     (UINT64_C(1) << 57)    /* and at most this */
 
@@ -69,27 +81,30 @@ struct vmaindex_memory {
 	void *user;
 };
 
-/* A new empty index, or NULL when memory is out. memory is copied; NULL: aligned_alloc and free. */
+/*
+ * A new empty index, or NULL: out of memory, or a function is missing.  memory is copied;
+ * NULL means aligned_alloc and free.
+ */
 VMAINDEX_CHECKED struct vmaindex *vmaindex_create(const struct vmaindex_memory *memory);
 
-/* Ends the index; the ranges, which it does not look at, are yours. NULL is allowed. */
+/* Ends the index and what is reserved; the ranges, not looked at, are yours. NULL is allowed. */
 VMAINDEX_API void vmaindex_destroy(struct vmaindex *index);
 
 /*
  * Fills an empty index with n ranges in address order: much faster than one by
- * one.  -EINVAL: the index is not empty, or the ranges not in order.
+ * one.  -EINVAL: the index is not empty, or the ranges not in order; -EBUSY, -ENOMEM.
  */
 VMAINDEX_CHECKED int vmaindex_build(struct vmaindex *index, struct vmaindex_range *const *ranges,
 				    size_t n);
 
 /*
  * A new index, with the memory functions of from, of a copy of each range, as
- * fork does.  copy() gives an object to stand for range, or NULL: no memory;
- * its bounds are set for it.  On failure discard() gets each of these objects
- * back, and NULL is returned.
+ * fork does.  copy() gives an object of its own to stand for range, or NULL: no
+ * memory; its bounds are set for it.  On failure discard() gets each of these
+ * objects back, if it is not NULL, and NULL is returned.
  *
- * copy() may return the range itself: a snapshot.  As long as both indexes hold
- * it, it may leave either, but not get other bounds.
+ * copy() may return the range itself, and a copy that is NULL does: a snapshot.
+ * As long as both indexes hold it, it may leave either, but not get other bounds.
  */
 VMAINDEX_CHECKED struct vmaindex *
 vmaindex_clone(const struct vmaindex *from,
@@ -109,27 +124,32 @@ static inline struct vmaindex_range *vmaindex_at(const struct vmaindex *index, u
 	return range && range->start <= addr ? range : NULL;
 }
 
-/* The lowest range that has an address in common with [start, end), or NULL. */
+/* The lowest range that has an address in common with [start, end), or NULL: so if start >= end. */
 static inline struct vmaindex_range *vmaindex_overlap(const struct vmaindex *index, uint64_t start,
 						      uint64_t end)
 {
-	struct vmaindex_range *range = vmaindex_find(index, start);
+	struct vmaindex_range *range = start < end ? vmaindex_find(index, start) : NULL;
 
 	return range && range->start < end ? range : NULL;
 }
 
 /*
- * The lowest or the highest place for len bytes, len > 0, that no range
- * touches: true, and in *hole the part of that hole which lies in [lo, hi), len
- * bytes or more.  Put your bytes at hole->start (at hole->end - len).  Ask for
- * len + alignment - VMAINDEX_PAGE bytes where they must be aligned.
+ * The lowest or the highest place for len bytes that no range touches: true, and
+ * in *hole the part of that hole which lies in [lo, hi), len bytes or more; false,
+ * and *hole is untouched, if there is none or len is 0.  Put your bytes at
+ * hole->start (at hole->end - len).  Ask for len + alignment - VMAINDEX_PAGE bytes
+ * where they must be aligned.  Where len, lo and hi are multiples of VMAINDEX_PAGE,
+ * so are the answers.
  */
 VMAINDEX_API bool vmaindex_lowest_hole(const struct vmaindex *index, uint64_t len, uint64_t lo,
 				       uint64_t hi, struct vmaindex_range *hole);
 VMAINDEX_API bool vmaindex_highest_hole(const struct vmaindex *index, uint64_t len, uint64_t lo,
 					uint64_t hi, struct vmaindex_range *hole);
 
-/* A place in an index: on a range, before the first or after the last. A change ends it. */
+/*
+ * A place in an index: on a range, before the first or after the last.  vmaindex_seek puts
+ * it there first of all, and a change ends it: only another vmaindex_seek may have it then.
+ */
 struct vmaindex_cursor {
 	const struct vmaindex *index;
 	struct vmaindex_range *range;   /* where it stands, or NULL */
@@ -146,26 +166,32 @@ VMAINDEX_API struct vmaindex_range *vmaindex_next(struct vmaindex_cursor *cursor
 VMAINDEX_API struct vmaindex_range *vmaindex_prev(struct vmaindex_cursor *cursor);
 
 /*
- * Up to n > 0 ranges at once, the one that the cursor is on first; it moves past them.  Returns
+ * Up to n ranges at once, the one that the cursor is on first; it moves past them.  Returns
  * how many: fewer than n only where it is off the end now, 0 where it was off either end.
  */
 VMAINDEX_API unsigned vmaindex_scan(struct vmaindex_cursor *cursor, struct vmaindex_range **ranges,
 				    unsigned n);
 
-/* For each range that overlaps [lo, hi), upwards; the body must not change the index. */
-#define vmaindex_for_each(range, cursor, index, lo, hi) \
-	for ((range) = vmaindex_seek((cursor), (index), (lo)); (range) && (range)->start < (hi); \
-	     (range) = vmaindex_next(cursor))
+/*
+ * For each range that has an address in common with [lo, hi), upwards: none if lo >= hi.  The
+ * body must not change the index; cursor, lo and hi are evaluated more than once.
+ */
+#define vmaindex_for_each(range, cursor, index, lo, hi)                             \
+	for ((range) = (lo) < (hi) ? vmaindex_seek((cursor), (index), (lo)) : NULL; \
+	     (range) && (range)->start < (hi); (range) = vmaindex_next(cursor))
 
 /* ---- changes; each ends all cursors ---- */
 
-/* Adds a range, whose bounds are set. -EINVAL, -EEXIST, -ENOMEM. */
+/* Adds a range, whose bounds are set. -EINVAL, -EEXIST, -EBUSY, -ENOMEM. */
 VMAINDEX_CHECKED int vmaindex_insert(struct vmaindex *index, struct vmaindex_range *range);
 
-/* Takes a range out. -ENOENT, -ENOMEM: the nodes that remain may have to be dealt out anew. */
+/* Takes a range out. -ENOENT, -EBUSY, -ENOMEM: remaining nodes may have to be redistributed. */
 VMAINDEX_CHECKED int vmaindex_erase(struct vmaindex *index, struct vmaindex_range *range);
 
-/* Gives a range other bounds. -EINVAL, -ENOENT, -EEXIST: so would it overlap or pass another. */
+/*
+ * Gives a range other bounds. -EINVAL, -ENOENT, -EBUSY, -ENOMEM, -EEXIST: so would it overlap
+ * or pass another.
+ */
 VMAINDEX_CHECKED int vmaindex_resize(struct vmaindex *index, struct vmaindex_range *range,
 				     uint64_t start, uint64_t end);
 
@@ -179,8 +205,9 @@ VMAINDEX_CHECKED int vmaindex_resize(struct vmaindex *index, struct vmaindex_ran
  *
  * No range may cross start or end.  put[] is in address order, disjoint, in
  * [start, end); each range once, and either new to the index or from inside
- * [start, end).  Its bounds are set by the commit.  A range that leaves is
- * yours again: free it when the change is done.
+ * [start, end).  Its bounds are set by the change; what they were before, which
+ * may be anything for a new one, is read to see whether it is in the index.  A
+ * range that leaves is yours again: free it when the change is done.
  */
 struct vmaindex_edit {
 	uint64_t start, end;
@@ -191,19 +218,23 @@ struct vmaindex_edit {
 	} put[3];
 };
 
-/* Makes the change. -EINVAL: it is not as above, -ENOMEM. */
-VMAINDEX_CHECKED int vmaindex_edit(struct vmaindex *index, const struct vmaindex_edit *edit);
+/* Makes the change. -EINVAL: it is not as above, -EBUSY, -ENOMEM. */
+VMAINDEX_CHECKED int vmaindex_apply(struct vmaindex *index, const struct vmaindex_edit *edit);
 
 /*
  * The same in two steps, where other things must not fail in between: reserve
- * does all that can fail, for one edit or two whose [start, end) are disjoint
- * (to move a range: out here, in there).  Then come either the commits of
- * exactly these edits, in their order, or cancel; questions are allowed, other
- * changes are not.
+ * does all that can fail, for n = 1 or 2 edits whose [start, end) are disjoint,
+ * and of which the second may put what the first takes out (to move a range).
+ * -EINVAL, -EBUSY, -ENOMEM.  Then come the commits of exactly these edits, in
+ * their order, or cancel, which ends what is not committed yet, if anything is.
+ * Until then questions are allowed, and all other changes are -EBUSY.
+ *
+ * commit does not fail but for one mistake: -EINVAL, it is not the turn of that
+ * edit.
  */
 VMAINDEX_CHECKED int vmaindex_reserve(struct vmaindex *index, const struct vmaindex_edit *edits,
 				      unsigned n);
-VMAINDEX_API void vmaindex_commit(struct vmaindex *index, const struct vmaindex_edit *edit);
+VMAINDEX_API int vmaindex_commit(struct vmaindex *index, const struct vmaindex_edit *edit);
 VMAINDEX_API void vmaindex_cancel(struct vmaindex *index);
 
 /* ---- self-help ---- */
@@ -215,10 +246,17 @@ struct vmaindex_stats {
 	unsigned height;        /* nodes from the root to a range */
 };
 
-VMAINDEX_API void vmaindex_stats(const struct vmaindex *index, struct vmaindex_stats *stats);
+VMAINDEX_API void vmaindex_get_stats(const struct vmaindex *index, struct vmaindex_stats *stats);
 
 /* Checks it all, slowly: 0, or the number of a broken invariant, told to report (may be NULL). */
 VMAINDEX_API unsigned vmaindex_verify(const struct vmaindex *index, FILE *report);
+
+/* The VMAINDEX_VERSION of the library that the program runs with. */
+VMAINDEX_API const char *vmaindex_version(void);
+
+/* Older names of two functions: in C++ a function would hide the struct of that name. */
+#define vmaindex_edit(index, edit)   vmaindex_apply((index), (edit))
+#define vmaindex_stats(index, stats) vmaindex_get_stats((index), (stats))
 
 #ifdef __cplusplus
 }

@@ -116,7 +116,7 @@ static int guest_unmap(struct vmaindex *map, uint64_t start, uint64_t end)
 	}
 	uint64_t cut = end - last->range.start;
 
-	err = vmaindex_edit(map, &edit);
+	err = vmaindex_apply(map, &edit);
 	if (err) {
 		if (tail != last)
 			free(tail);
@@ -162,7 +162,7 @@ static void print_map(const struct vmaindex *map)
 	struct vmaindex_range *range;
 	struct vmaindex_stats stats;
 
-	vmaindex_stats(map, &stats);
+	vmaindex_get_stats(map, &stats);
 	printf("%zu regions\n", stats.ranges);
 	vmaindex_for_each(range, &cursor, map, 0, VMAINDEX_END)
 		printf("  0x%09" PRIx64 "-0x%09" PRIx64 " %s\n", range->start, range->end,

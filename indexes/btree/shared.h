@@ -6,7 +6,7 @@
  * with acquire.  The rest of what it reads of a node was written before the
  * pointer to it, and stays.  Nothing of the tree but root and origin is read.
  */
-#include "base/rcu.h"
+#include "base/rcu_pointer.h"
 
 /* The child of entry i, which the writer may be replacing by one with the same end. */
 SIMD_TARGET static inline struct btree_node *

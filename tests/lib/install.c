@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/vmaindex.h"
 #include "tests/command.h"
 #include "tests/suite.h"
 
@@ -58,7 +59,54 @@ START_TEST(test_files)
 	ck_command(0, ".TH \"vmaindex\" \"3\"", "cat %s/usr/share/man/man3/vmaindex.3", dir);
 	ck_command(0, "libvmaindex.so.0\n", "readlink %s/usr/lib/libvmaindex.so", dir);
 	ck_command(0, "[libvmaindex.so.0]", "readelf -d %s/usr/lib/libvmaindex.so", dir);
-	ck_command(0, "", "%s pkg-config --atleast-version=0.1.0 vmaindex", user);
+	ck_command(0, "", "%s pkg-config --exact-version=%s vmaindex", user, VMAINDEX_VERSION);
+}
+END_TEST
+
+/* A program that names all that the header declares, by compilers, languages and warnings. */
+START_TEST(test_header)
+{
+	static const char *const ways[] = {"gcc -std=c99 -pedantic", "gcc -std=gnu2x",
+					   "g++ -x c++ -std=c++11 -pedantic",
+					   "g++ -x c++ -std=c++20 -pedantic",
+					   "clang -std=c99 -pedantic -Wno-c11-extensions",
+					   "clang++ -x c++ -std=c++11 -pedantic"};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (command("command -v $(echo '%s' | cut -d' ' -f1)", ways[i])->status) {
+			printf("install: '%s' is not installed: left out\n", ways[i]);
+			continue;
+		}
+		ck_command(0, "",
+			   "%s %s -Wall -Wextra -Wshadow -Wconversion -Wcast-align -Werror "
+			   "-o %s/all tests/lib/user/all.c -I%s/usr/include -L%s/usr/lib -lvmaindex "
+			   "&& %s %s/all",
+			   user, ways[i], dir, dir, dir, user, dir);
+	}
+}
+END_TEST
+
+/* Neither the header nor the library's own sources need any but the C library's headers. */
+START_TEST(test_needs_no_other_headers)
+{
+	static const char others[] = "'/(urcu|jemalloc|zstd|jansson|benchmark)'";
+
+	ck_command(0, "vmaindex.h", "gcc -M -I%s/usr/include tests/lib/user/all.c", dir);
+	ck_command(1, "", "gcc -M -I%s/usr/include tests/lib/user/all.c | grep -E %s", dir, others);
+	ck_command(0, "immintrin.h", "gcc -M -I. -D_GNU_SOURCE lib/*.c indexes/btree/*.c "
+				     "indexes/vma_index.c");
+	ck_command(1, "", "gcc -M -I. -D_GNU_SOURCE lib/*.c indexes/btree/*.c indexes/vma_index.c | "
+			  "grep -E %s", others);
+}
+END_TEST
+
+START_TEST(test_refused_on_32_bits)
+{
+	ck_command(1, "error: #error \"vmaindex.h: libvmaindex is for 64-bit processors",
+		   "echo '#include <vmaindex.h>' | gcc -m32 -fsyntax-only -I%s/usr/include -x c -",
+		   dir);
+	ck_command(1, "needs a 64-bit processor",
+		   "echo '#include \"base/util.h\"' | gcc -m32 -fsyntax-only -I. -x c -");
 }
 END_TEST
 
@@ -149,6 +197,9 @@ TEST_SUITE(install)
 	tcase_set_timeout(tcase, 1200);
 	tcase_add_unchecked_fixture(tcase, install, command_folder_remove);
 	tcase_add_test(tcase, test_files);
+	tcase_add_test(tcase, test_header);
+	tcase_add_test(tcase, test_needs_no_other_headers);
+	tcase_add_test(tcase, test_refused_on_32_bits);
 	tcase_add_test(tcase, test_manual);
 	tcase_add_test(tcase, test_example);
 	tcase_add_test(tcase, test_example_cxx);

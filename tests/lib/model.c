@@ -210,7 +210,7 @@ static void same_all(const struct model *m)
 	must(i == m->n);
 	must(vmaindex_scan(&cursor, some, SCANNED) == 0);
 	must(vmaindex_verify(m->index, stderr) == 0);
-	vmaindex_stats(m->index, &stats);
+	vmaindex_get_stats(m->index, &stats);
 	must(stats.ranges == m->n);
 	must(stats.bytes <= m->memory.bytes);
 }
@@ -396,7 +396,7 @@ static void replace(struct model *m)
 								  : edit.put[edit.n - 1].start;
 		expected = -EINVAL;
 	}
-	must(TRY(m, vmaindex_edit(m->index, &edit)) == expected);
+	must(TRY(m, vmaindex_apply(m->index, &edit)) == expected);
 	if (expected)
 		drop_edit(m, &edit);
 	else
