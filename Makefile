@@ -73,19 +73,19 @@ all: $(PROGRAM) $(SUBJECT)  ## build ./vmabench
 
 $(PROGRAM): $(OBJ)
 	@echo link $@
-	@$(CXX) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@$(CXX) $(OPT) $(LDFLAGS) -o $@.new $^ $(LIBS) && mv $@.new $@
 
 # What 'check --kernel' runs: nothing in its address space but itself.
 $(SUBJECT): harness/kernel_subject/subject.c harness/kernel_subject/subject.h | deps
 	@mkdir -p $(@D)
 	@echo $(CC) $<
 	@$(CC) -I. -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -ffreestanding -fno-stack-protector -fno-pie \
-		-no-pie -static -nostdlib -o $@ $<
+		-no-pie -static -nostdlib -o $@.new $< && mv $@.new $@
 
 # The tests link everything but main(), and the library.
 $B/run-tests: $(filter-out $B/harness/main.o,$(OBJ)) $(OBJ_T) $B/lib/vmaindex.o
 	@echo link $@
-	@$(CXX) $(OPT) $(LDFLAGS) -o $@ $^ $(LIBS) -lcheck -lsubunit -lrt
+	@$(CXX) $(OPT) $(LDFLAGS) -o $@.new $^ $(LIBS) -lcheck -lsubunit -lrt && mv $@.new $@
 
 $B/%.o: %.c | deps
 	@mkdir -p $(@D)
@@ -217,7 +217,7 @@ SCALAR_CASES   := 'find-*dependent/no-touch,find-local/no-touch,gap-*,churn,spli
 SCALAR_INDEXES := btree|static-stree|linux-maple|linux-rbtree|judy|absl-btree|critnib|std-map
 
 report: all  ## plots and BENCHMARKS.md from RESULTS and, where they are there, THREADS, SCALAR, COUNTS, WORST
-	./vmabench plot $(RESULTS) $(wildcard $(THREADS))
+	./vmabench plot -o plots $(RESULTS) $(wildcard $(THREADS))
 	./vmabench report -o BENCHMARKS.md --plots plots $(call given,scalar,$(SCALAR)) \
 		$(call given,counts,$(COUNTS)) $(call given,worst,$(WORST)) \
 		$(RESULTS) $(wildcard $(THREADS))

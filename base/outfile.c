@@ -389,14 +389,20 @@ int outfile_spool(struct outfile *out)
 	return fd;
 }
 
-char *outfile_make_folder(struct outfile *out, int *lock)
+char *outfile_make_folder(const char *in, int *lock, char *why, size_t size)
 {
-	char *path;
+	struct outfile out = { .folder = strdup(in), .target = strdup(in) };
 
-	*lock = create(out, create_folder);
-	path = out->temporary;
-	out->temporary = NULL;
-	return path;
+	*lock = -1;
+	if (out.folder && out.target) {
+		remove_stale(in);
+		*lock = create(&out, create_folder);
+	}
+	if (*lock < 0)
+		snprintf(why, size, "%s", *out.why ? out.why : "out of memory");
+	free(out.folder);
+	free(out.target);
+	return out.temporary;
 }
 
 void outfile_remove_folder(char *path, int lock)

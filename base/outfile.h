@@ -70,10 +70,10 @@ must_check int outfile_save(const char *path, const void *data, size_t len, char
 must_check int outfile_spool(struct outfile *out);
 
 /*
- * A new folder in the target's folder, locked as temporary files are: its path, to be freed by
- * outfile_remove_folder, and in *lock a descriptor; or NULL and the reason in out->why.
+ * A new private folder in the folder given, with a name and a lock as temporary files have: its path,
+ * or NULL and the reason in why.  lock is kept until outfile_remove_folder, which frees path.
  */
-must_check char *outfile_make_folder(struct outfile *out, int *lock);
+must_check char *outfile_make_folder(const char *in, int *lock, char *why, size_t size);
 void outfile_remove_folder(char *path, int lock);
 
 #endif

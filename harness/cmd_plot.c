@@ -1,7 +1,11 @@
 /*
  * vmabench plot - draws the plots of result files
  *
- *	results ──> DIR/data ──> gnuplot, for each script of DIR ──> DIR/NAME.svg
+ *	results ──> data ──> gnuplot, for each script ──> NAME.svg      in a private folder of OUT
+ *	                                                     │
+ *	                        OUT/data, OUT/NAME.svg <─────┘          each as base/outfile.h says
+ *
+ * So what is drawn comes from these results alone, and nothing of OUT is removed.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -20,16 +24,18 @@
 #define MAX_INDEXES 32
 
 static const char doc[] =
-	"Draws the plots of result files (results/bench.json): writes the numbers to DIR/data and "
-	"runs gnuplot on each DIR/*.gp, which writes DIR/*.svg.";
+	"Draws the plots of result files (results/bench.json): gnuplot runs each script SCRIPTS/*.gp; "
+	"OUT gets the plots, and in OUT/data the numbers that they are drawn from.\v"
+	"Exit status: 0, or 2 where a file cannot be read or written or gnuplot fails.";
 
 static const struct argp_option options[] = {
-	{ "dir", 'd', "DIR", 0, "where the scripts are (plots)", 0 },
+	{ "output", 'o', "OUT", 0, "the folder that gets the plots, made if it is missing", 0 },
+	{ "dir", 'd', "SCRIPTS", 0, "where the scripts are (plots)", 0 },
 	{ 0 }
 };
 
 struct arguments {
-	const char *dir;
+	const char *dir, *output;
 	struct results_files files;
 };
 
@@ -40,6 +46,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'd':
 		arguments->dir = arg;
+		return 0;
+	case 'o':
+		arguments->output = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!arguments->output)
+			argp_error(state, "missing -o OUT, the folder that gets the plots");
 		return 0;
 	case ARGP_KEY_ARG:
 		if (results_files_add(&arguments->files, arg))
@@ -52,7 +65,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* What is drawn: the indexes, but for those that hold nothing. */
 struct plot {
 	const struct results *results;
-	const char *dir;
+	const char *scripts, *output;
+	char *work;                     /* the private folder */
 	const char *indexes[MAX_INDEXES];
 	size_t n;
 };
@@ -83,7 +97,7 @@ static FILE *open_data(const struct plot *plot, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(name, sizeof(name), format, args);
 	va_end(args);
-	snprintf(path, sizeof(path), "%s/data/%s", plot->dir, name);
+	snprintf(path, sizeof(path), "%s/data/%s", plot->work, name);
 	file = fopen(path, "w");
 	if (!file)
 		fprintf(stderr, "vmabench plot: %s: %s\n", path, strerror(errno));
@@ -353,18 +367,15 @@ static int write_parts(const struct plot *plot)
 	return fclose(file);
 }
 
-/* Data of an earlier run must not be drawn with this one's. */
-static void remove_data(const char *dir)
+static int refuse(const char *path, const char *why)
 {
-	char pattern[4096];
-	glob_t found;
+	fprintf(stderr, "vmabench plot: %s: %s\n", path, why);
+	return -1;
+}
 
-	snprintf(pattern, sizeof(pattern), "%s/data/*", dir);
-	if (!glob(pattern, 0, NULL, &found)) {
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			unlink(found.gl_pathv[i]);
-	}
-	globfree(&found);
+static int make_dir(const char *path)
+{
+	return mkdir(path, 0777) && errno != EEXIST ? refuse(path, strerror(errno)) : 0;
 }
 
 static int write_data(struct plot *plot)
@@ -372,19 +383,17 @@ static int write_data(struct plot *plot)
 	size_t nprograms = 0;
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/data", plot->dir);
-	if (mkdir(path, 0777) && errno != EEXIST) {
-		fprintf(stderr, "vmabench plot: %s: %s\n", path, strerror(errno));
+	snprintf(path, sizeof(path), "%s/data", plot->work);
+	if (make_dir(path))
 		return -1;
-	}
-	remove_data(plot->dir);
-	return write_cases(plot) || write_memory(plot) || write_programs(plot, &nprograms) ||
-	       write_threads(plot) || write_parts(plot) ||
-	       write_indexes(plot, nprograms) ? -1 : 0;
+	if (!write_cases(plot) && !write_memory(plot) && !write_programs(plot, &nprograms) &&
+	    !write_threads(plot) && !write_parts(plot) && !write_indexes(plot, nprograms))
+		return 0;
+	return refuse(path, strerror(errno));
 }
 
 /* The first file of data that the script needs and that is not there; "" if all are. */
-static const char *missing(const char *dir, const char *script, char *name, size_t size)
+static const char *missing(const struct plot *plot, const char *script, char *name, size_t size)
 {
 	FILE *file = fopen(script, "r");
 	char line[1024] = "", path[4096];
@@ -396,59 +405,142 @@ static const char *missing(const char *dir, const char *script, char *name, size
 		fclose(file);
 	for (char *word = strtok(line[0] ? line + 8 : line, " \n"); word && found;
 	     word = strtok(NULL, " \n")) {
-		snprintf(path, sizeof(path), "%s/data/%s.dat", dir, word);
+		snprintf(path, sizeof(path), "%s/data/%s.dat", plot->work, word);
 		found = !access(path, R_OK);
 		snprintf(name, size, "%s", found ? "" : word);
 	}
 	return name;
 }
 
-static int run_gnuplot(const char *dir, const char *script)
+/* In the private folder; what a script loads by its name alone is found among the scripts. */
+static int run_gnuplot(const struct plot *plot, const char *script)
 {
-	int status;
+	char *scripts = realpath(plot->scripts, NULL), *full = realpath(script, NULL);
+	int status = -1;
 	pid_t child;
 
 	fflush(NULL);
-	child = fork();
+	child = scripts && full ? fork() : -1;
 	if (!child) {
-		if (!chdir(dir))
-			execlp("gnuplot", "gnuplot", script, (char *)NULL);
+		setenv("GNUPLOT_LIB", scripts, 1);
+		if (!chdir(plot->work))
+			execlp("gnuplot", "gnuplot", full, (char *)NULL);
 		fprintf(stderr, "vmabench plot: gnuplot: %s (package gnuplot-nox)\n",
 			strerror(errno));
 		_exit(127);
 	}
-	if (child < 0 || waitpid(child, &status, 0) < 0) {
-		fprintf(stderr, "vmabench plot: gnuplot: %s\n", strerror(errno));
-		return -1;
-	}
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		refuse("gnuplot", strerror(errno));
+	else if (status)
+		refuse(script, "gnuplot could not draw it");
+	free(scripts);
+	free(full);
 	return status ? -1 : 0;
 }
 
-static int draw(const char *dir)
+static int draw(const struct plot *plot)
 {
 	char pattern[4096];
 	glob_t found;
 	int bad = 0;
 
-	snprintf(pattern, sizeof(pattern), "%s/*.gp", dir);
-	if (glob(pattern, 0, NULL, &found)) {
-		fprintf(stderr, "vmabench plot: no scripts in %s\n", dir);
-		return -1;
-	}
+	snprintf(pattern, sizeof(pattern), "%s/*.gp", plot->scripts);
+	if (glob(pattern, 0, NULL, &found))
+		return refuse(plot->scripts, "no scripts there");
 	for (size_t i = 0; i < found.gl_pathc && !bad; i++) {
 		const char *script = strrchr(found.gl_pathv[i], '/') + 1;
 		char name[128] = "";
 
 		if (!strcmp(script, "style.gp"))
 			continue;
-		if (*missing(dir, found.gl_pathv[i], name, sizeof(name)))
+		if (*missing(plot, found.gl_pathv[i], name, sizeof(name)))
 			printf("not drawn: %s: the results have no %s\n", script, name);
 		else
-			bad = run_gnuplot(dir, script);
-		if (!bad && !*name)
-			printf("drawn: %s/%.*s.svg\n", dir, (int)strcspn(script, "."), script);
+			bad = run_gnuplot(plot, found.gl_pathv[i]);
 	}
 	globfree(&found);
+	return bad;
+}
+
+/* ---- what is kept ---- */
+
+/* The file's contents, to be freed; NULL: errno says why. */
+static char *contents(const char *path, size_t *len)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	struct stat st;
+
+	if (!file)
+		return NULL;
+	if (!fstat(fileno(file), &st) && (text = malloc((size_t)st.st_size + 1)))
+		*len = fread(text, 1, (size_t)st.st_size, file);
+	fclose(file);
+	return text;
+}
+
+/* The file from becomes to: 0, or -1 after a message. */
+static int keep(const char *from, const char *to)
+{
+	char why[256];
+	size_t len;
+	char *text = contents(from, &len);
+	int bad;
+
+	if (!text)
+		return refuse(from, strerror(errno));
+	bad = outfile_save(to, text, len, why, sizeof(why));
+	if (bad)
+		fprintf(stderr, "vmabench plot: %s\n", why);
+	free(text);
+	return bad;
+}
+
+/* All files of that pattern in the private folder, into the same folder of OUT. */
+static int keep_all(const struct plot *plot, const char *pattern, const char *told)
+{
+	char path[4096];
+	glob_t found;
+	int bad = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", plot->work, pattern);
+	if (glob(path, 0, NULL, &found))
+		return 0;
+	for (size_t i = 0; i < found.gl_pathc && !bad; i++) {
+		const char *name = found.gl_pathv[i] + strlen(plot->work) + 1;
+
+		snprintf(path, sizeof(path), "%s/%s", plot->output, name);
+		bad = keep(found.gl_pathv[i], path);
+		if (!bad && told)
+			printf("%s: %s\n", told, path);
+	}
+	globfree(&found);
+	return bad;
+}
+
+static int keep_plots(const struct plot *plot)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/data", plot->output);
+	return make_dir(path) || keep_all(plot, "data/*", NULL) || keep_all(plot, "*.*", "drawn");
+}
+
+/* Everything, in a folder that is gone afterwards. */
+static int make_plots(struct plot *plot)
+{
+	char why[256];
+	int lock, bad;
+
+	if (make_dir(plot->output))
+		return -1;
+	plot->work = outfile_make_folder(plot->output, &lock, why, sizeof(why));
+	if (!plot->work) {
+		fprintf(stderr, "vmabench plot: %s\n", why);
+		return -1;
+	}
+	bad = write_data(plot) || draw(plot) || keep_plots(plot);
+	outfile_remove_folder(plot->work, lock);
 	return bad;
 }
 
@@ -470,14 +562,15 @@ int cmd_plot(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	if (results_files_load(&arguments.files, &results, argv[0]))
 		return STATUS_BAD_INPUT;
-	plot.dir = arguments.dir;
+	plot.scripts = arguments.dir;
+	plot.output = arguments.output;
 	plot.n = results_indexes(&results, plot.indexes, MAX_INDEXES);
 	qsort(plot.indexes, plot.n, sizeof(plot.indexes[0]), by_name);
 	bad = !plot.n && !json_array_size(json_object_get(results.root, "parts"));
 	if (bad)
 		fprintf(stderr, "vmabench plot: the results have no times\n");
 	if (!bad)
-		bad = write_data(&plot) || draw(plot.dir);
+		bad = make_plots(&plot);
 	results_free(&results);
 	return bad ? STATUS_BAD_INPUT : STATUS_OK;
 }

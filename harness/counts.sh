@@ -7,6 +7,7 @@
 # CASE is a CASE/MODE or a pattern, INDEX is A,B,...; "" means all.  Of a recorded program,
 # replay-NAME/index, an operation is all that it asks its indexes, and VMAs are the most it
 # has; they are counted only when CASE begins with replay-, because it takes minutes.
+# FILE has the results after each case, and says that it is incomplete until all are there.
 set -e
 case=${1:-*} index=$2 vmas=$3 file=$4
 [ -n "$index" ] || index=$(./vmabench list --names indexes | paste -sd,)
@@ -23,6 +24,14 @@ count() {
 	     END { if (operations) print vmas, operations, instructions }' <<<"$log"
 }
 
+# What was counted so far, as FILE; "incomplete" is its first argument, if it has one.
+save() {
+	printf '{\n "schema": 1,\n%s "counts": [\n%s\n ]\n}\n' "${1:+ \"$1\": true,
+}" "$entries" | ./vmabench save "$file"
+}
+
+mkdir -p "$(dirname "$file")"
+./vmabench save --check "$file"
 entries=
 printf '%-28s %10s %-8s %12s\n' case VMAs index instructions
 names=$(./vmabench list --names cases)
@@ -37,7 +46,7 @@ for name in $names; do
 		entries+="${entries:+,
 }  {\"case\": \"${name%/*}\", \"mode\": \"${name#*/}\", \"vmas\": $most, \"index\": \"$i\", \"instructions\": $per}"
 	done
+	[ -z "$entries" ] || save incomplete
 done
-mkdir -p "$(dirname "$file")"
-printf '{\n "schema": 1,\n "counts": [\n%s\n ]\n}\n' "$entries" > "$file.part"
-mv "$file.part" "$file"
+[ -n "$entries" ] || { echo "counts.sh: no case '$case' that '$index' can run" >&2; exit 2; }
+save

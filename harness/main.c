@@ -31,6 +31,7 @@ static const struct verb {
 	{ "compare", "two result files, case by case", cmd_compare },
 	{ "plot", "draw the plots of result files", cmd_plot },
 	{ "report", "write BENCHMARKS.md from result files", cmd_report },
+	{ "save", "write stdin to a file, whole or not at all: for scripts", cmd_save },
 };
 
 static int usage(FILE *out, int status)

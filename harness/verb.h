@@ -27,5 +27,6 @@ int cmd_worst(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_save(int argc, char **argv);
 
 #endif

@@ -328,7 +328,7 @@ START_TEST(test_stale)
 	if (!child) {
 		ck_assert_int_eq(outfile_open(&out, in_folder("a"), 0666), 0);
 		ck_assert_int_eq(outfile_begin(&out), 0);
-		ck_assert_ptr_nonnull(outfile_make_folder(&out, &lock));
+		ck_assert_ptr_nonnull(outfile_make_folder(folder, &lock, why, sizeof(why)));
 		raise(SIGKILL);
 	}
 	waitpid(child, NULL, 0);

@@ -137,18 +137,21 @@ START_TEST(test_refused)
 }
 END_TEST
 
-/* Runs a verb; what it prints is in text. */
-static int verb(int (*run)(int argc, char **argv), char *text, size_t size, const char *a,
-		const char *b, const char *c)
+/* Runs a verb with these arguments; what it prints is in text. */
+#define verb(run, text, size, ...) \
+	run_verb(run, text, size, (const char *[]){ "vmabench verb", __VA_ARGS__, NULL })
+
+static int run_verb(int (*run)(int argc, char **argv), char *text, size_t size, const char **argv)
 {
-	char *argv[] = { "vmabench verb", (char *)a, (char *)b, (char *)c, NULL };
-	int argc = c ? 4 : b ? 3 : 2, status, saved = dup(STDOUT_FILENO);
+	int argc = 1, status, saved = dup(STDOUT_FILENO);
 	FILE *file = tmpfile();
 	size_t n;
 
+	while (argv[argc])
+		argc++;
 	fflush(stdout);
 	dup2(fileno(file), STDOUT_FILENO);
-	status = run(argc, argv);
+	status = run(argc, (char **)argv);
 	fflush(stdout);
 	dup2(saved, STDOUT_FILENO);
 	close(saved);
@@ -333,21 +336,33 @@ END_TEST
 
 START_TEST(test_plot)
 {
-	char text[65536], option[300];
+	char text[65536], option[300], output[300];
 	struct stat stat_svg;
 
 	save("a", 1);
 	write_text("one.gp", "# needs: find-dependent-no-touch\nload 'data/indexes.gp'\n"
-		   "set terminal svg\nset output 'one.svg'\nset logscale\n"
+		   "load 'shared.inc'\nset terminal svg\nset output 'one.svg'\nset logscale\n"
 		   "plot for [i=1:n] 'data/find-dependent-no-touch.dat' index i-1 using 1:2 "
 		   "with points title word(names, i)\n");
+	write_text("shared.inc", "set title 'shared'\n");
 	write_text("two.gp", "# needs: something else\nset output 'two.svg'\n");
 	snprintf(option, sizeof(option), "--dir=%s", dir);
-	ck_assert_int_eq(verb(cmd_plot, text, sizeof(text), option, path("a"), NULL), 0);
+	snprintf(output, sizeof(output), "--output=%s", path("out"));
+	ck_assert_int_eq(mkdir(path("out"), 0755), 0);
+	ck_assert_int_eq(mkdir(path("out/data"), 0755), 0);
+	write_text("out/data/mine.dat", "1 2\n");
+	ck_assert_int_eq(verb(cmd_plot, text, sizeof(text), option, output, path("a")), 0);
 	ck_assert_ptr_nonnull(strstr(text, "not drawn: two.gp: the results have no something"));
-	ck_assert_int_eq(stat(path("one.svg"), &stat_svg), 0);
+	ck_assert_int_eq(stat(path("out/one.svg"), &stat_svg), 0);
 	ck_assert_int_gt(stat_svg.st_size, 1000);
-	ck_assert_int_eq(access(path("two.svg"), F_OK), -1);
+	ck_assert_int_eq(access(path("one.svg"), F_OK), -1);
+	ck_assert_int_eq(access(path("out/two.svg"), F_OK), -1);
+	ck_assert_int_eq(access(path("out/data/mine.dat"), F_OK), 0);
+	ck_assert_int_eq(access(path("out/data/indexes.gp"), F_OK), 0);
+	write_text("bad.gp", "set output 'bad.svg'\nplot nothing\n");
+	ck_assert_int_eq(verb(cmd_plot, text, sizeof(text), option, output, path("a")),
+			 STATUS_BAD_INPUT);
+	ck_assert_int_eq(access(path("out/bad.svg"), F_OK), -1);
 }
 END_TEST
 
@@ -392,7 +407,7 @@ START_TEST(test_threads)
 
 	write_text("none.gp", "# needs: something else\n");
 	snprintf(option, sizeof(option), "--dir=%s", dir);
-	ck_assert_int_eq(verb(cmd_plot, text, sizeof(text), option, path("a"), path("t")), 0);
+	ck_assert_int_eq(verb(cmd_plot, text, sizeof(text), option, "-o", dir, path("a"), path("t")), 0);
 	FILE *file = fopen(path("data/threads.gp"), "r");
 	ck_assert_ptr_nonnull(file);
 	ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
