@@ -35,12 +35,6 @@ static struct array *array_of(const struct vma_index *index)
 	return container_of(index, struct array, index);
 }
 
-static int array_init(struct vma_index *index)
-{
-	(void)index;
-	return 0;
-}
-
 static void array_destroy(struct vma_index *index)
 {
 	struct array *array = array_of(index);
@@ -106,18 +100,11 @@ static struct vm_area_struct *array_prev(struct vma_cursor *cursor)
 	return array_stand(cursor, cursor->slot > 0 ? cursor->slot - 1 : 0);
 }
 
-/* Answers gap if the hole in front of entry i has enough bytes inside the limits. */
-static bool array_hole_fits(const struct array *array, size_t i, struct vma_gap *gap)
+/* The gap in front of entry i, if gap takes it. */
+static bool array_take_gap(const struct array *array, size_t i, struct vma_gap *gap)
 {
-	unsigned long start = i > 0 ? array->entries[i - 1].end : 0;
-	unsigned long end = i < array->n ? array->entries[i].start : VMA_INDEX_END;
-	unsigned long lo = max(start, gap->lo), hi = min(end, gap->hi);
-
-	if (lo >= hi || hi - lo < gap->len)
-		return false;
-	gap->start = start;
-	gap->end = end;
-	return true;
+	return vma_gap_take(gap, i > 0 ? array->entries[i - 1].end : 0,
+			    i < array->n ? array->entries[i].start : VMA_INDEX_END);
 }
 
 static int array_find_gap(const struct vma_index *index, struct vma_gap *gap)
@@ -125,9 +112,9 @@ static int array_find_gap(const struct vma_index *index, struct vma_gap *gap)
 	struct array *array = array_of(index);
 	size_t first = array_first(array, gap->lo), last = array_first(array, gap->hi);
 
-	/* The hole around hi is in front of last, or of the entry that hi cuts: the same. */
+	/* The gap around hi is in front of last, or of the entry that hi cuts: the same. */
 	for (size_t i = first; i <= last; i++) {
-		if (array_hole_fits(array, gap->topdown ? last - (i - first) : i, gap))
+		if (array_take_gap(array, gap->topdown ? last - (i - first) : i, gap))
 			return 0;
 	}
 	return -ENOMEM;
@@ -162,11 +149,6 @@ static int array_reserve(struct vma_index *index, const struct vma_edit *edits, 
 	for (unsigned i = 0; i < n; i++)
 		need += edits[i].nput;
 	return need <= array->room ? 0 : array_grow(array, need + need / 2);
-}
-
-static void array_unreserve(struct vma_index *index)
-{
-	(void)index;
 }
 
 static void array_commit(struct vma_index *index, const struct vma_edit *edit)
@@ -256,15 +238,6 @@ static int array_corrupt(struct vma_index *index, unsigned n)
 	return 0;
 }
 
-static void array_dump(const struct vma_index *index, FILE *out)
-{
-	struct array *array = array_of(index);
-
-	fprintf(out, "array of %zu VMAs, room for %zu\n", array->n, array->room);
-	for (size_t i = 0; i < min(array->n, array->room); i++)
-		fprintf(out, "  %#lx-%#lx\n", array->entries[i].start, array->entries[i].end);
-}
-
 static void array_footprint(const struct vma_index *index, struct vma_footprint *footprint)
 {
 	struct array *array = array_of(index);
@@ -282,7 +255,6 @@ static const struct vma_index_ops array_ops = {
 	.abi = VMA_INDEX_ABI,
 	.invariants = 4,
 	.size = sizeof(struct array),
-	.init = array_init,
 	.destroy = array_destroy,
 	.find = array_find,
 	.seek = array_seek,
@@ -292,11 +264,9 @@ static const struct vma_index_ops array_ops = {
 	.find_gap = array_find_gap,
 	.reserve = array_reserve,
 	.commit = array_commit,
-	.unreserve = array_unreserve,
 	.build = array_build,
 	.verify = array_verify,
 	.corrupt = array_corrupt,
-	.dump = array_dump,
 	.footprint = array_footprint,
 };
 

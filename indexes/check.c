@@ -538,3 +538,8 @@ const struct vma_index_ops *check_ops_for(const struct vma_index_ops *inner)
 	check->next = all;
 	return &(all = check)->ops;
 }
+
+__attribute__((constructor)) static void check_register(void)
+{
+	vma_index_register_wrapper("check:", check_ops_for);
+}

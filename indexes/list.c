@@ -6,7 +6,7 @@
  *
  * The links stand right in front of each VMA, so the list needs no memory of
  * its own.  Its two ends look like VMAs that hold no address: no operation
- * meets a NULL, and each hole lies between two neighbours.  Every search walks
+ * meets a NULL, and each gap lies between two neighbours.  Every search walks
  * from the front, O(n).
  *
  * Invariants
@@ -71,11 +71,6 @@ static int list_init(struct vma_index *index)
 	return 0;
 }
 
-static void list_destroy(struct vma_index *index)
-{
-	(void)index;
-}
-
 /* ---- readers ---- */
 
 /* The first node that ends above addr, or after. */
@@ -126,17 +121,10 @@ static struct vm_area_struct *list_prev(struct vma_cursor *cursor)
 	return list_stand(cursor, ((struct list_node *)cursor->node)->prev);
 }
 
-/* Answers gap if the hole behind node has enough bytes inside the limits. */
-static bool list_hole_fits(const struct list_node *node, struct vma_gap *gap)
+/* The gap behind node, if gap takes it. */
+static bool list_take_gap(const struct list_node *node, struct vma_gap *gap)
 {
-	unsigned long start = vma_end(list_vma(node)), end = vma_start(list_vma(node->next));
-	unsigned long lo = max(start, gap->lo), hi = min(end, gap->hi);
-
-	if (lo >= hi || hi - lo < gap->len)
-		return false;
-	gap->start = start;
-	gap->end = end;
-	return true;
+	return vma_gap_take(gap, vma_end(list_vma(node)), vma_start(list_vma(node->next)));
 }
 
 static int list_find_gap(const struct vma_index *index, struct vma_gap *gap)
@@ -146,31 +134,20 @@ static int list_find_gap(const struct vma_index *index, struct vma_gap *gap)
 
 	if (gap->topdown) {
 		for (node = list->after.node.prev;; node = node->prev) {
-			if (list_hole_fits(node, gap))
+			if (list_take_gap(node, gap))
 				return 0;
 			if (node == &list->before.node)
 				return -ENOMEM;
 		}
 	}
 	for (node = &list->before.node; node != &list->after.node; node = node->next) {
-		if (list_hole_fits(node, gap))
+		if (list_take_gap(node, gap))
 			return 0;
 	}
 	return -ENOMEM;
 }
 
 /* ---- the writer ---- */
-
-static int list_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
-{
-	(void)index, (void)edits, (void)n;
-	return 0;
-}
-
-static void list_unreserve(struct vma_index *index)
-{
-	(void)index;
-}
 
 static void list_commit(struct vma_index *index, const struct vma_edit *edit)
 {
@@ -249,26 +226,6 @@ static int list_corrupt(struct vma_index *index, unsigned n)
 	return 0;
 }
 
-static void list_dump(const struct vma_index *index, FILE *out)
-{
-	struct list *list = list_of(index);
-	struct list_node *node = list->before.node.next;
-
-	fprintf(out, "list of %zu VMAs\n", list->vmas);
-	for (; node != &list->after.node; node = node->next)
-		fprintf(out, "  %#lx-%#lx\n", vma_start(list_vma(node)), vma_end(list_vma(node)));
-}
-
-static void list_footprint(const struct vma_index *index, struct vma_footprint *footprint)
-{
-	size_t vmas = list_of(index)->vmas;
-
-	*footprint = (struct vma_footprint){
-		.vmas = vmas,
-		.bytes = sizeof(struct list) + vmas * sizeof(struct list_node),
-	};
-}
-
 static const struct vma_index_ops list_ops = {
 	.name = "list",
 	.summary = "sorted doubly linked list, walked from the front",
@@ -277,21 +234,16 @@ static const struct vma_index_ops list_ops = {
 	.size = sizeof(struct list),
 	.node_size = sizeof(struct list_node),
 	.init = list_init,
-	.destroy = list_destroy,
 	.find = list_find,
 	.seek = list_seek,
 	.next = list_next,
 	.prev = list_prev,
 	.scan = list_scan,
 	.find_gap = list_find_gap,
-	.reserve = list_reserve,
 	.commit = list_commit,
-	.unreserve = list_unreserve,
 	.build = list_build,
 	.verify = list_verify,
 	.corrupt = list_corrupt,
-	.dump = list_dump,
-	.footprint = list_footprint,
 };
 
 VMA_INDEX_REGISTER(list_ops);

@@ -8,23 +8,6 @@
 
 #include "indexes/vma_index.h"
 
-static int null_init(struct vma_index *index)
-{
-	(void)index;
-	return 0;
-}
-
-static void null_destroy(struct vma_index *index)
-{
-	(void)index;
-}
-
-static struct vm_area_struct *null_find(const struct vma_index *index, unsigned long addr)
-{
-	(void)index, (void)addr;
-	return NULL;
-}
-
 static struct vm_area_struct *null_seek(struct vma_cursor *cursor, unsigned long addr)
 {
 	(void)addr;
@@ -44,12 +27,6 @@ static int null_find_gap(const struct vma_index *index, struct vma_gap *gap)
 	return 0;
 }
 
-static int null_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
-{
-	(void)index, (void)edits, (void)n;
-	return 0;
-}
-
 static void null_commit(struct vma_index *index, const struct vma_edit *edit)
 {
 	(void)index;
@@ -63,50 +40,18 @@ static int null_build(struct vma_index *index, struct vm_area_struct *const *vma
 	return 0;
 }
 
-static unsigned null_verify(const struct vma_index *index, FILE *report)
-{
-	(void)index, (void)report;
-	return 0;
-}
-
-static int null_corrupt(struct vma_index *index, unsigned n)
-{
-	(void)index, (void)n;
-	return -ENOENT;
-}
-
-static void null_dump(const struct vma_index *index, FILE *out)
-{
-	(void)index;
-	fputs("null: nothing\n", out);
-}
-
-static void null_footprint(const struct vma_index *index, struct vma_footprint *footprint)
-{
-	*footprint = (struct vma_footprint){ .bytes = index->ops->size };
-}
-
 static const struct vma_index_ops null_ops = {
 	.name = "null",
 	.summary = "keeps nothing: shows what the harness itself costs",
 	.abi = VMA_INDEX_ABI,
 	.caps = VMA_INDEX_NULL,
 	.size = sizeof(struct vma_index),
-	.init = null_init,
-	.destroy = null_destroy,
-	.find = null_find,
 	.seek = null_seek,
 	.next = null_step,
 	.prev = null_step,
 	.find_gap = null_find_gap,
-	.reserve = null_reserve,
 	.commit = null_commit,
-	.unreserve = null_destroy,
 	.build = null_build,
-	.verify = null_verify,
-	.corrupt = null_corrupt,
-	.dump = null_dump,
-	.footprint = null_footprint,
 };
 
 VMA_INDEX_REGISTER(null_ops);

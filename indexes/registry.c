@@ -11,12 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "indexes/check.h"
+#include "indexes/defaults.h"
 
 #define MAX_TYPES 64
 
-static const struct vma_index_ops *types[MAX_TYPES];    /* sorted by name */
+static struct vma_index_ops *types[MAX_TYPES];  /* sorted by name; what was left out is filled in */
 static unsigned ntypes;
+
+static struct wrapper {
+	const char *prefix;
+	vma_index_wrap *wrap;
+} wrappers[4];
+static unsigned nwrappers;
 
 /* While a plug-in is loaded: what it has registered, or why it may not. */
 static struct loading {
@@ -41,41 +47,21 @@ static void refuse(const char *name, const char *why)
 	loading->refused = true;
 }
 
-static const char *missing_op(const struct vma_index_ops *ops)
+/* Why this type cannot be added, or NULL, and what it leaves out is filled in. */
+static const char *objection(struct vma_index_ops *ops)
 {
-#define NEED(op) \
-	if (!ops->op) \
-		return "op '" #op "' is missing"
-	NEED(summary);
-	NEED(size);
-	NEED(init);
-	NEED(destroy);
-	NEED(find);
-	NEED(seek);
-	NEED(next);
-	NEED(prev);
-	NEED(find_gap);
-	NEED(reserve);
-	NEED(commit);
-	NEED(unreserve);
-	NEED(build);
-	NEED(verify);
-	NEED(corrupt);
-	NEED(dump);
-	NEED(footprint);
-#undef NEED
-	return NULL;
-}
+	static char missing[64];
+	const char *op;
 
-/* Why this type cannot be added, or NULL. */
-static const char *objection(const struct vma_index_ops *ops)
-{
 	if (!ops->name || !*ops->name)
 		return "it has no name";
 	if (ops->abi != VMA_INDEX_ABI)
 		return "built for another version of vma_index.h";
-	if (missing_op(ops))
-		return missing_op(ops);
+	op = vma_index_fill(ops);
+	if (op) {
+		snprintf(missing, sizeof(missing), "op '%s' is missing", op);
+		return missing;
+	}
 	if (ops->node_size % sizeof(long))
 		return "node_size is not a multiple of 8";
 	if (ntypes == MAX_TYPES)
@@ -87,13 +73,19 @@ static const char *objection(const struct vma_index_ops *ops)
 	return NULL;
 }
 
-void vma_index_register(const struct vma_index_ops *ops)
+void vma_index_register(const struct vma_index_ops *given)
 {
-	const char *why = objection(ops);
+	struct vma_index_ops *ops = malloc(sizeof(*ops));
+	const char *why = "no memory";
 	unsigned i = ntypes;
 
+	if (ops) {
+		*ops = *given;
+		why = objection(ops);
+	}
 	if (why) {
-		refuse(ops->name && *ops->name ? ops->name : "?", why);
+		refuse(given->name && *given->name ? given->name : "?", why);
+		free(ops);
 		return;
 	}
 	while (i > 0 && strcmp(types[i - 1]->name, ops->name) > 0)
@@ -102,6 +94,14 @@ void vma_index_register(const struct vma_index_ops *ops)
 	types[i] = ops;
 	if (loading)
 		loading->types++;
+}
+
+void vma_index_register_wrapper(const char *prefix, vma_index_wrap *wrap)
+{
+	if (nwrappers == ARRAY_SIZE(wrappers))
+		refuse(prefix, "too many wrappers");
+	else
+		wrappers[nwrappers++] = (struct wrapper){ prefix, wrap };
 }
 
 /* What dlerror() says, without the file's name in front. */
@@ -147,13 +147,14 @@ const struct vma_index_ops *vma_index_type(unsigned i)
 
 const struct vma_index_ops *vma_index_lookup(const char *name)
 {
-	static const char check_prefix[] = "check:";
+	for (unsigned i = 0; i < nwrappers; i++) {
+		size_t len = strlen(wrappers[i].prefix);
 
-	if (!strncmp(name, check_prefix, sizeof(check_prefix) - 1)) {
-		const struct vma_index_ops *inner =
-			vma_index_lookup(name + sizeof(check_prefix) - 1);
+		if (!strncmp(name, wrappers[i].prefix, len)) {
+			const struct vma_index_ops *inner = vma_index_lookup(name + len);
 
-		return inner ? check_ops_for(inner) : NULL;
+			return inner ? wrappers[i].wrap(inner) : NULL;
+		}
 	}
 	for (unsigned i = 0; i < ntypes; i++) {
 		if (!strcmp(types[i]->name, name))

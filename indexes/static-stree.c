@@ -20,7 +20,7 @@
  * so on.  Keys that are not in use are above all others.  All VMAs are in a list
  * as well, which an edit changes and from which it writes the rest.
  *
- * Invariants: those of ordered.h.  The second looks for each VMA, so that a
+ * Invariants: those of defaults.c.  The first looks for each VMA, so that a
  * wrong key is noticed.
  *
  * After Slotin, "Static B-Trees" (S+ trees) in Algorithms for Modern Hardware;
@@ -45,7 +45,7 @@
 #define MAX_FAR (1UL << 35) /* bytes from origin to the VMAs of a narrow tree */
 
 struct stree {
-	struct ordered ordered;
+	struct vma_index index;
 	unsigned long base, last; /* pages: what keys count from, the highest end */
 	uintptr_t origin; /* what places count from */
 	uintptr_t lowest, highest; /* of all VMAs that ever came */
@@ -58,13 +58,13 @@ struct stree {
 	bool wide;
 	size_t at[MAX_HEIGHT]; /* the first block of each level, in blocks from keys */
 	struct vm_area_struct **vma; /* all of them, in order */
-	size_t n; /* VMAs in vma: what ordered.vmas must be */
+	size_t n; /* VMAs in vma */
 	size_t room, keys_size; /* VMAs that vma has room for, bytes of keys and places */
 };
 
 static struct stree *stree_of(const struct vma_index *index)
 {
-	return container_of(index, struct stree, ordered.index);
+	return container_of(index, struct stree, index);
 }
 
 /* ---- how many keys of a block are at or below one, for each instruction set ---- */
@@ -401,7 +401,7 @@ static void stree_make(struct stree *stree)
 
 static void stree_free(struct stree *stree)
 {
-	struct arena *arena = stree->ordered.index.arena;
+	struct arena *arena = stree->index.arena;
 
 	arena_free(arena, stree->keys, stree->keys_size, 64);
 	arena_free(arena, stree->vma, stree->room * sizeof(*stree->vma), 0);
@@ -410,7 +410,7 @@ static void stree_free(struct stree *stree)
 /* Room for n VMAs and such keys: what is there is kept, 0 or -ENOMEM. */
 static int stree_grow(struct stree *stree, size_t n, bool wide)
 {
-	struct arena *arena = stree->ordered.index.arena;
+	struct arena *arena = stree->index.arena;
 	size_t room = max(n, stree->room), keys_size = stree_keys_size(room, wide);
 	struct vm_area_struct **vma;
 	void *keys;
@@ -460,11 +460,6 @@ static int stree_reserve(struct vma_index *index, const struct vma_edit *edits, 
 	return stree_grow(stree, need, stree_is_wide(stree, base, last));
 }
 
-static void stree_unreserve(struct vma_index *index)
-{
-	(void)index;
-}
-
 static void stree_commit(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct stree *stree = stree_of(index);
@@ -483,7 +478,6 @@ static void stree_commit(struct vma_index *index, const struct vma_edit *edit)
 		vma_set_bounds(put->vma, put->start, put->end);
 	}
 	stree->n = n - (tail - first) + edit->nput;
-	stree->ordered.vmas = stree->ordered.vmas - (tail - first) + edit->nput;
 	stree_make(stree);
 }
 
@@ -500,7 +494,7 @@ static int stree_build(struct vma_index *index, struct vm_area_struct *const *vm
 				     vma_end(vmas[n - 1]) >> PAGE_SHIFT)))
 		return -ENOMEM;
 	memcpy(stree->vma, vmas, n * sizeof(*vmas));
-	stree->n = stree->ordered.vmas = n;
+	stree->n = n;
 	stree_make(stree);
 	return 0;
 }
@@ -523,7 +517,7 @@ static void stree_footprint(const struct vma_index *index, struct vma_footprint 
 	const struct stree *stree = stree_of(index);
 
 	*footprint = (struct vma_footprint){
-		.vmas = stree->ordered.vmas,
+		.vmas = stree->n,
 		.nodes = stree->room > 0,
 		.bytes = sizeof(*stree) + stree->keys_size + stree->room * sizeof(*stree->vma),
 		.height = stree->height,
@@ -535,7 +529,6 @@ static const struct vma_index_ops stree_ops = {
 	.summary = "static B+-tree of whole lines of keys, made anew by every edit: the bound for "
 		   "find",
 	.abi = VMA_INDEX_ABI,
-	.invariants = ORDERED_INVARIANTS,
 	.size = sizeof(struct stree),
 	.init = stree_init,
 	.destroy = stree_destroy,
@@ -547,11 +540,7 @@ static const struct vma_index_ops stree_ops = {
 	.find_gap = stree_find_gap,
 	.reserve = stree_reserve,
 	.commit = stree_commit,
-	.unreserve = stree_unreserve,
 	.build = stree_build,
-	.verify = ordered_verify,
-	.corrupt = ordered_corrupt,
-	.dump = ordered_dump,
 	.footprint = stree_footprint,
 };
 

@@ -151,21 +151,26 @@ struct vma_cursor {
 #define VMA_INDEX_RCU           8u
 #define VMA_INDEX_RCU_PARTS     16u     /* and as above, but an edit is seen in parts */
 
+/*
+ * The ops of an index.  seek, next, prev and commit are needed; where another op is left out,
+ * the registry fills in what defaults.c makes of those: enough for an index that lives in the
+ * bytes in front of its VMAs and needs no other memory.
+ */
 struct vma_index_ops {
 	const char *name;               /* lower case; also the file's name */
 	const char *summary;            /* one line */
 	unsigned abi;                   /* VMA_INDEX_ABI */
 	unsigned caps;
-	unsigned invariants;            /* verify knows the numbers 1 .. invariants */
+	unsigned invariants;            /* verify knows the numbers 1 .. invariants; 0 without it */
 	size_t size;                    /* of the index's struct, struct vma_index first */
 	size_t node_size;               /* bytes in front of each VMA, a multiple of 8 */
 
-	/* Makes *index, zeroed but for ops and arena, empty. 0 or -ENOMEM. */
+	/* Makes *index, zeroed but for ops and arena, empty. 0 or -ENOMEM. Default: it is so. */
 	int (*init)(struct vma_index *index);
-	/* Frees all memory of the index; does not look at the VMAs, they may be gone. */
+	/* Frees all memory of the index; does not look at the VMAs, they may be gone. Default: none. */
 	void (*destroy)(struct vma_index *index);
 
-	/* The first VMA that ends above addr, or NULL. Any addr. */
+	/* The first VMA that ends above addr, or NULL. Any addr. Default: by seek. */
 	struct vm_area_struct *(*find)(const struct vma_index *index, unsigned long addr);
 	/*
 	 * seek: the same, and the cursor (whose index is set) stands on it, or after
@@ -183,21 +188,24 @@ struct vma_index_ops {
 	 * was off either end before, and then it stays there.
 	 */
 	unsigned (*scan)(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n);
-	/* 0 and gap->start, gap->end; or -ENOMEM, both untouched, where there is no such hole. */
+	/*
+	 * 0 and gap->start, gap->end; or -ENOMEM, both untouched, where there is no such hole.
+	 * Default: VMA by VMA.
+	 */
 	int (*find_gap)(const struct vma_index *index, struct vma_gap *gap);
 
 	/*
 	 * reserve: all the memory that n edits (1 or 2, their windows disjoint) can
 	 * need; 0, or -ENOMEM and nothing has changed.  Then follow either the
 	 * commits of exactly these edits, in their order, or unreserve.  Memory that
-	 * the commits did not need may be kept for the next reserve.
+	 * the commits did not need may be kept for the next reserve.  Default: none is needed.
 	 */
 	int (*reserve)(struct vma_index *index, const struct vma_edit *edits, unsigned n);
 	void (*commit)(struct vma_index *index, const struct vma_edit *edit);
 	void (*unreserve)(struct vma_index *index);
 	/*
 	 * Fills an empty index with n VMAs, whose bounds are set, in address order.
-	 * 0, or -ENOMEM and the index is empty.
+	 * 0, or -ENOMEM and the index is empty.  Default: an edit for each.
 	 */
 	int (*build)(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n);
 	/*
@@ -208,7 +216,10 @@ struct vma_index_ops {
 	int (*clone)(struct vma_index *index, const struct vma_index *from,
 		     struct vm_area_struct *const *copies);
 
-	/* 0, or the number of the first invariant that is broken, explained on report (may be NULL). */
+	/*
+	 * 0, or the number of the first invariant that is broken, explained on report (may be NULL).
+	 * Default, with corrupt: what readers answer (defaults.c).
+	 */
 	unsigned (*verify)(const struct vma_index *index, FILE *report);
 	/*
 	 * For tests of verify: breaks invariant number n on purpose and nothing that
@@ -216,10 +227,29 @@ struct vma_index_ops {
 	 * Afterwards only verify, dump and destroy may be called.
 	 */
 	int (*corrupt)(struct vma_index *index, unsigned n);
-	/* The structure in a readable form, for a person who debugs it. */
+	/* The structure in a readable form, for a person who debugs it. Default: a list of VMAs. */
 	void (*dump)(const struct vma_index *index, FILE *out);
+	/* Default: the index's struct and the bytes in front of its VMAs. */
 	void (*footprint)(const struct vma_index *index, struct vma_footprint *footprint);
 };
+
+/* Has the range [start, end) without VMAs len bytes within the limits of gap? */
+static inline bool vma_gap_fits(const struct vma_gap *gap, unsigned long start, unsigned long end)
+{
+	unsigned long lo = max(start, gap->lo), hi = min(end, gap->hi);
+
+	return lo < hi && hi - lo >= gap->len;
+}
+
+/* Then it is the answer. */
+static inline bool vma_gap_take(struct vma_gap *gap, unsigned long start, unsigned long end)
+{
+	if (!vma_gap_fits(gap, start, end))
+		return false;
+	gap->start = start;
+	gap->end = end;
+	return true;
+}
 
 /* What scan does, for an index whose next is known here: the cursor is in registers then. */
 static inline __attribute__((always_inline)) unsigned
@@ -253,11 +283,18 @@ static inline void *vma_node(const struct vma_index_ops *ops, const struct vm_ar
 	_Static_assert(1, "")
 
 /*
- * Adds an index type.  Ends the program with a message if abi, an op or the
- * name is missing, or the name is there already: an error of its programmer.
- * That of a plug-in is told by vma_index_load.
+ * Adds an index type: a copy of ops, with its defaults.  Ends the program with a message
+ * if abi, a needed op or the name is missing, or the name is there already: an error of its
+ * programmer.  That of a plug-in is told by vma_index_load.
  */
 void vma_index_register(const struct vma_index_ops *ops);
+
+/*
+ * From now on the lookup of "PREFIXname" is wrap(lookup of "name"): the type that wraps it, one
+ * for each inner, kept for good; or NULL without memory.
+ */
+typedef const struct vma_index_ops *vma_index_wrap(const struct vma_index_ops *inner);
+void vma_index_register_wrapper(const char *prefix, vma_index_wrap *wrap);
 
 /*
  * Loads a plug-in: a shared object that registers index types by the same
@@ -270,8 +307,7 @@ must_check int vma_index_load(const char *file, char *why, size_t size);
 const struct vma_index_ops *vma_index_type(unsigned i);
 
 /*
- * The index type of that name, or NULL.  "check:NAME" is NAME beside the array
- * oracle (check.c); it lives until the program ends.
+ * The index type of that name, or NULL; of a wrapped one, "check:NAME" (check.c), too.
  */
 const struct vma_index_ops *vma_index_lookup(const char *name);
 

@@ -78,11 +78,6 @@ static int treap_init(struct vma_index *index)
 	return 0;
 }
 
-static void treap_destroy(struct vma_index *index)
-{
-	(void)index;
-}
-
 /* ---- readers ---- */
 
 static struct vm_area_struct *treap_find(const struct vma_index *index, unsigned long addr)
@@ -141,18 +136,6 @@ static struct vm_area_struct *treap_prev(struct vma_cursor *cursor)
 	return cursor->vma;
 }
 
-/* Answers gap if the hole [start, end) has enough bytes inside the limits. */
-static bool treap_fits(struct vma_gap *gap, unsigned long start, unsigned long end)
-{
-	unsigned long lo = max(start, gap->lo), hi = min(end, gap->hi);
-
-	if (lo >= hi || hi - lo < gap->len)
-		return false;
-	gap->start = start;
-	gap->end = end;
-	return true;
-}
-
 /* The hole between node and its subtree on that side. */
 static bool treap_fits_beside(const struct treap_node *node, unsigned side, struct vma_gap *gap)
 {
@@ -160,8 +143,8 @@ static bool treap_fits_beside(const struct treap_node *node, unsigned side, stru
 
 	if (!child)
 		return false;
-	return side ? treap_fits(gap, treap_end(node), child->first)
-		    : treap_fits(gap, child->last, treap_start(node));
+	return side ? vma_gap_take(gap, treap_end(node), child->first)
+		    : vma_gap_take(gap, child->last, treap_start(node));
 }
 
 /* The holes inside a subtree, from the side where the search begins. */
@@ -183,11 +166,11 @@ static int treap_find_gap(const struct vma_index *index, struct vma_gap *gap)
 	bool found;
 
 	if (gap->topdown)
-		found = treap_fits(gap, last, VMA_INDEX_END) || treap_fits_inside(root, gap) ||
-			treap_fits(gap, 0, first);
+		found = vma_gap_take(gap, last, VMA_INDEX_END) || treap_fits_inside(root, gap) ||
+			vma_gap_take(gap, 0, first);
 	else
-		found = treap_fits(gap, 0, first) || treap_fits_inside(root, gap) ||
-			treap_fits(gap, last, VMA_INDEX_END);
+		found = vma_gap_take(gap, 0, first) || treap_fits_inside(root, gap) ||
+			vma_gap_take(gap, last, VMA_INDEX_END);
 	return found ? 0 : -ENOMEM;
 }
 
@@ -273,17 +256,6 @@ static struct treap_node *treap_single(struct treap *treap, struct vm_area_struc
 }
 
 /* ---- the writer ---- */
-
-static int treap_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
-{
-	(void)index, (void)edits, (void)n;
-	return 0;
-}
-
-static void treap_unreserve(struct vma_index *index)
-{
-	(void)index;
-}
 
 static void treap_commit(struct vma_index *index, const struct vma_edit *edit)
 {
@@ -418,15 +390,12 @@ static const struct vma_index_ops treap_ops = {
 	.size = sizeof(struct treap),
 	.node_size = sizeof(struct treap_node),
 	.init = treap_init,
-	.destroy = treap_destroy,
 	.find = treap_find,
 	.seek = treap_seek,
 	.next = treap_next,
 	.prev = treap_prev,
 	.find_gap = treap_find_gap,
-	.reserve = treap_reserve,
 	.commit = treap_commit,
-	.unreserve = treap_unreserve,
 	.build = treap_build,
 	.verify = treap_verify,
 	.corrupt = treap_corrupt,

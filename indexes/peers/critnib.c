@@ -37,7 +37,7 @@ struct critnib_vma {
 
 static struct critnib_vma *critnib_vma_of(const struct vma_index *index)
 {
-	return container_of(index, struct critnib_vma, keyed.ordered.index);
+	return container_of(index, struct critnib_vma, keyed.index);
 }
 
 /* ---- what keyed.h asks for ---- */
@@ -145,7 +145,7 @@ static int critnib_vma_build(struct vma_index *index, struct vm_area_struct *con
 			(void)critnib_vma_remove(index, vma_end(vmas[i]) >> PAGE_SHIFT);
 		return -ENOMEM;
 	}
-	self->keyed.ordered.vmas = n;
+	self->keyed.vmas = n;
 	self->spares -= min(self->spares, n);
 	return 0;
 }
@@ -177,7 +177,7 @@ static size_t critnib_vma_nodes(const struct vma_index *index)
 static void critnib_vma_footprint(const struct vma_index *index, struct vma_footprint *footprint)
 {
 	const struct critnib_vma *self = critnib_vma_of(index);
-	size_t vmas = self->keyed.ordered.vmas, nodes = critnib_vma_nodes(index);
+	size_t vmas = self->keyed.vmas, nodes = critnib_vma_nodes(index);
 
 	*footprint = (struct vma_footprint){
 		.vmas = vmas,
@@ -191,7 +191,6 @@ static const struct vma_index_ops critnib_vma_ops = {
 	.summary = "critnib of ends: PMDK's radix tree of nibbles",
 	.abi = VMA_INDEX_ABI,
 	.caps = VMA_INDEX_PEER | VMA_INDEX_OWN_MALLOC,
-	.invariants = ORDERED_INVARIANTS,
 	.size = sizeof(struct critnib_vma),
 	.init = critnib_vma_init,
 	.destroy = critnib_vma_destroy,
@@ -205,9 +204,6 @@ static const struct vma_index_ops critnib_vma_ops = {
 	.commit = critnib_vma_commit,
 	.unreserve = critnib_vma_unreserve,
 	.build = critnib_vma_build,
-	.verify = ordered_verify,
-	.corrupt = ordered_corrupt,
-	.dump = ordered_dump,
 	.footprint = critnib_vma_footprint,
 };
 

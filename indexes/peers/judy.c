@@ -53,7 +53,7 @@ static __thread struct judy *judy_at_work; /* whose array changes */
 
 static struct judy *judy_of(const struct vma_index *index)
 {
-	return container_of(index, struct judy, keyed.ordered.index);
+	return container_of(index, struct judy, keyed.index);
 }
 
 /* ---- what Judy calls ---- */
@@ -78,7 +78,7 @@ static void judy_resort_free(struct judy *judy, struct judy_resort **at)
 
 	*at = resort->next;
 	judy->resorts--;
-	arena_free(judy->keyed.ordered.index.arena, resort, sizeof(*resort), 0);
+	arena_free(judy->keyed.index.arena, resort, sizeof(*resort), 0);
 }
 
 /* Takes a block back if it is one of a last resort. */
@@ -109,7 +109,7 @@ static bool judy_begin(struct judy *judy)
 		resort->used = 0;
 	if (likely(resort && !resort->used))
 		return true;
-	resort = arena_alloc(judy->keyed.ordered.index.arena, sizeof(*resort), 0);
+	resort = arena_alloc(judy->keyed.index.arena, sizeof(*resort), 0);
 	if (!resort)
 		return false;
 	resort->next = judy->resort;
@@ -122,7 +122,7 @@ static bool judy_begin(struct judy *judy)
 Word_t JudyMalloc(Word_t words)
 {
 	struct judy *judy = judy_at_work;
-	void *node = arena_alloc(judy->keyed.ordered.index.arena, words * sizeof(words), 0);
+	void *node = arena_alloc(judy->keyed.index.arena, words * sizeof(words), 0);
 
 	if (unlikely(!node))
 		return (Word_t)judy_resort_take(judy, words);
@@ -139,7 +139,7 @@ void JudyFree(void *node, Word_t words)
 		return;
 	judy->nodes--;
 	judy->bytes -= words * sizeof(words);
-	arena_free(judy->keyed.ordered.index.arena, node, words * sizeof(words), 0);
+	arena_free(judy->keyed.index.arena, node, words * sizeof(words), 0);
 }
 
 Word_t JudyMallocVirtual(Word_t words)
@@ -248,7 +248,7 @@ static int judy_build(struct vma_index *index, struct vm_area_struct *const *vma
 		}
 		*at = vmas[i];
 	}
-	judy->keyed.ordered.vmas = n;
+	judy->keyed.vmas = n;
 	return 0;
 }
 
@@ -257,7 +257,7 @@ static void judy_footprint(const struct vma_index *index, struct vma_footprint *
 	const struct judy *judy = judy_of(index);
 
 	*footprint = (struct vma_footprint){
-		.vmas = judy->keyed.ordered.vmas,
+		.vmas = judy->keyed.vmas,
 		.nodes = judy->nodes,
 		.bytes = sizeof(*judy) + judy->bytes + judy->resorts * sizeof(*judy->resort),
 	};
@@ -268,7 +268,6 @@ static const struct vma_index_ops judy_ops = {
 	.summary = "JudyL of ends: compressed 256-way radix tree",
 	.abi = VMA_INDEX_ABI,
 	.caps = VMA_INDEX_PEER,
-	.invariants = ORDERED_INVARIANTS,
 	.size = sizeof(struct judy),
 	.init = judy_init,
 	.destroy = judy_destroy,
@@ -282,9 +281,6 @@ static const struct vma_index_ops judy_ops = {
 	.commit = judy_commit,
 	.unreserve = judy_unreserve,
 	.build = judy_build,
-	.verify = ordered_verify,
-	.corrupt = ordered_corrupt,
-	.dump = ordered_dump,
 	.footprint = judy_footprint,
 };
 

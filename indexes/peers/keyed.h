@@ -20,7 +20,8 @@
 #define KEYED_LAST (~0UL) /* above all keys */
 
 struct keyed {
-	struct ordered ordered;
+	struct vma_index index;
+	size_t vmas;
 	unsigned npending; /* keys that reserve has added and commit has not given a VMA */
 	unsigned long pending[2 * VMA_EDIT_PUTS];
 	bool littered; /* other keys may have no VMA */
@@ -40,7 +41,7 @@ static bool KEYED(remove)(struct vma_index *index, unsigned long key);
 
 static struct keyed *keyed_of(const struct vma_index *index)
 {
-	return container_of(index, struct keyed, ordered.index);
+	return container_of(index, struct keyed, index);
 }
 
 /* ---- readers ---- */
@@ -164,7 +165,7 @@ static void KEYED(commit)(struct vma_index *index, const struct vma_edit *edit)
 		vma = KEYED(above)(index, &key);
 		if (key == KEYED_NONE || key > last)
 			break;
-		keyed->ordered.vmas -= vma != NULL;
+		keyed->vmas -= vma != NULL;
 		if (i == edit->nput || key != edit->put[i].end >> KEYED_SHIFT) {
 			KEYED(drop)(index, key);
 			continue;
@@ -174,7 +175,7 @@ static void KEYED(commit)(struct vma_index *index, const struct vma_edit *edit)
 			KEYED(put)(index, key, edit->put[i].vma);
 		i++;
 	}
-	keyed->ordered.vmas += edit->nput;
+	keyed->vmas += edit->nput;
 	for (i = 0; i < edit->nput; i++)
 		vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
 }

@@ -212,12 +212,18 @@ struct map_ruler {
 	}
 };
 
+/* The head of each index: struct vma_index first. */
+struct map_head {
+	struct vma_index index;
+	size_t vmas;
+};
+
 /*
  * The index.  Type says: template map<Allocator>, the map; name and summary; and
  * need(pool, inserts, fresh, need): the nodes of each size that so many inserts
  * can take at the most.  fresh: the map may have been emptied before them.
  */
-template <class Type> struct map_index : ordered {
+template <class Type> struct map_index : map_head {
 	template <class Source>
 	using map_on = typename Type::template map<
 		map_allocator<std::pair<const map_key, struct vm_area_struct *>, Source>>;
@@ -231,7 +237,7 @@ template <class Type> struct map_index : ordered {
 
 	static map_index *of(const struct vma_index *index)
 	{
-		return static_cast<map_index *>((struct ordered *)index);
+		return static_cast<map_index *>((struct map_head *)index);
 	}
 
 	/* A map of another kind of memory tells what nodes there are. */
@@ -479,7 +485,6 @@ template <class Type> struct map_index : ordered {
 			all.summary = Type::summary;
 			all.abi = VMA_INDEX_ABI;
 			all.caps = VMA_INDEX_PEER;
-			all.invariants = ORDERED_INVARIANTS;
 			all.size = sizeof(map_index);
 			all.init = init;
 			all.destroy = destroy;
@@ -493,9 +498,6 @@ template <class Type> struct map_index : ordered {
 			all.commit = commit;
 			all.unreserve = unreserve;
 			all.build = build;
-			all.verify = ordered_verify;
-			all.corrupt = ordered_corrupt;
-			all.dump = ordered_dump;
 			all.footprint = footprint;
 			return all;
 		}();

@@ -197,16 +197,8 @@ struct gap_walk {
 /* Closes the hole between edge and page. True: it is the answer, and gap has it. */
 static inline bool hole_closes(const struct gap_walk *walk, uint64_t page, const bool topdown)
 {
-	struct vma_gap *gap = walk->gap;
-	unsigned long start = (topdown ? page : walk->edge) << PAGE_SHIFT;
-	unsigned long end = (topdown ? walk->edge : page) << PAGE_SHIFT;
-	unsigned long from = max(start, gap->lo), to = min(end, gap->hi);
-
-	if (from >= to || to - from < gap->len)
-		return false;
-	gap->start = start;
-	gap->end = end;
-	return true;
+	return vma_gap_take(walk->gap, (topdown ? page : walk->edge) << PAGE_SHIFT,
+			    (topdown ? walk->edge : page) << PAGE_SHIFT);
 }
 
 static inline bool leaf_walk(struct gap_walk *walk, const struct radix_leaf *leaf,

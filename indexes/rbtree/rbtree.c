@@ -123,12 +123,10 @@ static struct vm_area_struct *rbtree_prev(struct vma_cursor *cursor)
 	return rbtree_stand(cursor, ((struct rbtree_node *)cursor->node)->prev);
 }
 
-/* Has the hole in front of node enough bytes inside the limits? */
+/* Does the gap in front of node fit? */
 static bool rbtree_fits(const struct rbtree_node *node, const struct vma_gap *gap)
 {
-	unsigned long lo = max(node->prev->end, gap->lo), hi = min(node->start, gap->hi);
-
-	return lo < hi && hi - lo >= gap->len;
+	return vma_gap_fits(gap, node->prev->end, node->start);
 }
 
 /* That child, if there is a hole of len bytes in its subtree, or NULL. */

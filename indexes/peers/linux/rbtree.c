@@ -181,15 +181,12 @@ static int linux_rbtree_find_gap(const struct vma_index *index, struct vma_gap *
 {
 	struct linux_rbtree *tree = linux_rbtree_of(index);
 	struct linux_rbtree_node *node, *after = &tree->after;
-	unsigned long lo, hi;
 	bool last;
 
 	if (gap->lo >= gap->hi || gap->hi - gap->lo < gap->len)
 		return -ENOMEM;
 	/* the hole above all VMAs is in no node's gap */
-	lo = max(after->prev->end, gap->lo);
-	hi = min(after->start, gap->hi);
-	last = lo < hi && hi - lo >= gap->len;
+	last = vma_gap_fits(gap, after->prev->end, after->start);
 	node = gap->topdown && last ? after : linux_rbtree_search(tree, gap);
 	if (!node && last)
 		node = after;
