@@ -138,10 +138,24 @@ struct btree_simd {
 				   struct btree_node *copy);
 };
 
-/* The name of a function that is compiled for each instruction set, SIMD being this one's. */
-#define SIMD_PASTE_(name, simd) btree_##name##_##simd
-#define SIMD_PASTE(name, simd) SIMD_PASTE_(name, simd)
-#define SIMD_FN(name) SIMD_PASTE(name, SIMD)
+/*
+ * Between these two all functions are compiled for these instructions, beside those of the
+ * machine for which the program is built: clang and gcc say it in different words.
+ */
+#define SIMD_PRAGMA(words) _Pragma(#words)
+#ifdef __clang__
+#define SIMD_TARGET(set)                                                                           \
+	SIMD_PRAGMA(clang attribute push(__attribute__((target(set))), apply_to = function))
+#define SIMD_TARGET_END SIMD_PRAGMA(clang attribute pop)
+#else
+#define SIMD_TARGET(set) SIMD_PRAGMA(GCC push_options) SIMD_PRAGMA(GCC target(set))
+#define SIMD_TARGET_END SIMD_PRAGMA(GCC pop_options)
+#endif
+
+/* Eight words of an array at once, wherever they begin. */
+#define VECTOR_WORDS 8
+typedef int32_t btree_words __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t btree_unsigned __attribute__((vector_size(32), aligned(4), may_alias));
 
 /* For loops over a node, whose size is a constant wherever it counts. */
 #define SIMD_UNROLL _Pragma("GCC unroll 16")

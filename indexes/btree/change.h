@@ -11,7 +11,7 @@
 
 /* ---- the largest hole ---- */
 
-SIMD_TARGET static unsigned long SIMD_FN(wide_largest)(const struct btree_node *node)
+static unsigned long btree_wide_largest(const struct btree_node *node)
 {
 	const uint64_t *end = btree_lanes(node, node->level, BTREE_END);
 	const uint64_t *start = btree_lanes(node, node->level, BTREE_START);
@@ -28,15 +28,15 @@ SIMD_TARGET static unsigned long SIMD_FN(wide_largest)(const struct btree_node *
 	return gap;
 }
 
-SIMD_TARGET static unsigned long SIMD_FN(largest)(const struct btree_node *node)
+static unsigned long btree_largest(const struct btree_node *node)
 {
 	unsigned long gap;
 	unsigned at;
 
 	if (unlikely(node->wide))
-		return SIMD_FN(wide_largest)(node);
-	gap = SIMD_FN(most32)(node);
-	return node->fold ? max(gap, SIMD_FN(across_fold)(node, &at)) : gap;
+		return btree_wide_largest(node);
+	gap = btree_most32(node);
+	return node->fold ? max(gap, btree_across_fold(node, &at)) : gap;
 }
 
 /* ---- plan ---- */
@@ -45,8 +45,8 @@ SIMD_TARGET static unsigned long SIMD_FN(largest)(const struct btree_node *node)
  * Whether the node, if it is narrow, can hold all that comes; inside: between two of its
  * entries, so that only its fold can be in the way.
  */
-SIMD_TARGET static inline bool SIMD_FN(takes)(const struct btree_node *node,
-					      const struct vma_edit *edit, bool inside)
+static inline bool btree_takes(const struct btree_node *node, const struct vma_edit *edit,
+			       bool inside)
 {
 	if (node->wide || (inside && !node->fold))
 		return true;
@@ -55,8 +55,7 @@ SIMD_TARGET static inline bool SIMD_FN(takes)(const struct btree_node *node,
 }
 
 /* Whether a narrow leaf cannot point to all VMAs that come; they are on their way to be written. */
-SIMD_TARGET static inline bool SIMD_FN(any_far)(const struct btree *tree,
-						const struct vma_edit *edit)
+static inline bool btree_any_far(const struct btree *tree, const struct vma_edit *edit)
 {
 	uintptr_t far = 0;
 
@@ -68,8 +67,8 @@ SIMD_TARGET static inline bool SIMD_FN(any_far)(const struct btree *tree,
 }
 
 /* The entry of the leaf from which on none is in a window that ends at page hi. */
-SIMD_TARGET static inline unsigned SIMD_FN(window_end)(const struct btree_node *leaf, unsigned from,
-						       unsigned long hi)
+static inline unsigned btree_window_end(const struct btree_node *leaf, unsigned from,
+					unsigned long hi)
 {
 	const int32_t *start = btree_lanes(leaf, 0, BTREE_START);
 	unsigned to = from, n = leaf->n;
@@ -90,75 +89,75 @@ SIMD_TARGET static inline unsigned SIMD_FN(window_end)(const struct btree_node *
  * Whether a leaf with n entries, that had more, had better look for siblings
  * to merge with: each time it is very empty, at times if it is not.
  */
-static inline bool SIMD_FN(sparse)(unsigned n)
+static inline bool btree_sparse(unsigned n)
 {
 	return n < btree_low(0) && (n % 4 == 0 || n < btree_min(0));
 }
 
 /* Of an edit that is not in a root: whether leaf may have n entries, and what is above fits. */
-SIMD_TARGET static inline __attribute__((always_inline)) bool
-SIMD_FN(plan_above)(const struct btree *tree, const struct vma_edit *edit, unsigned n)
+static inline __attribute__((always_inline)) bool
+btree_plan_above(const struct btree *tree, const struct vma_edit *edit, unsigned n)
 {
 	const struct btree_node *leaf = tree->path.at[0].node;
 	bool inside = tree->from && tree->to < leaf->n;
 
-	if ((n < leaf->n && SIMD_FN(sparse)(n)) || n < btree_min(0))
+	if ((n < leaf->n && btree_sparse(n)) || n < btree_min(0))
 		return false;
 	if (tree->to == leaf->n && btree_spans(tree, &tree->path, edit->hi >> PAGE_SHIFT))
 		return false;
 	for (unsigned level = 1; edit->nput && level <= tree->root->level; level++) {
-		if (!SIMD_FN(takes)(tree->path.at[level].node, edit, inside))
+		if (!btree_takes(tree->path.at[level].node, edit, inside))
 			return false;
 	}
 	return true;
 }
 
 /* Makes tree->path lead to the first VMA that ends above page; its slot. */
-SIMD_TARGET static inline __attribute__((always_inline)) unsigned
-SIMD_FN(follow)(struct btree *tree, unsigned long page)
+static inline __attribute__((always_inline)) unsigned btree_follow(struct btree *tree,
+								   unsigned long page)
 {
 	if (page - tree->finger < tree->reach)
 		return tree->path.at[0].slot =
-			       SIMD_FN(rank)(tree->path.at[0].node, BTREE_LEAF_CAP, page);
+			       btree_rank(tree->path.at[0].node, BTREE_LEAF_CAP, page);
 	if (tree->reach)
 		tree->reach = 0;
-	SIMD_FN(walk)(tree, page, &tree->path);
+	btree_walk(tree, page, &tree->path);
 	return tree->path.at[0].slot;
 }
 
-SIMD_TARGET static inline __attribute__((always_inline)) bool
-SIMD_FN(plan_edit)(struct btree *tree, const struct vma_edit *edit)
+static inline __attribute__((always_inline)) bool btree_plan_edit(struct btree *tree,
+								  const struct vma_edit *edit)
 {
-	bool far = SIMD_FN(any_far)(tree, edit);
+	bool far = btree_any_far(tree, edit);
 	const struct btree_node *leaf;
 	unsigned from, to, n;
 
-	from = tree->from = SIMD_FN(follow)(tree, edit->lo >> PAGE_SHIFT);
+	from = tree->from = btree_follow(tree, edit->lo >> PAGE_SHIFT);
 	leaf = tree->path.at[0].node;
-	to = tree->to = SIMD_FN(window_end)(leaf, from, edit->hi >> PAGE_SHIFT);
+	to = tree->to = btree_window_end(leaf, from, edit->hi >> PAGE_SHIFT);
 	n = leaf->n - (to - from) + edit->nput;
 	if (!n || n > btree_room(leaf))
 		return false;
-	if (edit->nput && !SIMD_FN(takes)(leaf, edit, from && to < leaf->n))
+	if (edit->nput && !btree_takes(leaf, edit, from && to < leaf->n))
 		return false;
 	if (unlikely(far)) {
 		tree->far[BTREE_LEAF] = true;
 		if (!leaf->wide)
 			return false;
 	}
-	return leaf == tree->root || SIMD_FN(plan_above)(tree, edit, n);
+	return leaf == tree->root || btree_plan_above(tree, edit, n);
 }
 
-SIMD_TARGET static bool SIMD_FN(plan)(struct btree *tree, const struct vma_edit *edit)
+static bool btree_plan(struct btree *tree, const struct vma_edit *edit)
 {
-	return SIMD_FN(plan_edit)(tree, edit);
+	return btree_plan_edit(tree, edit);
 }
 
 /* ---- change ---- */
 
 /* Makes room for nput entries instead of those [from, to) of a narrow leaf. */
-SIMD_TARGET static inline __attribute__((always_inline)) void
-SIMD_FN(make_room)(struct btree_node *leaf, unsigned from, unsigned to, unsigned nput)
+static inline __attribute__((always_inline)) void
+btree_make_room(struct btree_node *leaf, unsigned from, unsigned to, unsigned nput)
 {
 	int by = (int)(from + nput) - (int)to, n = leaf->n + by;
 	int32_t *end = btree_lanes(leaf, 0, BTREE_END);
@@ -168,28 +167,28 @@ SIMD_FN(make_room)(struct btree_node *leaf, unsigned from, unsigned to, unsigned
 		btree_pad(leaf, n, leaf->n);
 	} else {
 		if ((int)(from + nput) < n)
-			SIMD_FN(shift)(leaf, from + nput, by, n);
+			btree_shift(leaf, from + nput, by, n);
 		for (int i = by; i < 0; i++) /* those that were in use, and what came from behind */
 			end[n - by + i] = end[leaf->cap + i] = BTREE_PAD;
 	}
 	leaf->n = n;
 }
 
-SIMD_TARGET static inline void
-SIMD_FN(change_leaf)(const struct btree *tree, struct btree_node *leaf, const struct vma_edit *edit)
+static inline void btree_change_leaf(const struct btree *tree, struct btree_node *leaf,
+				     const struct vma_edit *edit)
 {
 	unsigned from = tree->from, to = tree->to;
 
 	if (from + edit->nput != to)
-		SIMD_FN(make_room)(leaf, from, to, edit->nput);
+		btree_make_room(leaf, from, to, edit->nput);
 	for (const struct vma_put *put = edit->put, *last = put + edit->nput; put < last; put++)
 		vma_set_bounds(put->vma, put->start, put->end);
 	btree_set_narrow(tree, leaf, from, edit);
 }
 
 /* The largest hole in front of entries [from, to] of a narrow leaf without a fold. */
-SIMD_TARGET static inline unsigned long SIMD_FN(near)(const struct btree_node *leaf, unsigned from,
-						      unsigned to)
+static inline unsigned long btree_gap_near(const struct btree_node *leaf, unsigned from,
+					   unsigned to)
 {
 	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
 	const uint32_t *last = end + to - (to == leaf->n);
@@ -207,23 +206,21 @@ SIMD_TARGET static inline unsigned long SIMD_FN(near)(const struct btree_node *l
 }
 
 /* The largest hole of the leaf, which was gap, now that those that were near are gone. */
-SIMD_TARGET static inline unsigned long SIMD_FN(gap_now)(const struct btree *tree,
-							 const struct btree_node *leaf,
-							 unsigned nput, unsigned long gap,
-							 unsigned long gone)
+static inline unsigned long btree_gap_now(const struct btree *tree, const struct btree_node *leaf,
+					  unsigned nput, unsigned long gap, unsigned long gone)
 {
 	unsigned long come;
 
 	if (unlikely(leaf->fold))
-		return SIMD_FN(largest)(leaf);
-	come = SIMD_FN(near)(leaf, tree->from, tree->from + nput);
+		return btree_largest(leaf);
+	come = btree_gap_near(leaf, tree->from, tree->from + nput);
 	if (come >= gap)
 		return come;
-	return gone < gap ? gap : SIMD_FN(largest)(leaf);
+	return gone < gap ? gap : btree_largest(leaf);
 }
 
-SIMD_TARGET static inline __attribute__((always_inline)) void
-SIMD_FN(commit_planned)(struct btree *tree, const struct vma_edit *edit)
+static inline __attribute__((always_inline)) void btree_commit_planned(struct btree *tree,
+								       const struct vma_edit *edit)
 {
 	struct btree_node *leaf = tree->path.at[0].node;
 	const struct btree_step *up = &tree->path.at[1];
@@ -237,11 +234,11 @@ SIMD_FN(commit_planned)(struct btree *tree, const struct vma_edit *edit)
 	}
 	if (!root) {
 		gap = btree_gap(up->node, 1, up->slot);
-		gone = SIMD_FN(near)(leaf, tree->from, tree->to);
+		gone = btree_gap_near(leaf, tree->from, tree->to);
 	}
-	SIMD_FN(change_leaf)(tree, leaf, edit);
+	btree_change_leaf(tree, leaf, edit);
 	if (!root)
-		now = SIMD_FN(gap_now)(tree, leaf, edit->nput, gap, gone);
+		now = btree_gap_now(tree, leaf, edit->nput, gap, gone);
 	if (!inside || now != gap) {
 		btree_refresh(tree, leaf, now);
 	} else if (!root && !tree->reach) {
@@ -252,16 +249,15 @@ SIMD_FN(commit_planned)(struct btree *tree, const struct vma_edit *edit)
 
 /* ---- the ops ---- */
 
-SIMD_TARGET static int SIMD_FN(reserve)(struct vma_index *index, const struct vma_edit *edits,
-					unsigned n)
+static int btree_reserve(struct vma_index *index, const struct vma_edit *edits, unsigned n)
 {
 	struct btree *tree = (struct btree *)index;
 
-	tree->planned = n == 1 && tree->root && SIMD_FN(plan_edit)(tree, edits);
+	tree->planned = n == 1 && tree->root && btree_plan_edit(tree, edits);
 	return likely(tree->planned) ? 0 : btree_reserve_more(tree, edits, n);
 }
 
-SIMD_TARGET static void SIMD_FN(commit)(struct vma_index *index, const struct vma_edit *edit)
+static void btree_commit(struct vma_index *index, const struct vma_edit *edit)
 {
 	struct btree *tree = (struct btree *)index;
 	bool planned = tree->planned;
@@ -269,7 +265,7 @@ SIMD_TARGET static void SIMD_FN(commit)(struct vma_index *index, const struct vm
 	if (edit->hi >= tree->mark)
 		btree_keep_fit(tree, edit);
 	if (likely(planned) || (tree->root && btree_simd->plan(tree, edit)))
-		SIMD_FN(commit_planned)(tree, edit);
+		btree_commit_planned(tree, edit);
 	else
 		btree_commit_other(tree, edit);
 	tree->planned = false;

@@ -17,19 +17,19 @@
 /* ---- one node ---- */
 
 /* The first entry that ends above the fold: the fold is in front of it or inside it. */
-SIMD_TARGET static inline unsigned SIMD_FN(above_fold)(const struct btree_node *node)
+static inline unsigned btree_above_fold(const struct btree_node *node)
 {
-	return node->level ? SIMD_FN(rank)(node, BTREE_INNER_CAP, node->base)
-			   : SIMD_FN(rank_root)(node, node->base);
+	return node->level ? btree_rank(node, BTREE_INNER_CAP, node->base)
+			   : btree_rank_root(node, node->base);
 }
 
 /*
  * The hole that the fold is in, in front of entry *at or inside it; 0 if all entries are
  * on one side of the fold.
  */
-SIMD_TARGET static unsigned long SIMD_FN(across_fold)(const struct btree_node *node, unsigned *at)
+static unsigned long btree_across_fold(const struct btree_node *node, unsigned *at)
 {
-	unsigned level = node->level, i = *at = SIMD_FN(above_fold)(node);
+	unsigned level = node->level, i = *at = btree_above_fold(node);
 
 	if (i == node->n)
 		return 0;
@@ -39,16 +39,16 @@ SIMD_TARGET static unsigned long SIMD_FN(across_fold)(const struct btree_node *n
 }
 
 /* The bit of the fold's hole, if it has at least len pages; bit 0 is entry first. */
-SIMD_TARGET static __attribute__((noinline)) uint64_t
-SIMD_FN(fold_bit)(const struct btree_node *node, unsigned first, unsigned long len)
+static __attribute__((noinline)) uint64_t btree_fold_bit(const struct btree_node *node,
+							 unsigned first, unsigned long len)
 {
 	unsigned i;
 
-	return SIMD_FN(across_fold)(node, &i) >= len && i - first < 64 ? 1UL << (i - first) : 0;
+	return btree_across_fold(node, &i) >= len && i - first < 64 ? 1UL << (i - first) : 0;
 }
 
 /* Bit i: the hole behind entry i of a wide leaf, which has no more than 60, is as long. */
-SIMD_TARGET static uint64_t SIMD_FN(wide_holes)(const struct btree_node *leaf, unsigned long len)
+static uint64_t btree_wide_holes(const struct btree_node *leaf, unsigned long len)
 {
 	const uint64_t *start = btree_lanes(leaf, 0, BTREE_START);
 	const uint64_t *end = btree_lanes(leaf, 0, BTREE_END);
@@ -60,8 +60,7 @@ SIMD_TARGET static uint64_t SIMD_FN(wide_holes)(const struct btree_node *leaf, u
 }
 
 /* Bit i: the hole between entries at + i and at + i + 1 of a leaf has at least len pages. */
-SIMD_TARGET static inline uint64_t SIMD_FN(holes)(const struct btree_node *leaf, unsigned at,
-						  unsigned long len)
+static inline uint64_t btree_holes(const struct btree_node *leaf, unsigned at, unsigned long len)
 {
 	const uint32_t *start = (uint32_t *)btree_lanes(leaf, 0, BTREE_START) + at + 1;
 	const uint32_t *end = (uint32_t *)btree_lanes(leaf, 0, BTREE_END) + at;
@@ -69,20 +68,20 @@ SIMD_TARGET static inline uint64_t SIMD_FN(holes)(const struct btree_node *leaf,
 	uint64_t holes = 0;
 
 	if (unlikely(leaf->wide))
-		return SIMD_FN(wide_holes)(leaf, len);
+		return btree_wide_holes(leaf, len);
 	if (likely(len <= BTREE_MAX_SPAN)) {
 		if (n < BTREE_LEAF_CAP)
-			holes = SIMD_FN(holes32)(start, end, BTREE_LEAF_CAP, (uint32_t)len);
+			holes = btree_holes32(start, end, BTREE_LEAF_CAP, (uint32_t)len);
 		else
-			holes = SIMD_FN(holes32)(start, end, 64, (uint32_t)len);
+			holes = btree_holes32(start, end, 64, (uint32_t)len);
 		if (n < 64)
 			holes &= (1UL << n) - 1;
 	}
-	return unlikely(leaf->fold) ? holes | SIMD_FN(fold_bit)(leaf, at + 1, len) : holes;
+	return unlikely(leaf->fold) ? holes | btree_fold_bit(leaf, at + 1, len) : holes;
 }
 
 /* Bit i: in front of entry i > 0 or inside its child there is a hole of at least len pages. */
-SIMD_TARGET static inline uint64_t SIMD_FN(longer)(const struct btree_node *node, unsigned long len)
+static inline uint64_t btree_longer(const struct btree_node *node, unsigned long len)
 {
 	uint64_t longer = 0;
 
@@ -94,27 +93,26 @@ SIMD_TARGET static inline uint64_t SIMD_FN(longer)(const struct btree_node *node
 		return longer;
 	}
 	if (likely(len <= BTREE_MAX_SPAN))
-		longer = SIMD_FN(least32)(node, (uint32_t)len) & ((1UL << node->n) - 1);
-	return unlikely(node->fold) ? longer | SIMD_FN(fold_bit)(node, 0, len) : longer;
+		longer = btree_least32(node, (uint32_t)len) & ((1UL << node->n) - 1);
+	return unlikely(node->fold) ? longer | btree_fold_bit(node, 0, len) : longer;
 }
 
 /* The bits from i on. */
-static inline uint64_t SIMD_FN(bits_from)(unsigned i)
+static inline uint64_t btree_bits_from(unsigned i)
 {
 	return i < 64 ? ~0UL << i : 0;
 }
 
 /* ---- one subtree: the answer is the entry that the hole is in front of, or no node ---- */
 
-static const struct btree_step SIMD_FN(nowhere);
+static const struct btree_step btree_nowhere;
 
 /*
  * Whether the hole in front of entry i is in a narrow leaf and long enough.  The two that
  * come first are tried so, before many are compared at once: what mmap asks is often
  * there, and a branch that is foretold waits for nothing.
  */
-SIMD_TARGET static inline bool SIMD_FN(fits_here)(const struct btree_node *leaf, unsigned i,
-						  unsigned long len)
+static inline bool btree_fits_here(const struct btree_node *leaf, unsigned i, unsigned long len)
 {
 	const uint32_t *start = btree_lanes(leaf, 0, BTREE_START);
 	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
@@ -126,46 +124,46 @@ SIMD_TARGET static inline bool SIMD_FN(fits_here)(const struct btree_node *leaf,
  * The lowest hole in front of a leaf's entries from that one on.  A root may have
  * more than 64: those that come first are compared first.
  */
-SIMD_TARGET static inline struct btree_step
-SIMD_FN(lowest_in_leaf)(struct btree_node *leaf, unsigned from, unsigned long len)
+static inline struct btree_step btree_lowest_in_leaf(struct btree_node *leaf, unsigned from,
+						     unsigned long len)
 {
 	unsigned first = max(from, 1u) - 1, at = leaf->n > 65 ? first : 0;
 	uint64_t holes;
 
 	for (unsigned i = first + 1; i < min(first + 3, (unsigned)leaf->n); i++) {
-		if (SIMD_FN(fits_here)(leaf, i, len))
+		if (btree_fits_here(leaf, i, len))
 			return (struct btree_step){leaf, i};
 	}
-	holes = SIMD_FN(holes)(leaf, at, len) & SIMD_FN(bits_from)(first - at);
+	holes = btree_holes(leaf, at, len) & btree_bits_from(first - at);
 
 	if (!holes && leaf->n - at > 65) {
 		at += 64;
-		holes = SIMD_FN(holes)(leaf, at, len);
+		holes = btree_holes(leaf, at, len);
 	}
 	if (!holes)
-		return SIMD_FN(nowhere);
+		return btree_nowhere;
 	return (struct btree_step){leaf, at + 1 + (unsigned)__builtin_ctzl(holes)};
 }
 
 /* The highest one in front of a leaf's entries below that one, alike; below > 0. */
-SIMD_TARGET static inline struct btree_step
-SIMD_FN(highest_in_leaf)(struct btree_node *leaf, unsigned below, unsigned long len)
+static inline struct btree_step btree_highest_in_leaf(struct btree_node *leaf, unsigned below,
+						      unsigned long len)
 {
 	unsigned end = below - 1, at = max(end, 64u) - 64;
 	uint64_t holes;
 
 	for (unsigned i = end; i && i + 2 > end; i--) {
-		if (SIMD_FN(fits_here)(leaf, i, len))
+		if (btree_fits_here(leaf, i, len))
 			return (struct btree_step){leaf, i};
 	}
-	holes = SIMD_FN(holes)(leaf, at, len) & ~SIMD_FN(bits_from)(end - at);
+	holes = btree_holes(leaf, at, len) & ~btree_bits_from(end - at);
 
 	if (!holes && at) {
-		holes = SIMD_FN(holes)(leaf, 0, len) & ~SIMD_FN(bits_from)(at);
+		holes = btree_holes(leaf, 0, len) & ~btree_bits_from(at);
 		at = 0;
 	}
 	if (!holes)
-		return SIMD_FN(nowhere);
+		return btree_nowhere;
 	return (struct btree_step){leaf, at + 64 - (unsigned)__builtin_clzl(holes)};
 }
 
@@ -174,8 +172,8 @@ SIMD_FN(highest_in_leaf)(struct btree_node *leaf, unsigned below, unsigned long 
  * it, or above it.  Where the first entry has one, as it mostly has for what is
  * short, the way down waits for no comparison of many.
  */
-SIMD_TARGET static struct btree_step
-SIMD_FN(lowest)(const struct btree *tree, struct btree_node *node, unsigned from, unsigned long len)
+static struct btree_step btree_lowest(const struct btree *tree, struct btree_node *node,
+				      unsigned from, unsigned long len)
 {
 	for (unsigned i; node->level; node = btree_child(tree, node, i), from = 0) {
 		uint64_t longer;
@@ -183,20 +181,19 @@ SIMD_FN(lowest)(const struct btree *tree, struct btree_node *node, unsigned from
 		i = 0;
 		if (!from && btree_get(node, 1, BTREE_MOST, 0) >= len)
 			continue;
-		longer = SIMD_FN(longer)(node, len) & SIMD_FN(bits_from)(from);
+		longer = btree_longer(node, len) & btree_bits_from(from);
 		if (!longer)
-			return SIMD_FN(nowhere);
+			return btree_nowhere;
 		i = __builtin_ctzl(longer);
 		if (i && btree_hole(node, 1, i) >= len)
 			return (struct btree_step){node, i};
 	}
-	return SIMD_FN(lowest_in_leaf)(node, from, len);
+	return btree_lowest_in_leaf(node, from, len);
 }
 
 /* The highest one that is inside node and below the hole in front of its entry below. */
-SIMD_TARGET static struct btree_step SIMD_FN(highest)(const struct btree *tree,
-						      struct btree_node *node, unsigned below,
-						      unsigned long len)
+static struct btree_step btree_highest(const struct btree *tree, struct btree_node *node,
+				       unsigned below, unsigned long len)
 {
 	for (unsigned i; node->level; node = btree_child(tree, node, i), below = node->n) {
 		uint64_t longer;
@@ -204,21 +201,21 @@ SIMD_TARGET static struct btree_step SIMD_FN(highest)(const struct btree *tree,
 		i = below - 1;
 		if (below == node->n && btree_get(node, 1, BTREE_GAP, i) >= len)
 			continue;
-		longer = SIMD_FN(longer)(node, len) & ~SIMD_FN(bits_from)(below);
+		longer = btree_longer(node, len) & ~btree_bits_from(below);
 		if (!longer)
-			return SIMD_FN(nowhere);
+			return btree_nowhere;
 		i = 63 - __builtin_clzl(longer);
 		if (btree_gap(node, 1, i) < len)
 			return (struct btree_step){node, i};
 	}
-	return SIMD_FN(highest_in_leaf)(node, below, len);
+	return btree_highest_in_leaf(node, below, len);
 }
 
 /* ---- the whole tree ---- */
 
 /* Whether so much of the hole [start, end) is in the limits; it is the answer then. */
-SIMD_TARGET static inline bool SIMD_FN(clip)(struct vma_gap *gap, unsigned long hi,
-					     unsigned long start, unsigned long end)
+static inline bool btree_clip(struct vma_gap *gap, unsigned long hi, unsigned long start,
+			      unsigned long end)
 {
 	unsigned long from = max(start, gap->lo), to = min(end, hi);
 
@@ -230,30 +227,28 @@ SIMD_TARGET static inline bool SIMD_FN(clip)(struct vma_gap *gap, unsigned long 
 }
 
 /* The same of the hole in front of an entry that is not its node's first. */
-SIMD_TARGET static inline bool SIMD_FN(clip_at)(struct vma_gap *gap, unsigned long hi,
-						struct btree_step at)
+static inline bool btree_clip_at(struct vma_gap *gap, unsigned long hi, struct btree_step at)
 {
 	unsigned level = at.node->level;
 
-	return SIMD_FN(clip)(gap, hi, btree_end(at.node, level, at.slot - 1) << PAGE_SHIFT,
-			     btree_start(at.node, level, at.slot) << PAGE_SHIFT);
+	return btree_clip(gap, hi, btree_end(at.node, level, at.slot - 1) << PAGE_SHIFT,
+			  btree_start(at.node, level, at.slot) << PAGE_SHIFT);
 }
 
 /* The hole in front of where the path leads. */
-SIMD_TARGET static inline bool SIMD_FN(clip_here)(const struct btree *tree,
-						  const struct btree_path *path, unsigned long hi,
-						  struct vma_gap *gap)
+static inline bool btree_clip_here(const struct btree *tree, const struct btree_path *path,
+				   unsigned long hi, struct vma_gap *gap)
 {
 	for (unsigned level = 0; level <= tree->root->level; level++) {
 		if (path->at[level].slot)
-			return SIMD_FN(clip_at)(gap, hi, path->at[level]);
+			return btree_clip_at(gap, hi, path->at[level]);
 	}
-	return SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT);
+	return btree_clip(gap, hi, 0, tree->first << PAGE_SHIFT);
 }
 
 /* Whether there can be a hole of len pages inside the path's node of that level. */
-SIMD_TARGET static inline bool SIMD_FN(may)(const struct btree *tree, const struct btree_path *path,
-					    unsigned level, unsigned long len)
+static inline bool btree_may(const struct btree *tree, const struct btree_path *path,
+			     unsigned level, unsigned long len)
 {
 	const struct btree_step *up = &path->at[level + 1];
 
@@ -262,42 +257,42 @@ SIMD_TARGET static inline bool SIMD_FN(may)(const struct btree *tree, const stru
 }
 
 /* The lowest hole of len pages behind where the path leads. */
-SIMD_TARGET static struct btree_step
-SIMD_FN(lowest_behind)(const struct btree *tree, const struct btree_path *path, unsigned long len)
+static struct btree_step btree_lowest_behind(const struct btree *tree,
+					     const struct btree_path *path, unsigned long len)
 {
 	for (unsigned level = 0; level <= tree->root->level; level++) {
 		const struct btree_step *step = &path->at[level];
-		struct btree_step found = SIMD_FN(nowhere);
+		struct btree_step found = btree_nowhere;
 
-		if (SIMD_FN(may)(tree, path, level, len))
-			found = SIMD_FN(lowest)(tree, step->node, step->slot + 1, len);
+		if (btree_may(tree, path, level, len))
+			found = btree_lowest(tree, step->node, step->slot + 1, len);
 		if (found.node)
 			return found;
 	}
-	return SIMD_FN(nowhere);
+	return btree_nowhere;
 }
 
 /* The highest one below the hole in front of where the path leads. */
-SIMD_TARGET static struct btree_step
-SIMD_FN(highest_below)(const struct btree *tree, const struct btree_path *path, unsigned long len)
+static struct btree_step btree_highest_below(const struct btree *tree,
+					     const struct btree_path *path, unsigned long len)
 {
 	bool passed = false; /* on a lower level there are entries in front of the path's */
 
 	for (unsigned level = 0; level <= tree->root->level; level++) {
 		const struct btree_step *step = &path->at[level];
-		struct btree_step found = SIMD_FN(nowhere);
+		struct btree_step found = btree_nowhere;
 
 		if (!step->slot)
 			continue;
 		if (passed && btree_hole(step->node, level, step->slot) >= len)
 			return *step;
-		if (SIMD_FN(may)(tree, path, level, len))
-			found = SIMD_FN(highest)(tree, step->node, step->slot, len);
+		if (btree_may(tree, path, level, len))
+			found = btree_highest(tree, step->node, step->slot, len);
 		if (found.node)
 			return found;
 		passed = true;
 	}
-	return SIMD_FN(nowhere);
+	return btree_nowhere;
 }
 
 /*
@@ -306,60 +301,57 @@ SIMD_FN(highest_below)(const struct btree *tree, const struct btree_path *path, 
  * cuts it, there is none.  Where lo is not above the first VMA's start, all
  * holes between VMAs are above it, and no way down to lo is needed.
  */
-SIMD_TARGET static inline bool SIMD_FN(gap_up)(const struct btree *tree, struct vma_gap *gap,
-					       unsigned long hi)
+static inline bool btree_gap_up(const struct btree *tree, struct vma_gap *gap, unsigned long hi)
 {
 	unsigned long len = PAGE_ALIGN(gap->len) >> PAGE_SHIFT, page = gap->lo >> PAGE_SHIFT;
-	struct btree_step found = SIMD_FN(nowhere);
+	struct btree_step found = btree_nowhere;
 
 	if (page <= tree->first) {
-		if (SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT))
+		if (btree_clip(gap, hi, 0, tree->first << PAGE_SHIFT))
 			return true;
 		if (tree->gap >= len)
-			found = SIMD_FN(lowest)(tree, tree->root, 0, len);
+			found = btree_lowest(tree, tree->root, 0, len);
 	} else if (page < tree->last) {
 		struct btree_path path;
 
-		SIMD_FN(descend)(tree, page, &path);
-		if (SIMD_FN(clip_here)(tree, &path, hi, gap))
+		btree_descend(tree, page, &path);
+		if (btree_clip_here(tree, &path, hi, gap))
 			return true;
 		if (tree->gap >= len)
-			found = SIMD_FN(lowest_behind)(tree, &path, len);
+			found = btree_lowest_behind(tree, &path, len);
 	}
 	if (found.node)
-		return SIMD_FN(clip_at)(gap, hi, found);
-	return SIMD_FN(clip)(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END);
+		return btree_clip_at(gap, hi, found);
+	return btree_clip(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END);
 }
 
 /* Downwards: the mirror image. */
-SIMD_TARGET static inline bool SIMD_FN(gap_down)(const struct btree *tree, struct vma_gap *gap,
-						 unsigned long hi)
+static inline bool btree_gap_down(const struct btree *tree, struct vma_gap *gap, unsigned long hi)
 {
 	unsigned long len = PAGE_ALIGN(gap->len) >> PAGE_SHIFT;
-	struct btree_step found = SIMD_FN(nowhere);
+	struct btree_step found = btree_nowhere;
 
 	if (hi >> PAGE_SHIFT >= tree->last) {
-		if (SIMD_FN(clip)(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END))
+		if (btree_clip(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END))
 			return true;
 		if (tree->gap >= len)
-			found = SIMD_FN(highest)(tree, tree->root, tree->root->n, len);
+			found = btree_highest(tree, tree->root, tree->root->n, len);
 	} else {
 		struct btree_path path;
 
-		SIMD_FN(descend)(tree, (hi - 1) >> PAGE_SHIFT, &path);
-		if (SIMD_FN(clip_here)(tree, &path, hi, gap))
+		btree_descend(tree, (hi - 1) >> PAGE_SHIFT, &path);
+		if (btree_clip_here(tree, &path, hi, gap))
 			return true;
 		if (tree->gap >= len)
-			found = SIMD_FN(highest_below)(tree, &path, len);
+			found = btree_highest_below(tree, &path, len);
 	}
 	if (found.node)
-		return SIMD_FN(clip_at)(gap, hi, found);
-	return SIMD_FN(clip)(gap, hi, 0, tree->first << PAGE_SHIFT);
+		return btree_clip_at(gap, hi, found);
+	return btree_clip(gap, hi, 0, tree->first << PAGE_SHIFT);
 }
 
 /* Leaves the answer of a search that began at from for the next commit, if it is the first. */
-SIMD_TARGET static inline void SIMD_FN(leave)(struct btree *tree, const struct vma_gap *gap,
-					      unsigned long from)
+static inline void btree_leave(struct btree *tree, const struct vma_gap *gap, unsigned long from)
 {
 	struct btree_fit *fit = &tree->fresh;
 
@@ -377,7 +369,7 @@ SIMD_TARGET static inline void SIMD_FN(leave)(struct btree *tree, const struct v
 	tree->mark = 0;
 }
 
-SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct vma_gap *gap)
+static int btree_find_gap(const struct vma_index *index, struct vma_gap *gap)
 {
 	const struct btree *tree = (const struct btree *)index;
 	unsigned long hi = min(gap->hi, VMA_INDEX_END), from = gap->topdown ? hi : gap->lo;
@@ -388,12 +380,12 @@ SIMD_TARGET static int SIMD_FN(find_gap)(const struct vma_index *index, struct v
 		return -ENOMEM;
 	if (gap->len - kept->min <= kept->span && from == kept->from &&
 	    gap->topdown == kept->topdown)
-		return SIMD_FN(clip)(gap, hi, kept->start, kept->end) ? 0 : -ENOMEM;
+		return btree_clip(gap, hi, kept->start, kept->end) ? 0 : -ENOMEM;
 	if (!tree->root)
-		return SIMD_FN(clip)(gap, hi, 0, VMA_INDEX_END) ? 0 : -ENOMEM;
-	found = gap->topdown ? SIMD_FN(gap_down)(tree, gap, hi) : SIMD_FN(gap_up)(tree, gap, hi);
+		return btree_clip(gap, hi, 0, VMA_INDEX_END) ? 0 : -ENOMEM;
+	found = gap->topdown ? btree_gap_down(tree, gap, hi) : btree_gap_up(tree, gap, hi);
 	if (!found)
 		return -ENOMEM;
-	SIMD_FN(leave)((struct btree *)tree, gap, from);
+	btree_leave((struct btree *)tree, gap, from);
 	return 0;
 }

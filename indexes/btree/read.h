@@ -1,8 +1,8 @@
 /*
  * read.h - the readers of the B+-tree, compiled once for each instruction set
  *
- * The file that includes it defines SIMD (the set's name), SIMD_TARGET (the
- * attribute of each function) and, first of all, the searches that differ:
+ * The file that includes it names the instructions (SIMD_TARGET) and defines, before this, the
+ * searches that differ, each static and with the prefix btree_:
  *
  *	rank32, rank64  how many ends of a narrow or wide node, with room for cap,
  *	                are <= page, which a narrow node reaches
@@ -17,41 +17,39 @@
 #include <errno.h>
 
 /* The first entry that ends above page, or n; page is at most the node's last end. */
-SIMD_TARGET static inline __attribute__((always_inline)) unsigned
-SIMD_FN(rank)(const struct btree_node *node, unsigned cap, unsigned long page)
+static inline __attribute__((always_inline)) unsigned btree_rank(const struct btree_node *node,
+								 unsigned cap, unsigned long page)
 {
 	if (unlikely(node->wide))
-		return SIMD_FN(rank64)(node, cap / 2, page);
+		return btree_rank64(node, cap / 2, page);
 	if (node->fold)
 		page = node->base + (unsigned long)btree_distance(node, page);
 	if (unlikely((long)(page - node->base) < BTREE_MIN_DELTA))
 		return 0;
-	return SIMD_FN(rank32)(node, cap, page);
+	return btree_rank32(node, cap, page);
 }
 
 /* The same in a leaf that is the root: its size is one of btree_grow()'s. */
-SIMD_TARGET static inline unsigned SIMD_FN(rank_root)(const struct btree_node *leaf,
-						      unsigned long page)
+static inline unsigned btree_rank_root(const struct btree_node *leaf, unsigned long page)
 {
 	switch (leaf->cap) {
 	case 24:
-		return SIMD_FN(rank)(leaf, 24, page);
+		return btree_rank(leaf, 24, page);
 	case BTREE_LEAF_CAP:
-		return SIMD_FN(rank)(leaf, BTREE_LEAF_CAP, page);
+		return btree_rank(leaf, BTREE_LEAF_CAP, page);
 	case 56:
-		return SIMD_FN(rank)(leaf, 56, page);
+		return btree_rank(leaf, 56, page);
 	case 72:
-		return SIMD_FN(rank)(leaf, 72, page);
+		return btree_rank(leaf, 72, page);
 	case 104:
-		return SIMD_FN(rank)(leaf, 104, page);
+		return btree_rank(leaf, 104, page);
 	default:
-		return SIMD_FN(rank)(leaf, BTREE_ROOT_CAP, page);
+		return btree_rank(leaf, BTREE_ROOT_CAP, page);
 	}
 }
 
 /* A leaf's lines from that array on are on their way while its ends are searched. */
-SIMD_TARGET static inline void SIMD_FN(prefetch)(const struct btree_node *leaf,
-						 enum btree_field from)
+static inline void btree_prefetch(const struct btree_node *leaf, enum btree_field from)
 {
 	const char *line = (const char *)leaf;
 	size_t at = sizeof(*leaf) + from * BTREE_LEAF_CAP * sizeof(uint32_t);
@@ -62,29 +60,28 @@ SIMD_TARGET static inline void SIMD_FN(prefetch)(const struct btree_node *leaf,
 }
 
 /* The leaf of the first VMA that ends above page, and its slot; there must be one. */
-SIMD_TARGET static inline __attribute__((always_inline)) const struct btree_node *
-SIMD_FN(leaf)(const struct btree *tree, unsigned long page, unsigned *slot)
+static inline __attribute__((always_inline)) const struct btree_node *
+btree_leaf(const struct btree *tree, unsigned long page, unsigned *slot)
 {
 	const struct btree_node *node = tree->root;
 
 	if (!node->level) {
-		*slot = SIMD_FN(rank_root)(node, page);
+		*slot = btree_rank_root(node, page);
 		return node;
 	}
 	if (page - tree->finger < tree->reach) {
 		node = tree->path.at[0].node;
-		*slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
+		*slot = btree_rank(node, BTREE_LEAF_CAP, page);
 		return node;
 	}
 	for (unsigned level = node->level; level; level--)
-		node = btree_child(tree, node, SIMD_FN(rank)(node, BTREE_INNER_CAP, page));
-	SIMD_FN(prefetch)(node, BTREE_PTR);
-	*slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
+		node = btree_child(tree, node, btree_rank(node, BTREE_INNER_CAP, page));
+	btree_prefetch(node, BTREE_PTR);
+	*slot = btree_rank(node, BTREE_LEAF_CAP, page);
 	return node;
 }
 
-SIMD_TARGET static struct vm_area_struct *SIMD_FN(find)(const struct vma_index *index,
-							unsigned long addr)
+static struct vm_area_struct *btree_find(const struct vma_index *index, unsigned long addr)
 {
 	const struct btree *tree = (const struct btree *)index;
 	const struct btree_node *leaf;
@@ -92,19 +89,18 @@ SIMD_TARGET static struct vm_area_struct *SIMD_FN(find)(const struct vma_index *
 
 	if (addr >> PAGE_SHIFT >= tree->last)
 		return NULL;
-	leaf = SIMD_FN(leaf)(tree, addr >> PAGE_SHIFT, &slot);
+	leaf = btree_leaf(tree, addr >> PAGE_SHIFT, &slot);
 	return btree_ptr(tree, leaf, 0, slot);
 }
 
-SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek)(struct vma_cursor *cursor,
-							unsigned long addr)
+static struct vm_area_struct *btree_seek(struct vma_cursor *cursor, unsigned long addr)
 {
 	const struct btree *tree = (const struct btree *)cursor->index;
 	const struct btree_node *leaf = tree->rightmost;
 	unsigned slot;
 
 	if (addr >> PAGE_SHIFT < tree->last) {
-		leaf = SIMD_FN(leaf)(tree, addr >> PAGE_SHIFT, &slot);
+		leaf = btree_leaf(tree, addr >> PAGE_SHIFT, &slot);
 		cursor->vma = btree_ptr(tree, leaf, 0, slot);
 		cursor->slot = slot;
 	} else {
@@ -115,15 +111,15 @@ SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek)(struct vma_cursor *curso
 	return cursor->vma;
 }
 
-SIMD_TARGET static inline __attribute__((always_inline)) void
-SIMD_FN(walk)(const struct btree *tree, unsigned long page, struct btree_path *path)
+static inline __attribute__((always_inline)) void
+btree_walk(const struct btree *tree, unsigned long page, struct btree_path *path)
 {
 	struct btree_node *node = tree->root;
 	struct btree_step *step = &path->at[node->level];
 
 	page = min(page, tree->last);
 	for (; step > path->at; step--) {
-		unsigned slot = SIMD_FN(rank)(node, BTREE_INNER_CAP, page);
+		unsigned slot = btree_rank(node, BTREE_INNER_CAP, page);
 
 		step->node = node;
 		step->slot = min(slot, node->n - 1u);
@@ -131,32 +127,26 @@ SIMD_FN(walk)(const struct btree *tree, unsigned long page, struct btree_path *p
 	}
 	step->node = node;
 	if (!tree->root->level) {
-		step->slot = SIMD_FN(rank_root)(node, page);
+		step->slot = btree_rank_root(node, page);
 		return;
 	}
-	SIMD_FN(prefetch)(node, BTREE_START);
-	step->slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
+	btree_prefetch(node, BTREE_START);
+	step->slot = btree_rank(node, BTREE_LEAF_CAP, page);
 }
 
-SIMD_TARGET static void SIMD_FN(descend)(const struct btree *tree, unsigned long page,
-					 struct btree_path *path)
+static void btree_descend(const struct btree *tree, unsigned long page, struct btree_path *path)
 {
-	SIMD_FN(walk)(tree, page, path);
+	btree_walk(tree, page, path);
 }
 
 #include "indexes/btree/gaps.h"
 #include "indexes/btree/change.h"
 #include "indexes/btree/shared.h"
 
-#define SIMD_STRING_(simd) #simd
-#define SIMD_STRING(simd) SIMD_STRING_(simd)
-
-#define SIMD_READERS(usable_fn)                                                                    \
-	{                                                                                          \
-		.name = SIMD_STRING(SIMD), .usable = usable_fn, .find = SIMD_FN(find),             \
-		.seek = SIMD_FN(seek), .find_gap = SIMD_FN(find_gap), .descend = SIMD_FN(descend), \
-		.largest = SIMD_FN(largest), .plan = SIMD_FN(plan), .reserve = SIMD_FN(reserve),   \
-		.commit = SIMD_FN(commit), .find_shared = SIMD_FN(find_shared),                    \
-		.seek_shared = SIMD_FN(seek_shared), .copy_leaf = SIMD_FN(copy_leaf),              \
-		.seek_below_shared = SIMD_FN(seek_below_shared),                                   \
-	}
+/* The ops of struct btree_simd, by the functions above. */
+#define BTREE_READERS                                                                              \
+	.find = btree_find, .seek = btree_seek, .find_gap = btree_find_gap,                        \
+	.descend = btree_descend, .largest = btree_largest, .plan = btree_plan,                    \
+	.reserve = btree_reserve, .commit = btree_commit, .find_shared = btree_find_shared,        \
+	.seek_shared = btree_seek_shared, .copy_leaf = btree_copy_leaf,                            \
+	.seek_below_shared = btree_seek_below_shared

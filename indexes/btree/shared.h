@@ -9,8 +9,8 @@
 #include "base/rcu_pointer.h"
 
 /* The child of entry i, which the writer may be replacing by one with the same end. */
-SIMD_TARGET static inline struct btree_node *
-SIMD_FN(shared_child)(const struct btree *tree, const struct btree_node *node, unsigned i)
+static inline struct btree_node *btree_shared_child(const struct btree *tree,
+						    const struct btree_node *node, unsigned i)
 {
 	const void *lane = btree_lanes(node, 1, BTREE_PTR);
 
@@ -21,49 +21,46 @@ SIMD_FN(shared_child)(const struct btree *tree, const struct btree_node *node, u
 }
 
 /* Whether all that is below the root ends at page or below. */
-SIMD_TARGET static inline bool SIMD_FN(is_below)(const struct btree_node *root, unsigned long page)
+static inline bool btree_is_below(const struct btree_node *root, unsigned long page)
 {
 	return page >= btree_end(root, 0, root->n - 1u); /* ends are the first array on any level */
 }
 
 /* The leaf of the first VMA that ends above page, and its slot; NULL where there is none. */
-SIMD_TARGET static inline __attribute__((always_inline)) const struct btree_node *
-SIMD_FN(shared_leaf)(const struct btree *tree, unsigned long page, unsigned *slot)
+static inline __attribute__((always_inline)) const struct btree_node *
+btree_shared_leaf(const struct btree *tree, unsigned long page, unsigned *slot)
 {
 	const struct btree_node *node = rcu_load(&tree->root);
 
-	if (unlikely(!node || SIMD_FN(is_below)(node, page)))
+	if (unlikely(!node || btree_is_below(node, page)))
 		return NULL;
 	if (!node->level) {
-		*slot = SIMD_FN(rank_root)(node, page);
+		*slot = btree_rank_root(node, page);
 		return node;
 	}
 	for (unsigned level = node->level; level; level--)
-		node = SIMD_FN(shared_child)(tree, node,
-					     SIMD_FN(rank)(node, BTREE_INNER_CAP, page));
-	SIMD_FN(prefetch)(node, BTREE_PTR);
-	*slot = SIMD_FN(rank)(node, BTREE_LEAF_CAP, page);
+		node = btree_shared_child(tree, node, btree_rank(node, BTREE_INNER_CAP, page));
+	btree_prefetch(node, BTREE_PTR);
+	*slot = btree_rank(node, BTREE_LEAF_CAP, page);
 	return node;
 }
 
-SIMD_TARGET static struct vm_area_struct *SIMD_FN(find_shared)(const struct vma_index *index,
-							       unsigned long addr)
+static struct vm_area_struct *btree_find_shared(const struct vma_index *index, unsigned long addr)
 {
 	const struct btree *tree = (const struct btree *)index;
 	const struct btree_node *leaf;
 	unsigned slot;
 
-	leaf = SIMD_FN(shared_leaf)(tree, addr >> PAGE_SHIFT, &slot);
+	leaf = btree_shared_leaf(tree, addr >> PAGE_SHIFT, &slot);
 	return leaf ? btree_ptr(tree, leaf, 0, slot) : NULL;
 }
 
-SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek_shared)(struct vma_cursor *cursor,
-							       unsigned long addr)
+static struct vm_area_struct *btree_seek_shared(struct vma_cursor *cursor, unsigned long addr)
 {
 	const struct btree *tree = (const struct btree *)cursor->index;
 	unsigned slot = 0;
 
-	cursor->node = (void *)SIMD_FN(shared_leaf)(tree, addr >> PAGE_SHIFT, &slot);
+	cursor->node = (void *)btree_shared_leaf(tree, addr >> PAGE_SHIFT, &slot);
 	cursor->slot = slot;
 	return cursor->vma = cursor->node ? btree_ptr(tree, cursor->node, 0, slot) : NULL;
 }
@@ -72,30 +69,29 @@ SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek_shared)(struct vma_cursor
  * The cursor on the last VMA that ends at page or below.  On the way down, side
  * is the last place with an entry in front: behind it all is above page.
  */
-SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek_below_shared)(struct vma_cursor *cursor,
-								     unsigned long page)
+static struct vm_area_struct *btree_seek_below_shared(struct vma_cursor *cursor, unsigned long page)
 {
 	const struct btree *tree = (const struct btree *)cursor->index;
 	const struct btree_node *node = rcu_load(&tree->root), *side = NULL;
 	unsigned at = 0;
 
-	if (node && SIMD_FN(is_below)(node, page)) {
+	if (node && btree_is_below(node, page)) {
 		side = node;
 		at = node->n - 1;
 		node = NULL;
 	}
 	while (node) {
-		unsigned slot = node->level ? SIMD_FN(rank)(node, BTREE_INNER_CAP, page)
-					    : SIMD_FN(rank_root)(node, page);
+		unsigned slot = node->level ? btree_rank(node, BTREE_INNER_CAP, page)
+					    : btree_rank_root(node, page);
 
 		if (slot) {
 			side = node;
 			at = slot - 1;
 		}
-		node = node->level ? SIMD_FN(shared_child)(tree, node, slot) : NULL;
+		node = node->level ? btree_shared_child(tree, node, slot) : NULL;
 	}
 	while (side && side->level) {
-		side = SIMD_FN(shared_child)(tree, side, at);
+		side = btree_shared_child(tree, side, at);
 		at = side->n - 1;
 	}
 	cursor->node = (void *)side;
@@ -106,9 +102,8 @@ SIMD_TARGET static struct vm_area_struct *SIMD_FN(seek_below_shared)(struct vma_
 /* ---- the writer ---- */
 
 /* The leaf with nput entries instead of those [from, to), which are to be written, in its copy. */
-SIMD_TARGET static inline void SIMD_FN(copy_room)(const struct btree_node *leaf, unsigned from,
-						  unsigned to, unsigned nput,
-						  struct btree_node *copy)
+static inline void btree_copy_room(const struct btree_node *leaf, unsigned from, unsigned to,
+				   unsigned nput, struct btree_node *copy)
 {
 	int by = (int)(from + nput) - (int)to;
 	int32_t *end = btree_lanes(copy, 0, BTREE_END);
@@ -116,22 +111,22 @@ SIMD_TARGET static inline void SIMD_FN(copy_room)(const struct btree_node *leaf,
 	if (leaf->cap != BTREE_LEAF_CAP || by < -CHANGE_REACH) {
 		memcpy(copy, leaf, btree_size(0, leaf->cap) - sizeof(struct btree_links));
 		if (by)
-			SIMD_FN(make_room)(copy, from, to, nput);
+			btree_make_room(copy, from, to, nput);
 		return;
 	}
 	memcpy(copy, leaf, sizeof(*leaf));
 	copy->n = leaf->n + by;
-	SIMD_FN(shift_leaf)(copy, leaf, from + nput, by);
+	btree_shift_leaf(copy, leaf, from + nput, by);
 	for (int i = by; i < 0; i++)
 		end[leaf->n + i] = end[BTREE_LEAF_CAP + i] = BTREE_PAD;
 }
 
-SIMD_TARGET static unsigned long
-SIMD_FN(copy_leaf)(const struct btree *tree, const struct vma_edit *edit, struct btree_node *copy)
+static unsigned long btree_copy_leaf(const struct btree *tree, const struct vma_edit *edit,
+				     struct btree_node *copy)
 {
 	const struct btree_node *leaf = tree->path.at[0].node;
 
-	SIMD_FN(copy_room)(leaf, tree->from, tree->to, edit->nput, copy);
+	btree_copy_room(leaf, tree->from, tree->to, edit->nput, copy);
 	btree_set_narrow(tree, copy, tree->from, edit);
-	return leaf == tree->root ? 0 : SIMD_FN(largest)(copy);
+	return leaf == tree->root ? 0 : btree_largest(copy);
 }

@@ -7,10 +7,9 @@
 
 #include "indexes/btree/btree.h"
 
-#define SIMD avx2
-#define SIMD_TARGET __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+SIMD_TARGET("avx2,bmi,bmi2,lzcnt,popcnt")
 
-static bool btree_usable_avx2(void)
+static bool btree_usable(void)
 {
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
 	       __builtin_cpu_supports("popcnt");
@@ -20,8 +19,7 @@ static bool btree_usable_avx2(void)
  * Comparisons are counted in their lanes; the 4 that inner nodes have beyond 56 go apart.  What
  * is compared with, one more than the key, is no end that is not in use.
  */
-SIMD_TARGET static inline unsigned btree_rank32_avx2(const struct btree_node *node, unsigned cap,
-						     unsigned long page)
+static inline unsigned btree_rank32(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	const char *end = (const char *)node->lanes;
 	__m256i above = _mm256_set1_epi32((int)(page - node->base) + 1);
@@ -45,8 +43,7 @@ SIMD_TARGET static inline unsigned btree_rank32_avx2(const struct btree_node *no
 	return (unsigned)_mm_cvtsi128_si32(sum);
 }
 
-SIMD_TARGET static inline unsigned btree_rank64_avx2(const struct btree_node *node, unsigned cap,
-						     unsigned long page)
+static inline unsigned btree_rank64(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	const char *end = (const char *)node->lanes;
 	__m256i key = _mm256_set1_epi64x((long long)page);
@@ -64,14 +61,14 @@ SIMD_TARGET static inline unsigned btree_rank64_avx2(const struct btree_node *no
 }
 
 /* Bits 0 to 7: 8 numbers, unsigned, whether each is at least the key. */
-SIMD_TARGET static inline uint64_t btree_least8_avx2(__m256i x, __m256i key)
+static inline uint64_t btree_least8(__m256i x, __m256i key)
 {
 	__m256i least = _mm256_cmpeq_epi32(_mm256_max_epu32(x, key), x);
 
 	return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(least));
 }
 
-SIMD_TARGET static inline uint64_t btree_least32_avx2(const struct btree_node *node, uint32_t key)
+static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
 	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
 	__m256i k = _mm256_set1_epi32((int)key);
@@ -79,12 +76,12 @@ SIMD_TARGET static inline uint64_t btree_least32_avx2(const struct btree_node *n
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < BTREE_INNER_CAP; i += 8)
-		least |= btree_least8_avx2(_mm256_loadu_si256((const __m256i *)(most + i)), k) << i;
+		least |= btree_least8(_mm256_loadu_si256((const __m256i *)(most + i)), k) << i;
 	return least;
 }
 
-SIMD_TARGET static inline uint64_t btree_holes32_avx2(const uint32_t *start, const uint32_t *end,
-						      unsigned n, uint32_t key)
+static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
+				     uint32_t key)
 {
 	__m256i k = _mm256_set1_epi32((int)key);
 	uint64_t holes = 0;
@@ -94,16 +91,27 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx2(const uint32_t *start, con
 		__m256i s = _mm256_loadu_si256((const __m256i *)(start + i));
 		__m256i e = _mm256_loadu_si256((const __m256i *)(end + i));
 
-		holes |= btree_least8_avx2(_mm256_sub_epi32(s, e), k) << i;
+		holes |= btree_least8(_mm256_sub_epi32(s, e), k) << i;
 	}
 	return holes;
 }
 
-#define SIMD_LARGER(a, b) ((SIMD_FN(unsigned))_mm256_max_epu32((__m256i)(a), (__m256i)(b)))
+/* Of each two words of a and b the larger, into a. */
+static inline void btree_keep_larger(btree_unsigned *a, const btree_unsigned *b)
+{
+	*a = (btree_unsigned)_mm256_max_epu32((__m256i)*a, (__m256i)*b);
+}
+
 #include "indexes/btree/vectors.h"
 
 #include "indexes/btree/read.h"
 
-const struct btree_simd btree_simd_avx2 = SIMD_READERS(btree_usable_avx2);
+SIMD_TARGET_END
+
+const struct btree_simd btree_simd_avx2 = {
+	.name = "avx2",
+	.usable = btree_usable,
+	BTREE_READERS,
+};
 
 #endif

@@ -7,10 +7,9 @@
 
 #include "indexes/btree/btree.h"
 
-#define SIMD avx512
-#define SIMD_TARGET __attribute__((target("avx512f,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
+SIMD_TARGET("avx512f,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")
 
-static bool btree_usable_avx512(void)
+static bool btree_usable(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
 	       __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
@@ -21,7 +20,7 @@ static bool btree_usable_avx512(void)
  * -mavx512bw, where it has no register left for the widened mask, stores its 2 bytes
  * (kmovw) and loads 8.
  */
-SIMD_TARGET static inline unsigned btree_bits_avx512(__mmask16 mask)
+static inline unsigned btree_bits(__mmask16 mask)
 {
 	unsigned bits;
 
@@ -33,26 +32,24 @@ SIMD_TARGET static inline unsigned btree_bits_avx512(__mmask16 mask)
  * Whole aligned lines are compared.  The first has the head's 4 words, and that
  * of a leaf's last ones has 12 ends.
  */
-SIMD_TARGET static inline unsigned btree_rank32_avx512(const struct btree_node *node, unsigned cap,
-						       unsigned long page)
+static inline unsigned btree_rank32(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	const __m512i *line = (const __m512i *)node;
 	__m512i key =
 		_mm512_sub_epi32(_mm512_set1_epi32((int)page), _mm512_set1_epi32((int)node->base));
 	unsigned words = 4 + cap, last = words / 16, rank;
 
-	rank = __builtin_popcount(btree_bits_avx512(_mm512_cmple_epi32_mask(line[0], key)) & 0xfff0);
+	rank = __builtin_popcount(btree_bits(_mm512_cmple_epi32_mask(line[0], key)) & 0xfff0);
 	SIMD_UNROLL
 	for (unsigned i = 1; i < last; i++)
-		rank += __builtin_popcount(btree_bits_avx512(_mm512_cmple_epi32_mask(line[i], key)));
+		rank += __builtin_popcount(btree_bits(_mm512_cmple_epi32_mask(line[i], key)));
 	if (words % 16)
-		rank += __builtin_popcount(btree_bits_avx512(
-			_mm512_mask_cmple_epi32_mask(0x0fff, line[last], key)));
+		rank += __builtin_popcount(
+			btree_bits(_mm512_mask_cmple_epi32_mask(0x0fff, line[last], key)));
 	return rank;
 }
 
-SIMD_TARGET static inline unsigned btree_rank64_avx512(const struct btree_node *node, unsigned cap,
-						       unsigned long page)
+static inline unsigned btree_rank64(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	const char *end = btree_lanes(node, 0, BTREE_END);
 	__m256i key = _mm256_set1_epi64x((long long)page);
@@ -63,14 +60,14 @@ SIMD_TARGET static inline unsigned btree_rank64_avx512(const struct btree_node *
 		unsigned back = i + 4 > cap ? i + 4 - cap : 0; /* no word behind the ends is read */
 		__m256i x = _mm256_loadu_si256((const __m256i *)(end + 8 * (i - back)));
 
-		rank += __builtin_popcount(btree_bits_avx512(_mm256_cmple_epi64_mask(x, key)) &
-					   0xf & 0xf << back);
+		rank += __builtin_popcount(btree_bits(_mm256_cmple_epi64_mask(x, key)) & 0xf &
+					   0xf << back);
 	}
 	return rank;
 }
 
 /* Like the ends, they begin at the fifth word of a line. */
-SIMD_TARGET static inline uint64_t btree_least32_avx512(const struct btree_node *node, uint32_t key)
+static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
 	const __m512i *line = (const __m512i *)((uint32_t *)btree_lanes(node, 1, BTREE_MOST) - 4);
 	__m512i k = _mm512_set1_epi32((int)key);
@@ -78,12 +75,12 @@ SIMD_TARGET static inline uint64_t btree_least32_avx512(const struct btree_node 
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < (4 + BTREE_INNER_CAP) / 16; i++)
-		least |= (uint64_t)btree_bits_avx512(_mm512_cmpge_epu32_mask(line[i], k)) << 16 * i;
+		least |= (uint64_t)btree_bits(_mm512_cmpge_epu32_mask(line[i], k)) << 16 * i;
 	return least >> 4;
 }
 
-SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, const uint32_t *end,
-							unsigned n, uint32_t key)
+static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
+				     uint32_t key)
 {
 	__m512i k = _mm512_set1_epi32((int)key);
 	uint64_t holes = 0;
@@ -93,16 +90,27 @@ SIMD_TARGET static inline uint64_t btree_holes32_avx512(const uint32_t *start, c
 		__m512i hole = _mm512_sub_epi32(_mm512_loadu_si512(start + i),
 						_mm512_loadu_si512(end + i));
 
-		holes |= (uint64_t)btree_bits_avx512(_mm512_cmpge_epu32_mask(hole, k)) << i;
+		holes |= (uint64_t)btree_bits(_mm512_cmpge_epu32_mask(hole, k)) << i;
 	}
 	return holes;
 }
 
-#define SIMD_LARGER(a, b) ((SIMD_FN(unsigned))_mm256_max_epu32((__m256i)(a), (__m256i)(b)))
+/* Of each two words of a and b the larger, into a. */
+static inline void btree_keep_larger(btree_unsigned *a, const btree_unsigned *b)
+{
+	*a = (btree_unsigned)_mm256_max_epu32((__m256i)*a, (__m256i)*b);
+}
+
 #include "indexes/btree/vectors.h"
 
 #include "indexes/btree/read.h"
 
-const struct btree_simd btree_simd_avx512 = SIMD_READERS(btree_usable_avx512);
+SIMD_TARGET_END
+
+const struct btree_simd btree_simd_avx512 = {
+	.name = "avx512",
+	.usable = btree_usable,
+	BTREE_READERS,
+};
 
 #endif

@@ -7,11 +7,7 @@
 
 #include "indexes/btree/btree.h"
 
-#define SIMD neon
-#define SIMD_TARGET
-
-static inline unsigned btree_rank32_neon(const struct btree_node *node, unsigned cap,
-					 unsigned long page)
+static inline unsigned btree_rank32(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	const int32_t *end = btree_lanes(node, 0, BTREE_END);
 	int32x4_t key = vdupq_n_s32((int32_t)(page - node->base));
@@ -23,8 +19,7 @@ static inline unsigned btree_rank32_neon(const struct btree_node *node, unsigned
 	return vaddvq_u32(upto);
 }
 
-static inline unsigned btree_rank64_neon(const struct btree_node *node, unsigned cap,
-					 unsigned long page)
+static inline unsigned btree_rank64(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	const uint64_t *end = btree_lanes(node, 0, BTREE_END);
 	uint64x2_t key = vdupq_n_u64(page), upto = vdupq_n_u64(0);
@@ -36,26 +31,26 @@ static inline unsigned btree_rank64_neon(const struct btree_node *node, unsigned
 }
 
 /* Bits 0 to 3: 4 numbers, whether each is at least the key. */
-static inline uint64_t btree_least4_neon(uint32x4_t x, uint32x4_t key)
+static inline uint64_t btree_least4(uint32x4_t x, uint32x4_t key)
 {
 	static const uint32_t bits[4] = {1, 2, 4, 8};
 
 	return vaddvq_u32(vandq_u32(vcgeq_u32(x, key), vld1q_u32(bits)));
 }
 
-static inline uint64_t btree_least32_neon(const struct btree_node *node, uint32_t key)
+static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
 	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
 	uint64_t least = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < BTREE_INNER_CAP; i += 4)
-		least |= btree_least4_neon(vld1q_u32(most + i), vdupq_n_u32(key)) << i;
+		least |= btree_least4(vld1q_u32(most + i), vdupq_n_u32(key)) << i;
 	return least;
 }
 
-static inline uint64_t btree_holes32_neon(const uint32_t *start, const uint32_t *end, unsigned n,
-					  uint32_t key)
+static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
+				     uint32_t key)
 {
 	uint64_t holes = 0;
 
@@ -63,17 +58,24 @@ static inline uint64_t btree_holes32_neon(const uint32_t *start, const uint32_t 
 	for (unsigned i = 0; i < n; i += 4) {
 		uint32x4_t hole = vsubq_u32(vld1q_u32(start + i), vld1q_u32(end + i));
 
-		holes |= btree_least4_neon(hole, vdupq_n_u32(key)) << i;
+		holes |= btree_least4(hole, vdupq_n_u32(key)) << i;
 	}
 	return holes;
 }
 
-#define SIMD_LARGER(a, b)                                                                          \
-	(((a) & (SIMD_FN(unsigned))((a) > (b))) | ((b) & ~(SIMD_FN(unsigned))((a) > (b))))
+/* Of each two words of a and b the larger, into a. */
+static inline void btree_keep_larger(btree_unsigned *a, const btree_unsigned *b)
+{
+	*a = (*a & (btree_unsigned)(*a > *b)) | (*b & ~(btree_unsigned)(*a > *b));
+}
+
 #include "indexes/btree/vectors.h"
 
 #include "indexes/btree/read.h"
 
-const struct btree_simd btree_simd_neon = SIMD_READERS(NULL);
+const struct btree_simd btree_simd_neon = {
+	.name = "neon",
+	BTREE_READERS,
+};
 
 #endif

@@ -6,22 +6,17 @@
 #include "indexes/btree/btree.h"
 #include "indexes/btree/halves.h"
 
-#define SIMD scalar
-#define SIMD_TARGET
-
-static inline unsigned btree_rank32_scalar(const struct btree_node *node, unsigned cap,
-					   unsigned long page)
+static inline unsigned btree_rank32(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	return btree_rank32_halves(node, cap, page);
 }
 
-static inline unsigned btree_rank64_scalar(const struct btree_node *node, unsigned cap,
-					   unsigned long page)
+static inline unsigned btree_rank64(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	return btree_rank64_halves(node, cap, page);
 }
 
-static inline uint64_t btree_least32_scalar(const struct btree_node *node, uint32_t key)
+static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
 	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
 	uint64_t least = 0;
@@ -31,8 +26,8 @@ static inline uint64_t btree_least32_scalar(const struct btree_node *node, uint3
 	return least;
 }
 
-static inline uint64_t btree_holes32_scalar(const uint32_t *start, const uint32_t *end, unsigned n,
-					    uint32_t key)
+static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
+				     uint32_t key)
 {
 	uint64_t holes = 0;
 
@@ -42,7 +37,7 @@ static inline uint64_t btree_holes32_scalar(const uint32_t *start, const uint32_
 	return holes;
 }
 
-static inline unsigned long btree_most32_scalar(const struct btree_node *node)
+static inline unsigned long btree_most32(const struct btree_node *node)
 {
 	const uint32_t *end = btree_lanes(node, node->level, BTREE_END);
 	const uint32_t *start = btree_lanes(node, node->level, BTREE_START);
@@ -59,8 +54,8 @@ static inline unsigned long btree_most32_scalar(const struct btree_node *node)
 	return most;
 }
 
-static inline void btree_shift_leaf_scalar(struct btree_node *to, const struct btree_node *leaf,
-					   int from, int by)
+static inline void btree_shift_leaf(struct btree_node *to, const struct btree_node *leaf, int from,
+				    int by)
 {
 	const int32_t *lane = (const int32_t *)leaf->lanes;
 	int32_t *out = (int32_t *)to->lanes;
@@ -73,7 +68,7 @@ static inline void btree_shift_leaf_scalar(struct btree_node *to, const struct b
 	}
 }
 
-static inline void btree_shift_scalar(struct btree_node *leaf, int from, int by, int n)
+static inline void btree_shift(struct btree_node *leaf, int from, int by, int n)
 {
 	int32_t *lane = (int32_t *)leaf->lanes;
 
@@ -83,4 +78,7 @@ static inline void btree_shift_scalar(struct btree_node *leaf, int from, int by,
 
 #include "indexes/btree/read.h"
 
-const struct btree_simd btree_simd_scalar = SIMD_READERS(NULL);
+const struct btree_simd btree_simd_scalar = {
+	.name = "scalar",
+	BTREE_READERS,
+};

@@ -10,11 +10,7 @@
 #include "indexes/btree/btree.h"
 #include "indexes/btree/halves.h"
 
-#define SIMD sse2
-#define SIMD_TARGET
-
-static inline unsigned btree_rank32_sse2(const struct btree_node *node, unsigned cap,
-					 unsigned long page)
+static inline unsigned btree_rank32(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	const __m128i *end = (const __m128i *)node->lanes;
 	__m128i key = _mm_set1_epi32((int)(page - node->base));
@@ -28,48 +24,47 @@ static inline unsigned btree_rank32_sse2(const struct btree_node *node, unsigned
 	return cap - (unsigned)_mm_cvtsi128_si32(above);
 }
 
-static inline unsigned btree_rank64_sse2(const struct btree_node *node, unsigned cap,
-					 unsigned long page)
+static inline unsigned btree_rank64(const struct btree_node *node, unsigned cap, unsigned long page)
 {
 	return btree_rank64_halves(node, cap, page);
 }
 
 /* SSE2 compares signed numbers only: where they are not, their top bits are flipped. */
-static inline __m128i btree_flip_sse2(__m128i x)
+static inline __m128i btree_flip(__m128i x)
 {
 	return _mm_xor_si128(x, _mm_set1_epi32(INT32_MIN));
 }
 
 /* Bits 0 to 15: 16 numbers, unsigned, whether each is above one (flipped). */
-static inline uint64_t btree_above16_sse2(const __m128i x[4], __m128i key)
+static inline uint64_t btree_above16(const __m128i x[4], __m128i key)
 {
-	__m128i lo = _mm_packs_epi32(_mm_cmpgt_epi32(btree_flip_sse2(x[0]), key),
-				     _mm_cmpgt_epi32(btree_flip_sse2(x[1]), key));
-	__m128i hi = _mm_packs_epi32(_mm_cmpgt_epi32(btree_flip_sse2(x[2]), key),
-				     _mm_cmpgt_epi32(btree_flip_sse2(x[3]), key));
+	__m128i lo = _mm_packs_epi32(_mm_cmpgt_epi32(btree_flip(x[0]), key),
+				     _mm_cmpgt_epi32(btree_flip(x[1]), key));
+	__m128i hi = _mm_packs_epi32(_mm_cmpgt_epi32(btree_flip(x[2]), key),
+				     _mm_cmpgt_epi32(btree_flip(x[3]), key));
 
 	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(lo, hi));
 }
 
-static inline uint64_t btree_least32_sse2(const struct btree_node *node, uint32_t key)
+static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
 	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
-	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)(key - 1))), x[4];
+	__m128i k = btree_flip(_mm_set1_epi32((int)(key - 1))), x[4];
 	uint64_t least = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < BTREE_INNER_CAP; i += 16) {
 		for (unsigned j = 0; j < 4; j++)
 			x[j] = _mm_loadu_si128((const __m128i *)(most + i + 4 * j));
-		least |= btree_above16_sse2(x, k) << i;
+		least |= btree_above16(x, k) << i;
 	}
 	return least;
 }
 
-static inline uint64_t btree_holes32_sse2(const uint32_t *start, const uint32_t *end, unsigned n,
-					  uint32_t key)
+static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
+				     uint32_t key)
 {
-	__m128i k = btree_flip_sse2(_mm_set1_epi32((int)(key - 1))), x[4];
+	__m128i k = btree_flip(_mm_set1_epi32((int)(key - 1))), x[4];
 	uint64_t holes = 0;
 
 	SIMD_UNROLL
@@ -80,17 +75,24 @@ static inline uint64_t btree_holes32_sse2(const uint32_t *start, const uint32_t 
 			x[j] = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)s),
 					     _mm_loadu_si128((const __m128i *)e));
 		}
-		holes |= btree_above16_sse2(x, k) << i;
+		holes |= btree_above16(x, k) << i;
 	}
 	return holes;
 }
 
-#define SIMD_LARGER(a, b)                                                                          \
-	(((a) & (SIMD_FN(unsigned))((a) > (b))) | ((b) & ~(SIMD_FN(unsigned))((a) > (b))))
+/* Of each two words of a and b the larger, into a. */
+static inline void btree_keep_larger(btree_unsigned *a, const btree_unsigned *b)
+{
+	*a = (*a & (btree_unsigned)(*a > *b)) | (*b & ~(btree_unsigned)(*a > *b));
+}
+
 #include "indexes/btree/vectors.h"
 
 #include "indexes/btree/read.h"
 
-const struct btree_simd btree_simd_sse2 = SIMD_READERS(NULL);
+const struct btree_simd btree_simd_sse2 = {
+	.name = "sse2",
+	BTREE_READERS,
+};
 
 #endif
