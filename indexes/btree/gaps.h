@@ -213,37 +213,24 @@ static struct btree_step btree_highest(const struct btree *tree, struct btree_no
 
 /* ---- the whole tree ---- */
 
-/* Whether so much of the hole [start, end) is in the limits; it is the answer then. */
-static inline bool btree_clip(struct vma_gap *gap, unsigned long hi, unsigned long start,
-			      unsigned long end)
-{
-	unsigned long from = max(start, gap->lo), to = min(end, hi);
-
-	if (to <= from || to - from < gap->len)
-		return false;
-	gap->start = start;
-	gap->end = end;
-	return true;
-}
-
-/* The same of the hole in front of an entry that is not its node's first. */
-static inline bool btree_clip_at(struct vma_gap *gap, unsigned long hi, struct btree_step at)
+/* Takes the gap in front of an entry that is not its node's first, if it fits. */
+static inline bool btree_take_at(struct vma_gap *gap, struct btree_step at)
 {
 	unsigned level = at.node->level;
 
-	return btree_clip(gap, hi, btree_end(at.node, level, at.slot - 1) << PAGE_SHIFT,
+	return vma_gap_take(gap, btree_end(at.node, level, at.slot - 1) << PAGE_SHIFT,
 			  btree_start(at.node, level, at.slot) << PAGE_SHIFT);
 }
 
-/* The hole in front of where the path leads. */
-static inline bool btree_clip_here(const struct btree *tree, const struct btree_path *path,
-				   unsigned long hi, struct vma_gap *gap)
+/* The same of the gap in front of where the path leads. */
+static inline bool btree_take_here(const struct btree *tree, const struct btree_path *path,
+				   struct vma_gap *gap)
 {
 	for (unsigned level = 0; level <= tree->root->level; level++) {
 		if (path->at[level].slot)
-			return btree_clip_at(gap, hi, path->at[level]);
+			return btree_take_at(gap, path->at[level]);
 	}
-	return btree_clip(gap, hi, 0, tree->first << PAGE_SHIFT);
+	return vma_gap_take(gap, 0, tree->first << PAGE_SHIFT);
 }
 
 /* Whether there can be a hole of len pages inside the path's node of that level. */
@@ -301,13 +288,13 @@ static struct btree_step btree_highest_below(const struct btree *tree,
  * cuts it, there is none.  Where lo is not above the first VMA's start, all
  * holes between VMAs are above it, and no way down to lo is needed.
  */
-static inline bool btree_gap_up(const struct btree *tree, struct vma_gap *gap, unsigned long hi)
+static inline bool btree_gap_up(const struct btree *tree, struct vma_gap *gap)
 {
 	unsigned long len = PAGE_ALIGN(gap->len) >> PAGE_SHIFT, page = gap->lo >> PAGE_SHIFT;
 	struct btree_step found = btree_nowhere;
 
 	if (page <= tree->first) {
-		if (btree_clip(gap, hi, 0, tree->first << PAGE_SHIFT))
+		if (vma_gap_take(gap, 0, tree->first << PAGE_SHIFT))
 			return true;
 		if (tree->gap >= len)
 			found = btree_lowest(tree, tree->root, 0, len);
@@ -315,14 +302,14 @@ static inline bool btree_gap_up(const struct btree *tree, struct vma_gap *gap, u
 		struct btree_path path;
 
 		btree_descend(tree, page, &path);
-		if (btree_clip_here(tree, &path, hi, gap))
+		if (btree_take_here(tree, &path, gap))
 			return true;
 		if (tree->gap >= len)
 			found = btree_lowest_behind(tree, &path, len);
 	}
 	if (found.node)
-		return btree_clip_at(gap, hi, found);
-	return btree_clip(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END);
+		return btree_take_at(gap, found);
+	return vma_gap_take(gap, tree->last << PAGE_SHIFT, VMA_INDEX_END);
 }
 
 /* Downwards: the mirror image. */
@@ -332,7 +319,7 @@ static inline bool btree_gap_down(const struct btree *tree, struct vma_gap *gap,
 	struct btree_step found = btree_nowhere;
 
 	if (hi >> PAGE_SHIFT >= tree->last) {
-		if (btree_clip(gap, hi, tree->last << PAGE_SHIFT, VMA_INDEX_END))
+		if (vma_gap_take(gap, tree->last << PAGE_SHIFT, VMA_INDEX_END))
 			return true;
 		if (tree->gap >= len)
 			found = btree_highest(tree, tree->root, tree->root->n, len);
@@ -340,14 +327,14 @@ static inline bool btree_gap_down(const struct btree *tree, struct vma_gap *gap,
 		struct btree_path path;
 
 		btree_descend(tree, (hi - 1) >> PAGE_SHIFT, &path);
-		if (btree_clip_here(tree, &path, hi, gap))
+		if (btree_take_here(tree, &path, gap))
 			return true;
 		if (tree->gap >= len)
 			found = btree_highest_below(tree, &path, len);
 	}
 	if (found.node)
-		return btree_clip_at(gap, hi, found);
-	return btree_clip(gap, hi, 0, tree->first << PAGE_SHIFT);
+		return btree_take_at(gap, found);
+	return vma_gap_take(gap, 0, tree->first << PAGE_SHIFT);
 }
 
 /* Leaves the answer of a search that began at from for the next commit, if it is the first. */
@@ -380,10 +367,10 @@ static int btree_find_gap(const struct vma_index *index, struct vma_gap *gap)
 		return -ENOMEM;
 	if (gap->len - kept->min <= kept->span && from == kept->from &&
 	    gap->topdown == kept->topdown)
-		return btree_clip(gap, hi, kept->start, kept->end) ? 0 : -ENOMEM;
+		return vma_gap_take(gap, kept->start, kept->end) ? 0 : -ENOMEM;
 	if (!tree->root)
-		return btree_clip(gap, hi, 0, VMA_INDEX_END) ? 0 : -ENOMEM;
-	found = gap->topdown ? btree_gap_down(tree, gap, hi) : btree_gap_up(tree, gap, hi);
+		return vma_gap_take(gap, 0, VMA_INDEX_END) ? 0 : -ENOMEM;
+	found = gap->topdown ? btree_gap_down(tree, gap, hi) : btree_gap_up(tree, gap);
 	if (!found)
 		return -ENOMEM;
 	btree_leave((struct btree *)tree, gap, from);
