@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/clock.h"
 #include "harness/counters.h"
 #include "harness/gbench.h"
@@ -207,7 +208,7 @@ void bench_skip(struct bench_session *session, const char *index, const char *na
 {
 	progress_clear(&session->progress);
 	fprintf(session->options->talk, "skipped: %s, %s/%s, %zu VMAs: %s\n", index, name, mode,
-		vmas, reason);
+		vmas, escape_text(reason));
 	fflush(session->options->talk);
 	json_array_append_new(session->lists[SKIPPED], json_pack("{s:s, s:s, s:s, s:I, s:s}",
 		"index", index, "case", name, "mode", mode, "vmas", (json_int_t)vmas,
@@ -218,7 +219,7 @@ void bench_fail(struct bench_session *session, const char *name, const char *mod
 		const char *reason)
 {
 	progress_clear(&session->progress);
-	fprintf(stderr, "FAILED: %s/%s, %zu VMAs: %s\n", name, mode, vmas, reason);
+	fprintf(stderr, "FAILED: %s/%s, %zu VMAs: %s\n", name, mode, vmas, escape_text(reason));
 	session->status = STATUS_DIFFERENCE;
 	json_array_append_new(session->lists[FAILED], json_pack("{s:s, s:s, s:I, s:s}", "case", name,
 		"mode", mode, "vmas", (json_int_t)vmas, "reason", reason));

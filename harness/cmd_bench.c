@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/bench.h"
 #include "harness/option.h"
 #include "harness/results.h"
@@ -135,7 +136,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->count = number(state, "--count", arg, 1, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
+		argp_error(state, "unexpected argument '%s'", escape_text(arg));
 		return 0;
 	case ARGP_KEY_END:
 		if (options->count && arguments->saved.path)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/results.h"
 #include "harness/verb.h"
 
@@ -86,7 +87,7 @@ static void compare(const struct results *old, const struct results *new, bool c
 		if (changed && !*mark)
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", b->name, b->mode);
-		printf("%-34s %9zu %-8s %10s %10s %7.3f%s\n", name, b->vmas, b->index,
+		printf("%-34s %9zu %-8s %10s %10s %7.3f%s\n", escape_text(name), b->vmas, escape_text(b->index),
 		       results_number(a->median, before, sizeof(before)),
 		       results_number(b->median, after, sizeof(after)), b->median / a->median,
 		       mark);
@@ -109,7 +110,7 @@ int cmd_compare(int argc, char **argv)
 
 		if (!results_load(&results[i], arguments.file[i], why, sizeof(why)))
 			continue;
-		fprintf(stderr, "vmabench compare: %s: %s\n", arguments.file[i], why);
+		fprintf(stderr, "vmabench compare: %s: %s\n", escape_text(arguments.file[i]), escape_text(why));
 		if (i)
 			results_free(&results[0]);
 		return STATUS_BAD_INPUT;

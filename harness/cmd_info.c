@@ -6,9 +6,11 @@
 #include <jansson.h>
 #include <linux/sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/escape.h"
 #include "harness/verb.h"
 #include "workloads/trace.h"
 
@@ -89,8 +91,11 @@ static uint64_t summary_calls(const struct summary *sum)
 
 static void info_line(const char *label, const char *value)
 {
-	if (value && *value)
-		printf("  %-14s %s\n", label, value);
+	if (!value || !*value)
+		return;
+	printf("  %-14s ", label);
+	escape_text_to(stdout, value, "");
+	putchar('\n');
 }
 
 static void info_print_provenance(const struct trace_info *info)
@@ -99,7 +104,8 @@ static void info_print_provenance(const struct trace_info *info)
 
 	info_line("command", info->command);
 	info_line("version", info->versions);
-	printf("  %-14s %s, Linux %s, %s\n", "recorded", info->date, info->kernel, info->arch);
+	printf("  %-14s %s, Linux %s, %s\n", "recorded", escape_text(info->date),
+	       escape_text(info->kernel), escape_text(info->arch));
 	info_line("recorder", info->recorder);
 	info_line("not recorded", info->missing);
 	snprintf(settings, sizeof(settings), "ASLR %s%s, THP %s, shmem THP %s, max_map_count %"
@@ -130,7 +136,8 @@ static void info_print_faults(const struct summary *sum)
 		return;
 	}
 	printf("  %-14s %" PRIu64 " by %s: %" PRIu64 " read, %" PRIu64 " write, %" PRIu64 " exec",
-	       "page faults", sum->calls[TRACE_FAULT] - sum->inferred, sum->info->fault_source,
+	       "page faults", sum->calls[TRACE_FAULT] - sum->inferred,
+	       escape_text(sum->info->fault_source),
 	       sum->reads, sum->writes, sum->execs);
 	if (sum->info->faults)
 		printf("; %" PRIu64 " of them by the kernel", sum->kernel);
@@ -144,7 +151,7 @@ static void info_print_faults(const struct summary *sum)
 
 static void info_print(const char *path, const struct summary *sum)
 {
-	printf("%s\n", path);
+	printf("%s\n", escape_text(path));
 	info_print_provenance(sum->info);
 	printf("  %-14s %" PRIu64 " (%" PRIu64 " more threads), %" PRIu64 " execs, %" PRIu64
 	       " address spaces\n", "processes", sum->processes, sum->threads,
@@ -195,23 +202,45 @@ static json_t *info_json_faults(const struct summary *sum)
 {
 	if (!*sum->info->fault_source)
 		return json_null();
-	return json_pack("{ss sI sI sI sI sI sI sI}", "source", sum->info->fault_source,
+	return json_pack("{ss sI sI sI sI sI sI sI}", "source", escape_text(sum->info->fault_source),
 			 "unknown", (json_int_t)sum->unknown, "inferred", (json_int_t)sum->inferred,
 			 "read", (json_int_t)sum->reads,
 			 "write", (json_int_t)sum->writes, "exec", (json_int_t)sum->execs,
 			 "kernel", (json_int_t)sum->kernel, "lost", (json_int_t)sum->info->lost);
 }
 
+/* A string of JSON, which is UTF-8. */
+static json_t *info_json_text(const char *value)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	json_t *string = NULL;
+
+	if (out) {
+		escape_text_to(out, value, "");
+		string = fclose(out) ? NULL : json_string(text);
+	}
+	free(text);
+	return string ? string : json_null();
+}
+
 static json_t *info_json(const char *path, const struct summary *sum)
 {
 	const struct trace_info *info = sum->info;
-	json_t *object = json_pack("{ss ss ss ss ss ss ss ss sb sb ss ss}", "file", path,
-				   "command", info->command, "versions", info->versions,
-				   "kernel", info->kernel, "arch", info->arch, "date", info->date,
-				   "recorder", info->recorder, "missing", info->missing,
-				   "aslr", info->aslr, "legacy_layout", info->legacy_layout,
-				   "thp", info->thp, "shmem_thp", info->shmem_thp);
+	json_t *object = json_pack("{sb sb}", "aslr", info->aslr,
+				   "legacy_layout", info->legacy_layout);
+	const struct {
+		const char *key, *value;
+	} texts[] = {
+		{ "file", path }, { "command", info->command }, { "versions", info->versions },
+		{ "kernel", info->kernel }, { "arch", info->arch }, { "date", info->date },
+		{ "recorder", info->recorder }, { "missing", info->missing },
+		{ "thp", info->thp }, { "shmem_thp", info->shmem_thp },
+	};
 
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		json_object_set_new(object, texts[i].key, info_json_text(texts[i].value));
 	info_json_counts(object, sum);
 	json_object_set_new(object, "calls", info_json_calls(sum));
 	json_object_set_new(object, "faults", info_json_faults(sum));

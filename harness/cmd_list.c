@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/bench.h"
 #include "harness/option.h"
 #include "harness/verb.h"
@@ -37,7 +38,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case KEY_NAMES:
 		if (strcmp(arg, "indexes") && strcmp(arg, "cases"))
-			argp_error(state, "--names: indexes or cases, not '%s'", arg);
+			argp_error(state, "--names: indexes or cases, not '%s'", escape_text(arg));
 		arguments->names = arg;
 		return 0;
 	case KEY_LOCKING:
@@ -47,7 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->traces = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "what is '%s'?", arg);
+		argp_error(state, "what is '%s'?", escape_text(arg));
 	}
 	return ARGP_ERR_UNKNOWN;
 }

@@ -7,7 +7,6 @@
  *
  * So what is drawn comes from these results alone, and nothing of OUT is removed.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdarg.h>
@@ -18,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "harness/results.h"
 #include "harness/verb.h"
 
@@ -71,20 +71,6 @@ struct plot {
 	size_t n;
 };
 
-/* Only letters, digits and .+-_ go into files that gnuplot reads. */
-static const char *clean(const char *name, char *text, size_t size)
-{
-	size_t i = 0;
-
-	for (; name[i] && i + 1 < size; i++) {
-		bool good = isalnum((unsigned char)name[i]) || strchr(".+-_", name[i]);
-
-		text[i] = good ? name[i] : '-';
-	}
-	text[i] = 0;
-	return text;
-}
-
 static FILE *open_data(const struct plot *plot, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -107,13 +93,12 @@ static FILE *open_data(const struct plot *plot, const char *format, ...)
 static int write_indexes(const struct plot *plot, size_t nprograms)
 {
 	FILE *file = open_data(plot, "indexes.gp");
-	char text[64];
 
 	if (!file)
 		return -1;
 	fprintf(file, "n = %zu\nrows = %zu\nnames = '", plot->n, nprograms);
 	for (size_t i = 0; i < plot->n; i++)
-		fprintf(file, "%s%s", i ? " " : "", clean(plot->indexes[i], text, sizeof(text)));
+		fprintf(file, "%s%s", i ? " " : "", escape_gnuplot(plot->indexes[i]));
 	fputs("'\n", file);
 	return fclose(file);
 }
@@ -121,9 +106,8 @@ static int write_indexes(const struct plot *plot, size_t nprograms)
 /* A block of lines for each index, of the rows of one case in their order. */
 static int write_case(const struct plot *plot, const struct result *first)
 {
-	char name[64], mode[64];
-	FILE *file = open_data(plot, "%s-%s.dat", clean(first->name, name, sizeof(name)),
-			       clean(first->mode, mode, sizeof(mode)));
+	FILE *file = open_data(plot, "%s-%s.dat", escape_gnuplot(first->name),
+			       escape_gnuplot(first->mode));
 
 	if (!file)
 		return -1;
@@ -250,9 +234,8 @@ static bool same_workload(const json_t *a, const json_t *b)
 
 static int write_workload(const struct plot *plot, const json_t *rows, const json_t *workload)
 {
-	char name[64];
 	FILE *file = open_data(plot, "threads-%s.dat",
-			       clean(text_of(workload, "workload"), name, sizeof(name)));
+			       escape_gnuplot(text_of(workload, "workload")));
 
 	for (size_t i = 0; file && i < json_array_size(rows); i++) {
 		if (first_row(rows, i, same_curve))
@@ -266,7 +249,6 @@ static int write_threads(const struct plot *plot)
 {
 	const json_t *rows = json_object_get(plot->results->root, "threads");
 	FILE *file = json_array_size(rows) ? open_data(plot, "threads.gp") : NULL;
-	char index[64], locking[64];
 	json_t *row;
 	size_t i;
 
@@ -275,8 +257,8 @@ static int write_threads(const struct plot *plot)
 	fputs("curves = '", file);
 	json_array_foreach(rows, i, row) {
 		if (first_row(rows, i, same_curve))
-			fprintf(file, "%s/%s ", clean(text_of(row, "index"), index, sizeof(index)),
-				clean(text_of(row, "locking"), locking, sizeof(locking)));
+			fprintf(file, "%s/%s ", escape_gnuplot(text_of(row, "index")),
+				escape_gnuplot(text_of(row, "locking")));
 	}
 	fputs("'\n", file);
 	if (fclose(file))
@@ -319,13 +301,12 @@ static int write_programs(const struct plot *plot, size_t *n)
 {
 	const struct result **rows = programs(plot, n);
 	FILE *file = rows && *n ? open_data(plot, "programs.dat") : NULL;
-	char text[128];
 
 	for (size_t i = 0; file && i < *n; i++) {
 		const struct result *base = rows[i];
 
-		fprintf(file, "\"%s  %zu\"", clean(base->name + strlen(RESULTS_PROGRAM), text,
-						  sizeof(text)), base->vmas);
+		fprintf(file, "\"%s  %zu\"",
+			escape_gnuplot(base->name + strlen(RESULTS_PROGRAM)), base->vmas);
 		for (size_t j = 0; j < plot->n; j++) {
 			const struct result *row = results_find(plot->results, plot->indexes[j],
 								base->name, base->mode, base->vmas);
@@ -344,7 +325,6 @@ static int write_parts(const struct plot *plot)
 	const json_t *parts = json_object_get(plot->results->root, "parts");
 	const char *first = text_of(json_array_get(parts, 0), "case"), *last = "";
 	FILE *file = json_array_size(parts) ? open_data(plot, "parts.dat") : NULL;
-	char text[128];
 	json_t *entry;
 	size_t i;
 
@@ -353,13 +333,13 @@ static int write_parts(const struct plot *plot)
 	fputs("program", file);
 	json_array_foreach(parts, i, entry) {
 		if (!strcmp(text_of(entry, "case"), first))
-			fprintf(file, " %s", clean(text_of(entry, "part"), text, sizeof(text)));
+			fprintf(file, " %s", escape_gnuplot(text_of(entry, "part")));
 	}
 	json_array_foreach(parts, i, entry) {
 		const char *name = text_of(entry, "case");
 
 		if (strcmp(name, last))
-			fprintf(file, "\n\"%s\"", clean(name + strcspn(name, "-"), text, sizeof(text)) + 1);
+			fprintf(file, "\n\"%s\"", escape_gnuplot(name + strcspn(name, "-")) + 1);
 		last = name;
 		fprintf(file, " %g", json_number_value(json_object_get(entry, "ratio")));
 	}

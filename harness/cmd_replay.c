@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/event_text.h"
 #include "harness/index_list.h"
 #include "harness/option.h"
@@ -38,7 +39,8 @@ static void show_difference(const struct replay_difference *difference, void *ar
 	if (args->shown++ >= args->show)
 		return;
 	if (!difference->recorded) {
-		fprintf(stderr, "event %" PRIu64 ": %s\n", difference->event, difference->text);
+		fprintf(stderr, "event %" PRIu64 ": %s\n", difference->event,
+			escape_text(difference->text));
 		return;
 	}
 	fprintf(stderr, "event %" PRIu64 ": ", difference->event);
@@ -76,7 +78,7 @@ static int session_open(struct session *s, struct arguments *args)
 		s->world[s->n] =
 			replay_create(args->indexes.ops[s->n], trace_info(s->reader), &options);
 		if (!s->world[s->n]) {
-			fprintf(stderr, "%s: out of memory\n", s->path);
+			fprintf(stderr, "%s: out of memory\n", escape_text(s->path));
 			return STATUS_BAD_INPUT;
 		}
 	}
@@ -96,7 +98,7 @@ static int session_event(struct session *s, const struct arguments *args,
 {
 	for (unsigned i = 0; i < s->n; i++) {
 		if (replay_event(s->world[i], event)) {
-			fprintf(stderr, "%s: event %" PRIu64 ": out of memory\n", s->path,
+			fprintf(stderr, "%s: event %" PRIu64 ": out of memory\n", escape_text(s->path),
 				replay_counts(s->world[i])->events);
 			return STATUS_BAD_INPUT;
 		}
@@ -104,7 +106,8 @@ static int session_event(struct session *s, const struct arguments *args,
 	for (unsigned i = 1; i < s->n; i++) {
 		if (replay_hash(s->world[i]) == replay_hash(s->world[0]))
 			continue;
-		fprintf(stderr, "%s: event %" PRIu64 " (%s): %s and %s no longer agree\n", s->path,
+		fprintf(stderr, "%s: event %" PRIu64 " (%s): %s and %s no longer agree\n",
+			escape_text(s->path),
 			replay_counts(s->world[0])->events, trace_kind_name(event->kind),
 			args->indexes.ops[0]->name, args->indexes.ops[i]->name);
 		return STATUS_DIFFERENCE;
@@ -119,7 +122,7 @@ static int session_verify(struct session *s, const struct arguments *args)
 
 		if (!wrong)
 			continue;
-		fprintf(stderr, "%s: event %" PRIu64 ": %s: %s is wrong\n", s->path,
+		fprintf(stderr, "%s: event %" PRIu64 ": %s: %s is wrong\n", escape_text(s->path),
 			replay_counts(s->world[i])->events, args->indexes.ops[i]->name, wrong);
 		return STATUS_DIFFERENCE;
 	}
@@ -165,7 +168,7 @@ static int session_finish(struct session *s, const struct arguments *args)
 		if (s->hash[i] == s->hash[0])
 			continue;
 		fprintf(stderr, "%s: state hash of %s %016" PRIx64 ", of %s %016" PRIx64 "\n",
-			s->path, args->indexes.ops[0]->name, s->hash[0], args->indexes.ops[i]->name,
+			escape_text(s->path), args->indexes.ops[0]->name, s->hash[0], args->indexes.ops[i]->name,
 			s->hash[i]);
 		status = STATUS_DIFFERENCE;
 	}
@@ -219,7 +222,7 @@ static void print_fault_source(const struct trace_info *info, const struct repla
 		return;
 	printf("  faults by %s: %" PRIu64 " guessed to be reads or writes, %" PRIu64
 	       " inferred from pages found written; how far stacks grew is not compared%s\n",
-	       *info->fault_source ? info->fault_source : "nothing", c->faults_guessed,
+	       *info->fault_source ? escape_text(info->fault_source) : "nothing", c->faults_guessed,
 	       c->faults_inferred,
 	       strstr(info->fault_source, "pagemap")
 		       ? ""
@@ -230,7 +233,7 @@ static void print_counts(const struct session *s, const struct replay_counts *c)
 {
 	printf("%s: %" PRIu64 " events, %" PRIu64 " system calls, %" PRIu64 " faults%s; %" PRIu64
 	       " tasks, %" PRIu64 " address spaces, at most %" PRIu64 " VMAs in one\n",
-	       s->path, c->events, c->syscalls, c->faults,
+	       escape_text(s->path), c->events, c->syscalls, c->faults,
 	       trace_info(s->reader)->faults ? "" : " (not all that there were)", c->tasks, c->mms,
 	       c->peak_vmas);
 	print_fault_source(trace_info(s->reader), c);
@@ -279,7 +282,7 @@ static void print_summary(const struct session *s, const struct arguments *args,
 	       "/%" PRIu64 " layouts=%" PRIu64 "/%" PRIu64 " not_modelled=%" PRIu64 " file=%s\n",
 	       s->hash[0], status ? "no" : "yes", c->results.equal, c->results.compared,
 	       c->placements.equal, c->placements.compared, c->layouts.equal, c->layouts.compared,
-	       c->not_modelled, s->path);
+	       c->not_modelled, escape_text(s->path));
 }
 
 static json_t *json_tally(const struct replay_tally *tally)
@@ -303,7 +306,7 @@ static void print_json(const struct session *s, const struct arguments *args, in
 	root = json_pack(
 		"{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:s, "
 		"s:I, s:I}",
-		"file", s->path, "agree", status == STATUS_OK, "indexes", indexes, "events",
+		"file", escape_text(s->path), "agree", status == STATUS_OK, "indexes", indexes, "events",
 		(json_int_t)c->events, "syscalls", (json_int_t)c->syscalls, "faults",
 		(json_int_t)c->faults, "tasks", (json_int_t)c->tasks, "mms", (json_int_t)c->mms,
 		"peak_vmas", (json_int_t)c->peak_vmas, "results", json_tally(&c->results),
@@ -322,17 +325,17 @@ static void print_row(const struct session *s, const struct replay_counts *c)
 {
 	const struct fault_counters *f = &replay_machine(s->world[0])->faults;
 	const struct trace_info *info = trace_info(s->reader);
-	int len;
-	const char *name = trace_base_name(s->path, &len);
+	char name[256];
 
-	printf("| %.*s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
+	trace_base_name(s->path, name, sizeof(name));
+	printf("| %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
 	       " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 "/%" PRIu64 " | %" PRIu64
 	       "/%" PRIu64 " | %s |\n",
-	       len, name, c->peak_vmas, c->syscalls, c->faults, f->anon_zero + f->anon_write,
+	       escape_markdown(name), c->peak_vmas, c->syscalls, c->faults, f->anon_zero + f->anon_write,
 	       f->file_read + f->file_shared_write,
 	       f->file_cow + f->cow_copy + f->cow_zero + f->cow_reuse, c->tasks, c->mms,
 	       c->results.equal, c->results.compared, c->layouts.equal, c->layouts.compared,
-	       *info->versions ? info->versions : "its own");
+	       *info->versions ? escape_markdown(info->versions) : "its own");
 }
 
 static const char row_head[] =

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "harness/report.h"
 #include "harness/verb.h"
 
@@ -191,9 +192,10 @@ static struct standing standing(const struct report *report, const struct sectio
 static const char *row_text(const struct result *row, char *text, size_t size)
 {
 	if (results_is_program(row))
-		snprintf(text, size, "%s", row->name + strlen(RESULTS_PROGRAM));
+		snprintf(text, size, "%s", escape_markdown(row->name + strlen(RESULTS_PROGRAM)));
 	else
-		snprintf(text, size, "%s/%s at %zu", row->name, row->mode, row->vmas);
+		snprintf(text, size, "%s/%s at %zu", escape_markdown(row->name),
+			 escape_markdown(row->mode), row->vmas);
 	return text;
 }
 
@@ -212,7 +214,7 @@ static void conclude_section(const struct report *report, const struct section *
 				"mean, times rbtree | best | worst |\n|---|---:|---:|---|---|\n",
 				section->title);
 		any = true;
-		fprintf(report->out, "| %s | %zu of %zu |", report->indexes[i], s.wins, s.lines);
+		fprintf(report->out, "| %s | %zu of %zu |", escape_markdown(report->indexes[i]), s.wins, s.lines);
 		if (!strcmp(report->indexes[i], "rbtree"))
 			fputs(" 1 | - | - |\n", report->out);
 		else
@@ -240,15 +242,16 @@ static void conclude_programs(const struct report *report)
 			fputs("\n| program | peak VMAs | served best by | times rbtree | level "
 			      "with it |\n|---|---:|---|---:|---|\n", report->out);
 		any = true;
-		fprintf(report->out, "| %s | %zu | %s |", line->name + strlen(RESULTS_PROGRAM),
-			line->vmas, best->index);
+		fprintf(report->out, "| %s | %zu | %s |",
+			escape_markdown(line->name + strlen(RESULTS_PROGRAM)), line->vmas,
+			escape_markdown(best->index));
 		fprintf(report->out, base ? " %.2f |" : " - |",
 			base ? best->median / base->median : 0);
 		for (size_t j = 0; j < report->n; j++) {
 			const struct result *row = beside(report, line, report->indexes[j]);
 
 			if (row && row != best && row->median <= best->median * LEVEL)
-				fprintf(report->out, " %s", row->index);
+				fprintf(report->out, " %s", escape_markdown(row->index));
 		}
 		fputs(" |\n", report->out);
 	}
@@ -301,7 +304,8 @@ static void facts(const struct report *report)
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *value = json_string_value(json_object_get(context, keys[i][0]));
 
-		fprintf(report->out, "| %s | %s |\n", keys[i][1], value ? value : "unknown");
+		fprintf(report->out, "| %s | %s |\n", keys[i][1],
+			value ? escape_markdown(value) : "unknown");
 	}
 	fprintf(report->out, "| processors | %lld |\n", (long long)
 		json_integer_value(json_object_get(context, "num_cpus")));
@@ -359,7 +363,8 @@ static void table_head(const struct report *report, const struct table *table)
 	fputs("\n| case | VMAs |", report->out);
 	for (size_t i = 0; i < table->n; i++)
 		fprintf(report->out, " %s |",
-			strcmp(table->columns[i], "null") ? table->columns[i] : "harness");
+			strcmp(table->columns[i], "null") ? escape_markdown(table->columns[i])
+							  : "harness");
 	fputs("\n|---|---:|", report->out);
 	for (size_t i = 0; i < table->n; i++)
 		fputs("---:|", report->out);
@@ -383,9 +388,11 @@ static void table_line(const struct report *report, const struct table *table,
 	const char *name = line->name;
 
 	if (results_is_program(line))
-		fprintf(report->out, "| %s | %zu |", name + strlen(RESULTS_PROGRAM), line->vmas);
+		fprintf(report->out, "| %s | %zu |", escape_markdown(name + strlen(RESULTS_PROGRAM)),
+			line->vmas);
 	else
-		fprintf(report->out, "| %s/%s | %zu |", name, line->mode, line->vmas);
+		fprintf(report->out, "| %s/%s | %zu |", escape_markdown(name),
+			escape_markdown(line->mode), line->vmas);
 	for (size_t i = 0; i < table->n; i++)
 		table_cell(report, table, line, table->columns[i]);
 	fputc('\n', report->out);
@@ -469,7 +476,7 @@ static void memory_table(const struct report *report)
 		const char *aged_by = json_string_value(json_object_get(entry, "aged_by"));
 
 		fprintf(report->out, "| %s | %lld | %.1f | %.1f | %lld | %.1f | %.1f | %s |\n",
-			index ? index : "?",
+			index ? escape_markdown(index) : "?",
 			(long long)json_integer_value(json_object_get(entry, "vmas")),
 			json_number_value(json_object_get(entry, "fresh_bytes_per_vma")),
 			json_number_value(json_object_get(entry, "aged_bytes_per_vma")),
@@ -495,10 +502,11 @@ static void reasons(const struct report *report, const char *key, const char *ti
 		const char *mode = json_string_value(json_object_get(entry, "mode"));
 		const char *reason = json_string_value(json_object_get(entry, "reason"));
 
-		fprintf(report->out, "- %s%s%s/%s, %lld VMAs: %s\n", index ? index : "",
-			index ? ", " : "", name ? name : "?", mode ? mode : "?",
+		fprintf(report->out, "- %s%s%s/%s, %lld VMAs: %s\n", index ? escape_markdown(index) : "",
+			index ? ", " : "", name ? escape_markdown(name) : "?",
+			mode ? escape_markdown(mode) : "?",
 			(long long)json_integer_value(json_object_get(entry, "vmas")),
-			reason ? reason : "?");
+			reason ? escape_markdown(reason) : "?");
 	}
 }
 
@@ -511,7 +519,7 @@ static void not_built(const struct report *report)
 
 	json_array_foreach(json_object_get(context, "not_built"), i, name)
 		fprintf(report->out, "%s%s", i ? ", " : "\nNot built there, their packages missing: ",
-			json_string_value(name) ? json_string_value(name) : "?");
+			json_string_value(name) ? escape_markdown(json_string_value(name)) : "?");
 	if (i)
 		fputs(".\n", report->out);
 }

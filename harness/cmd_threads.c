@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/option.h"
 #include "harness/results.h"
 #include "harness/threads_bench.h"
@@ -204,7 +205,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->list = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
+		argp_error(state, "unexpected argument '%s'", escape_text(arg));
 	}
 	return ARGP_ERR_UNKNOWN;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/event_text.h"
 #include "harness/option.h"
 #include "harness/replay.h"
@@ -26,7 +27,7 @@ struct arguments {
 
 static void show_difference(const struct replay_difference *difference, void *arg)
 {
-	fprintf(stderr, "%s: event %" PRIu64 ": %s\n", (const char *)arg, difference->event,
+	fprintf(stderr, "%s: event %" PRIu64 ": %s\n", escape_text(arg), difference->event,
 		difference->text ? difference->text : "another result than recorded");
 }
 
@@ -39,13 +40,13 @@ static void print_row(const char *path, const struct replay_options *options,
 		      const struct replay_counts *c)
 {
 	const struct replay_whatif *w = &c->whatif;
-	int len;
-	const char *name = trace_base_name(path, &len);
+	char name[256];
 
-	printf("| %.*s | %s | %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
+	trace_base_name(path, name, sizeof(name));
+	printf("| %s | %s | %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
 	       " | %.0f | %.3f | %" PRIu64 " |\n",
-	       len, name, options->placement->name, options->merge->name, c->peak_vmas, w->end_vmas,
-	       w->merges, w->widest.holes, (double)w->widest.largest_hole / (1 << 30),
+	       escape_markdown(name), options->placement->name, options->merge->name,
+	       c->peak_vmas, w->end_vmas, w->merges, w->widest.holes, (double)w->widest.largest_hole / (1 << 30),
 	       (double)w->widest.span / (1 << 30), w->peak_tables);
 }
 

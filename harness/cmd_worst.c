@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/host.h"
 #include "harness/index_list.h"
 #include "harness/option.h"
@@ -82,7 +83,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->talk = strcmp(arg, "-") ? stdout : stderr;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s'", arg);
+		argp_error(state, "unexpected argument '%s'", escape_text(arg));
 	}
 	return ARGP_ERR_UNKNOWN;
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "mm/vm_flags.h"
 
 /* ---- names of bits and numbers ---- */
@@ -208,16 +209,10 @@ static void event_argument(FILE *out, const struct trace_event *event, unsigned 
 
 /* ---- a line ---- */
 
-/* A name without anything that would disturb a terminal or the line. */
 static void event_string(FILE *out, const char *text)
 {
 	putc('"', out);
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-		if (*c < 32 || *c == 127 || *c == '"' || *c == '\\')
-			fprintf(out, "\\x%02x", *c);
-		else
-			putc(*c, out);
-	}
+	escape_text_to(out, text, "\"\\");
 	putc('"', out);
 }
 
@@ -257,11 +252,10 @@ void event_print(FILE *out, const struct trace_event *event)
 	putc('\n', out);
 }
 
-const char *trace_base_name(const char *path, int *len)
+void trace_base_name(const char *path, char *name, size_t size)
 {
-	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-	const char *dot = strrchr(name, '.');
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	const char *dot = strrchr(base, '.');
 
-	*len = dot ? (int)(dot - name) : (int)strlen(name);
-	return name;
+	snprintf(name, size, "%.*s", dot ? (int)(dot - base) : (int)strlen(base), base);
 }

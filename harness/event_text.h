@@ -16,7 +16,7 @@ void event_print(FILE *out, const struct trace_event *event);
 /* What a system call returned: -ENOMEM, 42, 0x7f0000000000. */
 void event_print_result(FILE *out, int64_t result);
 
-/* "traces/gcc.vmt" -> "gcc", its length in *len. */
-const char *trace_base_name(const char *path, int *len);
+/* "traces/gcc.vmt" -> "gcc", in name. */
+void trace_base_name(const char *path, char *name, size_t size);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/util.h"
 #include "harness/verb.h"
 
@@ -85,6 +86,6 @@ int main(int argc, char **argv)
 		argv[1] = name;
 		return verbs[i].run(argc - 1, argv + 1);
 	}
-	fprintf(stderr, "vmabench: no verb '%s'\n", argv[1]);
+	fprintf(stderr, "vmabench: no verb '%s'\n", escape_text(argv[1]));
 	return usage(stderr, STATUS_BAD_INPUT);
 }

@@ -2,6 +2,7 @@
  * program - a recorded program in memory, decoded (see program.h)
  */
 #include "harness/program.h"
+#include "base/escape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ void program_name(const char *path, char *name, size_t size)
 {
 	const char *base = strrchr(path, '/');
 
-	base = base ? base + 1 : path;
+	base = escape_text(base ? base + 1 : path);
 	snprintf(name, size, "replay-%.*s", (int)strcspn(base, "."), base);
 }
 

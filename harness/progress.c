@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/util.h"
 #include "harness/clock.h"
 
@@ -27,6 +28,7 @@ void progress_plan(struct progress *progress, double weight)
 void progress_done(struct progress *progress, double weight, const char *format, va_list args)
 {
 	double now = wall_seconds(), left, part;
+	char what[256];
 
 	progress->done += weight;
 	if (!progress->shown || now - progress->drawn < REDRAW_SECONDS)
@@ -36,7 +38,8 @@ void progress_done(struct progress *progress, double weight, const char *format,
 	left = part > 0 ? (now - progress->begin) * (1 - part) / part : 0;
 	fprintf(stderr, "\r\033[K[%3.0f %%, %d:%02d left] ", part * 100, (int)left / 60,
 		(int)left % 60);
-	vfprintf(stderr, format, args);
+	vsnprintf(what, sizeof(what), format, args);
+	fputs(escape_text(what), stderr);
 	fflush(stderr);
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/report.h"
 
 #define CASE "parts-"
@@ -101,7 +102,7 @@ static void cost_table(FILE *out, const json_t *parts)
 
 		if (!is_whole(whole))
 			continue;
-		fprintf(out, "\n| %s | %.2f |", name + strlen(CASE),
+		fprintf(out, "\n| %s | %.2f |", escape_markdown(name + strlen(CASE)),
 			number_of(whole, "seconds") * 1e3);
 		for (size_t j = 0; j < ARRAY_SIZE(columns); j++)
 			ratio_cell(out, part_of(parts, name, columns[j].part));
@@ -139,7 +140,8 @@ static void cache_table(FILE *out, const json_t *parts)
 
 		if (!is_whole(whole))
 			continue;
-		fprintf(out, "| %s | %.0f |", name + strlen(CASE), number_of(whole, "finds"));
+		fprintf(out, "| %s | %.0f |", escape_markdown(name + strlen(CASE)),
+			number_of(whole, "finds"));
 		for (size_t j = 0; j < ARRAY_SIZE(caches); j++)
 			hits_cell(out, part_of(parts, name, caches[j]),
 				  part_of(parts, name, "no-find-cache"));
@@ -158,7 +160,7 @@ void report_parts(const struct report *report)
 		"Huge pages are not in the whole: with them, for all anonymous memory. \\*: the part "
 		"is in the state, which is another one then. Without faults there are no pages, so "
 		"what is done with pages costs less, too.\n",
-		text_of(json_array_get(parts, 0), "index"));
+		escape_markdown(text_of(json_array_get(parts, 0), "index")));
 	report_plot(report, "parts.svg");
 	cost_table(report->out, parts);
 	cache_table(report->out, parts);

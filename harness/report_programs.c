@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/report.h"
 
 #define OURS    "btree"
@@ -67,7 +68,7 @@ static void line(const struct report *report, const json_t *counts, const json_t
 	const char *name = text(first, "case");
 	char number[32];
 
-	fprintf(report->out, "| %s | %lld |", name + strlen(RESULTS_PROGRAM),
+	fprintf(report->out, "| %s | %lld |", escape_markdown(name + strlen(RESULTS_PROGRAM)),
 		(long long)json_integer_value(json_object_get(first, "vmas")));
 	for (size_t i = 0; i < n; i++) {
 		double count = count_of(counts, name, names[i]);
@@ -93,7 +94,7 @@ void report_programs(const struct report *report)
 	      "noise, and no cache misses either. \"harness\" is in each number.\n\n"
 	      "| program | VMAs |", report->out);
 	for (i = 0; i < n; i++)
-		fprintf(report->out, " %s |", strcmp(names[i], HARNESS) ? names[i] : "harness");
+		fprintf(report->out, " %s |", strcmp(names[i], HARNESS) ? escape_markdown(names[i]) : "harness");
 	fputs(" " OURS " by " KERNEL " | less the harness |\n|---|---:|", report->out);
 	for (i = 0; i < n + 2; i++)
 		fputs("---:|", report->out);

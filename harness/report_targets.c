@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/report.h"
 
 #define OURS            "btree"
@@ -184,7 +185,7 @@ static void case_line(const struct report *report, const struct target *target, 
 			kernel ? kernel->median / ours->median : 0);
 	number_cell(report, rival);
 	if (rival) {
-		fprintf(report->out, " %s |", rival->index);
+		fprintf(report->out, " %s |", escape_markdown(rival->index));
 		verdict(report, tally, rival->median / ours->median, target->best[i], true);
 	} else {
 		fputs(" - | - | |", report->out);
@@ -243,7 +244,7 @@ static void scalar_line(const struct report *report, const struct report *scalar
 	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
 		number_cell(report, others[i]);
 		if (i)
-			fprintf(report->out, " %s |", others[i] ? others[i]->index : "-");
+			fprintf(report->out, " %s |", others[i] ? escape_markdown(others[i]->index) : "-");
 		if (others[i])
 			fprintf(report->out, " %.2f |", others[i]->median / ours->median);
 		else
@@ -265,7 +266,8 @@ static void scalar_lines(const struct report *report)
 	fprintf(report->out, "\nThe same where btree and the bound search with %s, a run of its own. "
 		"Ahead: how many times faster that btree is.\n\n| case | VMAs | btree | btree, %s | bound, "
 		"%s | " KERNEL " | ahead | best peer | which | ahead |\n"
-		"|---|---:|---:|---:|---:|---:|---:|---:|---|---:|\n", simd, simd, simd);
+		"|---|---:|---:|---:|---:|---:|---:|---:|---|---:|\n", escape_markdown(simd),
+		escape_markdown(simd), escape_markdown(simd));
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		for (unsigned j = 0; j < NSIZES; j++)
 			scalar_line(report, &scalar, &targets[i], sizes[j]);
@@ -382,7 +384,8 @@ static void programs_lines(const struct report *report, const struct programs *p
 		return;
 	fprintf(report->out, "| %s, all %zu programs |", what, programs->n);
 	verdict(report, tally, programs->ours / programs->kernel, PROGRAMS_TOTAL, false);
-	fprintf(report->out, "\n| %s, the worst (%s) |", what, programs->worst_name);
+	fprintf(report->out, "\n| %s, the worst (%s) |", what,
+		escape_markdown(programs->worst_name));
 	verdict(report, tally, programs->worst, PROGRAMS_WORST, false);
 	fputc('\n', report->out);
 	if (programs->harness > 0)
@@ -451,10 +454,11 @@ static void worst_table(const struct report *report, struct tally *tally)
 		double median = json_number_value(json_object_get(entry, "median"));
 		double slowest = json_number_value(json_object_get(entry, "slowest"));
 
-		fprintf(report->out, "| %s | %lld | %lld | %.0f | %.0f | %s |", text(entry, "index"),
+		fprintf(report->out, "| %s | %lld | %lld | %.0f | %.0f | %s |",
+			escape_markdown(text(entry, "index")),
 			(long long)json_integer_value(json_object_get(entry, "vmas")),
 			(long long)json_integer_value(json_object_get(entry, "edits")), median,
-			slowest, text(entry, "which"));
+			slowest, escape_markdown(text(entry, "which")));
 		if (!strcmp(text(entry, "index"), OURS))
 			verdict(report, tally, slowest / median, WORST_RATIO, false);
 		else

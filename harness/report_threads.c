@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/report.h"
 #include "harness/threads.h"
 
@@ -67,7 +68,8 @@ static void beside_line(const struct report *report, const json_t *beside)
 	if (!alone)
 		return;
 	fprintf(report->out, "| %s | %s | %s | %.0f | %s | %s | %.2f | %s |\n",
-		text_of(beside, "workload"), index, locking, vmas,
+		escape_markdown(text_of(beside, "workload")), escape_markdown(index),
+		escape_markdown(locking), vmas,
 		results_number(number_of(alone, "rate"), rates[0], 32),
 		results_number(number_of(beside, "rate"), rates[1], 32),
 		number_of(beside, "rate") / number_of(alone, "rate"),
@@ -157,8 +159,8 @@ static void line(const struct report *report, const json_t *first, const double 
 	const json_t *row = NULL, *latency;
 	char text[32];
 
-	fprintf(report->out, "| %s | %s | %.0f |", text_of(first, "index"),
-		text_of(first, "locking"), number_of(first, "vmas"));
+	fprintf(report->out, "| %s | %s | %.0f |", escape_markdown(text_of(first, "index")),
+		escape_markdown(text_of(first, "locking")), number_of(first, "vmas"));
 	for (size_t i = 0; i < n; i++) {
 		const json_t *one = find_row(report, text_of(first, "workload"),
 					     text_of(first, "index"), text_of(first, "locking"),

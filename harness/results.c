@@ -2,6 +2,7 @@
  * results - result files (see results.h)
  */
 #include "harness/results.h"
+#include "base/escape.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -217,7 +218,7 @@ int results_files_load(const struct results_files *files, struct results *result
 	files = files->n ? files : &usual;
 	for (size_t i = 0; i < files->n; i++) {
 		if (results_load(results, files->path[i], why, sizeof(why))) {
-			fprintf(stderr, "%s: %s: %s\n", who, files->path[i], why);
+			fprintf(stderr, "%s: %s: %s\n", who, escape_text(files->path[i]), escape_text(why));
 			json_decref(all);
 			return -1;
 		}
@@ -229,7 +230,7 @@ int results_files_load(const struct results_files *files, struct results *result
 	}
 	bad = results_of(results, all, why, sizeof(why));
 	if (bad)
-		fprintf(stderr, "%s: %s\n", who, why);
+		fprintf(stderr, "%s: %s\n", who, escape_text(why));
 	json_decref(all);
 	return bad;
 }
@@ -302,11 +303,11 @@ static void table_head(const struct result *first, const char **indexes, size_t 
 {
 	bool program = results_is_program(first);
 
-	fprintf(out, "\n%s/%s: ns per %s\n", program ? "recorded programs" : first->name,
-		first->mode, program ? "whole program" : "operation");
+	fprintf(out, "\n%s/%s: ns per %s\n", program ? "recorded programs" : escape_text(first->name),
+		escape_text(first->mode), program ? "whole program" : "operation");
 	fprintf(out, "%22s", program ? "program, peak VMAs" : "VMAs");
 	for (size_t i = 0; i < nindexes; i++)
-		fprintf(out, " %14s", strcmp(indexes[i], "null") ? indexes[i] : "(harness)");
+		fprintf(out, " %14s", strcmp(indexes[i], "null") ? escape_text(indexes[i]) : "(harness)");
 	fputc('\n', out);
 }
 
@@ -318,7 +319,7 @@ static void table_line(const struct results *results, const struct result *first
 	size_t skip = results_is_program(first) ? strlen(RESULTS_PROGRAM) : strlen(first->name);
 	char text[32], cell[64];
 
-	fprintf(out, "%-15s%7zu", first->name + skip, first->vmas);
+	fprintf(out, "%-15s%7zu", escape_text(first->name + skip), first->vmas);
 	for (size_t i = 0; i < nindexes; i++) {
 		const struct result *row = results_find(results, indexes[i], first->name,
 							first->mode, first->vmas);

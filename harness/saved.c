@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "harness/clock.h"
 #include "harness/results.h"
 
@@ -50,17 +51,17 @@ bool saved_stopped(void)
 
 static int refuse(const struct saved *saved, const char *why)
 {
-	fprintf(stderr, "%s: %s: %s\n", saved->who, saved->path, why);
+	fprintf(stderr, "%s: %s: %s\n", saved->who, escape_text(saved->path), escape_text(why));
 	return -1;
 }
 
 static int differs(const struct saved *saved, const char *key, const json_t *was, const json_t *is)
 {
-	char *old = was ? json_dumps(was, JSON_ENCODE_ANY) : NULL;
-	char *new = is ? json_dumps(is, JSON_ENCODE_ANY) : NULL;
+	char *old = was ? json_dumps(was, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+	char *new = is ? json_dumps(is, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
 
-	fprintf(stderr, "%s: %s: --resume: %s was %s, now it is %s\n", saved->who, saved->path, key,
-		old ? old : "not said", new ? new : "not said");
+	fprintf(stderr, "%s: %s: --resume: %s was %s, now it is %s\n", saved->who,
+		escape_text(saved->path), key, old ? old : "not said", new ? new : "not said");
 	free(old);
 	free(new);
 	return -1;
@@ -125,7 +126,7 @@ int saved_begin(struct saved *saved, const json_t *context)
 	}
 	take(SIGPIPE, take_no_notice, false);
 	if (outfile_open(&saved->out, strcmp(saved->path, "-") ? saved->path : "/dev/stdout", 0666)) {
-		fprintf(stderr, "%s: %s\n", saved->who, saved->out.why);
+		fprintf(stderr, "%s: %s\n", saved->who, escape_text(saved->out.why));
 		return -1;
 	}
 	if (saved->resume && saved->out.through)
@@ -162,7 +163,7 @@ static int put(struct saved *saved, bool complete)
 		json_object_set(root, "incomplete", saved->done);
 	bad = results_put(root, &saved->out);
 	if (bad)
-		fprintf(stderr, "%s: %s\n", saved->who, saved->out.why);
+		fprintf(stderr, "%s: %s\n", saved->who, escape_text(saved->out.why));
 	json_decref(root);
 	saved->at = wall_seconds();
 	saved->took = saved->at - begin;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/escape.h"
 #include "harness/option.h"
 #include "harness/replay.h"
 #include "harness/verb.h"
@@ -95,7 +96,7 @@ static int view_events(struct viewer *viewer, struct trace_reader *reader)
 		trace_error_print(&error);
 	else if (viewer->event < last)
 		fprintf(stderr, "%s: has %" PRIu64 " events, not %" PRIu64 "\n",
-			viewer->snapshot->path, viewer->event, last);
+			escape_text(viewer->snapshot->path), viewer->event, last);
 	return more < 0 || viewer->event < last ? -1 : 0;
 }
 
@@ -107,7 +108,7 @@ static int view(struct viewer *viewer, struct trace_reader *reader)
 	fflush(stdout);
 	if (viewer->shown)
 		return STATUS_OK;
-	fprintf(stderr, "%s: no such address space then\n", viewer->snapshot->path);
+	fprintf(stderr, "%s: no such address space then\n", escape_text(viewer->snapshot->path));
 	return STATUS_BAD_INPUT;
 }
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "harness/host.h"
 #include "harness/progress.h"
 #include "harness/results.h"
@@ -492,7 +493,7 @@ static void replay_trace(struct session *session, const char *path)
 		why = "memory is out";
 	}
 	if (why) {
-		fprintf(stderr, "vmabench threads: %s: %s\n", path, why);
+		fprintf(stderr, "vmabench threads: %s: %s\n", escape_text(path), escape_text(why));
 		session->status = STATUS_BAD_INPUT;
 		return;
 	}

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "indexes/defaults.h"
 
 #define MAX_TYPES 64
@@ -38,12 +39,12 @@ static void refuse(const char *name, const char *why)
 
 	if (!loading) {
 		fputs("vma_index: ", stderr);
-		fprintf(stderr, format, name, why);
+		fprintf(stderr, format, escape_text(name), why);
 		fputc('\n', stderr);
 		exit(EXIT_FAILURE);
 	}
 	if (!loading->refused)
-		snprintf(loading->why, loading->size, format, name, why);
+		snprintf(loading->why, loading->size, format, escape_text(name), why);
 	loading->refused = true;
 }
 
@@ -55,6 +56,8 @@ static const char *objection(struct vma_index_ops *ops)
 
 	if (!ops->name || !*ops->name)
 		return "it has no name";
+	if (ops->name[strspn(ops->name, "abcdefghijklmnopqrstuvwxyz0123456789.+-_")])
+		return "a name has lower case letters, digits and .+-_ only";
 	if (ops->abi != VMA_INDEX_ABI)
 		return "built for another version of vma_index.h";
 	op = vma_index_fill(ops);

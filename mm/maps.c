@@ -4,6 +4,7 @@
  * smaps' figures are those that page tables and frames tell.  Whether a page is dirty is known of
  * its entries only: one that was written back or through another mapping counts as clean.
  */
+#include "base/escape.h"
 #include "mm/mm.h"
 
 static const char *vma_name(struct vm_area_struct *vma)
@@ -34,8 +35,10 @@ void show_map_vma(struct vm_area_struct *vma, FILE *out)
 		      flags & VM_EXEC ? 'x' : '-', flags & VM_MAYSHARE ? 's' : 'p',
 		      file ? vma->vm_pgoff << PAGE_SHIFT : 0, 0,
 		      file ? (unsigned long)vma->vm_file->inode->number : 0);
-	if (*name)
-		fprintf(out, "%*s%s", len < 73 ? 73 - len : 0, "", name);
+	if (*name) {
+		fprintf(out, "%*s", len < 73 ? 73 - len : 0, "");
+		escape_text_to(out, name, "");
+	}
 	fputc('\n', out);
 }
 

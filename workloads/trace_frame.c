@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/escape.h"
 #include "workloads/trace_internal.h"
 
 int trace_fail(struct trace_error *error, const char *file, uint64_t offset,
@@ -36,8 +37,8 @@ int trace_fail(struct trace_error *error, const char *file, uint64_t offset,
 
 void trace_error_print(const struct trace_error *error)
 {
-	fprintf(stderr, "%s: offset %llu: %s\n", error->file,
-		(unsigned long long)error->offset, error->reason);
+	fprintf(stderr, "%s: offset %llu: %s\n", escape_text(error->file),
+		(unsigned long long)error->offset, escape_text(error->reason));
 }
 
 int bytes_reserve(struct bytes *bytes, size_t more)

@@ -202,7 +202,7 @@ START_TEST(test_report)
 
 	save("a", 500);
 	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("a"), NULL, NULL), 0);
-	ck_assert_ptr_nonnull(strstr(text, "| processor | a `processor` |"));
+	ck_assert_ptr_nonnull(strstr(text, "| processor | a \\`processor\\` |"));
 	ck_assert_ptr_nonnull(strstr(text, "| find-dependent/no-touch | 100 | **5250** | "
 					   "10.5k (2.00) | - |"));
 	ck_assert_ptr_nonnull(strstr(text, "## How to reproduce"));
