@@ -67,7 +67,7 @@ static const struct event_name rlimit_names[] = {
 	{ 2, "DATA" }, { 3, "STACK" }, { 8, "MEMLOCK" }, { 9, "AS" }, { 0 },
 };
 static const struct event_name prctl_names[] = {
-	{ 35, "SET_MM" }, { 41, "SET_THP_DISABLE" }, { 67, "SET_MEMORY_MERGE" },
+	{ 35, "SET_MM" }, { 41, "SET_THP_DISABLE" }, { 65, "SET_MDWE" }, { 67, "SET_MEMORY_MERGE" },
 	{ 0x53564d41, "SET_VMA" }, { 0 },
 };
 
@@ -161,6 +161,8 @@ static const struct event_argument {
 	{ .kind = TRACE_MREMAP, .arg = 3, .bits = mremap_names },
 	{ .kind = TRACE_MADVISE, .arg = 2, .choice = advice_names },
 	{ .kind = TRACE_MLOCKALL, .arg = 0, .bits = mlockall_names },
+	{ .kind = TRACE_PKEY_FREE, .arg = 0, .label = "pkey ", .show = event_decimal },
+	{ .kind = TRACE_UFFD_FEATURES, .arg = 1, .label = "features " },
 	{ .kind = TRACE_PRCTL, .arg = 0, .choice = prctl_names },
 	{ .kind = TRACE_SETRLIMIT, .arg = 0, .choice = rlimit_names },
 	{ .kind = TRACE_FILE_SIZE, .arg = 1, .label = "bytes ", .show = event_decimal },

@@ -38,6 +38,8 @@ static void set_capabilities(struct limits *limits, uint64_t lacks)
 {
 	limits->ipc_lock = !(lacks & 1ULL << CAP_IPC_LOCK);
 	limits->sys_admin = !(lacks & 1ULL << CAP_SYS_ADMIN);
+	limits->sys_nice = !(lacks & 1ULL << CAP_SYS_NICE);
+	limits->sys_rawio = !(lacks & 1ULL << CAP_SYS_RAWIO);
 }
 
 static void limits_from(struct limits *limits, const struct trace_info *info)
@@ -55,7 +57,11 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config_default(config);
 	if (info->task_size)
 		config->task_size = info->task_size;
-	config->mmap_min_addr = PAGE_ALIGN(info->mmap_min_addr);
+	config->mmap_min_addr = PAGE_ALIGN(max(info->mmap_min_addr, info->least_hint));
+	config->dac_mmap_min_addr = info->mmap_min_addr;
+	config->memory_nodes = info->memory_nodes;
+	config->mdwe = (unsigned)info->mdwe;
+	config->merge_any = info->memory_merge;
 	config->stack_guard_gap = info->stack_guard_gap << PAGE_SHIFT;
 	config->max_map_count = info->max_map_count;
 	config->overcommit = (unsigned)info->overcommit;
@@ -270,6 +276,16 @@ static void set_file_size(struct replay_world *world, const struct trace_event *
 		truncate_setsize(world->machine, file->inode, PAGE_ALIGN(event->arg[1]) >> PAGE_SHIFT);
 }
 
+static void set_features(struct replay_world *world, const struct trace_event *event)
+{
+	struct file *file = replay_file(world, event->arg[0]);
+
+	if (!file)
+		return;
+	file->uffd_features = event->arg[1];
+	file->uffd_told = true;
+}
+
 /* ---- tasks ---- */
 
 static struct replay_task *task_of(const struct replay_world *world, uint64_t number)
@@ -459,6 +475,9 @@ int replay_event(struct replay_world *world, const struct trace_event *event)
 		return do_process(world, event);
 	case TRACE_FILE_SIZE:
 		set_file_size(world, event);
+		return 0;
+	case TRACE_UFFD_FEATURES:
+		set_features(world, event);
 		return 0;
 	default:
 		err = do_call(world, event);

@@ -4,6 +4,7 @@
 #include "harness/replay_internal.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -11,10 +12,6 @@
 
 #include "base/hash.h"
 #include "mm/mman.h"
-
-#ifndef PR_SET_MEMORY_MERGE
-#define PR_SET_MEMORY_MERGE 67
-#endif
 
 static void call_mmap(struct replay_world *world, struct mm_struct *mm,
 		      const struct trace_event *e, struct outcome *out)
@@ -56,13 +53,6 @@ static void call_shmat(struct replay_world *world, struct mm_struct *mm,
 	out->result = file ? (int64_t)do_shmat(mm, file, e->arg[1], e->arg[2], e->arg[3]) : -EINVAL;
 }
 
-static void set_memory_merge(struct mm_struct *mm, bool merge)
-{
-	mm->def_flags = (mm->def_flags & ~VM_MERGEABLE) | (merge ? VM_MERGEABLE : 0);
-	do_madvise(mm, 0, mm->machine->config.task_size,
-		   merge ? MADV_MERGEABLE : MADV_UNMERGEABLE);
-}
-
 /* A kernel that knows no names, or not this one, says EINVAL, whatever the range is. */
 static void set_anon_name(struct mm_struct *mm, const struct trace_event *e, struct outcome *out)
 {
@@ -75,18 +65,65 @@ static void set_anon_name(struct mm_struct *mm, const struct trace_event *e, str
 static void call_prctl(struct replay_world *world, struct mm_struct *mm,
 		       const struct trace_event *e, struct outcome *out)
 {
+	/* EINVAL is also what a kernel without the option says */
+	int result = e->result == -EINVAL ? -ENOSYS : do_prctl(mm, (int)e->arg[0], &e->arg[1]);
+
+	out->result = result;
+	if (result != -ENOSYS)
+		return;
 	out->result = e->result;
 	out->unknown = true;
 	if (e->arg[0] == PR_SET_VMA)
 		set_anon_name(mm, e, out);
-	else if (e->result)
-		return;
-	else if (e->arg[0] == PR_SET_MEMORY_MERGE)
-		set_memory_merge(mm, e->arg[1]);
-	else if (e->arg[0] == PR_SET_THP_DISABLE)
-		mm->thp = !e->arg[1] ? THP_AS_USUAL : e->arg[2] ? THP_ADVISED_ONLY : THP_DISABLED;
-	else
+	else if (!e->result)
 		world->counts.not_modelled++;
+}
+
+/* Where a page is, which MPOL_MF_STRICT asks, no trace tells: EIO is believed. */
+static void call_mbind(struct mm_struct *mm, const struct trace_event *e, struct outcome *out)
+{
+	unsigned wrong = (unsigned)(e->arg[4] >> TRACE_NODES_SHIFT);
+
+	out->result = do_mbind(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3], (unsigned)e->arg[4],
+			       wrong == TRACE_NODES_UNREADABLE ? -EFAULT : wrong ? -EINVAL : 0);
+	if (e->result == -EIO && !out->result && (e->arg[4] & MPOL_MF_STRICT))
+		out->result = -EIO;
+}
+
+/* Kernels say in two ways that the processor has no keys. */
+static void call_pkey_alloc(struct mm_struct *mm, const struct trace_event *e, struct outcome *out)
+{
+	out->result = do_pkey_alloc(mm, e->arg[0], e->arg[1]);
+	if (out->result == -ENOSPC && !mm->machine->config.pkeys && e->result == -EINVAL)
+		out->result = -EINVAL;
+}
+
+static uint64_t context_of(const struct replay_world *world, const struct trace_event *e)
+{
+	const struct file *file = replay_file(world, e->arg[0]);
+
+	return userfaultfd_ctx(e->arg[0], file ? file->uffd_features : 0);
+}
+
+/* Its features are not chosen yet, if they are told at all. */
+static bool is_not_ready(const struct replay_world *world, const struct trace_event *e)
+{
+	const struct file *file = replay_file(world, e->arg[0]);
+
+	return file && file->uffd_told && !file->uffd_features;
+}
+
+static void call_userfaultfd(struct replay_world *world, struct mm_struct *mm,
+			     const struct trace_event *e, struct outcome *out)
+{
+	uint64_t ctx = context_of(world, e);
+
+	if (is_not_ready(world, e))
+		out->result = -EINVAL;
+	else if (e->kind == TRACE_UFFD_REGISTER)
+		out->result = userfaultfd_register(mm, ctx, e->arg[1], e->arg[2], e->arg[3]);
+	else
+		out->result = userfaultfd_unregister(mm, ctx, e->arg[1], e->arg[2]);
 }
 
 static void set_limit(struct limits *limits, const struct trace_event *e)
@@ -179,7 +216,7 @@ static void perform(struct replay_world *world, struct mm_struct *mm,
 		out->result = do_mseal(mm, e->arg[0], e->arg[1], e->arg[2]);
 		break;
 	case TRACE_MBIND:
-		out->result = do_mbind(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3]);
+		call_mbind(mm, e, out);
 		break;
 	case TRACE_REMAP_FILE:
 		out->result = do_remap_file_pages(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3],
@@ -189,10 +226,14 @@ static void perform(struct replay_world *world, struct mm_struct *mm,
 		out->result = do_shmdt(mm, e->arg[0]);
 		break;
 	case TRACE_UFFD_REGISTER:
-		out->result = userfaultfd_register(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3]);
-		break;
 	case TRACE_UFFD_UNREGISTER:
-		out->result = userfaultfd_unregister(mm, e->arg[0], e->arg[1], e->arg[2]);
+		call_userfaultfd(world, mm, e, out);
+		break;
+	case TRACE_PKEY_ALLOC:
+		call_pkey_alloc(mm, e, out);
+		break;
+	case TRACE_PKEY_FREE:
+		out->result = do_pkey_free(mm, (int)e->arg[0]);
 		break;
 	case TRACE_PRCTL:
 		call_prctl(world, mm, e, out);

@@ -308,6 +308,7 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 
 	switch (e->kind) {
 	case TRACE_FILE_SIZE:
+	case TRACE_UFFD_FEATURES:
 	case TRACE_SETRLIMIT: /* looks at all tasks for its own */
 		return (struct reach){.kind = REACH_ALL};
 	case TRACE_EXEC:
@@ -342,7 +343,7 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 			return (struct reach){.kind = REACH_ALL};
 		return reach_range(e->arg[0], e->arg[1]);
 	case TRACE_MPROTECT:
-		if (e->arg[2] & (PROT_GROWSDOWN | PROT_GROWSUP))
+		if (e->arg[2] == PROT_EXEC || (e->arg[2] & (PROT_GROWSDOWN | PROT_GROWSUP)))
 			return (struct reach){.kind = REACH_MM};
 		return reach_range(e->arg[0], e->arg[1]);
 	case TRACE_MUNMAP:

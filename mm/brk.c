@@ -25,12 +25,13 @@ static int grow(struct mm_struct *mm, unsigned long oldbrk, unsigned long newbrk
 	unsigned long npages = (newbrk - oldbrk) >> PAGE_SHIFT;
 	struct vma_desc desc = {
 		.start = oldbrk, .end = newbrk, .pgoff = oldbrk >> PAGE_SHIFT,
-		.flags = VM_READ | VM_WRITE | VM_MAY_FLAGS | VM_ACCOUNT | mm->def_flags |
-			 (mm->read_implies_exec ? VM_EXEC : 0),
+		.flags = ksm_vma_flags(mm, VM_READ | VM_WRITE | VM_MAY_FLAGS | VM_ACCOUNT |
+					   mm->def_flags |
+					   (mm->read_implies_exec ? VM_EXEC : 0)),
 		.grows = true, .expand_only = true, .prev_limit = mm->start_brk,
 	};
 
-	if (newbrk > mm->machine->config.task_size ||
+	if (!newbrk || newbrk > mm->machine->config.task_size ||
 	    !mlock_future_ok(mm, mm->def_flags, newbrk - oldbrk))
 		return -EAGAIN;
 	if (!room_above(mm, oldbrk, newbrk) || mm->map_count > mm->machine->config.max_map_count)
@@ -52,16 +53,14 @@ static int shrink(struct mm_struct *mm, unsigned long newbrk, unsigned long oldb
 
 unsigned long do_brk(struct mm_struct *mm, unsigned long brk)
 {
-	unsigned long newbrk = PAGE_ALIGN(brk), oldbrk = PAGE_ALIGN(mm->brk);
+	unsigned long newbrk = PAGE_ALIGN(brk), oldbrk = PAGE_ALIGN(mm->brk);   /* newbrk: 0 at the top */
 	int err = 0;
 
 	if (mm->machine->config.nommu || brk < mm->start_brk ||
 	    brk - mm->start_brk + mm->data_size > this_cpu(mm->machine)->current->data)
 		return mm->brk;
-	if (newbrk > oldbrk)
-		err = grow(mm, oldbrk, newbrk);
-	else if (newbrk < oldbrk)
-		err = shrink(mm, newbrk, oldbrk);
+	if (newbrk != oldbrk)
+		err = brk > mm->brk ? grow(mm, oldbrk, newbrk) : shrink(mm, newbrk, oldbrk);
 	if (err)
 		return mm->brk;
 	mm->brk = brk;

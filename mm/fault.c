@@ -67,6 +67,8 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 
 static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
 {
+	if (!(flags & FAULT_FLAG_INSTRUCTION) && pkey_forbids_data(vma))
+		return false;
 	if (flags & FAULT_FLAG_WRITE)
 		return vma->vm_flags & VM_WRITE;
 	if (flags & FAULT_FLAG_INSTRUCTION)
@@ -470,8 +472,7 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 
 	if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) || (vma->vm_flags & VM_LOCKONFAULT))
 		return 0;
-	if (!(vma->vm_flags & VM_ACCESS_FLAGS) ||
-	    ((vma->vm_flags & VM_ACCESS_FLAGS) == VM_EXEC && (vma->vm_flags & VM_PKEY_MASK)))
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
 		err = -EFAULT;
 	for (; start < end && !err; start += PAGE_SIZE)
 		err = handle_mm_fault(vma->vm_mm, start, flags);

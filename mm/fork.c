@@ -51,6 +51,7 @@ struct mm_struct *mm_alloc(struct machine *machine)
 	mm->mm_users = 1;
 	mm->mmap_base = config->task_size;
 	mm->legacy_layout = config->legacy_layout;
+	mm_pkeys_init(mm);
 	mm->mm_mt = vma_index_create(machine->index_ops, machine->index_arena);
 	if (!mm->mm_mt)
 		goto free_mm;
@@ -184,8 +185,8 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm, const struct vm_area
 
 	if (!vma)
 		return NULL;
-	vma->vm_flags &= ~(VM_LOCKED_MASK | VM_UFFD_FLAGS);
-	vma->vm_userfaultfd_ctx = 0;
+	vma->vm_flags &= ~VM_LOCKED_MASK;
+	dup_userfaultfd(vma);
 	if (!(mpnt->vm_flags & VM_WIPEONFORK) && anon_vma_fork(vma, mpnt)) {
 		vm_area_free(vma);
 		return NULL;
@@ -260,11 +261,15 @@ struct mm_struct *dup_mm(struct mm_struct *oldmm)
 	mm->brk = oldmm->brk;
 	mm->start_stack = oldmm->start_stack;
 	mm->def_flags = oldmm->def_flags & ~VM_LOCKED_MASK;
+	mm->merge_any = oldmm->merge_any;
+	mm->mdwe = mdwe_inherited(oldmm);
 	mm->read_implies_exec = oldmm->read_implies_exec;
 	mm->legacy_layout = oldmm->legacy_layout;
 	mm->data_size = oldmm->data_size;
 	mm->thp = oldmm->thp;
+	mm->pkey_allocation_map = oldmm->pkey_allocation_map;
 	mm->execute_only_pkey = oldmm->execute_only_pkey;
+	machine_add(mm->machine, &mm->machine->forks, 1);
 	if (dup_mmap(mm, oldmm)) {
 		mmput(mm);
 		return NULL;
@@ -337,6 +342,7 @@ int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma
 			goto drop_mm;
 		}
 		batch_add(&batch, vma);
+		mm_pkeys_learn(mm, layout[i].flags);
 	}
 	if (batch_commit(&batch, NULL) || prepare_layout(mm, layout, n))
 		goto drop_mm;
@@ -344,9 +350,12 @@ int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma
 	mm->start_brk = start_brk;
 	mm->brk = brk;
 	mm->start_stack = start_stack;
+	mm->merge_any = machine->config.merge_any;
+	mm->mdwe = machine->config.mdwe;
 	if (tsk->mm) {          /* what prctl has set outlives an exec */
 		mm->thp = tsk->mm->thp;
-		mm->def_flags = tsk->mm->def_flags & VM_MERGEABLE;
+		mm->merge_any = tsk->mm->merge_any;
+		mm->mdwe = mdwe_inherited(tsk->mm);
 		mmput(tsk->mm);
 	}
 	tsk->mm = mm;

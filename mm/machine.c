@@ -13,6 +13,7 @@ void config_default(struct config *config)
 		.merge = merge_rule(0),
 		.task_size = (1UL << 47) - PAGE_SIZE,
 		.mmap_min_addr = 65536,
+		.dac_mmap_min_addr = 65536,
 		.stack_guard_gap = 256 * PAGE_SIZE,
 		.max_map_count = 65530,
 		.thp = THP_MADVISE,
@@ -24,6 +25,7 @@ void config_default(struct config *config)
 		.limits = {
 			.stack = 8UL << 20, .as = ~0UL, .memlock = ~0UL,
 			.data = ~0UL, .data_max = ~0UL, .ipc_lock = true, .sys_admin = true,
+			.sys_nice = true, .sys_rawio = true,
 		},
 	};
 }

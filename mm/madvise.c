@@ -41,8 +41,7 @@ static int advised_flags(const struct vm_area_struct *vma, int behavior, vm_flag
 		*flags &= ~VM_DONTDUMP;
 		return vma->vm_flags & (VM_SPECIAL | VM_DROPPABLE) ? -EINVAL : 0;
 	case MADV_MERGEABLE:
-		if (!(vma->vm_flags & (VM_SHARED | VM_MAYSHARE | VM_SPECIAL | VM_HUGETLB |
-				       VM_DROPPABLE)))
+		if (ksm_compatible(vma->vm_flags))
 			*flags |= VM_MERGEABLE;
 		return 0;
 	case MADV_UNMERGEABLE:

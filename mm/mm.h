@@ -56,11 +56,12 @@ enum part {
 	PART_ACCOUNTING = 2,            /* no totals, no limits, no promises */
 };
 
-/* What binds the process that acts: its limits, in bytes, and two of its capabilities. */
+/* What binds the process that acts: its limits, in bytes, and some of its capabilities. */
 struct limits {
 	unsigned long stack, as, memlock;
 	unsigned long data, data_max;   /* RLIMIT_DATA, soft and hard */
 	bool ipc_lock, sys_admin;       /* CAP_IPC_LOCK, CAP_SYS_ADMIN */
+	bool sys_nice, sys_rawio;       /* CAP_SYS_NICE, CAP_SYS_RAWIO */
 };
 
 struct placement_policy;
@@ -79,7 +80,9 @@ struct config {
 	unsigned threads;               /* that many may use the machine at a time; 0 is 1 */
 	uint64_t seed;                  /* of the machine's dice: random placement */
 	unsigned long task_size;        /* one past the last user address */
-	unsigned long mmap_min_addr;    /* bytes */
+	unsigned long mmap_min_addr;    /* bytes; low hints are raised to it (K18) */
+	unsigned long dac_mmap_min_addr;        /* vm.mmap_min_addr: below it needs CAP_SYS_RAWIO */
+	unsigned long memory_nodes;     /* NUMA nodes with memory, a bit each; 0: not known */
 	unsigned long stack_guard_gap;  /* bytes */
 	unsigned long max_map_count;
 	unsigned overcommit;            /* vm.overcommit_memory: 0, 1 or 2 */
@@ -96,6 +99,8 @@ struct config {
 	const struct find_cache *find_cache;    /* what find_vma asks before the index */
 	bool rmap;                      /* pages and files know who maps them (rmap.c) */
 	bool pkeys;                     /* the processor has protection keys */
+	unsigned mdwe;                  /* PR_SET_MDWE, PR_SET_MEMORY_MERGE: of the first programs */
+	bool merge_any;
 	unsigned pagetable_levels;      /* 4 or 5 */
 	bool nommu;                     /* no page tables, no faults, no fork: nommu.c */
 	unsigned long nr_trim_pages;    /* there: how many pages too many are given back; 0: none */
@@ -170,6 +175,7 @@ struct machine {
 	struct spinlock rmap_lock;      /* of all i_mmaps, anon_vmas and this, among threads: */
 	struct mm_struct *mm_list;      /* all there are */
 	struct reclaim reclaim;
+	uint64_t forks;                 /* address spaces copied so far */
 	/*
 	 * From here on thread 0's, reached by this_cpu(machine): each thread has all this
 	 * for itself.  Sums are known after machine_gather().
@@ -252,6 +258,8 @@ struct file {
 	unsigned refs;
 	uint64_t number;                /* the trace's, 0 for files that mm made */
 	bool readable, writable;        /* f_mode */
+	bool uffd_told;                 /* it is a userfaultfd with these UFFD_FEATURE_* */
+	uint64_t uffd_features;
 	struct inode *inode;
 };
 
@@ -305,7 +313,7 @@ struct vm_area_struct {
 	struct vm_region *vm_region;    /* without an MMU: the memory it shows; else NULL */
 	struct anon_vma_chain *anon_vma_chain;  /* to all anon_vmas where its pages may be; */
 	unsigned anon_vma_links;        /* so many: above 1 where it has a share of its parents' pages */
-	uint64_t vm_userfaultfd_ctx;    /* 0: none */
+	uint64_t vm_userfaultfd_ctx;    /* userfaultfd_ctx(); 0: none */
 	uint64_t anon_name;             /* PR_SET_VMA_ANON_NAME: a hash of the name, 0: none */
 	union {                         /* links VMAs on their way out, and those that went */
 		struct vm_area_struct *vm_next_gone;
@@ -331,10 +339,13 @@ struct mm_struct {
 	unsigned long start_brk, brk, start_stack;
 	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm;         /* pages */
 	unsigned long locked_forgotten; /* of locked_vm: left by MREMAP_DONTUNMAP */
-	vm_flags_t def_flags;           /* mlockall(MCL_FUTURE), PR_SET_MEMORY_MERGE */
+	vm_flags_t def_flags;           /* mlockall(MCL_FUTURE) */
+	bool merge_any;                 /* PR_SET_MEMORY_MERGE */
+	unsigned mdwe;                  /* PR_SET_MDWE: the bits that were set */
 	bool read_implies_exec;         /* personality */
 	enum { THP_AS_USUAL, THP_DISABLED, THP_ADVISED_ONLY } thp;      /* PR_SET_THP_DISABLE */
-	unsigned execute_only_pkey;     /* 0: no mapping was for execution only so far */
+	unsigned pkey_allocation_map;   /* a bit for each protection key that is in use */
+	int execute_only_pkey;          /* -1: no mapping was for execution only so far */
 	bool legacy_layout;             /* mmap searches bottom-up, from mmap_base */
 	unsigned long data_size;        /* bytes of the program's data, which brk's limit counts */
 	struct vm_area_struct *mmap_cache;      /* of the find caches one is in use (find_cache.c) */
@@ -634,13 +645,67 @@ const struct placement_policy *placement_policy_lookup(const char *name);
 /* pkey -1: plain mprotect, which leaves a range its key. */
 int do_mprotect(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long prot,
 		int pkey);
-/* The key that keeps data reads from what is for execution only; 0 where there are no keys. */
-unsigned execute_only_pkey(struct mm_struct *mm);
+
+/* ---- pkeys.c ---- */
+
+/* mm has allocated what a new program has: key 0, if there are keys. */
+void mm_pkeys_init(struct mm_struct *mm);
+/* mm, whose past is not known, has a VMA with these flags: its key was allocated. */
+void mm_pkeys_learn(struct mm_struct *mm, vm_flags_t flags);
+/* May the program ask for that key?  Not for the execute-only one. */
+bool mm_pkey_is_allocated(const struct mm_struct *mm, int pkey);
+/* rights: PKEY_DISABLE_*.  The key, -EINVAL, or -ENOSPC where all are taken or there are none. */
+int do_pkey_alloc(struct mm_struct *mm, unsigned long flags, unsigned long rights);
+/* VMAs keep the key. 0 or -EINVAL. */
+int do_pkey_free(struct mm_struct *mm, int pkey);
+/* The key that keeps reads and writes from what is for execution only; below 1 if there is none. */
+int execute_only_pkey(struct mm_struct *mm);
+/* The key keeps the kernel and the program from reading and writing vma. */
+bool pkey_forbids_data(const struct vm_area_struct *vma);
+/*
+ * The key of vma after an mprotect to prot: pkey, or if that is -1 its own, but
+ * execute-only memory comes and goes by itself (B5, D3).
+ */
+unsigned override_mprotect_pkey(struct vm_area_struct *vma, unsigned long prot, int pkey);
+
+/* ---- ksm.c ---- */
+
+/* Memory with these flags may have VM_MERGEABLE. */
+bool ksm_compatible(vm_flags_t flags);
+/* The flags of a new mapping, after PR_SET_MEMORY_MERGE perhaps with VM_MERGEABLE. */
+vm_flags_t ksm_vma_flags(const struct mm_struct *mm, vm_flags_t flags);
+/* PR_SET_MEMORY_MERGE: all VMAs get or lose VM_MERGEABLE where they stand; none merges. */
+void ksm_set_merge_any(struct mm_struct *mm, bool merge_any);
+
+/* ---- prctl.c ---- */
+
+/*
+ * prctl(option, arg...): PR_SET_THP_DISABLE, PR_SET_MEMORY_MERGE, PR_SET_MDWE; -ENOSYS for others.
+ */
+int do_prctl(struct mm_struct *mm, int option, const unsigned long arg[4]);
+/* The bits of PR_SET_MDWE that a fork's child and the next program have. */
+unsigned mdwe_inherited(const struct mm_struct *mm);
+/* PR_SET_MDWE forbids memory with flags old (a new mapping: new) to become new. */
+bool map_deny_write_exec(const struct mm_struct *mm, vm_flags_t old, vm_flags_t new);
+
 int do_mseal(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long flags);
-/* mode and nodes (the first word of the mask) as mbind's; all policies are kept as one number. */
+/*
+ * As mbind: nodes is the first word of its mask; mask_error: -errno if there is something
+ * wrong with the mask, or 0.  All policies are kept as one number.
+ */
 int do_mbind(struct mm_struct *mm, unsigned long start, unsigned long len, unsigned long mode,
-	     unsigned long nodes);
-/* ctx names the userfaultfd, not 0; mode: UFFDIO_REGISTER_MODE_* (1 missing, 2 wp, 4 minor). */
+	     unsigned long nodes, unsigned flags, int mask_error);
+/*
+ * A userfaultfd in one word, not 0: its number, below 2^23, and its features, which decide
+ * what mremap and fork leave of its registrations.
+ */
+uint64_t userfaultfd_ctx(uint64_t number, uint64_t features);
+/* vma is the child's copy of a VMA: it stays registered only where the feature says so. */
+void dup_userfaultfd(struct vm_area_struct *vma);
+/* new_vma is where mremap moved to; [start, end) of it has the pages. */
+void mremap_userfaultfd_prep(struct vm_area_struct *new_vma, unsigned long start,
+			     unsigned long end);
+/* ctx: userfaultfd_ctx(); mode: UFFDIO_REGISTER_MODE_* (1 missing, 2 wp, 4 minor). */
 int userfaultfd_register(struct mm_struct *mm, uint64_t ctx, unsigned long start,
 			 unsigned long len, unsigned long mode);
 /*

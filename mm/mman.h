@@ -54,6 +54,12 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE           25
 #endif
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE             65
+#endif
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE     67
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL      102
 #define MADV_GUARD_REMOVE       103

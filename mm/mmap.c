@@ -102,8 +102,11 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 			  (!desc->file || desc->file->inode->kind == FILE_ZERO);
 	unsigned long npages = (desc->end - desc->start) >> PAGE_SHIFT;
 
+	if (map_deny_write_exec(mm, desc->flags, desc->flags))
+		return -EACCES;
 	if (accountable_mapping(desc->flags))
 		desc->flags |= VM_ACCOUNT;
+	desc->flags = ksm_vma_flags(mm, desc->flags);
 	if (makes_file) {
 		desc->file = shmem_zero_setup(mm->machine, npages);
 		if (!desc->file)
@@ -139,6 +142,24 @@ static unsigned long place(struct mm_struct *mm, struct file *file, unsigned lon
 	if ((flags & MAP_FIXED_NOREPLACE) && find_vma_intersection(mm, addr, addr + len))
 		return -EEXIST;
 	return addr;
+}
+
+/* B5 */
+static unsigned new_mapping_pkey(struct mm_struct *mm, unsigned long prot)
+{
+	int pkey = prot == PROT_EXEC ? execute_only_pkey(mm) : 0;
+
+	return pkey > 0 ? (unsigned)pkey : 0;
+}
+
+/* Some devices have offsets beyond the largest file, whose bytes a signed number counts. */
+static bool file_mmap_ok(const struct file *file, unsigned long pgoff, unsigned long len)
+{
+	enum file_kind kind = file->inode->kind;
+	unsigned long max = kind == FILE_ZERO || kind == FILE_DEVICE || kind == FILE_NO_MMAP ?
+			    ~0UL : ~0UL >> 1;
+
+	return len <= max && pgoff <= (max - len) >> PAGE_SHIFT;
 }
 
 static bool wants_populate(vm_flags_t vm_flags, unsigned long flags)
@@ -179,8 +200,8 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 	if (!file && (flags & MAP_HUGETLB))             /* no huge pages are set aside */
 		return -ENOMEM;
 
-	vm_flags = calc_vm_prot_bits(prot, prot == PROT_EXEC ? execute_only_pkey(mm) : 0) | calc_vm_flag_bits(flags) | mm->def_flags |
-		   VM_MAY_FLAGS;
+	vm_flags = calc_vm_prot_bits(prot, new_mapping_pkey(mm, prot)) | calc_vm_flag_bits(flags) |
+		   mm->def_flags | VM_MAY_FLAGS;
 	addr = place(mm, file, addr, len, pgoff, flags);
 	if (IS_ERR_VALUE(addr))
 		return addr;
@@ -188,6 +209,8 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 		return -EPERM;
 	if (!mlock_future_ok(mm, vm_flags, len))
 		return -EAGAIN;
+	if (file && !file_mmap_ok(file, pgoff, len))
+		return -EOVERFLOW;
 	int err = file ? check_file_mapping(file, prot, flags, &vm_flags)
 		       : check_anon_mapping(flags, &vm_flags);
 	if (err)

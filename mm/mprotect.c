@@ -63,33 +63,6 @@ static int mprotect_fixup(struct vm_area_struct *vma, unsigned long start, unsig
 	return 0;
 }
 
-unsigned execute_only_pkey(struct mm_struct *mm)
-{
-	if (mm->machine->config.pkeys)
-		mm->execute_only_pkey = 1;      /* the first free one: pkey_alloc is not recorded */
-	return mm->execute_only_pkey;
-}
-
-static unsigned vma_pkey(const struct vm_area_struct *vma)
-{
-	return (vma->vm_flags & VM_PKEY_MASK) >> VM_PKEY_SHIFT;
-}
-
-/* B5, D3: the key for execution only comes and goes by itself; else vma keeps its own. */
-static unsigned override_pkey(struct vm_area_struct *vma, unsigned long prot, int pkey)
-{
-	bool exec_only = (vma->vm_flags & VM_ACCESS_FLAGS) == VM_EXEC &&
-			 vma_pkey(vma) == vma->vm_mm->execute_only_pkey;
-
-	if (pkey >= 0)
-		return (unsigned)pkey;
-	if (exec_only && prot != PROT_EXEC)
-		return 0;
-	if (prot == PROT_EXEC && execute_only_pkey(vma->vm_mm))
-		return vma->vm_mm->execute_only_pkey;
-	return vma_pkey(vma);
-}
-
 static int mprotect_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			 void *arg)
 {
@@ -99,9 +72,11 @@ static int mprotect_part(struct vm_area_struct *vma, unsigned long start, unsign
 
 	if (vma->vm_mm->read_implies_exec && (prot & PROT_READ) && (vma->vm_flags & VM_MAYEXEC))
 		prot |= PROT_EXEC;
-	newflags = calc_vm_prot_bits(prot, override_pkey(vma, prot, request->pkey)) |
+	newflags = calc_vm_prot_bits(prot, override_mprotect_pkey(vma, prot, request->pkey)) |
 		   (vma->vm_flags & ~VM_ACCESS_FLAGS & ~VM_PKEY_MASK);
 	if (newflags & ~(newflags >> 4) & VM_ACCESS_FLAGS)      /* D3: not among the MAY bits */
+		return -EACCES;
+	if (map_deny_write_exec(vma->vm_mm, vma->vm_flags, newflags))
 		return -EACCES;
 	return mprotect_fixup(vma, start, end, newflags);
 }
@@ -124,6 +99,8 @@ int do_mprotect(struct mm_struct *mm, unsigned long start, unsigned long len, un
 	if (end <= start)
 		return -ENOMEM;
 	if (request.prot & ~(unsigned long)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
+		return -EINVAL;
+	if (pkey != -1 && !mm_pkey_is_allocated(mm, pkey))      /* K1 */
 		return -EINVAL;
 
 	vma = find_vma(mm, start);

@@ -63,6 +63,9 @@ static int check_vma(const struct vm_area_struct *vma, const struct remap *r)
 		return -EFAULT;
 	if (r->new_len <= r->old_len)
 		return 0;
+	unsigned long pgoff = vma->vm_pgoff + ((r->addr - vma->vm_start) >> PAGE_SHIFT);
+	if (pgoff + (r->new_len >> PAGE_SHIFT) < pgoff)
+		return -EINVAL;
 	if (vma->vm_flags & (VM_DONTEXPAND | VM_PFNMAP))
 		return -EFAULT;
 	if (!mlock_future_ok(mm, vma->vm_flags, delta))
@@ -186,6 +189,7 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 			return -ENOMEM;
 		return (unsigned long)err;
 	}
+	mremap_userfaultfd_prep(new_vma, r->new_addr, r->new_addr + min(r->old_len, r->new_len));
 	if (desc.flags & VM_LOCKED)
 		mm->locked_vm += r->new_len >> PAGE_SHIFT;
 	if (r->flags & MREMAP_DONTUNMAP)

@@ -152,5 +152,7 @@ unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigne
 		return -EINVAL;
 	if (!(flags & MAP_FIXED))
 		expect_free(&p, area);
+	if (area < config->dac_mmap_min_addr && !this_cpu(mm->machine)->current->sys_rawio)
+		return -EPERM;
 	return area;
 }

@@ -8,6 +8,8 @@
  *  1. Registering splits and merges VMAs (rule H6).
  *  2. PTE_UFFD_WP marks single pages, never one with WRITE, and only in VMAs that are
  *     registered for it; a fork's child has none.
+ *  3. What mremap moves, and what fork copies, is registered no longer, unless the features of the
+ *     userfaultfd say that its handler is told.
  *
  * Source: the behaviour of Linux 6.12's fs/userfaultfd.c and mm/userfaultfd.c.  Faults of shared
  * memory and minor faults reach no handler here, pages that are swapped out lose the mark, and a
@@ -16,6 +18,43 @@
 #include "mm/mm.h"
 
 #include <errno.h>
+#include <linux/userfaultfd.h>
+
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC   (1 << 15)
+#endif
+
+/* ---- which userfaultfd ---- */
+
+#define CTX_FEATURES    0xffffUL        /* the bits that decide something here are among these */
+#define CTX_NUMBER_BITS 23
+
+uint64_t userfaultfd_ctx(uint64_t number, uint64_t features)
+{
+	return number << 16 | (features & CTX_FEATURES);
+}
+
+/* That of the child: the handler gets a descriptor of its own for each fork. */
+static uint64_t ctx_of_child(uint64_t ctx, uint64_t forks)
+{
+	return ((forks + 1) << CTX_NUMBER_BITS ^ (ctx >> 16)) << 16 | (ctx & CTX_FEATURES);
+}
+
+static void reset_ctx(struct vm_area_struct *vma)
+{
+	vma->vm_userfaultfd_ctx = 0;
+	vma->vm_flags &= ~VM_UFFD_FLAGS;
+}
+
+void dup_userfaultfd(struct vm_area_struct *vma)
+{
+	uint64_t ctx = vma->vm_userfaultfd_ctx;
+
+	if (ctx & UFFD_FEATURE_EVENT_FORK)
+		vma->vm_userfaultfd_ctx = ctx_of_child(ctx, vma->vm_mm->machine->forks);
+	else
+		reset_ctx(vma);
+}
 
 static int validate_range(const struct mm_struct *mm, unsigned long start, unsigned long len)
 {
@@ -48,6 +87,17 @@ static void write_protect(struct vm_area_struct *vma, unsigned long start, unsig
 			  wp ? (entry & ~PTE_WRITE) | PTE_UFFD_WP : entry & ~PTE_UFFD_WP);
 		pt_unlock(pgd, start);
 	}
+}
+
+/* As in the kernel all of new_vma is reset, also what it has merged with. */
+void mremap_userfaultfd_prep(struct vm_area_struct *new_vma, unsigned long start,
+			     unsigned long end)
+{
+	if (!new_vma->vm_userfaultfd_ctx ||
+	    (new_vma->vm_userfaultfd_ctx & UFFD_FEATURE_EVENT_REMAP))
+		return;
+	write_protect(new_vma, start, end, false);
+	reset_ctx(new_vma);
 }
 
 static int protect_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
@@ -167,19 +217,30 @@ struct registration {
 	vm_flags_t flags; /* VM_UFFD_*; 0: unregister */
 };
 
-static bool vma_can_userfault(const struct vm_area_struct *vma)
+/* For these of VM_UFFD_*: minor faults are shared memory's, and asynchronous wp is for all. */
+static bool vma_can_userfault(const struct vm_area_struct *vma, vm_flags_t flags, uint64_t ctx)
 {
-	return !(vma->vm_flags & VM_DROPPABLE) &&
-	       (vma_is_anonymous(vma) || vma->vm_file->inode->kind == FILE_SHMEM);
+	bool shmem = !vma_is_anonymous(vma) && vma->vm_file->inode->kind == FILE_SHMEM;
+
+	if (vma->vm_flags & (VM_SPECIAL | VM_DROPPABLE))
+		return false;
+	if ((flags & VM_UFFD_MINOR) && !shmem)
+		return false;
+	if ((ctx & UFFD_FEATURE_WP_ASYNC) && flags == VM_UFFD_WP)
+		return true;
+	return vma_is_anonymous(vma) || shmem;
 }
 
 static int check_part(struct vm_area_struct *vma, unsigned long start, unsigned long end, void *arg)
 {
 	const struct registration *reg = arg;
+	vm_flags_t flags = reg->flags ? reg->flags : vma->vm_flags & VM_UFFD_FLAGS;
 
 	(void)start, (void)end;
-	if (!vma_can_userfault(vma) || (reg->flags && !(vma->vm_flags & VM_MAYWRITE)))
-		return reg->flags && vma_can_userfault(vma) ? -EPERM : -EINVAL;
+	if (!vma_can_userfault(vma, flags, reg->ctx))
+		return -EINVAL;
+	if (reg->flags && !(vma->vm_flags & VM_MAYWRITE))
+		return -EPERM;
 	if (vma->vm_userfaultfd_ctx && vma->vm_userfaultfd_ctx != reg->ctx)
 		return reg->flags ? -EBUSY : -EINVAL;
 	return 0;

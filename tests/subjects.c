@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -20,6 +23,11 @@
 
 #include "base/util.h"
 #include "tests/subjects.h"
+
+/* Newer than the oldest headers this must build with. */
+#define SUBJECT_MDWE            65
+#define SUBJECT_MEMORY_MERGE    67
+#define SUBJECT_UFFD_USER_MODE  1
 
 static void *subject_map(size_t len, int prot)
 {
@@ -432,6 +440,173 @@ static int subject_leader_ends(void)
 	return 1;
 }
 
+/* ---- calls whose arguments, or what was decided before them, the kernel does not like ---- */
+
+/* Places for it: free, and far from what others map. */
+static char *subject_place(size_t pages)
+{
+	char *at = subject_map(pages * PAGE_SIZE, PROT_NONE);
+
+	munmap(at, pages * PAGE_SIZE);
+	return at;
+}
+
+static void subject_map_at(char *at, size_t pages, int prot)
+{
+	if (mmap(at, pages * PAGE_SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at)
+		_exit(91);
+}
+
+static void subject_odd_offsets(void)
+{
+	int memory = memfd_create("odd", 0), zero = open("/dev/zero", O_RDONLY);
+	const off_t offsets[] = { INT64_MIN, -(off_t)PAGE_SIZE, INT64_MAX & PAGE_MASK, 1L << 50, 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+		mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE, memory, offsets[i]);
+		mmap(NULL, 2 * PAGE_SIZE, PROT_READ, MAP_PRIVATE, memory, offsets[i]);
+		mmap(NULL, 2 * PAGE_SIZE, PROT_READ, MAP_PRIVATE, zero, offsets[i]);
+	}
+}
+
+static void subject_odd_places(void)
+{
+	const uintptr_t hints[] = { 1, 0x1000, 0x8fff, 0xffff, 0x10000, -1UL, -0x1000UL, 1UL << 47 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
+		mmap((void *)hints[i], PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		syscall(SYS_brk, hints[i]);
+		syscall(SYS_munmap, hints[i], -1UL);
+		syscall(SYS_mprotect, hints[i] & PAGE_MASK, -2UL, PROT_READ);
+		syscall(SYS_mremap, hints[i] & PAGE_MASK, PAGE_SIZE, -1UL, MREMAP_MAYMOVE, 0);
+	}
+}
+
+static void subject_odd_policies(char *at)
+{
+	unsigned long nodes[40] = { 1 }, far[40] = { [39] = 1 }, none = 1UL << 60;
+
+	subject_map_at(at, 4, PROT_READ | PROT_WRITE);
+	for (unsigned long mode = 0; mode < 9; mode++) {
+		for (unsigned flags = 0; flags < 8; flags++) {
+			unsigned long with = mode | (unsigned long)flags << 13;
+
+			syscall(SYS_mbind, at, PAGE_SIZE, with, nodes, 64, 0);
+			syscall(SYS_mbind, at + PAGE_SIZE, PAGE_SIZE, with, nodes, 64, flags);
+			syscall(SYS_mbind, at + 2 * PAGE_SIZE, PAGE_SIZE, with, NULL, 0, 0);
+		}
+	}
+	syscall(SYS_mbind, at, PAGE_SIZE, 2, &none, 64, 0);
+	syscall(SYS_mbind, at, PAGE_SIZE, 2, nodes, 40 * 64, 0);
+	syscall(SYS_mbind, at, PAGE_SIZE, 2, far, 40 * 64, 0);
+	syscall(SYS_mbind, at, PAGE_SIZE, 2, nodes, 1, 0);
+	syscall(SYS_mbind, at, PAGE_SIZE, 2, nodes, -1UL, 0);
+	syscall(SYS_mbind, at, PAGE_SIZE, 2, 1UL << 62, 64, 0);
+}
+
+static void subject_memory_merge(char *at)
+{
+	subject_map_at(at, 4, PROT_READ | PROT_WRITE);
+	madvise(at, PAGE_SIZE, MADV_MERGEABLE);
+	prctl(SUBJECT_MEMORY_MERGE, 1, 1, 0, 0);
+	prctl(SUBJECT_MEMORY_MERGE, 1, 0, 0, 0);
+	mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	subject_map_at(at + 4 * PAGE_SIZE, 1, PROT_READ | PROT_WRITE);
+	syscall(SYS_brk, syscall(SYS_brk, 0) + 3 * PAGE_SIZE);
+	pid_t pid = fork();
+	if (!pid) {
+		subject_map_at(at + 5 * PAGE_SIZE, 1, PROT_READ | PROT_WRITE);
+		_exit(0);
+	}
+	subject_wait_for(pid, 0);
+	prctl(SUBJECT_MEMORY_MERGE, 0, 0, 0, 0);
+}
+
+static void subject_keys(char *at)
+{
+	int key = syscall(SYS_pkey_alloc, 0, 0);
+
+	subject_map_at(at, 4, PROT_READ | PROT_WRITE);
+	syscall(SYS_pkey_mprotect, at, PAGE_SIZE, PROT_READ, key);
+	syscall(SYS_pkey_mprotect, at, PAGE_SIZE, PROT_READ, 0);
+	syscall(SYS_pkey_mprotect, at, PAGE_SIZE, PROT_READ, 11);
+	syscall(SYS_pkey_mprotect, at + 20 * PAGE_SIZE, PAGE_SIZE, PROT_READ, 11);
+	subject_map_at(at + 2 * PAGE_SIZE, 1, PROT_EXEC);
+	syscall(SYS_pkey_alloc, 0, 0);
+	syscall(SYS_pkey_alloc, 7, 7);
+	syscall(SYS_pkey_free, key);
+	syscall(SYS_pkey_free, key);
+	syscall(SYS_pkey_free, 13);
+	syscall(SYS_pkey_mprotect, at + PAGE_SIZE, PAGE_SIZE, PROT_READ, key);
+}
+
+/* A userfaultfd, or -1 where there is none for this user; its features are chosen. */
+static int subject_userfaultfd(unsigned long features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | SUBJECT_UFFD_USER_MODE);
+
+	if (features != -1UL)
+		ioctl(fd, UFFDIO_API, &api);
+	return fd;
+}
+
+static void subject_register(int fd, char *at, size_t pages, unsigned long mode)
+{
+	struct uffdio_register range = { .range = { (uintptr_t)at, pages * PAGE_SIZE }, .mode = mode };
+
+	ioctl(fd, UFFDIO_REGISTER, &range);
+}
+
+static void subject_userfaultfds(char *at)
+{
+	int plain = subject_userfaultfd(0), not_ready = subject_userfaultfd(-1UL);
+
+	subject_map_at(at, 4, PROT_READ | PROT_WRITE);
+	subject_register(not_ready, at, 4, UFFDIO_REGISTER_MODE_MISSING);
+	subject_register(plain, at, 4, 4);      /* UFFDIO_REGISTER_MODE_MINOR */
+	subject_register(plain, at, 4, 8);
+	subject_register(plain, at + 1, 4, UFFDIO_REGISTER_MODE_MISSING);
+	subject_register(plain, at + PAGE_SIZE, 2, UFFDIO_REGISTER_MODE_MISSING);
+	mremap(at + PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+	       at + 20 * PAGE_SIZE);
+	pid_t pid = fork();
+	if (!pid)
+		_exit(0);
+	subject_wait_for(pid, 0);
+}
+
+/* Last: it cannot be taken back. */
+static void subject_mdwe(char *at)
+{
+	subject_map_at(at, 2, PROT_READ);
+	prctl(SUBJECT_MDWE, 8, 0, 0, 0);
+	prctl(SUBJECT_MDWE, 3, 0, 0, 0);
+	prctl(SUBJECT_MDWE, 1, 0, 0, 0);
+	mprotect(at, PAGE_SIZE, PROT_EXEC);
+	mmap(NULL, PAGE_SIZE, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = fork();
+	if (!pid) {
+		mprotect(at, PAGE_SIZE, PROT_EXEC);
+		_exit(0);
+	}
+	subject_wait_for(pid, 0);
+}
+
+static int subject_arguments(void)
+{
+	char *at = subject_place(400);
+
+	subject_odd_offsets();
+	subject_odd_places();
+	subject_odd_policies(at);
+	subject_memory_merge(at + 100 * PAGE_SIZE);
+	subject_keys(at + 200 * PAGE_SIZE);
+	subject_userfaultfds(at + 250 * PAGE_SIZE);
+	subject_mdwe(at + 300 * PAGE_SIZE);
+	return 11;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -447,6 +622,7 @@ static const struct {
 	{"races", subject_races},
 	{"forking_threads", subject_forking_threads},
 	{"leader_ends", subject_leader_ends},
+	{"arguments", subject_arguments},
 };
 
 __attribute__((constructor)) static void subject_main(void)

@@ -6,6 +6,7 @@
  * speed: the filter never stops them.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/audit.h>
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
@@ -38,6 +39,7 @@
 #define NR_map_shadow_stack             453
 #define NR_mseal                        462
 #define NR_set_mempolicy_home_node      450
+#define PR_SET_MDWE_                    65
 #define PR_SET_MEMORY_MERGE_            67
 #define ARCH_SHSTK_ENABLE_              0x5001
 #define UFFDIO_MOVE_                    0xc028aa05u
@@ -70,16 +72,40 @@ static bool calls_fill_mremap(struct recorder *r, struct task *task, struct trac
 	return true;
 }
 
+#define MASK_WORDS      (PAGE_SIZE / sizeof(uint64_t))  /* no kernel takes a longer mask */
+
+/*
+ * The mask of an mbind: maxnode - 1 bits, as the kernel counts them. *nodes is its first word; what
+ * is wrong with the rest is told apart, as no kernel knows so many nodes (1,024 are the most).
+ */
+static unsigned calls_peek_nodes(const struct task *task, uint64_t address, uint64_t maxnode,
+				 uint64_t *nodes)
+{
+	uint64_t mask[MASK_WORDS], bits = maxnode - 1, words = (bits + 63) / 64;
+
+	*nodes = 0;
+	if (!bits || !address)
+		return 0;
+	if (bits > MASK_WORDS * 64)
+		return TRACE_NODES_BEYOND;
+	if (!calls_peek(task, address, mask, words * sizeof(*mask)))
+		return TRACE_NODES_UNREADABLE;
+	if (bits % 64)
+		mask[words - 1] &= (1ULL << bits % 64) - 1;
+	for (uint64_t i = 1; i < words; i++) {
+		if (mask[i])
+			return TRACE_NODES_BEYOND;
+	}
+	*nodes = mask[0];
+	return 0;
+}
+
 static bool calls_fill_mbind(struct recorder *r, struct task *task, struct trace_event *event)
 {
-	unsigned long mask = 0;
+	uint64_t wrong = calls_peek_nodes(task, task->arg[3], task->arg[4], &event->arg[3]);
 
 	(void)r;
-	if (task->arg[3] && task->arg[4] > 1 &&
-	    !calls_peek(task, task->arg[3], &mask, sizeof(mask)))
-		mask = 0;
-	event->arg[3] = mask;
-	event->arg[4] = (uint32_t)task->arg[5];
+	event->arg[4] = (uint32_t)task->arg[5] | wrong << TRACE_NODES_SHIFT;
 	return true;
 }
 
@@ -137,14 +163,40 @@ static bool calls_fill_prlimit(struct recorder *r, struct task *task, struct tra
 	return calls_peek(task, task->arg[2], &event->arg[1], 16);
 }
 
-/* ioctl(UFFDIO_REGISTER) and UNREGISTER: struct uffdio_range, and the mode for the first. */
+/* The features of the userfaultfd that a descriptor is: the second number of "API:aa:11f:..." */
+static bool calls_read_features(const struct task *task, int fd, uint32_t *features)
+{
+	char path[64], line[128];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", task->tid, fd);
+	file = fopen(path, "re");
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "API: %*x:%" SCNx32, features) == 1;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/*
+ * ioctl(UFFDIO_REGISTER) and UNREGISTER, of a userfaultfd: struct uffdio_range, and the mode for
+ * the first.  Its features go before: the ioctl that chose them may have been another process's.
+ */
 static bool calls_fill_uffd(struct recorder *r, struct task *task, struct trace_event *event)
 {
+	struct trace_event told = { .kind = TRACE_UFFD_FEATURES, .task = task->number, .name = "" };
 	bool reg = (uint32_t)task->arg[1] == UFFDIO_REGISTER;
+	uint32_t features;
 
 	event->kind = reg ? TRACE_UFFD_REGISTER : TRACE_UFFD_UNREGISTER;
-	event->arg[0] = files_of_fd(r, task, task->arg[0]);
-	return calls_peek(task, task->arg[2], &event->arg[1], reg ? 24 : 16);
+	if (!calls_read_features(task, (int)task->arg[0], &features) ||
+	    !calls_peek(task, task->arg[2], &event->arg[1], reg ? 24 : 16))
+		return false;
+	event->arg[0] = told.arg[0] = files_of_fd(r, task, task->arg[0]);
+	told.arg[1] = features;
+	queue_event(r, &told);
+	return true;
 }
 
 /* The size is that afterwards: see calls_result. */
@@ -201,6 +253,8 @@ const struct record_call record_calls[] = {
 	MEMORY(munmap, MUNMAP, .plan = "01"),
 	MEMORY(mprotect, MPROTECT, .plan = "012-"),
 	MEMORY(pkey_mprotect, MPROTECT, .plan = "012D"),
+	MEMORY(pkey_alloc, PKEY_ALLOC, .plan = "01"),
+	MEMORY(pkey_free, PKEY_FREE, .plan = "A"),
 	MEMORY(mremap, MREMAP, .plan = "01234", .fill = calls_fill_mremap),
 	MEMORY(brk, BRK, .plan = "0"),
 	MEMORY(madvise, MADVISE, .plan = "01C"),
@@ -215,7 +269,8 @@ const struct record_call record_calls[] = {
 	MEMORY(shmat, SHMAT, .plan = " 1c a", .fill = calls_fill_shmat, TOLD),
 	MEMORY(shmdt, SHMDT, .plan = "0"),
 	MEMORY(prctl, PRCTL, .plan = "a1234", .fill = calls_fill_prctl, TOLD,
-	       ONLY(0, PR_SET_THP_DISABLE, PR_SET_VMA, PR_SET_MM, PR_SET_MEMORY_MERGE_)),
+	       ONLY(0, PR_SET_THP_DISABLE, PR_SET_VMA, PR_SET_MM, PR_SET_MEMORY_MERGE_,
+		    PR_SET_MDWE_)),
 	MEMORY(personality, PERSONALITY, .plan = "a"),
 	MEMORY(setrlimit, SETRLIMIT, .plan = "a", .fill = calls_fill_setrlimit, TOLD,
 	       ONLY(0, MEMORY_LIMITS)),
@@ -248,7 +303,6 @@ const struct record_call record_calls[] = {
 	MISSING(SYS_process_madvise, "process_madvise"),
 	MISSING(NR_set_mempolicy_home_node, "set_mempolicy_home_node"),
 	MISSING(NR_map_shadow_stack, "map_shadow_stack"),
-	MISSING(SYS_pkey_alloc, "pkey_alloc"),
 	MISSING(SYS_ioctl, "userfaultfd's copies",
 		ONLY(1, UFFDIO_COPY, UFFDIO_ZEROPAGE, UFFDIO_MOVE_)),
 #ifdef SYS_arch_prctl

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -13,6 +15,11 @@
 #include <unistd.h>
 
 #include "workloads/record_internal.h"
+
+/* Newer than the oldest headers this must build with. */
+#define PR_GET_MDWE_            66
+#define PR_GET_MEMORY_MERGE_    68
+#define MDWE_NO_INHERIT         2
 
 /* ---- small files ---- */
 
@@ -266,6 +273,67 @@ static void info_collect_overcommit(struct trace_info *info)
 	info->committed = info_meminfo("Committed_AS:");
 }
 
+/* Where a hint of one page goes: to the least that is left, which a security module may raise. */
+static uint64_t info_least_hint(uint64_t min_addr)
+{
+	void *at = mmap((void *)PAGE_SIZE, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return min_addr;
+	munmap(at, PAGE_SIZE);
+	return (uintptr_t)at < 1ULL << 32 ? (uintptr_t)at : min_addr;
+}
+
+/* The low word of a mask as /proc/PID/status shows it: words of 32 bits, the highest first. */
+static uint64_t info_mask(pid_t pid, const char *key)
+{
+	char path[64], line[4096], *at = NULL;
+	uint64_t mask = 0;
+	FILE *file;
+
+	info_proc_path(path, sizeof(path), pid, "status");
+	file = fopen(path, "re");
+	while (file && !at && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, key, strlen(key)))
+			at = line + strlen(key);
+	}
+	if (file)
+		fclose(file);
+	for (; at && *at; at = strpbrk(at, ",")) {
+		at += *at == ',';
+		mask = mask << 32 | strtoul(at, NULL, 16);
+	}
+	return mask;
+}
+
+/* Bits of a list of numbers and ranges, "0-1,3", below 64. */
+static uint64_t info_list(const char *path)
+{
+	char line[4096], *at = line;
+	uint64_t bits = 0;
+
+	info_read_line(path, line, sizeof(line));
+	while (*at) {
+		unsigned long first = strtoul(at, &at, 10), last = first;
+
+		if (*at == '-')
+			last = strtoul(at + 1, &at, 10);
+		for (; first <= last && first < 64; first++)
+			bits |= 1ULL << first;
+		at += *at ? 1 : 0;
+	}
+	return bits;
+}
+
+/* What a program inherits from its parent, which can be asked of this process only. */
+static void info_collect_inherited(struct trace_info *info, pid_t pid)
+{
+	int mdwe = pid ? 0 : prctl(PR_GET_MDWE_, 0, 0, 0, 0);
+
+	info->mdwe = mdwe > 0 && !(mdwe & MDWE_NO_INHERIT) ? mdwe : 0;
+	info->memory_merge = !pid && prctl(PR_GET_MEMORY_MERGE_, 0, 0, 0, 0) == 1;
+}
+
 static unsigned long info_personality(pid_t pid)
 {
 	char path[64], line[64];
@@ -308,6 +376,10 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 	info->task_size = info_task_size();
 	info->max_map_count = info_read_number("/proc/sys/vm/max_map_count", 65530);
 	info->mmap_min_addr = info_read_number("/proc/sys/vm/mmap_min_addr", 65536);
+	info->least_hint = info_least_hint(info->mmap_min_addr);
+	info->memory_nodes = info_mask(pid, "Mems_allowed:") &
+			     info_list("/sys/devices/system/node/has_memory");
+	info_collect_inherited(info, pid);
 	info->stack_guard_gap = info_find_number("/proc/cmdline", "stack_guard_gap=", 256);
 	info_collect_overcommit(info);
 	info_status(pid, &info->lacks_capabilities, &no_thp);

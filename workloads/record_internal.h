@@ -70,7 +70,7 @@ struct record_call {
 	const char *plan;               /* see calls_fill */
 	/* Fills what plan does not; false: not of interest after all. May be NULL. */
 	bool (*fill)(struct recorder *r, struct task *task, struct trace_event *event);
-	unsigned narg, only[4];         /* filter: argument narg must be one of only[], up to a 0 */
+	unsigned narg, only[5];         /* filter: argument narg must be one of only[], up to a 0 */
 	bool told;                      /* perf does not tell all of it ... */
 	uint32_t unless;                /* ... unless argument narg has one of these bits */
 };

@@ -194,6 +194,8 @@ void written_before(struct recorder *r, const struct task *task)
 	case TRACE_SETRLIMIT:
 	case TRACE_PROCESS:
 	case TRACE_FILE_SIZE:
+	case TRACE_PKEY_ALLOC:
+	case TRACE_PKEY_FREE:
 		break;
 	default:                /* all others have address and length first */
 		written_around(r, task, arg[0], arg[0] + arg[1]);

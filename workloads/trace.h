@@ -42,7 +42,7 @@
 	X(MLOCKALL,     "mlockall",     "l" "r") \
 	X(MUNLOCKALL,   "munlockall",   "" "r") \
 	X(MSEAL,        "mseal",        "all" "r") \
-	X(MBIND,        "mbind",        "allll" "r")    /* addr, len, mode, first word of the nodemask, flags */ \
+	X(MBIND,        "mbind",        "allll" "r")    /* addr, len, mode, first word of the nodemask, flags and enum trace_mbind */ \
 	X(REMAP_FILE,   "remap_file_pages", "allll" "r") /* addr, len, prot, pgoff, flags */ \
 	X(SHMAT,        "shmat",        "falll" "r")    /* file, addr, shmflg, segment's size, its id */ \
 	X(SHMDT,        "shmdt",        "a" "r") \
@@ -53,7 +53,10 @@
 	X(UFFD_UNREGISTER, "uffd_unregister", "lal" "r") \
 	/* more of the world */ \
 	X(PROCESS,      "process",      "lll")          /* capabilities lacked, bytes of data, enum trace_process bits */ \
-	X(FILE_SIZE,    "file_size",    "fl")           /* the size of its inode in bytes, from here on */
+	X(FILE_SIZE,    "file_size",    "fl")           /* the size of its inode in bytes, from here on */ \
+	X(PKEY_ALLOC,   "pkey_alloc",   "ll" "r")       /* flags, rights */ \
+	X(PKEY_FREE,    "pkey_free",    "s" "r") \
+	X(UFFD_FEATURES, "uffd_features", "fl")         /* a userfaultfd, its features as fdinfo tells them */
 
 enum trace_kind {
 #define X(NAME, name, fields) TRACE_##NAME,
@@ -83,6 +86,13 @@ enum trace_fault {
 enum trace_process {
 	TRACE_NO_THP = 1,               /* PR_SET_THP_DISABLE */
 };
+
+/* What is wrong with a mask of nodes: beside the 32 bits of mbind's flags. */
+enum trace_mbind {
+	TRACE_NODES_BEYOND = 1,         /* << 32: a node is named that no kernel knows */
+	TRACE_NODES_UNREADABLE = 2,     /* << 32: there is nothing at the address */
+};
+#define TRACE_NODES_SHIFT 32
 
 #define TRACE_MAX_ARGS  6
 #define TRACE_NO_FILE   0       /* MAP_ANONYMOUS, or a VMA without a file */
@@ -127,6 +137,10 @@ struct trace_info {
 	uint64_t ram, swap;             /* bytes */
 	uint64_t committed;             /* bytes promised to other processes at the start */
 	uint64_t overcommit_ratio, overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;
+	uint64_t least_hint;            /* to which mmap raises lower hints */
+	uint64_t memory_nodes;          /* NUMA nodes with memory that the program may use, a bit each */
+	uint64_t mdwe;                  /* PR_SET_MDWE's bits, at the start */
+	bool memory_merge;              /* PR_SET_MEMORY_MERGE, at the start */
 };
 
 /* Where and why a trace was refused. */

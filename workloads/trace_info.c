@@ -61,6 +61,10 @@ static const struct info_field {
 	NEWER_NUMBER(overcommit_kbytes, 0, INT64_MAX >> 10),
 	NEWER_NUMBER(admin_reserve_kbytes, 0, INT64_MAX >> 10),
 	NEWER_NUMBER(user_reserve_kbytes, 0, INT64_MAX >> 10),
+	NEWER_NUMBER(least_hint, 0, 1ULL << 32),
+	NEWER_NUMBER(memory_nodes, 0, UINT64_MAX),
+	NEWER_NUMBER(mdwe, 0, 3),
+	NEWER(BOOL, memory_merge),
 #undef FIELD
 #undef NEWER
 #undef NUMBER

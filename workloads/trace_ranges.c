@@ -53,7 +53,8 @@
 #define RANGES_MLOCKALL CALL
 #define RANGES_MUNLOCKALL CALL
 #define RANGES_MSEAL    CALL
-#define RANGES_MBIND    CALL
+#define RANGES_MBIND    { ANY("address"), ANY("length"), ANY("mode"), ANY("nodes"), \
+			  UP_TO("flags", (4ULL << TRACE_NODES_SHIFT) - 1) }
 #define RANGES_REMAP_FILE CALL
 #define RANGES_SHMAT    { UP_TO("file", TRACE_MAX_FILES), ANY("address"), ANY("flags"), \
 			  UP_TO("size", INT64_MAX), ANY("id") }
@@ -65,6 +66,9 @@
 #define RANGES_UFFD_UNREGISTER CALL
 #define RANGES_PROCESS  { ANY("capabilities"), ADDRESS("bytes of data"), BITS("flags", TRACE_NO_THP) }
 #define RANGES_FILE_SIZE { UP_TO("file", TRACE_MAX_FILES), UP_TO("size", INT64_MAX) }
+#define RANGES_PKEY_ALLOC CALL
+#define RANGES_PKEY_FREE CALL
+#define RANGES_UFFD_FEATURES { UP_TO("file", TRACE_MAX_FILES), UP_TO("features", UINT32_MAX) }
 
 static const struct trace_range ranges[TRACE_NKINDS][TRACE_MAX_ARGS] = {
 #define X(NAME, name, fields) [TRACE_##NAME] = RANGES_##NAME,

@@ -149,17 +149,17 @@ static long unlock(void)
 
 static long bind(void)
 {
-	return do_mbind(MM, page_at(0), 2 * P, 2, 1);
+	return do_mbind(MM, page_at(0), 2 * P, 2, 1, 0, 0);
 }
 
 static long watch(void)
 {
-	return userfaultfd_register(MM, 4, page_at(21), 2 * P, 1);
+	return userfaultfd_register(MM, userfaultfd_ctx(4, 0), page_at(21), 2 * P, 1);
 }
 
 static long unwatch(void)
 {
-	return userfaultfd_unregister(MM, 4, page_at(20), 4 * P);
+	return userfaultfd_unregister(MM, userfaultfd_ctx(4, 0), page_at(20), 4 * P);
 }
 
 static long grow_brk(void)

@@ -225,7 +225,7 @@ START_TEST(write_protection_survives_swap)
 	world_map(mm, 0, 4, RW);
 	for (unsigned long i = 0; i < 3; i++)
 		world_write(mm, page_at(i));
-	ck_assert_int_eq(userfaultfd_register(mm, 1, page_at(0), 4 * P, 2), 0);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(0), 4 * P, 2), 0);
 	ck_assert_int_eq(userfaultfd_writeprotect(mm, page_at(0), P, true), 0);
 	pressure();
 	ck_assert_int_eq(userfaultfd_writeprotect(mm, page_at(1), P, true), 0);

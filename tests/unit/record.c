@@ -168,15 +168,20 @@ START_TEST(pipeline)
 }
 END_TEST
 
+static void drop_rights(void)
+{
+	if (geteuid())
+		return;
+	ck_assert_int_eq(chown(path, 65534, 65534), 0);
+	ck_assert(!setgid(65534) && !setuid(65534));
+	/* what changes its user may not be looked at, until it says so */
+	ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
+}
+
 /* Without rights: the same trace, but for the faults. */
 START_TEST(unprivileged)
 {
-	if (!geteuid()) {
-		ck_assert_int_eq(chown(path, 65534, 65534), 0);
-		ck_assert(!setgid(65534) && !setuid(65534));
-		/* what changes its user may not be looked at, until it says so */
-		ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
-	}
+	drop_rights();
 	char *command[] = { "/bin/sh", "-c", "/bin/true; exit 4", NULL };
 
 	ck_assert_int_eq(record_command(command, path), 4);
@@ -297,6 +302,22 @@ START_TEST(leader_ends)
 	ck_assert_uint_eq(f->tasks, 5);
 	ck_assert_uint_eq(f->layouts_at_exit, 1);
 	replay_recorded(4 * 300 * 3, 1);
+}
+END_TEST
+
+/* What the kernel refused, and what was decided for all of a process: the replay is equal. */
+START_TEST(arguments)
+{
+	ck_assert_int_eq(record("arguments"), 11);
+	replay_recorded(200, 4);
+}
+END_TEST
+
+START_TEST(arguments_unprivileged)
+{
+	drop_rights();
+	ck_assert_int_eq(record("arguments"), 11);
+	replay_recorded(200, 4);
 }
 END_TEST
 
@@ -453,6 +474,7 @@ TEST_SUITE(record)
 		tcase_add_test(both[i], races);
 		tcase_add_test(both[i], forking_threads);
 		tcase_add_test(both[i], leader_ends);
+		tcase_add_test(both[i], arguments);
 		tcase_add_test(both[i], cannot_start);
 		tcase_add_test(both[i], killed_at_once);
 		suite_add_tcase(suite, both[i]);
@@ -460,6 +482,7 @@ TEST_SUITE(record)
 	tcase_add_test(tcase, lost);
 	tcase_add_test(tcase, busy);
 	tcase_add_test(tcase, unprivileged);
+	tcase_add_test(tcase, arguments_unprivileged);
 	tcase_add_test(tcase, attach);
 	tcase_add_test(tcase, attach_to_nothing);
 	return suite;

@@ -2,6 +2,7 @@
  * The rules of anon_vmas, madvise, mlock, mseal and limits, one test for each: F, H, I.
  */
 #include <errno.h>
+#include <sys/prctl.h>
 
 #include "tests/bed.h"
 #include "tests/suite.h"
@@ -196,7 +197,7 @@ START_TEST(rule_F5_what_fork_leaves_out)
 	ck_assert_int_eq(do_madvise(mm, page_at(0), 2 * P, MADV_DONTFORK), 0);
 	ck_assert_int_eq(do_madvise(mm, page_at(4), 2 * P, MADV_WIPEONFORK), 0);
 	ck_assert_int_eq(do_mlock(mm, page_at(8), 2 * P, true), 0);
-	ck_assert_int_eq(userfaultfd_register(mm, 3, page_at(8), 2 * P, 1), 0);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(3, 0), page_at(8), 2 * P, 1), 0);
 	child = dup_mm(mm);
 	ck_assert_ptr_nonnull(child);
 	ck_layout(child, "....AA..BB");
@@ -257,6 +258,7 @@ START_TEST(rule_F6_execute_only)
 	ck_assert_int_eq(do_mlock(mm, page_at(0), 2 * P, false), 0);
 	ck_assert_uint_eq(mm->pgd.rss, 2);
 	world.machine->config.pkeys = true;
+	mm_pkeys_init(mm);
 	world_map(mm, 4, 2, PROT_EXEC);
 	ck_assert_int_eq(do_mlock(mm, page_at(4), 2 * P, false), -ENOMEM);
 	ck_assert_uint_eq(mm->pgd.rss, 2);
@@ -462,14 +464,31 @@ START_TEST(rule_H4_mlock)
 }
 END_TEST
 
+/* A process of a processor with protection keys. */
+static void setup_with_keys(int type)
+{
+	struct config config;
+
+	config_default(&config);
+	config.pkeys = true;
+	world_init(&world, bed_type(type), &config);
+	mm = world.mm;
+}
+
+static unsigned key_of(unsigned long page)
+{
+	return (world_vma(mm, page)->vm_flags & VM_PKEY_MASK) >> VM_PKEY_SHIFT;
+}
+
 START_TEST(rule_H5_protection_keys)
 {
-	setup(_i);
+	setup_with_keys(_i);
 	world_map(mm, 0, 8, RW);
 	world_write(mm, page_at(0));
-	ck_assert_int_eq(do_mprotect(mm, page_at(2), 4 * P, RW, 3), 0);
+	ck_assert_int_eq(do_pkey_alloc(mm, 0, 0), 1);
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), 4 * P, RW, 1), 0);
 	ck_layout(mm, "AABBBBCC");
-	ck_assert_uint_eq((world_vma(mm, 2)->vm_flags & VM_PKEY_MASK) >> VM_PKEY_SHIFT, 3);
+	ck_assert_uint_eq(key_of(2), 1);
 	/* plain mprotect leaves the key */
 	ck_assert_int_eq(do_mprotect(mm, page_at(0), 8 * P, PROT_READ, -1), 0);
 	ck_layout(mm, "AABBBBCC");
@@ -479,25 +498,234 @@ START_TEST(rule_H5_protection_keys)
 }
 END_TEST
 
+START_TEST(rule_K1_keys_that_are_not_allocated)
+{
+	struct mm_struct *child;
+
+	setup_with_keys(_i);
+	world_map(mm, 0, 8, RW);
+	/* before anything is looked up, but after the arguments */
+	ck_assert_int_eq(do_mprotect(mm, page_at(20), P, RW, 1), -EINVAL);
+	ck_assert_int_eq(do_mprotect(mm, page_at(20), 0, RW, 1), 0);
+	ck_assert_int_eq(do_mprotect(mm, page_at(20), -1UL - page_at(10), RW, 1), -ENOMEM);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, RW, -2), -EINVAL);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, RW, 16), -EINVAL);
+	ck_assert_int_eq(do_pkey_alloc(mm, 1, 0), -EINVAL);
+	ck_assert_int_eq(do_pkey_alloc(mm, 0, 4), -EINVAL);
+	for (int key = 1; key < 16; key++)
+		ck_assert_int_eq(do_pkey_alloc(mm, 0, 3), key);
+	ck_assert_int_eq(do_pkey_alloc(mm, 0, 0), -ENOSPC);
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), 2 * P, RW, 9), 0);
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	/* a key that is given back stays where it is, and may be given again */
+	ck_assert_int_eq(do_pkey_free(mm, 9), 0);
+	ck_assert_int_eq(do_pkey_free(mm, 9), -EINVAL);
+	ck_assert_int_eq(do_pkey_free(mm, 16), -EINVAL);
+	ck_assert_int_eq(do_pkey_free(mm, -1), -EINVAL);
+	ck_assert_uint_eq(key_of(2), 9);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, RW, 9), -EINVAL);
+	ck_assert_int_eq(do_mprotect(child, page_at(0), P, RW, 9), 0);  /* it has its own */
+	ck_assert_int_eq(do_pkey_alloc(mm, 0, 0), 9);
+	mmput(child);
+	teardown();
+}
+END_TEST
+
+/* It is nobody's: not to be asked for, not to be given back, and out of reach for data. */
+START_TEST(rule_K1_the_key_of_execute_only_memory)
+{
+	setup_with_keys(_i);
+	ck_assert_int_eq(do_pkey_alloc(mm, 0, 0), 1);
+	world_map(mm, 0, 4, PROT_EXEC);
+	ck_assert_uint_eq(key_of(0), 2);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, RW, 2), -EINVAL);
+	ck_assert_int_eq(do_pkey_free(mm, 2), -EINVAL);
+	ck_assert_int_eq(do_pkey_alloc(mm, 0, 0), 3);
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(0), 0), -EFAULT);
+	ck_assert_int_eq(handle_mm_fault(mm, page_at(0), FAULT_FLAG_INSTRUCTION), 0);
+	/* a key of its own: no longer the execute-only one */
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 2 * P, PROT_EXEC, 1), 0);
+	ck_assert_uint_eq(key_of(0), 1);
+	world_read(mm, page_at(0));
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 4 * P, PROT_READ, -1), 0);
+	ck_assert_uint_eq(key_of(0), 1);
+	ck_assert_uint_eq(key_of(2), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(rule_K1_without_keys)
+{
+	setup(_i);
+	world_map(mm, 0, 4, RW);
+	ck_assert_int_eq(do_pkey_alloc(mm, 0, 0), -ENOSPC);
+	ck_assert_int_eq(do_pkey_free(mm, 0), -EINVAL);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, RW, 0), -EINVAL);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), 4 * P, PROT_EXEC, -1), 0);
+	ck_assert_uint_eq(key_of(0), 0);
+	world_read(mm, page_at(0));
+	teardown();
+}
+END_TEST
+
+/* ---- what a process decides about all of its memory ---- */
+
+static int prctl1(struct mm_struct *of, int option, unsigned long value)
+{
+	return do_prctl(of, option, (const unsigned long[4]){ value });
+}
+
+START_TEST(prctl_refuses_write_and_exec)
+{
+	struct mm_struct *child, *grandchild;
+
+	setup(_i);
+	world_map(mm, 0, 2, RW | PROT_EXEC);
+	world_map(mm, 2, 2, PROT_READ);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 2), -EINVAL);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 5), -EINVAL);
+	ck_assert_int_eq(do_prctl(mm, PR_SET_MDWE, (const unsigned long[4]){ 1, 0, 0, 1 }), -EINVAL);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 0), 0);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 3), 0);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 3), 0);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 0), -EPERM);
+	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(0), P, PROT_WRITE | PROT_EXEC,
+				       ANON | MAP_FIXED, 0), -EACCES);
+	ck_layout(mm, "AABB");                  /* nothing was unmapped */
+	world_map(mm, 4, 2, PROT_READ | PROT_EXEC);
+	/* nothing becomes executable, what is stays so without write */
+	ck_assert_int_eq(do_mprotect(mm, page_at(2), P, PROT_EXEC, -1), -EACCES);
+	ck_assert_int_eq(do_mprotect(mm, page_at(4), P, RW | PROT_EXEC, -1), -EACCES);
+	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, RW | PROT_EXEC, -1), -EACCES);
+	ck_assert_int_eq(do_mprotect(mm, page_at(4), P, PROT_EXEC, -1), 0);
+	child = dup_mm(mm);                     /* 2: not inherited */
+	ck_assert_ptr_nonnull(child);
+	ck_assert_int_eq(do_mprotect(child, page_at(2), P, PROT_EXEC, -1), 0);
+	ck_assert_int_eq(prctl1(child, PR_SET_MDWE, 1), 0);
+	grandchild = dup_mm(child);
+	ck_assert_ptr_nonnull(grandchild);
+	ck_assert_int_eq(do_mprotect(grandchild, page_at(3), P, PROT_EXEC, -1), -EACCES);
+	mmput(grandchild);
+	mmput(child);
+	teardown();
+}
+END_TEST
+
+START_TEST(prctl_memory_merge)
+{
+	struct mm_struct *child;
+
+	setup(_i);
+	world_map(mm, 0, 4, RW);
+	ck_assert_int_eq(do_madvise(mm, page_at(0), P, MADV_MERGEABLE), 0);
+	ck_layout(mm, "ABBB");
+	ck_assert_int_eq(do_prctl(mm, PR_SET_MEMORY_MERGE, (const unsigned long[4]){ 1, 1 }),
+			 -EINVAL);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MEMORY_MERGE, 0), 0);        /* it is off: nothing */
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_MERGEABLE, VM_MERGEABLE);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MEMORY_MERGE, 1), 0);
+	ck_layout(mm, "ABBB");                  /* the flags are alike, and nothing merges */
+	ck_assert_uint_eq(world_vma(mm, 3)->vm_flags & VM_MERGEABLE, VM_MERGEABLE);
+	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(8), P, RW,
+				  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0), page_at(8));
+	ck_assert_uint_eq(world_vma(mm, 8)->vm_flags & VM_MERGEABLE, 0);
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	world_map(child, 4, 2, RW);             /* a new mapping has the flag before it merges */
+	ck_layout(child, "ABBBBB..C");
+	mmput(child);
+	ck_assert_int_eq(prctl1(mm, PR_SET_MEMORY_MERGE, 0), 0);
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_MERGEABLE, 0);
+	ck_layout(mm, "ABBB....C");
+	teardown();
+}
+END_TEST
+
+START_TEST(prctl_thp_disable)
+{
+	setup(_i);
+	ck_assert_int_eq(do_prctl(mm, PR_SET_THP_DISABLE, (const unsigned long[4]){ 1, 1 }), -EINVAL);
+	ck_assert_int_eq(do_prctl(mm, PR_SET_THP_DISABLE, (const unsigned long[4]){ 0, 2 }), -EINVAL);
+	ck_assert_int_eq(do_prctl(mm, PR_SET_THP_DISABLE, (const unsigned long[4]){ 1, 2 }), 0);
+	ck_assert_int_eq((int)mm->thp, THP_ADVISED_ONLY);
+	ck_assert_int_eq(prctl1(mm, PR_SET_THP_DISABLE, 1), 0);
+	ck_assert_int_eq((int)mm->thp, THP_DISABLED);
+	ck_assert_int_eq(prctl1(mm, PR_SET_VMA, 1), -ENOSYS);
+	teardown();
+}
+END_TEST
+
+/* ---- mbind ---- */
+
+static int bind_pages(unsigned long mode, unsigned long nodes, unsigned flags)
+{
+	return do_mbind(mm, page_at(0), P, mode, nodes, flags, 0);
+}
+
+START_TEST(mbind_modes_and_nodes)
+{
+	setup(_i);
+	world.machine->config.memory_nodes = 0x5;
+	world_map(mm, 0, 4, RW);
+	ck_assert_int_eq(bind_pages(7, 1, 0), -EINVAL);
+	ck_assert_int_eq(bind_pages(-1UL, 1, 0), -EINVAL);
+	ck_assert_int_eq(bind_pages(0, 1, 0), -EINVAL);                 /* DEFAULT has none, */
+	ck_assert_int_eq(bind_pages(4, 1, 0), -EINVAL);                 /* LOCAL neither, */
+	ck_assert_int_eq(bind_pages(2, 0, 0), -EINVAL);                 /* BIND has some */
+	ck_assert_int_eq(bind_pages(2, 1UL << 60, 0), -EINVAL);         /* without memory */
+	ck_assert_int_eq(bind_pages(2, 2, 0), -EINVAL);
+	ck_assert_int_eq(bind_pages(2 | 3 << 14, 1, 0), -EINVAL);       /* static and relative */
+	ck_assert_int_eq(bind_pages(3 | 1 << 13, 1, 0), -EINVAL);       /* balancing is BIND's */
+	ck_assert_int_eq(bind_pages(1 | 1 << 15, 0, 0), -EINVAL);
+	ck_assert_int_eq(bind_pages(2, 1, 8), -EINVAL);
+	ck_assert_int_eq(do_mbind(mm, page_at(0), P, 2, 1, 0, -EFAULT), -EFAULT);
+	ck_assert_int_eq(do_mbind(mm, page_at(0), P, 7, 1, 0, -EFAULT), -EINVAL);
+	ck_assert_int_eq(do_mbind(mm, page_at(0), 0, 0, 1, 0, 0), 0);
+	world.machine->config.limits.sys_nice = false;
+	ck_assert_int_eq(bind_pages(2, 1, 4), -EPERM);
+	/* what comes to the same policy is the same: nodes without memory do not count, */
+	ck_assert_int_eq(bind_pages(2, 7, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(1), P, 2, 5, 0, 0), 0);
+	ck_layout(mm, "AABB");
+	/* nor any but the first preferred one; but those that were asked for, if static */
+	ck_assert_int_eq(bind_pages(1, 4, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(1), P, 1, 6, 0, 0), 0);
+	ck_layout(mm, "AABB");
+	ck_assert_int_eq(bind_pages(2 | 1 << 15, 5, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(1), P, 2 | 1 << 15, 7, 0, 0), 0);
+	ck_layout(mm, "ABCC");
+	/* the second of two is node 2 */
+	ck_assert_int_eq(bind_pages(3 | 1 << 14, 2, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(1), P, 3 | 1 << 14, 2, 0, 0), 0);
+	ck_layout(mm, "AABB");
+	/* no preferred node is LOCAL */
+	ck_assert_int_eq(bind_pages(1, 0, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(1), P, 4, 0, 0, 0), 0);
+	ck_layout(mm, "AABB");
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_H6_mbind_and_userfaultfd)
 {
 	setup(_i);
 	world_map(mm, 0, 8, RW);
-	ck_assert_int_eq(do_mbind(mm, page_at(2), 2 * P, 2, 1), 0);
-	ck_assert_int_eq(do_mbind(mm, page_at(4), 2 * P, 2, 1), 0);     /* the same policy */
+	ck_assert_int_eq(do_mbind(mm, page_at(2), 2 * P, 2, 1, 0, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(4), 2 * P, 2, 1, 0, 0), 0);     /* the same policy */
 	ck_layout(mm, "AABBBBCC");
-	ck_assert_int_eq(do_mbind(mm, page_at(0), 8 * P, 0, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(0), 8 * P, 0, 0, 0, 0), 0);
 	ck_layout(mm, "AAAAAAAA");
-	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 2, 1), -EFAULT);       /* a hole */
-	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 0, 0), 0);
-	ck_assert_int_eq(do_mbind(mm, page_at(20), 4 * P, 0, 0), -EFAULT);
-	ck_assert_int_eq(userfaultfd_register(mm, 1, page_at(2), 4 * P, 1), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 2, 1, 0, 0), -EFAULT);       /* a hole */
+	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 0, 0, 0, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(20), 4 * P, 0, 0, 0, 0), -EFAULT);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(2), 4 * P, 1), 0);
 	ck_layout(mm, "AABBBBCC");
-	ck_assert_int_eq(userfaultfd_register(mm, 2, page_at(4), 4 * P, 1), -EBUSY);
-	ck_assert_int_eq(userfaultfd_register(mm, 1, page_at(4), 4 * P, 8), -EINVAL);
-	ck_assert_int_eq(userfaultfd_register(mm, 1, page_at(4), 4 * P, 1), 0);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(2, 0), page_at(4), 4 * P, 1), -EBUSY);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(4), 4 * P, 8), -EINVAL);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(4), 4 * P, 1), 0);
 	ck_layout(mm, "AABBBBBB");
-	ck_assert_int_eq(userfaultfd_unregister(mm, 1, page_at(0), 8 * P), 0);
+	ck_assert_int_eq(userfaultfd_unregister(mm, userfaultfd_ctx(1, 0), page_at(0), 8 * P), 0);
 	ck_layout(mm, "AAAAAAAA");
 	teardown();
 }
@@ -587,6 +815,13 @@ TEST_SUITE(rules_life)
 	tcase_add_loop_test(calls, rule_H3_discarding_what_is_sealed, 0, types);
 	tcase_add_loop_test(calls, rule_H4_mlock, 0, types);
 	tcase_add_loop_test(calls, rule_H5_protection_keys, 0, types);
+	tcase_add_loop_test(calls, rule_K1_keys_that_are_not_allocated, 0, types);
+	tcase_add_loop_test(calls, rule_K1_the_key_of_execute_only_memory, 0, types);
+	tcase_add_loop_test(calls, rule_K1_without_keys, 0, types);
+	tcase_add_loop_test(calls, prctl_refuses_write_and_exec, 0, types);
+	tcase_add_loop_test(calls, prctl_memory_merge, 0, types);
+	tcase_add_loop_test(calls, prctl_thp_disable, 0, types);
+	tcase_add_loop_test(calls, mbind_modes_and_nodes, 0, types);
 	tcase_add_loop_test(calls, rule_H6_mbind_and_userfaultfd, 0, types);
 	tcase_add_loop_test(calls, rule_I1_map_count, 0, types);
 	tcase_add_loop_test(calls, rule_I2_shmdt, 0, types);

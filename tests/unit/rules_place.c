@@ -184,6 +184,40 @@ START_TEST(rule_A6_low_hints_and_noreplace)
 }
 END_TEST
 
+START_TEST(rule_K18_the_least_hint)
+{
+	setup(_i, NULL);
+	world.machine->config.dac_mmap_min_addr = 2 * P;        /* the security module's is larger */
+	ck_assert_uint_eq(anon(P, P, MAP_PRIVATE), 16 * P);
+	ck_assert_uint_eq(anon(2 * P, P, MAP_PRIVATE | MAP_FIXED), 2 * P);
+	ck_assert_uint_eq(anon(P, P, MAP_PRIVATE | MAP_FIXED), P);
+	world.machine->config.limits.sys_rawio = false;
+	ck_assert_int_eq((long)anon(P, P, MAP_PRIVATE | MAP_FIXED), -EPERM);
+	ck_assert_uint_eq(anon(2 * P, P, MAP_PRIVATE | MAP_FIXED), 2 * P);
+	ck_assert_int_eq((long)do_mremap(mm, 2 * P, P, P, MREMAP_MAYMOVE | MREMAP_FIXED, P), -EPERM);
+	teardown();
+}
+END_TEST
+
+START_TEST(offset_beyond_the_largest_file)
+{
+	unsigned long last = ~0UL >> 1 >> PAGE_SHIFT;   /* the page with the largest offset */
+
+	setup(_i, NULL);
+	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(0), P, PROT_READ, MAP_PRIVATE | MAP_FIXED,
+				  last - 1), page_at(0));
+	ck_assert_int_eq((long)do_mmap(mm, world.file, 0, P, PROT_READ, MAP_PRIVATE, last + 1),
+			 -EOVERFLOW);
+	ck_assert_int_eq((long)do_mmap(mm, world.file, 0, 2 * P, PROT_READ, MAP_PRIVATE, last),
+			 -EOVERFLOW);
+	ck_assert_int_eq((long)do_mmap(mm, world.file, 0, 2 * P, PROT_READ, MAP_PRIVATE, ~0UL),
+			 -EOVERFLOW);
+	/* in the last page no mremap asks: only where the number itself comes to an end */
+	ck_assert_uint_eq(do_mremap(mm, page_at(0), P, 3 * P, 0, 0), page_at(0));
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_A7_32bit)
 {
 	setup(_i, NULL);
@@ -339,6 +373,7 @@ START_TEST(rule_B5_execute_only_has_a_key)
 {
 	setup(_i, NULL);
 	world.machine->config.pkeys = true;
+	mm_pkeys_init(mm);
 	world_map(mm, 0, 4, PROT_EXEC);
 	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 1UL << VM_PKEY_SHIFT);
 	ck_assert_int_eq(do_mprotect(mm, page_at(0), 4 * P, PROT_READ, -1), 0);
@@ -347,6 +382,7 @@ START_TEST(rule_B5_execute_only_has_a_key)
 	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 1UL << VM_PKEY_SHIFT);
 	ck_layout(mm, "AABB");
 	/* a key that was asked for stays */
+	ck_assert_int_eq(do_pkey_alloc(mm, 0, 0), 2);
 	ck_assert_int_eq(do_mprotect(mm, page_at(2), 2 * P, PROT_READ, 2), 0);
 	ck_assert_int_eq(do_mprotect(mm, page_at(2), 2 * P, RW, -1), 0);
 	ck_assert_uint_eq(world_vma(mm, 2)->vm_flags & VM_PKEY_MASK, 2UL << VM_PKEY_SHIFT);
@@ -359,15 +395,13 @@ START_TEST(rule_B6_default_flags)
 	struct mm_struct *child;
 
 	setup(_i, NULL);
-	mm->def_flags |= VM_MERGEABLE;
 	ck_assert_int_eq(do_mlockall(mm, MCL_FUTURE), 0);
 	world_map(mm, 0, 4, RW);
-	ck_assert_uint_eq(flags_of(page_at(0)) & (VM_MERGEABLE | VM_LOCKED),
-			  VM_MERGEABLE | VM_LOCKED);
+	ck_assert_uint_eq(flags_of(page_at(0)) & VM_LOCKED, VM_LOCKED);
 	ck_assert_uint_eq(mm->locked_vm, 4);
 	child = dup_mm(mm);
 	ck_assert_ptr_nonnull(child);
-	ck_assert_uint_eq(child->def_flags, VM_MERGEABLE);
+	ck_assert_uint_eq(child->def_flags, 0);
 	ck_assert_uint_eq(child->locked_vm, 0);
 	world_map(child, 8, 4, RW);
 	ck_assert(!(world_vma(child, 8)->vm_flags & VM_LOCKED));
@@ -410,6 +444,8 @@ TEST_SUITE(rules_place)
 	tcase_add_loop_test(tcase, rule_A4_falls_back_bottom_up, 0, types);
 	tcase_add_loop_test(tcase, rule_A5_guard_gaps, 0, types);
 	tcase_add_loop_test(tcase, rule_A6_low_hints_and_noreplace, 0, types);
+	tcase_add_loop_test(tcase, rule_K18_the_least_hint, 0, types);
+	tcase_add_loop_test(tcase, offset_beyond_the_largest_file, 0, types);
 	tcase_add_loop_test(tcase, rule_A7_32bit, 0, types);
 	tcase_add_loop_test(tcase, rule_A8_highest_hole_below_mmap_base, 0, types);
 	tcase_add_loop_test(tcase, rule_A9_legacy, 0, types);

@@ -38,13 +38,13 @@ START_TEST(rule_C1_what_must_be_the_same)
 {
 	setup(_i);
 	world_map(mm, 0, 12, PROT_READ);
-	ck_assert_int_eq(do_mbind(mm, page_at(4), 4 * P, 2, 1), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(4), 4 * P, 2, 1, 0, 0), 0);
 	ck_layout(mm, "AAAABBBBCCCC");
-	ck_assert_int_eq(do_mbind(mm, page_at(4), 4 * P, 0, 0), 0);
+	ck_assert_int_eq(do_mbind(mm, page_at(4), 4 * P, 0, 0, 0, 0), 0);
 	ck_layout(mm, "AAAAAAAAAAAA");
-	ck_assert_int_eq(userfaultfd_register(mm, 5, page_at(4), 4 * P, 1), 0);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(5, 0), page_at(4), 4 * P, 1), 0);
 	ck_layout(mm, "AAAABBBBCCCC");
-	ck_assert_int_eq(userfaultfd_unregister(mm, 5, page_at(4), 4 * P), 0);
+	ck_assert_int_eq(userfaultfd_unregister(mm, userfaultfd_ctx(5, 0), page_at(4), 4 * P), 0);
 	ck_layout(mm, "AAAAAAAAAAAA");
 	/* the open file, not the inode */
 	world_map_file(mm, world.file, 16, 2, PROT_READ, 0);
@@ -390,6 +390,11 @@ START_TEST(rule_E1_brk)
 	ck_assert_uint_eq(do_brk(mm, WORLD_HEAP + 344 * P), WORLD_HEAP + 299 * P);
 	ck_assert_uint_eq(do_brk(mm, WORLD_HEAP + 343 * P), WORLD_HEAP + 343 * P);
 	ck_assert_uint_eq(do_brk(mm, WORLD_HEAP - 1), WORLD_HEAP + 343 * P);
+	/* rounded up it is 0: still a growth, and refused */
+	ck_assert_uint_eq(do_brk(mm, ~0UL), WORLD_HEAP + 343 * P);
+	ck_assert_uint_eq(do_brk(mm, -P + 1), WORLD_HEAP + 343 * P);
+	ck_assert_uint_eq(do_brk(mm, -P), WORLD_HEAP + 343 * P);
+	ck_assert_uint_eq(do_brk(mm, world.machine->config.task_size), WORLD_HEAP + 343 * P);
 	teardown();
 }
 END_TEST
