@@ -1,7 +1,5 @@
 /*
- * record - starts the program, waits for what it does, ends the trace
- *
- *	recorder --seize--> child: waits, installs the seccomp filter, execs
+ * record - waits for what the program does, ends the trace
  *
  * There are two ways to know the order of calls:
  *
@@ -13,15 +11,10 @@
  * The second needs no rights but that to trace its own child.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +24,7 @@
 
 enum { RECORD_FAILED = 2 };
 
-#define RECORD_TICK_US  200000
+#define RECORD_TICK_MS  200
 #define RECORD_FLUSH_NS 100000000u
 
 uint64_t record_clock(void)
@@ -56,153 +49,40 @@ void record_missing(struct recorder *r, const char *what)
 	(*at)->times++;
 }
 
-/* ---- the child ---- */
-
-struct launch {
-	pid_t pid;
-	bool told;      /* its filter has a listener */
-	struct rlimit nofile;
-	int go[2];      /* a byte when it may run */
-	int error[2];   /* its errno if it cannot; but first, if told, its listener */
-};
-
-/* Installs the filter: 0 or errno. */
-static int launch_filter(const struct launch *launch)
-{
-	int listener;
-
-	if (!launch->told)
-		return -calls_install_filter();
-	listener = calls_install_listener();
-	if (listener < 0)
-		return -listener;
-	return write(launch->error[1], &listener, sizeof(listener)) < 0 ? errno : 0;
-}
-
-__attribute__((noreturn)) static void launch_child(const struct launch *launch, char **command)
-{
-	int error;
-	char go;
-
-	close(launch->go[1]);
-	if (read(launch->go[0], &go, 1) != 1)
-		_exit(RECORD_FAILED);
-	error = launch_filter(launch);
-	if (!error) {
-		setrlimit(RLIMIT_NOFILE, &launch->nofile);
-		execvp(command[0], command);
-		error = errno;
-	}
-	if (write(launch->error[1], &error, sizeof(error)) < 0)
-		_exit(RECORD_FAILED);
-	_exit(RECORD_FAILED);
-}
-
-static int launch_start(struct launch *launch, char **command)
-{
-	if (pipe2(launch->go, O_CLOEXEC) || pipe2(launch->error, O_CLOEXEC))
-		return -errno;
-	fflush(NULL);
-	launch->pid = fork();
-	if (launch->pid < 0)
-		return -errno;
-	if (!launch->pid)
-		launch_child(launch, command);
-	close(launch->go[0]);
-	close(launch->error[1]);
-	if (ptrace(PTRACE_SEIZE, launch->pid, 0,
-		   launch->told ? WATCH_OPTIONS
-				: RECORD_OPTIONS | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)) {
-		int error = -errno;
-
-		kill(launch->pid, SIGKILL);
-		waitpid(launch->pid, NULL, 0);
-		return error;
-	}
-	return 0;
-}
-
-static void launch_go(struct launch *launch)
-{
-	if (write(launch->go[1], "", 1) != 1)
-		perror("vmabench record");
-	close(launch->go[1]);
-}
-
-/* The listener to the filter that it has installed meanwhile, or -errno. */
-static int launch_listener(const struct launch *launch)
-{
-	int process, listener, fd;
-
-	if (read(launch->error[0], &fd, sizeof(fd)) != sizeof(fd))
-		return -ECHILD;
-	process = syscall(SYS_pidfd_open, launch->pid, 0);
-	listener = syscall(SYS_pidfd_getfd, process, fd, 0);
-	if (listener < 0)
-		listener = -errno;
-	close(process);
-	return listener;
-}
-
-/* Why the program did not start. */
-static const char *launch_error(const struct launch *launch)
-{
-	int error;
-
-	if (read(launch->error[0], &error, sizeof(error)) == sizeof(error))
-		return strerror(error);
-	return "it was killed before it began";
-}
-
 /* ---- signals to the recorder ---- */
 
-static volatile sig_atomic_t record_asked_to_end;
-
-static void record_on_signal(int signal)
-{
-	if (signal != SIGALRM)
-		record_asked_to_end = signal;
-}
-
-/*
- * A terminal's signals reach a command by themselves; others are handed on.  A
- * program that ran before gets none: they end the recording.
- */
-static void record_take_signals(bool attached)
-{
-	struct sigaction action = { .sa_handler = record_on_signal };
-	struct itimerval tick = { { 0, RECORD_TICK_US }, { 0, RECORD_TICK_US } };
-
-	sigaction(SIGALRM, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	if (attached)
-		sigaction(SIGINT, &action, NULL);
-	else
-		signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-	setitimer(ITIMER_REAL, &tick, NULL);
-}
-
-/* Has the time come to let the programs go? */
+/* Has the time come to let the programs that ran before go? */
 static void record_see_end(struct recorder *r)
 {
 	double seconds = r->options->seconds;
 
-	if (r->attached && !r->detaching && (record_asked_to_end ||
-					    (seconds > 0 && r->now - r->start > seconds * 1e9)))
+	if (!r->detaching && (r->signals.asked ||
+			      (seconds > 0 && record_clock() - r->start > seconds * 1e9)))
 		attach_ask_to_stop(r);
 }
 
-static void record_hand_signal_on(struct recorder *r)
+/* A terminal's SIGINT reaches the program by itself; the others are handed on. */
+static void record_hand_signal_on(struct recorder *r, int signal)
 {
-	int signal = record_asked_to_end;
-
-	record_asked_to_end = 0;
-	for (pid_t tid = 1; signal && tid <= r->max_tid; tid++) {
+	if (!(r->signals.asked & 1u << signal))
+		return;
+	if (!r->started)
+		kill(r->first, signal);
+	for (pid_t tid = 1; r->started && tid <= r->max_tid; tid++) {
 		if (r->by_tid[tid] && r->by_tid[tid]->tgid == tid)
 			kill(tid, signal);
+	}
+}
+
+/* What the signals ask for. */
+static void record_obey(struct recorder *r)
+{
+	if (r->attached) {
+		record_see_end(r);
+	} else if (r->signals.asked) {
+		record_hand_signal_on(r, SIGTERM);
+		record_hand_signal_on(r, SIGHUP);
+		r->signals.asked = 0;
 	}
 }
 
@@ -216,55 +96,54 @@ static void record_show_progress(const struct recorder *r)
 			trace_bytes(r->writer) / 1e6);
 }
 
+/* Has so long passed since *last? Then that is now. */
+static bool record_is_time(uint64_t *last, uint64_t ns)
+{
+	uint64_t now = record_clock();
+
+	if (now - *last < ns)
+		return false;
+	*last = now;
+	return true;
+}
+
 /* Calls serialised: every stop of every thread. */
 static void record_loop(struct recorder *r)
 {
-	uint64_t flushed = 0;
+	uint64_t flushed = 0, ticked = record_clock();
 	int status;
 	pid_t tid;
 
 	while (!attach_ready_to_end(r)) {
-		tid = waitpid(-1, &status, __WALL);
-		if (tid < 0 && errno != EINTR)
+		tid = waitpid(-1, &status, __WALL | WNOHANG);
+		if (tid < 0)
 			break;
-		if (tid > 0) {
+		if (tid > 0)
 			stops_handle(r, tid, status);
-		} else {
-			if (!r->attached)
-				record_hand_signal_on(r);
+		else
+			signals_wait(&r->signals, -1, RECORD_TICK_MS);
+		record_obey(r);
+		if (record_is_time(&ticked, RECORD_TICK_MS * 1000000ull)) {
 			record_show_progress(r);
 			stops_tick(r);
 		}
-		record_see_end(r);
-		if (r->now - flushed > RECORD_FLUSH_NS) {
-			flushed = r->now;
+		if (record_is_time(&flushed, RECORD_FLUSH_NS))
 			queue_flush(r, false);
-		}
 	}
 }
 
 /* Ordered by perf. */
-static void record_watch_loop(struct recorder *r, int listener)
+static void record_watch_loop(struct recorder *r, struct launch *launch)
 {
-	sigset_t children, before;
 	uint64_t flushed = 0;
-	int signals;
 
-	sigemptyset(&children);
-	sigaddset(&children, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &children, &before);
-	signals = signalfd(-1, &children, SFD_CLOEXEC);
-	raise(SIGCHLD);         /* what stopped before signalled in vain */
-	while (watch_once(r, listener, signals)) {
-		record_hand_signal_on(r);
-		if (record_clock() - flushed < RECORD_FLUSH_NS)
+	while (watch_once(r, launch)) {
+		record_obey(r);
+		if (!record_is_time(&flushed, RECORD_FLUSH_NS))
 			continue;
-		flushed = record_clock();
 		record_show_progress(r);
 		stream_flush(r, false);
 	}
-	close(signals);
-	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- the end ---- */
@@ -418,14 +297,13 @@ static bool record_open_order(struct recorder *r)
 	return false;
 }
 
-/* From the first stop to the last. */
-static void record_stops(struct recorder *r, int listener)
+/* From the first stop to the last; launch NULL: of programs that ran before. */
+static void record_stops(struct recorder *r, struct launch *launch)
 {
 	if (r->stream)
-		record_watch_loop(r, listener);
+		record_watch_loop(r, launch);
 	else
 		record_loop(r);
-	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	if (r->options->progress)
 		fputs("\r\033[K", stderr);
 }
@@ -446,44 +324,39 @@ static int record_end(struct recorder *r, struct trace_info *info)
 
 static int record_program(struct recorder *r, struct trace_info *info)
 {
-	struct launch launch = { .told = record_open_order(r), .nofile = r->nofile };
-	int error, listener = -1;
+	struct launch launch = { .told = record_open_order(r) };
+	int error, status;
 
 	if (!launch.told && r->options->order == RECORD_ORDER_PERF)
 		return RECORD_FAILED;
-	error = launch_start(&launch, r->options->command);
+	error = launch_start(r, &launch);
 	if (error) {
 		fprintf(stderr, "vmabench record: cannot trace: %s\n", strerror(-error));
 		return RECORD_FAILED;
 	}
-	if (launch.told)
-		r->first = launch.pid;
-	else
+	r->first = launch.pid;
+	if (!launch.told)
 		record_open_faults(r, launch.pid);
 	if (r->cgroup && cgroup_add(r->cgroup, launch.pid))
 		record_missing(r, "calls of tasks that are not in the recorder's control group");
-	record_take_signals(false);
 	launch_go(&launch);
-	if (launch.told)
-		listener = launch_listener(&launch);
-	if (launch.told && listener < 0)
-		kill(launch.pid, SIGKILL);      /* its exec would wait for ever */
-	record_stops(r, listener);
-	if (listener >= 0)
-		close(listener);
-	if (r->started)
-		return record_end(r, info);
-	fprintf(stderr, "vmabench record: cannot run %s: %s\n", r->options->command[0],
-		launch_error(&launch));
-	return RECORD_FAILED;
+	record_stops(r, &launch);
+	if (r->started) {
+		status = record_end(r, info);
+	} else {
+		status = RECORD_FAILED;
+		fprintf(stderr, "vmabench record: cannot run %s: %s\n", r->options->command[0],
+			launch_error(&launch));
+	}
+	launch_close(&launch);
+	return status;
 }
 
 static int record_running(struct recorder *r, struct trace_info *info)
 {
-	record_take_signals(true);
 	if (attach_begin(r))
 		return RECORD_FAILED;   /* the kernel lets go of all at this process' end */
-	record_stops(r, -1);
+	record_stops(r, NULL);
 	if (r->detaching) {
 		queue_take_faults(r);
 		stops_queue_last_layouts(r);
@@ -521,30 +394,43 @@ static int record_all(struct recorder *r)
 	return status;
 }
 
-int record_run(const struct record_options *options)
+/* With the signals taken. */
+static int record_write(struct recorder *r)
 {
-	struct recorder r = { .options = options };
 	int status = RECORD_FAILED;
 
-	r.writer = trace_create(options->output, &r.error);
-	if (!r.writer) {
-		trace_error_print(&r.error);
+	r->writer = trace_create(r->options->output, &r->error);
+	if (!r->writer) {
+		trace_error_print(&r->error);
 		return RECORD_FAILED;
 	}
-	r.queue = queue_create();
-	r.by_tid = calloc(RECORD_MAX_TID + 1, sizeof(*r.by_tid));
-	if (r.queue && r.by_tid)
-		status = record_all(&r);
+	r->queue = queue_create();
+	r->by_tid = calloc(RECORD_MAX_TID + 1, sizeof(*r->by_tid));
+	if (r->queue && r->by_tid)
+		status = record_all(r);
 	else
 		fprintf(stderr, "vmabench record: no memory\n");
-	if (r.writer)
-		trace_abandon(r.writer);
-	if (r.queue)
-		queue_free(r.queue);
-	free(r.by_tid);
-	for (struct missing *m = r.missing, *next; m; m = next) {
+	if (r->writer)
+		trace_abandon(r->writer);
+	if (r->queue)
+		queue_free(r->queue);
+	free(r->by_tid);
+	for (struct missing *m = r->missing, *next; m; m = next) {
 		next = m->next;
 		free(m);
 	}
+	return status;
+}
+
+int record_run(const struct record_options *options)
+{
+	struct recorder r = { .options = options };
+	int status = RECORD_FAILED, error = signals_take(&r.signals);
+
+	if (error)
+		fprintf(stderr, "vmabench record: signalfd: %s\n", strerror(-error));
+	else
+		status = record_write(&r);
+	signals_let_go(&r.signals);
 	return status;
 }

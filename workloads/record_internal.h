@@ -1,7 +1,9 @@
 /*
  * record_internal - what the parts of the recorder share
  *
- *	record.c         starts the program, ends the trace
+ *	record.c         waits for what the program does, ends the trace
+ *	record_launch.c  starts the program
+ *	record_signals.c signals to the recorder itself
  *	record_calls.c   the system calls of interest, the seccomp filters, arguments to events
  *	record_tasks.c   tasks and address spaces
  *	record_files.c   files, inodes and their numbers
@@ -28,6 +30,7 @@
 #define WORKLOADS_RECORD_INTERNAL_H
 
 #include <linux/filter.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -96,8 +99,27 @@ struct task {
 	struct task *next;              /* of those that are held */
 };
 
+/* ---- record_signals.c ---- */
+
+struct signals {
+	int fd;                         /* a signalfd of all that are taken */
+	unsigned asked;                 /* SIGTERM, SIGHUP, SIGINT that came: bits */
+	sigset_t mask;                  /* as the recorder was given them */
+	struct sigaction child_action;
+};
+
+/* From here on signals come in by signals_wait() alone: 0 or -errno.  There is one thread yet. */
+must_check int signals_take(struct signals *signals);
+/* Waits for any signal, for fd (-1: none) or so long: what there is of fd, POLL*. */
+short signals_wait(struct signals *signals, int fd, int ms);
+/* As they were given: in a child, before it becomes the program. */
+void signals_restore(const struct signals *signals);
+/* The same in the recorder; what came too late to be obeyed is forgotten. */
+void signals_let_go(struct signals *signals);
+
 struct recorder {
 	const struct record_options *options;
+	struct signals signals;
 	struct trace_writer *writer;
 	struct trace_error error;
 	bool failed;                    /* error says why; nothing more is written */
@@ -111,6 +133,7 @@ struct recorder {
 	struct task *again;             /* tasks whose status can be handled now */
 	unsigned forks;                 /* fork calls in flight */
 	unsigned unborn;                /* tasks that have stopped, but have no number yet */
+	unsigned ntasks;                /* in by_tid */
 	pid_t max_tid;                  /* the largest seen */
 	struct task **by_tid;           /* RECORD_MAX_TID + 1 */
 	struct record_mm *mms;
@@ -134,6 +157,28 @@ void record_missing(struct recorder *r, const char *what);
 
 /* Begins to record faults, of pid first, as far as that is wanted and allowed: calls serialised. */
 void record_open_faults(struct recorder *r, pid_t pid);
+
+/* ---- record_launch.c ---- */
+
+struct launch {
+	pid_t pid;                      /* the program's first process */
+	bool told;                      /* its filter has a listener ... */
+	int listener;                   /* ... which is here; -1: not yet, or not any more */
+	pid_t guard;                    /* keeps it open */
+	int go[2];                      /* a byte when the program may run */
+	int error[2];                   /* its errno if it cannot; but first, if told, its listener */
+};
+
+/* Forks the program, which is traced and waits: 0 or -errno. */
+must_check int launch_start(struct recorder *r, struct launch *launch);
+/* It installs its filter, and execs. */
+void launch_go(struct launch *launch);
+/* Takes the listener, when the program has said in launch->error which it is. */
+void launch_take_listener(struct launch *launch);
+/* Why the program did not start; it has ended. */
+const char *launch_error(const struct launch *launch);
+void launch_close(struct launch *launch);
+
 /* ---- record_tasks.c ---- */
 
 /* They end the process if there is no memory. */
@@ -309,11 +354,8 @@ void perf_close(struct perf *perf);
 	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | \
 	 PTRACE_O_EXITKILL)
 
-/*
- * Waits for a told call, or for what child_signals, a signalfd of SIGCHLD, says; handles
- * what there is.  False: no tracee is left.
- */
-bool watch_once(struct recorder *r, int listener, int child_signals);
+/* Waits for a told call, a stop or a signal, not for long; handles them.  False: all is over. */
+bool watch_once(struct recorder *r, struct launch *launch);
 /* A process that a thread made of which nothing was told is traced from here on, if it lives. */
 void watch_adopt(struct recorder *r, pid_t tid);
 
@@ -333,6 +375,8 @@ void stream_note(struct recorder *r, enum note_kind kind, pid_t tid,
 		 const struct trace_event *event);
 /* Writes what is old enough to have all samples beside it; last: everything. */
 void stream_flush(struct recorder *r, bool last);
+/* Does a task of the program live, as far as it is known by now? */
+bool stream_is_alive(const struct stream *stream);
 /* Samples that came too late to be put in order. */
 uint64_t stream_late(const struct stream *stream);
 

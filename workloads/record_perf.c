@@ -29,7 +29,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,11 +202,7 @@ static void *perf_thread(void *arg)
 	struct perf *perf = arg;
 	struct pollfd fds[perf->nrings];
 	bool stop = false;
-	sigset_t all;
 
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	perf_raise_priority();
 	for (unsigned i = 0; i < perf->nrings; i++)
 		fds[i] = (struct pollfd){ .fd = perf->rings[i].first, .events = POLLIN };

@@ -539,10 +539,8 @@ static void stops_take(struct recorder *r, pid_t tid, int status)
 	r->now = record_clock();
 	if (!task && (!gone || r->forks)) {
 		task = task_new(r, tid);
-		if (!r->first) {                /* what record.c started */
-			r->first = tid;
+		if (tid == r->first && !r->started)
 			mm_enter(task, mm_new(r));
-		}
 	}
 	if (!task)
 		return;

@@ -74,6 +74,7 @@ struct stream {
 	uint64_t merged;                /* all before this time is in out, ns */
 	uint64_t late;
 	pid_t max_tid;
+	unsigned living;                /* actors */
 	bool skips;                     /* the VMAs of a layout that is left out */
 	struct actor *by_tid[RECORD_MAX_TID + 1];
 };
@@ -90,6 +91,11 @@ struct stream *stream_create(void)
 uint64_t stream_late(const struct stream *stream)
 {
 	return stream->late;
+}
+
+bool stream_is_alive(const struct stream *stream)
+{
+	return stream->living;
 }
 
 /* Room for one more in an array of n elements; false: no memory. */
@@ -199,6 +205,7 @@ static struct actor *actor_new(struct recorder *r, pid_t tid, struct shared_mm *
 	actor->number = ++r->tasks;
 	actor->told.kind = TRACE_NKINDS;
 	stream->by_tid[tid] = actor;
+	stream->living++;
 	stream->max_tid = max(stream->max_tid, tid);
 	return actor;
 }
@@ -218,6 +225,7 @@ static void actor_free(struct stream *stream, pid_t tid)
 	free(actor->kept);
 	free(actor);
 	stream->by_tid[tid] = NULL;
+	stream->living--;
 }
 
 static void actor_dies(struct recorder *r, pid_t tid, uint64_t time)

@@ -62,6 +62,7 @@ struct task *task_new(struct recorder *r, pid_t tid)
 	task->tid = task->tgid = tid;
 	r->by_tid[tid] = task;
 	r->max_tid = max(r->max_tid, tid);
+	r->ntasks++;
 	return task;
 }
 
@@ -71,6 +72,7 @@ void task_free(struct recorder *r, struct task *task)
 		r->by_tid[task->tid] = NULL;
 	layout_free(task->layout);
 	free(task);
+	r->ntasks--;
 }
 
 /* ---- what /proc tells of a task ---- */

@@ -37,6 +37,8 @@
 
 /* As long as a process is at its end, its threads are looked at so often. */
 #define WATCH_HELD_MS   1
+/* Whatever comes or is lost, there is another look so often. */
+#define WATCH_MS        100
 
 /* The kernel's own: a call is to be done again, if its handler wants that, or always. */
 #define ERESTARTSYS_    512L
@@ -44,7 +46,14 @@
 
 /* ---- tasks ---- */
 
-static struct task *watch_task(struct recorder *r, pid_t tid, pid_t tgid)
+/* A thread's process. */
+static pid_t watch_tgid(pid_t tid)
+{
+	return record_status_number(tid, "Tgid: %d");
+}
+
+/* That a task was made by a fork does not say that it is no thread: clone() has both flags. */
+static struct task *watch_task(struct recorder *r, pid_t tid)
 {
 	struct task *task = r->by_tid[tid];
 
@@ -52,7 +61,7 @@ static struct task *watch_task(struct recorder *r, pid_t tid, pid_t tgid)
 		return task;
 	task = task_new(r, tid);
 	task->number = tid;
-	task->tgid = tgid;
+	task->tgid = watch_tgid(tid) ? : tid;
 	return task;
 }
 
@@ -60,12 +69,6 @@ static void watch_resume(const struct task *task, int request, int signal)
 {
 	if (ptrace(request, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
 		perror("vmabench record: ptrace");
-}
-
-/* A thread's process. */
-static pid_t watch_tgid(pid_t tid)
-{
-	return record_status_number(tid, "Tgid: %d");
 }
 
 /* How many threads a process has; those that the kernel has forgotten do not count. */
@@ -85,13 +88,13 @@ static struct task *watch_seize(struct recorder *r, pid_t tid)
 		return r->by_tid[tid];
 	if (ptrace(PTRACE_SEIZE, tid, 0, WATCH_OPTIONS) && errno != ESRCH && !record_traces(tid))
 		record_missing(r, "forks and execs of threads that could not be traced");
-	return watch_task(r, tid, watch_tgid(tid));
+	return watch_task(r, tid);
 }
 
 void watch_adopt(struct recorder *r, pid_t tid)
 {
 	if (!r->by_tid[tid] && !ptrace(PTRACE_SEIZE, tid, 0, WATCH_OPTIONS))
-		watch_task(r, tid, tid);
+		watch_task(r, tid);
 }
 
 #if defined(__x86_64__)
@@ -190,8 +193,13 @@ static void watch_listen(struct recorder *r, int listener)
 		watch_told(r, &in.told);
 	out.answer.id = in.told.id;
 	out.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out) && errno != ENOENT)
-		perror("vmabench record: seccomp");
+	while (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out)) {
+		if (errno != EINTR) {           /* it was stopped and continued */
+			if (errno != ENOENT)
+				perror("vmabench record: seccomp");
+			break;
+		}
+	}
 }
 
 /* ---- the end of a process ---- */
@@ -318,7 +326,7 @@ static void watch_fork(struct recorder *r, struct task *parent)
 	unsigned long tid;
 
 	if (!ptrace(PTRACE_GETEVENTMSG, parent->tid, 0, &tid) && tid <= RECORD_MAX_TID)
-		watch_task(r, tid, tid)->shares =
+		watch_task(r, tid)->shares =
 			!syscall(SYS_kcmp, parent->tid, (pid_t)tid, KCMP_VM, 0, 0);
 	watch_resume(parent, PTRACE_CONT, 0);
 }
@@ -409,7 +417,7 @@ static void watch_signal(const struct task *task, int event, int signal)
 
 static void watch_stop(struct recorder *r, pid_t tid, int status)
 {
-	struct task *task = watch_task(r, tid, tid);
+	struct task *task = watch_task(r, tid);
 	int event = status >> 16;
 
 	r->now = record_clock();
@@ -442,22 +450,48 @@ static void watch_stop(struct recorder *r, pid_t tid, int status)
 	}
 }
 
-bool watch_once(struct recorder *r, int listener, int child_signals)
+/* ---- waiting ---- */
+
+/* The listener hangs up when no task has its filter any more. */
+static void watch_close_listener(struct launch *launch)
 {
-	struct pollfd fds[2] = { { .fd = listener, .events = POLLIN },
-				 { .fd = child_signals, .events = POLLIN } };
-	char signals[1024];
-	int status;
+	close(launch->listener);
+	launch->listener = -1;
+	launch->told = false;
+}
+
+/*
+ * Whoever has the filter may be untraced for a moment (a thread's child), so what ends the wait is the
+ * guard's end.  Before Linux 6.11 a dead child has it until its parent waits for it, which
+ * may be never.
+ */
+static void watch_end_guard(struct recorder *r, const struct launch *launch)
+{
+	if (launch->guard > 0 && !r->ntasks && !stream_is_alive(r->stream))
+		kill(launch->guard, SIGKILL);
+}
+
+bool watch_once(struct recorder *r, struct launch *launch)
+{
+	bool awaited = launch->told && launch->listener < 0;
+	int fd = awaited ? launch->error[0] : launch->listener, status;
+	short events = signals_wait(&r->signals, fd, r->again ? WATCH_HELD_MS : WATCH_MS);
 	pid_t tid;
 
-	if (poll(fds, 2, r->again ? WATCH_HELD_MS : -1) < 0)
-		return true;
-	if (fds[0].revents & POLLIN)
-		watch_listen(r, listener);
-	if ((fds[1].revents & POLLIN) && read(child_signals, signals, sizeof(signals)) < 0)
-		return true;
-	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
-		watch_stop(r, tid, status);
+	if (awaited && events) {
+		launch_take_listener(launch);
+		launch->told = launch->listener >= 0;
+	} else if (events & POLLIN) {
+		watch_listen(r, fd);
+	} else if (events) {
+		watch_close_listener(launch);
+	} else {
+		watch_end_guard(r, launch);
+	}
+	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+		if (tid != launch->guard)
+			watch_stop(r, tid, status);
+	}
 	watch_try_held(r);
-	return !tid || errno != ECHILD;
+	return !tid;
 }
