@@ -91,6 +91,7 @@ struct task {
 	bool in_vfork;                  /* cannot stop before its child lets go of the mm */
 	bool stray;                     /* has no number and will not get one: not recorded */
 	bool shares;                    /* a child with its parent's mm (record_watch) */
+	long untraced;                  /* a clone's or clone3's number: see untraced_hide(); or 0 */
 	bool held, busy;                /* waits in mm->held, or at its exit; counted in mm->busy */
 	uint64_t locked;                /* when the call in flight got the mm's lock, ns; 0: unseen */
 	uint64_t arg[6];                /* the call's, as in the registers */

@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #if defined(__x86_64__)
@@ -77,6 +78,55 @@ static void call_take_writes(struct recorder *r, struct task *task)
 	written_before(r, task);
 }
 
+/*
+ * A child made with CLONE_UNTRACED would have the filter and no tracer: all calls of interest would
+ * fail.  So the flag is hidden from the kernel while the call runs: it is in a register, or,
+ * with clone3(), in memory.
+ */
+static void untraced_set(const struct task *task, bool set)
+{
+#if defined(__x86_64__)
+	bool memory = task->untraced == SYS_clone3;
+	int peek = memory ? PTRACE_PEEKDATA : PTRACE_PEEKUSER;
+	int poke = memory ? PTRACE_POKEDATA : PTRACE_POKEUSER;
+	uint64_t at = memory ? task->arg[0] : sizeof(long) * RDI;
+	long flags = ptrace(peek, task->tid, at, 0);
+
+	flags = set ? flags | CLONE_UNTRACED : flags & ~(long)CLONE_UNTRACED;
+	ptrace(poke, task->tid, at, flags);
+#else
+	(void)task, (void)set;
+#endif
+}
+
+static void untraced_hide(struct recorder *r, struct task *task)
+{
+#if defined(__x86_64__)
+	(void)r;
+	task->untraced = task->call->nr;
+	untraced_set(task, false);
+#else
+	(void)task;
+	record_missing(r, "children made with CLONE_UNTRACED");
+#endif
+}
+
+/* At the first stop behind the call: of its caller, and of the child, which has a copy. */
+static void untraced_show(struct task *task)
+{
+	untraced_set(task, true);
+	task->untraced = 0;
+}
+
+/* The child has the caller's registers, and its memory, if that is not the caller's own. */
+static void untraced_inherit(struct task *child, const struct task *parent, uint64_t flags)
+{
+	if (!(flags & CLONE_UNTRACED) || (parent->call->nr == SYS_clone3 && flags & CLONE_VM))
+		return;
+	child->untraced = parent->call->nr;
+	child->arg[0] = parent->arg[0];
+}
+
 /* Runs the call that the task has stopped for. */
 static void call_begin(struct recorder *r, struct task *task)
 {
@@ -96,6 +146,8 @@ static void call_begin(struct recorder *r, struct task *task)
 	}
 	if (task->call->how == CALL_FORK)
 		r->forks++;
+	if (task->call->how == CALL_FORK && task->event.arg[1] & CLONE_UNTRACED)
+		untraced_hide(r, task);
 	stops_resume(r, task, PTRACE_SYSCALL, 0);
 }
 
@@ -219,8 +271,6 @@ static void stop_entry(struct recorder *r, struct task *task)
 	case CALL_FORK:
 		if (!calls_fill(r, task))       /* its flags decide whether it waits */
 			return;
-		if (task->event.arg[1] & CLONE_UNTRACED)
-			record_missing(r, "children made with CLONE_UNTRACED");
 		/* fall through */
 	case CALL_MEMORY:
 		if (task->mm->busy && call_waits(task))
@@ -275,6 +325,7 @@ static void task_born(struct recorder *r, struct task *parent, pid_t tid, uint64
 		r->unborn--;
 	if (flags & CLONE_THREAD)
 		child->tgid = parent->tgid;
+	untraced_inherit(child, parent, flags);
 	mm_enter(child, flags & CLONE_VM ? parent->mm : mm_new(r));
 	if (!(flags & CLONE_VM))
 		written_open(r, child->mm, tid);
@@ -483,6 +534,8 @@ static void stop_dispatch(struct recorder *r, struct task *task, int status)
 {
 	int event = status >> 16, signal = WSTOPSIG(status);
 
+	if (task->untraced)
+		untraced_show(task);
 	switch (event) {
 	case PTRACE_EVENT_SECCOMP:
 		stop_entry(r, task);
