@@ -49,6 +49,19 @@ void record_missing(struct recorder *r, const char *what)
 	(*at)->times++;
 }
 
+void record_missing_trace(struct recorder *r, const char *consequence)
+{
+	static const char what[] = "processes that the program traces itself";
+	const struct missing *m = r->missing;
+
+	while (m && m->what != what)
+		m = m->next;
+	if (!m)
+		fprintf(stderr, "vmabench record: the program traces its own processes (ptrace): %s\n",
+			consequence);
+	record_missing(r, what);
+}
+
 /* ---- signals to the recorder ---- */
 
 /* Has the time come to let the programs that ran before go? */

@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -239,7 +240,8 @@ static bool calls_fill_fork(struct recorder *r, struct task *task, struct trace_
 	{ .nr = SYS_##call, .name = #call, .how = CALL_EXEC, .plan = "", TOLD }
 #define MISSING(number, what, ...) \
 	{ .nr = number, .name = what, .how = CALL_MISSING, .plan = "", TOLD, __VA_ARGS__ }
-#define ONLY(n, ...) .narg = n, .only = { __VA_ARGS__ }
+#define ONLY(n, ...) \
+	.narg = n, .only = { __VA_ARGS__ }, .nonly = ARRAY_SIZE(((uint32_t[]){ __VA_ARGS__ }))
 #define TOLD .told = true
 #define TOLD_UNLESS(n, flags) .told = true, .narg = n, .unless = flags
 #define MEMORY_LIMITS RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
@@ -303,6 +305,8 @@ const struct record_call record_calls[] = {
 	MISSING(SYS_process_madvise, "process_madvise"),
 	MISSING(NR_set_mempolicy_home_node, "set_mempolicy_home_node"),
 	MISSING(NR_map_shadow_stack, "map_shadow_stack"),
+	MISSING(SYS_ptrace, "ptrace",
+		ONLY(0, PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE)),
 	MISSING(SYS_ioctl, "userfaultfd's copies",
 		ONLY(1, UFFDIO_COPY, UFFDIO_ZEROPAGE, UFFDIO_MOVE_)),
 #ifdef SYS_arch_prctl
@@ -346,15 +350,13 @@ void calls_result(struct recorder *r, struct task *task, int64_t result)
 
 static bool calls_wants(const struct record_call *call, uint64_t nr, const uint64_t *args)
 {
-	bool any = call->only[0];
-
 	if ((uint64_t)call->nr != nr)
 		return false;
-	for (unsigned i = 0; i < ARRAY_SIZE(call->only) && call->only[i]; i++) {
+	for (unsigned i = 0; i < call->nonly; i++) {
 		if (call->only[i] == (uint32_t)args[call->narg])
 			return true;
 	}
-	return !any;
+	return !call->nonly;
 }
 
 unsigned calls_find_native(uint64_t nr, const uint64_t *args)
@@ -438,12 +440,10 @@ static void filter_take(struct filter *filter, uint32_t i)
 static void filter_call(struct filter *filter, unsigned i)
 {
 	const struct record_call *call = &record_calls[i];
-	unsigned n = 0;
+	unsigned n = call->nonly;
 
 	if (filter->tells && !call->told)
 		return;
-	while (n < ARRAY_SIZE(call->only) && call->only[n])
-		n++;
 	if (n) {
 		filter_unless_skip(filter, call->nr, 2 + 2 * n);
 		filter_load_arg(filter, call->narg);

@@ -73,7 +73,8 @@ struct record_call {
 	const char *plan;               /* see calls_fill */
 	/* Fills what plan does not; false: not of interest after all. May be NULL. */
 	bool (*fill)(struct recorder *r, struct task *task, struct trace_event *event);
-	unsigned narg, only[5];         /* filter: argument narg must be one of only[], up to a 0 */
+	unsigned narg;                  /* filter: argument narg must be one of only[nonly] */
+	unsigned nonly, only[5];        /* nonly 0: any */
 	bool told;                      /* perf does not tell all of it ... */
 	uint32_t unless;                /* ... unless argument narg has one of these bits */
 };
@@ -92,6 +93,9 @@ struct task {
 	bool stray;                     /* has no number and will not get one: not recorded */
 	bool shares;                    /* a child with its parent's mm (record_watch) */
 	long untraced;                  /* a clone's or clone3's number: see untraced_hide(); or 0 */
+	bool leaves, left;              /* is to be let go: the program traces it itself; was so */
+	pid_t awaits;                   /* its ptrace() waits until this task is let go; 0: none */
+	uint64_t awaited;               /* ... since when, ns */
 	bool held, busy;                /* waits in mm->held, or at its exit; counted in mm->busy */
 	uint64_t locked;                /* when the call in flight got the mm's lock, ns; 0: unseen */
 	uint64_t arg[6];                /* the call's, as in the registers */
@@ -132,6 +136,8 @@ struct recorder {
 	int status;                     /* its wait status */
 	uint32_t tasks;                 /* numbers given so far */
 	struct task *again;             /* tasks whose status can be handled now */
+	struct waiting *waiting;        /* see record_watch */
+	unsigned awaiting;              /* tasks that await another's letting go */
 	unsigned forks;                 /* fork calls in flight */
 	unsigned unborn;                /* tasks that have stopped, but have no number yet */
 	unsigned ntasks;                /* in by_tid */
@@ -155,6 +161,8 @@ struct recorder {
 uint64_t record_clock(void);            /* CLOCK_MONOTONIC, ns */
 /* Something that the trace lacks: counted under a name that stays valid. */
 void record_missing(struct recorder *r, const char *what);
+/* That the program traces one of its tasks: the first time, it is said at once, with the consequence. */
+void record_missing_trace(struct recorder *r, const char *consequence);
 
 /* Begins to record faults, of pid first, as far as that is wanted and allowed: calls serialised. */
 void record_open_faults(struct recorder *r, pid_t pid);
@@ -357,6 +365,8 @@ void perf_close(struct perf *perf);
 
 /* Waits for a told call, a stop or a signal, not for long; handles them.  False: all is over. */
 bool watch_once(struct recorder *r, struct launch *launch);
+/* What is known of a task that was let go, and whose end nobody else tells, is forgotten. */
+void watch_died(struct recorder *r, pid_t tid);
 /* A process that a thread made of which nothing was told is traced from here on, if it lives. */
 void watch_adopt(struct recorder *r, pid_t tid);
 
@@ -366,6 +376,7 @@ enum note_kind {
 	NOTE_EVENT,             /* the event, now; its task is a tid */
 	NOTE_CALL,              /* the event will be tid's next call */
 	NOTE_FOREIGN,           /* tid's next call is no such call as its number says */
+	NOTE_LEAVES,            /* tid is not recorded any more */
 	NOTE_EXEC,              /* tid has execed, and was event->arg[0] before */
 };
 

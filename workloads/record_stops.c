@@ -37,6 +37,8 @@
 #include "workloads/record_internal.h"
 
 #define STOPS_PATIENCE 300000000u       /* ns */
+/* A task that the program wants to trace stops within this time, or the program cannot. */
+#define STOPS_TRACE_PATIENCE 2000000000u        /* ns */
 
 /*
  * Lets a task go on from the stop that is being handled.  If it was killed
@@ -56,7 +58,7 @@ static void stops_resume(struct recorder *r, struct task *task, int request, int
 		request = PTRACE_SYSCALL;
 	if (ptrace(request, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
 		perror("vmabench record: ptrace");
-	if (r->detaching)       /* any stop makes it forget that it was asked to stop */
+	if (r->detaching || task->leaves) /* any stop makes it forget that it was asked to stop */
 		ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
 }
 
@@ -201,9 +203,30 @@ static void call_end(struct recorder *r, struct task *task)
 	call_begin_held(r, mm);
 }
 
+static void task_awaits_no_more(struct recorder *r, struct task *task)
+{
+	r->awaiting -= task->awaits != 0;
+	task->awaits = 0;
+}
+
+/* Runs the ptrace() of those whose target is let go, or does not stop. */
+static void stops_run_awaiting(struct recorder *r)
+{
+	for (pid_t tid = 1; r->awaiting && tid <= r->max_tid; tid++) {
+		struct task *task = r->by_tid[tid];
+
+		if (!task || !task->awaits ||
+		    (r->by_tid[task->awaits] && r->now - task->awaited < STOPS_TRACE_PATIENCE))
+			continue;
+		task_awaits_no_more(r, task);
+		stops_resume(r, task, PTRACE_CONT, 0);
+	}
+}
+
 void stops_tick(struct recorder *r)
 {
 	r->now = record_clock();
+	stops_run_awaiting(r);
 	for (struct record_mm *mm = r->mms; mm; mm = mm->next) {
 		if (!mm->held || r->now - mm->since < STOPS_PATIENCE)
 			continue;
@@ -213,6 +236,8 @@ void stops_tick(struct recorder *r)
 		call_begin(r, task);
 	}
 }
+
+static void task_let_go(struct recorder *r, struct task *task);
 
 /* ---- entry and exit of a call ---- */
 
@@ -245,6 +270,32 @@ static unsigned stop_which_call(struct recorder *r, struct task *task)
 	return calls_find(info.arch, info.entry.nr, task->arg);
 }
 
+/*
+ * The program wants to trace one of its tasks, which can have one tracer.  Where there is no filter,
+ * that task is let go; where there is one, it needs its tracer, and the call fails.
+ */
+static void stop_trace(struct recorder *r, struct task *caller)
+{
+	bool self = caller->arg[0] == PTRACE_TRACEME;
+	uint64_t tid = self ? (uint64_t)caller->tid : caller->arg[1];
+	struct task *task = tid <= RECORD_MAX_TID ? r->by_tid[tid] : NULL;
+
+	caller->call = NULL;
+	record_missing_trace(r, r->attached ? "these are not recorded any more"
+					    : "it cannot, but for --order perf");
+	if (!r->attached || !task || !task->number) {
+		stops_resume(r, caller, PTRACE_CONT, 0);
+	} else if (self) {
+		task_let_go(r, task);
+	} else {
+		task->leaves = true;
+		ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
+		caller->awaits = task->tid;
+		caller->awaited = r->now;
+		r->awaiting++;
+	}
+}
+
 static void stop_entry(struct recorder *r, struct task *task)
 {
 	unsigned which = stop_which_call(r, task);
@@ -259,6 +310,10 @@ static void stop_entry(struct recorder *r, struct task *task)
 		return;
 	}
 	task->call = &record_calls[which];
+	if (task->call->nr == SYS_ptrace) {
+		stop_trace(r, task);
+		return;
+	}
 	switch (task->call->how) {
 	case CALL_MISSING:
 		record_missing(r, task->call->name);
@@ -457,6 +512,15 @@ static void task_dies(struct recorder *r, struct task *task, bool stopped)
 	mm_leave(task);
 }
 
+/* A stopped task is not recorded any more, and runs on: the program wants to trace it. */
+static void task_let_go(struct recorder *r, struct task *task)
+{
+	task_dies(r, task, true);
+	ptrace(PTRACE_DETACH, task->tid, 0, 0);
+	queue_mark(r, MARK_GONE, task->tid, task->number);
+	task_free(r, task);
+}
+
 static void stop_gone(struct recorder *r, struct task *task, int status)
 {
 	if (task->tid == r->first)
@@ -522,7 +586,9 @@ static void stop_signal(struct recorder *r, struct task *task, int event, int si
 	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 		     signal == SIGTTOU;
 
-	if (event == PTRACE_EVENT_STOP && r->detaching)
+	if (event == PTRACE_EVENT_STOP && task->leaves)
+		task_let_go(r, task);
+	else if (event == PTRACE_EVENT_STOP && r->detaching)
 		task->parked = true;
 	else if (event == PTRACE_EVENT_STOP)
 		stops_resume(r, task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
@@ -598,6 +664,7 @@ static void stops_take(struct recorder *r, pid_t tid, int status)
 	if (!task)
 		return;
 	task->in_vfork = false;
+	task_awaits_no_more(r, task);
 	if (!task->number && tid != r->first) {
 		stop_unborn(r, task, status);
 	} else if (gone) {
@@ -618,6 +685,7 @@ void stops_handle(struct recorder *r, pid_t tid, int status)
 		r->again = task->again;
 		stops_take(r, task->tid, task->status);
 	}
+	stops_run_awaiting(r);
 }
 
 /* ---- attaching and detaching ---- */

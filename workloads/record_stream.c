@@ -412,6 +412,8 @@ static void stream_take_sample(struct recorder *r, const struct sample *sample)
 		sample_birth(r, sample);
 		return;
 	}
+	if (sample->kind == SAMPLE_DEATH)
+		watch_died(r, sample->tid);
 	if (!actor)
 		return;
 	switch ((enum sample_kind)sample->kind) {
@@ -522,6 +524,10 @@ static void stream_take_note(struct recorder *r, struct note *note)
 	case NOTE_FOREIGN:
 		if (actor)
 			actor->foreign = true;
+		break;
+	case NOTE_LEAVES:
+		if (actor)
+			actor_dies(r, note->tid, note->time);
 		break;
 	case NOTE_EXEC:
 		note_exec(r, note);

@@ -13,6 +13,7 @@
  *     until the other threads are gone; then its VMAs are those it leaves behind.  If
  *     one of them is in an exec, that exec waits for the first thread: it goes on.
  *  4. Here a task's number is its tid: the stream knows the numbers.
+ *  5. A task that the program traces itself is let go, and not seized again.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -39,6 +40,8 @@
 #define WATCH_HELD_MS   1
 /* Whatever comes or is lost, there is another look so often. */
 #define WATCH_MS        100
+/* A task that the program wants to trace stops within this time, or the program cannot. */
+#define WATCH_PATIENCE  2000000000u     /* ns */
 
 /* The kernel's own: a call is to be done again, if its handler wants that, or always. */
 #define ERESTARTSYS_    512L
@@ -65,8 +68,13 @@ static struct task *watch_task(struct recorder *r, pid_t tid)
 	return task;
 }
 
-static void watch_resume(const struct task *task, int request, int signal)
+static void watch_resume(struct task *task, int request, int signal)
 {
+	if (task->leaves) {
+		request = PTRACE_DETACH;
+		task->leaves = false;
+		task->left = true;
+	}
 	if (ptrace(request, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
 		perror("vmabench record: ptrace");
 }
@@ -81,14 +89,26 @@ static unsigned watch_threads(pid_t tgid)
 	return stat(path, &st) ? 0 : st.st_nlink - 2;
 }
 
-/* A task that waits in a told call is traced from here on. */
+/* A task that waits in a told call is traced from here on, unless somebody else traces it. */
 static struct task *watch_seize(struct recorder *r, pid_t tid)
 {
-	if (r->by_tid[tid])
-		return r->by_tid[tid];
-	if (ptrace(PTRACE_SEIZE, tid, 0, WATCH_OPTIONS) && errno != ESRCH && !record_traces(tid))
+	struct task *task = r->by_tid[tid];
+
+	if (task)
+		return task;
+	task = watch_task(r, tid);
+	if (!ptrace(PTRACE_SEIZE, tid, 0, WATCH_OPTIONS))
+		return task;
+	if (errno != ESRCH && !record_traces(tid))
 		record_missing(r, "forks and execs of threads that could not be traced");
-	return watch_task(r, tid);
+	task->left = !record_traces(tid);
+	return task;
+}
+
+void watch_died(struct recorder *r, pid_t tid)
+{
+	if (r->by_tid[tid] && r->by_tid[tid]->left)
+		task_free(r, r->by_tid[tid]);
 }
 
 void watch_adopt(struct recorder *r, pid_t tid)
@@ -104,6 +124,96 @@ static long watch_register(const struct task *task, unsigned reg)
 }
 #endif
 
+/* ---- what becomes of a told call ---- */
+
+enum answer {
+	ANSWER_RUN,             /* it runs */
+	ANSWER_DONE,            /* it has succeeded, without */
+	ANSWER_AGAIN,           /* its task stops, and then makes it again */
+	ANSWER_LATER,
+};
+
+static void watch_answer(int listener, uint64_t id, enum answer answer)
+{
+	union {                                 /* the kernel's may be larger */
+		struct seccomp_notif_resp resp;
+		char room[256];
+	} out = { .resp.id = id };
+
+	if (answer == ANSWER_RUN)
+		out.resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	if (answer == ANSWER_AGAIN)
+		out.resp.error = -ERESTARTNOINTR_;
+	while (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out)) {
+		if (errno == EINTR)             /* the recorder was stopped and continued */
+			continue;
+		if (errno != ENOENT)
+			perror("vmabench record: seccomp");
+		break;
+	}
+}
+
+/* ---- a program that traces ---- */
+
+/* A call that waits until another task is let go. */
+struct waiting {
+	uint64_t id, since;
+	pid_t target;
+	struct waiting *next;
+};
+
+static enum answer trace_wait(struct recorder *r, uint64_t id, pid_t target)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting));
+
+	if (!waiting)
+		return ANSWER_RUN;              /* it fails */
+	*waiting = (struct waiting){ id, r->now, target, r->waiting };
+	r->waiting = waiting;
+	return ANSWER_LATER;
+}
+
+/* Those whose target is let go, or does not stop. */
+static void trace_answer_waiting(struct recorder *r, int listener)
+{
+	struct waiting **at = &r->waiting, *waiting;
+
+	while ((waiting = *at)) {
+		const struct task *target = r->by_tid[waiting->target];
+
+		if (target && !target->left && record_clock() - waiting->since < WATCH_PATIENCE) {
+			at = &waiting->next;
+			continue;
+		}
+		watch_answer(listener, waiting->id, ANSWER_RUN);
+		*at = waiting->next;
+		free(waiting);
+	}
+}
+
+/*
+ * The program wants to trace one of its tasks, which can have one tracer: it is let go.  What it does
+ * is told still, up to its next exec.  A child of the recorder has nobody else to trace it.
+ */
+static enum answer told_trace(struct recorder *r, const struct task *caller, uint64_t id)
+{
+	bool self = caller->arg[0] == PTRACE_TRACEME;
+	uint64_t tid = self ? (uint64_t)caller->tid : caller->arg[1];
+	struct task *task = tid <= RECORD_MAX_TID ? r->by_tid[tid] : NULL;
+	enum answer answer = ANSWER_RUN;
+
+	if (self && record_status_number(caller->tid, "PPid: %d") == getpid()) {
+		answer = ANSWER_DONE;
+	} else if (task && !task->left) {
+		task->leaves = true;
+		ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
+		answer = self ? ANSWER_AGAIN : trace_wait(r, id, tid);
+	}
+	if (answer != ANSWER_AGAIN)
+		record_missing_trace(r, "they are not recorded from their next exec on");
+	return answer;
+}
+
 /* ---- told calls ---- */
 
 static void told_exec(struct recorder *r, struct task *task)
@@ -112,6 +222,16 @@ static void told_exec(struct recorder *r, struct task *task)
 	task->layout = NULL;
 	if (!task->shares && watch_threads(task->tgid) == 1)
 		task->layout = layout_read(r, task);
+}
+
+/* No stop will tell what the exec of a task that the program traces makes of it. */
+static void told_unseen_exec(struct recorder *r, struct task *task)
+{
+	if (task->layout)
+		layout_queue(r, task, task->layout, TRACE_AT_EXIT);
+	layout_free(task->layout);
+	task->layout = NULL;
+	stream_note(r, NOTE_LEAVES, task->tid, NULL);
 }
 
 /* How large the file will be: its size is told when the call has returned, or not at all. */
@@ -127,6 +247,8 @@ static void told_process(struct recorder *r, const struct task *task)
 {
 	struct task *traced = watch_seize(r, task->tid);
 
+	if (traced->left)
+		return;
 	traced->call = task->call;
 	ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
 }
@@ -141,6 +263,8 @@ static void told_call(struct recorder *r, const struct record_call *call, struct
 		task = watch_seize(r, task->tid);
 		task->call = call;
 		told_exec(r, task);
+		if (task->left)
+			told_unseen_exec(r, task);
 	} else if (call->kind == TRACE_PROCESS) {
 		told_process(r, task);
 	} else if (calls_fill(r, task)) {
@@ -152,13 +276,13 @@ static void told_call(struct recorder *r, const struct record_call *call, struct
 	}
 }
 
-static void watch_told(struct recorder *r, const struct seccomp_notif *told)
+static enum answer watch_told(struct recorder *r, const struct seccomp_notif *told)
 {
 	struct task task = { .tid = told->pid, .number = told->pid };
 	unsigned which;
 
 	if (!r->started)
-		return;
+		return ANSWER_RUN;
 	for (unsigned i = 0; i < ARRAY_SIZE(task.arg); i++)
 		task.arg[i] = told->data.args[i];
 	which = calls_find(told->data.arch, told->data.nr, task.arg);
@@ -170,8 +294,11 @@ static void watch_told(struct recorder *r, const struct seccomp_notif *told)
 			task.tgid = r->by_tid[task.tid]->tgid;
 		else if (record_calls[which].how == CALL_MEMORY)
 			task.tgid = watch_tgid(task.tid);
+		if (record_calls[which].nr == SYS_ptrace)
+			return told_trace(r, &task, told->id);
 		told_call(r, &record_calls[which], &task);
 	}
+	return ANSWER_RUN;
 }
 
 /* One call that waits, if it still does. */
@@ -181,25 +308,15 @@ static void watch_listen(struct recorder *r, int listener)
 		struct seccomp_notif told;
 		char room[256];
 	} in = { 0 };
-	union {
-		struct seccomp_notif_resp answer;
-		char room[256];
-	} out = { 0 };
+	enum answer answer = ANSWER_RUN;
 
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &in))
 		return;
 	r->now = record_clock();
 	if (in.told.pid && in.told.pid <= RECORD_MAX_TID)
-		watch_told(r, &in.told);
-	out.answer.id = in.told.id;
-	out.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	while (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out)) {
-		if (errno != EINTR) {           /* it was stopped and continued */
-			if (errno != ENOENT)
-				perror("vmabench record: seccomp");
-			break;
-		}
-	}
+		answer = watch_told(r, &in.told);
+	if (answer != ANSWER_LATER)
+		watch_answer(listener, in.told.id, answer);
 }
 
 /* ---- the end of a process ---- */
@@ -402,7 +519,7 @@ static void watch_process(struct recorder *r, struct task *task)
 	queue_event(r, &event);
 }
 
-static void watch_signal(const struct task *task, int event, int signal)
+static void watch_signal(struct task *task, int event, int signal)
 {
 	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 		     signal == SIGTTOU;
@@ -423,7 +540,7 @@ static void watch_stop(struct recorder *r, pid_t tid, int status)
 	r->now = record_clock();
 	if (task->held)
 		watch_forget(r, task);
-	task->held = false;
+	task->held = task->left = false;
 	if (WIFEXITED(status) || WIFSIGNALED(status)) {
 		if (tid == r->first)
 			r->status = status;
@@ -493,5 +610,6 @@ bool watch_once(struct recorder *r, struct launch *launch)
 			watch_stop(r, tid, status);
 	}
 	watch_try_held(r);
+	trace_answer_waiting(r, launch->listener);
 	return !tid;
 }
