@@ -584,7 +584,7 @@ static void watch_close_listener(struct launch *launch)
  */
 static void watch_end_guard(struct recorder *r, const struct launch *launch)
 {
-	if (launch->guard > 0 && !r->ntasks && !stream_is_alive(r->stream))
+	if (r->started && !r->ntasks && !stream_is_alive(r->stream))
 		kill(launch->guard, SIGKILL);
 }
 
