@@ -121,6 +121,7 @@ struct arena {
 	struct backing backing;
 	struct arena_stats stats;
 	unsigned long fail_at;          /* counts down; 1: fail from now on; 0: never */
+	struct budget *budget;          /* NULL: none */
 	bool shared;
 	struct spinlock lock;           /* of all of it, if it is shared */
 };
@@ -141,7 +142,13 @@ void arena_destroy(struct arena *arena)
 	if (!arena)
 		return;
 	backing_destroy(&arena->backing);
+	budget_give(arena->budget, arena->stats.used);
 	free(arena);
+}
+
+void arena_set_budget(struct arena *arena, struct budget *budget)
+{
+	arena->budget = budget;
 }
 
 void arena_share(struct arena *arena)
@@ -159,12 +166,18 @@ static void *alloc_counted(struct arena *arena, size_t size, size_t align)
 	if (arena->fail_at)
 		arena->fail_at--;
 
-	void *ptr = backing_alloc(&arena->backing, size, align);
-	if (!ptr)
+	size_t used = backing_size(size, align);
+	if (!budget_take(arena->budget, used))
 		return NULL;
+
+	void *ptr = backing_alloc(&arena->backing, size, align);
+	if (!ptr) {
+		budget_give(arena->budget, used);
+		return NULL;
+	}
 	stats->objects++;
 	stats->asked += size;
-	stats->used += backing_size(size, align);
+	stats->used += used;
 	if (stats->used > stats->peak_used)
 		stats->peak_used = stats->used;
 	return ptr;
@@ -172,9 +185,12 @@ static void *alloc_counted(struct arena *arena, size_t size, size_t align)
 
 static void free_counted(struct arena *arena, void *ptr, size_t size, size_t align)
 {
+	size_t used = backing_size(size, align);
+
 	arena->stats.objects--;
 	arena->stats.asked -= size;
-	arena->stats.used -= backing_size(size, align);
+	arena->stats.used -= used;
+	budget_give(arena->budget, used);
 	backing_free(&arena->backing, ptr, size, align);
 }
 

@@ -14,6 +14,8 @@
 
 #include <stddef.h>
 
+#include "base/budget.h"
+
 struct arena;
 
 struct arena_stats {
@@ -30,12 +32,15 @@ struct arena *arena_create(void);
 /* From now on any thread may allocate and free, under a lock. */
 void arena_share(struct arena *arena);
 
+/* All that is allocated from now on is taken from that budget too; before the first allocation. */
+void arena_set_budget(struct arena *arena, struct budget *budget);
+
 /* Ends the arena and everything still allocated from it. NULL is allowed. */
 void arena_destroy(struct arena *arena);
 
 /*
  * size bytes, not zeroed, aligned to align (a power of two; 0 means 16).
- * NULL when memory is out or when arena_fail_at() says so.
+ * NULL when memory or the budget is out or when arena_fail_at() says so.
  */
 void *arena_alloc(struct arena *arena, size_t size, size_t align)
 	__attribute__((warn_unused_result));

@@ -221,7 +221,8 @@ void bench_program_parts(struct bench_session *session, const struct program *pr
 	if (!err)
 		err = time_variants(ops, program, passes);
 	if (err == -ENOMEM)
-		bench_skip(session, ops->name, name, "mm", program->peak_vmas, "memory is out");
+		bench_skip(session, ops->name, name, "mm", program->peak_vmas,
+			   replay_out_of_memory());
 	for (size_t i = 0; !err && i < VARIANTS; i++)
 		add_variant(session, ops, name, &passes[i], &passes[0], &variants[i]);
 }

@@ -142,7 +142,8 @@ void bench_program_speed(struct bench_session *session, const struct program *pr
 	if (!ops || bench_options(session)->count)
 		return;
 	if (speed_measure(ops, program, &speed)) {
-		bench_skip(session, ops->name, program->name, "speed", 0, "memory is out");
+		bench_skip(session, ops->name, program->name, "speed", 0,
+			   replay_out_of_memory());
 		return;
 	}
 	bench_speed(session, json_pack(

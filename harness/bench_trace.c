@@ -23,7 +23,6 @@
 #include "harness/replay.h"
 #include "harness/tape.h"
 
-#define MAX_TAPE_BYTES  ((size_t)1 << 30)
 #define LOOK_EVERY      64                      /* events between two looks at the clock */
 #define TRACE_SECONDS   5                       /* what the times of one trace may take in all */
 #define FEWEST          2                       /* repetitions, whatever they take */
@@ -73,7 +72,7 @@ static const char *mm_entry_run(void *ctx, uint64_t n)
 
 	for (uint64_t i = 0; i < n; i++) {
 		if (mm_replay(run, false, 0, &hash, NULL))
-			return "memory is out";
+			return replay_out_of_memory();
 		if (run->again && hash != run->expected)
 			run->wrong++;
 		run->expected = hash;
@@ -122,18 +121,18 @@ static const char *tape_entry_verify(void *ctx)
 static struct tape *tape_record(const struct program *program, const char **why)
 {
 	const struct vma_index_ops *inner = vma_index_lookup("rbtree");
-	struct tape *tape = tape_create(inner ? inner : vma_index_lookup("array"), MAX_TAPE_BYTES);
+	struct tape *tape = tape_create(inner ? inner : vma_index_lookup("array"),
+					replay_budget.limit / 4);
 	struct mm_run run = { .program = program };
 	uint64_t hash;
 	int err;
 
-	*why = "memory is out";
+	*why = "out of memory";
 	if (!tape)
 		return NULL;
 	run.ops = tape_ops(tape);
 	err = mm_replay(&run, false, 0, &hash, NULL);
-	if (!err)
-		*why = tape_end(tape);
+	*why = err ? replay_out_of_memory() : tape_end(tape);
 	if (!err && !*why)
 		return tape;
 	tape_destroy(tape);
@@ -160,8 +159,11 @@ static void traced_without(struct traced *traced, const struct vma_index_ops *op
 	const struct program *program = &traced->program;
 	char reason[160];
 
-	snprintf(reason, sizeof(reason), err == -ETIME ? "takes longer than %g s" : "memory is out",
-		 bench_options(traced->session)->limit);
+	if (err == -ETIME)
+		snprintf(reason, sizeof(reason), "takes longer than %g s",
+			 bench_options(traced->session)->limit);
+	else
+		snprintf(reason, sizeof(reason), "%s", replay_out_of_memory());
 	if (err == -ETIME || err == -ENOMEM) {
 		bench_skip(traced->session, ops->name, program->name, mode, program->peak_vmas,
 			   reason);

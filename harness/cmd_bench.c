@@ -22,6 +22,8 @@ static const char doc[] =
 	"A GLOB is matched with CASE and with CASE/MODE: 'find-*', '*/touch', 'replay-*'; "
 	"`vmabench list` shows the cases.";
 
+#define MAX_SECONDS 1e6
+
 enum { KEY_COUNT = 256, KEY_CYCLE, KEY_RESUME, KEY_LIMIT, KEY_SEED, KEY_TRACES };
 
 static const struct argp_option argp_options[] = {
@@ -49,35 +51,14 @@ struct arguments {
 	struct saved saved;
 };
 
-static unsigned long number(struct argp_state *state, const char *what, const char *text,
-			    unsigned long lo, unsigned long hi)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 0);
-
-	if (!*text || *end || n < lo || n > hi)
-		argp_error(state, "%s: '%s' is not a number from %lu to %lu", what, text, lo, hi);
-	return n;
-}
-
-static double seconds(struct argp_state *state, const char *what, const char *text)
-{
-	char *end;
-	double n = strtod(text, &end);
-
-	if (!*text || *end || !(n > 0 && n < 1e6))
-		argp_error(state, "%s: '%s' is not a number of seconds", what, text);
-	return n;
-}
-
 static void take_sizes(struct argp_state *state, struct bench_options *options, char *list)
 {
 	options->nsizes = 0;
-	for (char *size = strtok(list, ","); size; size = strtok(NULL, ",")) {
+	for (char *size; (size = strsep(&list, ","));) {
 		if (options->nsizes == BENCH_MAX_SIZES)
 			argp_error(state, "more than %d numbers of VMAs", BENCH_MAX_SIZES);
 		options->sizes[options->nsizes++] =
-			number(state, "--vmas", size, 1, LAYOUT_MAX_VMAS);
+			option_number(state, "--vmas", size, 1, LAYOUT_MAX_VMAS);
 	}
 	if (!options->nsizes)
 		argp_error(state, "no number of VMAs");
@@ -99,13 +80,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		take_sizes(state, options, arg);
 		return 0;
 	case 'r':
-		options->repetitions = number(state, "--repetitions", arg, 1, 1000);
+		options->repetitions = option_number(state, "--repetitions", arg, 1, 1000);
 		return 0;
 	case 't':
-		options->min_time = seconds(state, "--min-time", arg);
+		options->min_time = option_seconds(state, "--min-time", arg, MAX_SECONDS);
 		return 0;
 	case KEY_LIMIT:
-		options->limit = seconds(state, "--limit", arg);
+		options->limit = option_seconds(state, "--limit", arg, MAX_SECONDS);
 		return 0;
 	case 'j':
 		arguments->saved.path = arg;
@@ -122,18 +103,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->min_time = 0.005;
 		return 0;
 	case KEY_SEED:
-		options->seed = number(state, "--seed", arg, 0, INT64_MAX);
+		options->seed = option_number(state, "--seed", arg, 0, INT64_MAX);
 		return 0;
 	case KEY_CYCLE:
 		/* whole batches, of edits and gap searches too */
-		options->cycle = max(number(state, "--cycle", arg, 1, BENCH_MAX_CYCLE), 2048UL) &
+		options->cycle = max(option_number(state, "--cycle", arg, 1, BENCH_MAX_CYCLE), 2048UL) &
 				 ~2047UL;
 		return 0;
 	case KEY_TRACES:
 		options->trace_dir = arg;
 		return 0;
 	case KEY_COUNT:
-		options->count = number(state, "--count", arg, 1, UINT32_MAX);
+		options->count = option_number(state, "--count", arg, 1, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument '%s'", escape_text(arg));
@@ -237,7 +218,7 @@ static int run(struct arguments *arguments)
 int cmd_bench(int argc, char **argv)
 {
 	static const struct argp argp = {
-		argp_options, parse, NULL, doc, option_index_children, NULL, NULL
+		argp_options, parse, NULL, doc, option_replay_children, NULL, NULL
 	};
 	struct arguments arguments = {
 		.options = {

@@ -78,6 +78,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
+		args->indexes.no_null = true;
 		state->child_inputs[0] = &args->indexes;
 		return 0;
 	case 'q':
@@ -96,19 +97,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->options.merge = option_merge(state, arg);
 		return 0;
 	case OPT_OPS:
-		args->options.ops = option_number(state, arg);
+		args->options.ops = option_number(state, "--ops", arg, 0, UINT64_MAX);
 		return 0;
 	case OPT_SEED:
-		args->options.seed = option_number(state, arg);
+		args->options.seed = option_number(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	case OPT_VMAS:
-		args->options.vmas = option_number(state, arg);
+		args->options.vmas = option_number(state, "--vmas", arg, 1, 1000000);
 		return 0;
 	case OPT_VERIFY:
-		args->options.verify_every = option_number(state, arg);
+		args->options.verify_every =
+			option_number(state, "--verify", arg, 1, UINT64_MAX);
 		args->verify_given = true;
-		if (!args->options.verify_every)
-			argp_error(state, "--verify must be at least 1");
 		return 0;
 	case OPT_SAVE:
 		args->options.save = arg;

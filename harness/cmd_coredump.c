@@ -34,7 +34,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->list = true;
 		return 0;
 	case KEY_FILTER:
-		arguments->filter = option_number(state, arg);
+		arguments->filter = option_number(state, "--filter", arg, 0, UINT32_MAX);
 		return 0;
 	case ARGP_KEY_END:
 		if (!arguments->list)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/option.h"
 #include "harness/verb.h"
 #include "workloads/record.h"
 
@@ -32,28 +33,15 @@ static const struct argp_option record_argp_options[] = {
 static void record_add_pid(struct record_options *options, const char *arg,
 			   struct argp_state *state)
 {
+	pid_t pid = (pid_t)option_number(state, "-p", arg, 1, INT32_MAX);
 	unsigned n = 0;
-	char *end;
-	long pid = strtol(arg, &end, 10);
 
 	while (record_pids[n])
 		n++;
-	if (*end || pid <= 0 || pid != (pid_t)pid)
-		argp_error(state, "not a process: %s", arg);
 	if (n == MAX_PIDS)
 		argp_error(state, "at most %d processes", MAX_PIDS);
 	record_pids[n] = pid;
 	options->pids = record_pids;
-}
-
-static void record_set_seconds(struct record_options *options, const char *arg,
-			       struct argp_state *state)
-{
-	char *end;
-
-	options->seconds = strtod(arg, &end);
-	if (*end || !(options->seconds > 0))
-		argp_error(state, "not a number of seconds: %s", arg);
 }
 
 static void record_set_order(struct record_options *options, const char *arg,
@@ -76,12 +64,9 @@ static void record_set_order(struct record_options *options, const char *arg,
 static void record_set_ring_size(struct record_options *options, const char *arg,
 				 struct argp_state *state)
 {
-	char *end;
-
-	options->ring_size = strtoul(arg, &end, 10);
-	if (*end || options->ring_size < PAGE_SIZE ||
-	    (options->ring_size & (options->ring_size - 1)))
-		argp_error(state, "not a ring's size: %s", arg);
+	options->ring_size = option_number(state, "--ring-size", arg, PAGE_SIZE, 1UL << 30);
+	if (options->ring_size & (options->ring_size - 1))
+		argp_error(state, "--ring-size: %s is not a power of two", arg);
 }
 
 static error_t record_parse(int key, char *arg, struct argp_state *state)
@@ -96,7 +81,7 @@ static error_t record_parse(int key, char *arg, struct argp_state *state)
 		record_add_pid(options, arg, state);
 		return 0;
 	case OPT_SECONDS:
-		record_set_seconds(options, arg, state);
+		options->seconds = option_seconds(state, "--seconds", arg, 1e9);
 		return 0;
 	case OPT_ALLOW_LOST:
 		options->allow_lost = true;

@@ -78,7 +78,7 @@ static int session_open(struct session *s, struct arguments *args)
 		s->world[s->n] =
 			replay_create(args->indexes.ops[s->n], trace_info(s->reader), &options);
 		if (!s->world[s->n]) {
-			fprintf(stderr, "%s: out of memory\n", escape_text(s->path));
+			fprintf(stderr, "%s: %s\n", escape_text(s->path), replay_out_of_memory());
 			return STATUS_BAD_INPUT;
 		}
 	}
@@ -98,8 +98,9 @@ static int session_event(struct session *s, const struct arguments *args,
 {
 	for (unsigned i = 0; i < s->n; i++) {
 		if (replay_event(s->world[i], event)) {
-			fprintf(stderr, "%s: event %" PRIu64 ": out of memory\n", escape_text(s->path),
-				replay_counts(s->world[i])->events);
+			fprintf(stderr, "%s: event %" PRIu64 ": %s\n", escape_text(s->path),
+				replay_counts(s->world[i])->events,
+				replay_out_of_memory());
 			return STATUS_BAD_INPUT;
 		}
 	}
@@ -432,6 +433,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
+		args->indexes.no_null = true;
 		state->child_inputs[0] = &args->indexes;
 		return 0;
 	case 'q':
@@ -450,10 +452,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->stop = true;
 		return 0;
 	case OPT_SHOW:
-		args->show = option_number(state, arg);
+		args->show = option_number(state, "--show", arg, 0, UINT64_MAX);
 		return 0;
 	case OPT_VERIFY:
-		args->verify_every = option_number(state, arg);
+		args->verify_every = option_number(state, "--verify", arg, 0, UINT64_MAX);
 		return 0;
 	case OPT_PLACEMENT:
 		args->options.placement = option_placement(state, arg);
@@ -465,13 +467,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->options.locking = option_locking(state, arg);
 		return 0;
 	case OPT_SEED:
-		args->options.seed = option_number(state, arg);
+		args->options.seed = option_number(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	case OPT_FIND_CACHE:
 		args->options.find_cache = option_find_cache(state, arg);
 		return 0;
 	case OPT_RECLAIM:
-		args->options.reclaim = option_number(state, arg);
+		args->options.reclaim = option_number(state, "--reclaim", arg, 0, UINT64_MAX);
 		return 0;
 	case OPT_THP:
 		args->options.huge_pages = option_thp(state, arg);
@@ -495,7 +497,7 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "FILE...",
-	.children = option_index_children,
+	.children = option_replay_children,
 	.doc = "Replays recorded programs through the emulated mm over each index (all but null), "
 	       "in lockstep.\v"
 	       "Every recorded result is compared, and the layout of each address space at its "

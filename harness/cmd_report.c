@@ -599,15 +599,15 @@ static int report_refuse(const char *why)
 /* A file of --counts or --worst: it has to have a list of that name. */
 static json_t *load_list(const char *path, const char *list)
 {
-	json_error_t error;
-	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	char why[256];
+	json_t *root = results_read(path, why, sizeof(why));
+	bool bad = !root || results_check(root, why, sizeof(why));
 
-	if (root && json_array_size(json_object_get(root, list)))
+	if (!bad && json_array_size(json_object_get(root, list)))
 		return root;
-	if (root)
-		fprintf(stderr, "vmabench report: %s: has no \"%s\"\n", path, list);
-	else
-		fprintf(stderr, "vmabench report: %s: line %d: %s\n", path, error.line, error.text);
+	if (!bad)
+		snprintf(why, sizeof(why), "has no \"%s\"", list);
+	fprintf(stderr, "vmabench report: %s: %s\n", path, why);
 	json_decref(root);
 	return NULL;
 }

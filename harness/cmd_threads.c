@@ -49,38 +49,27 @@ struct arguments {
 
 /* ---- options ---- */
 
-static uint64_t within(struct argp_state *state, const char *what, const char *text, uint64_t lo,
-		       uint64_t hi)
-{
-	uint64_t n = option_number(state, text);
-
-	if (n < lo || n > hi)
-		argp_error(state, "--%s is from %lu to %lu, not %s", what, (unsigned long)lo,
-			   (unsigned long)hi, text);
-	return n;
-}
-
 /* The next of a list of numbers, which rise; one more than there is room for is refused. */
 static uint64_t next_of(struct argp_state *state, const char *what, const char *text, unsigned n,
 			uint64_t before, uint64_t hi)
 {
-	uint64_t number = within(state, what, text, 1, hi);
+	uint64_t number = option_number(state, what, text, 1, hi);
 
 	if (n == THREADS_LIST)
-		argp_error(state, "--%s: more than %d numbers", what, THREADS_LIST);
+		argp_error(state, "%s: more than %d numbers", what, THREADS_LIST);
 	if (number <= before)
-		argp_error(state, "--%s: the numbers must rise", what);
+		argp_error(state, "%s: the numbers must rise", what);
 	return number;
 }
 
 static void take_threads(struct argp_state *state, struct threads_options *options, char *list)
 {
 	options->nthreads = 0;
-	for (char *text = strtok(list, ","); text; text = strtok(NULL, ",")) {
+	for (char *text; (text = strsep(&list, ","));) {
 		unsigned before = options->nthreads ? options->threads[options->nthreads - 1] : 0;
 
 		options->threads[options->nthreads] =
-			next_of(state, "threads", text, options->nthreads, before, THREADS_MAX);
+			next_of(state, "--threads", text, options->nthreads, before, THREADS_MAX);
 		options->nthreads++;
 	}
 	if (!options->nthreads)
@@ -90,11 +79,11 @@ static void take_threads(struct argp_state *state, struct threads_options *optio
 static void take_sizes(struct argp_state *state, struct threads_options *options, char *list)
 {
 	options->nsizes = 0;
-	for (char *text = strtok(list, ","); text; text = strtok(NULL, ",")) {
+	for (char *text; (text = strsep(&list, ","));) {
 		size_t before = options->nsizes ? options->sizes[options->nsizes - 1] : 0;
 
 		options->sizes[options->nsizes] =
-			next_of(state, "vmas", text, options->nsizes, before, LAYOUT_MAX_VMAS);
+			next_of(state, "--vmas", text, options->nsizes, before, LAYOUT_MAX_VMAS);
 		options->nsizes++;
 	}
 	if (!options->nsizes)
@@ -104,7 +93,7 @@ static void take_sizes(struct argp_state *state, struct threads_options *options
 static void take_lockings(struct argp_state *state, struct threads_options *options, char *list)
 {
 	options->nlockings = 0;
-	for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
+	for (char *name; (name = strsep(&list, ","));) {
 		const struct mm_locking *locking = mm_locking_lookup(name);
 
 		if (!locking && strcmp(name, "none"))
@@ -123,7 +112,7 @@ static void take_workloads(struct argp_state *state, struct threads_options *opt
 	const struct threads_workload *workload;
 	bool wanted[THREADS_LIST] = { false };
 
-	for (char *glob = strtok(list, ","); glob; glob = strtok(NULL, ",")) {
+	for (char *glob; (glob = strsep(&list, ","));) {
 		bool some = false;
 
 		for (unsigned i = 0; (workload = threads_workload(i)); i++) {
@@ -143,16 +132,6 @@ static void take_workloads(struct argp_state *state, struct threads_options *opt
 		argp_error(state, "--workload: none named");
 }
 
-static double seconds(struct argp_state *state, const char *text)
-{
-	char *end;
-	double n = strtod(text, &end);
-
-	if (!*text || *end || !(n > 0 && n < 1e4))
-		argp_error(state, "--seconds: '%s' is not a number of seconds", text);
-	return n;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
@@ -160,6 +139,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
+		options->indexes.no_null = true;
 		state->child_inputs[0] = &options->indexes;
 		return 0;
 	case 'w':
@@ -175,13 +155,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		take_sizes(state, options, arg);
 		return 0;
 	case 'r':
-		options->repetitions = within(state, "repetitions", arg, 1, THREADS_REPETITIONS);
+		options->repetitions = option_number(state, "--repetitions", arg, 1, THREADS_REPETITIONS);
 		return 0;
 	case KEY_SECONDS:
-		options->seconds = seconds(state, arg);
+		options->seconds = option_seconds(state, "--seconds", arg, 1e4);
 		return 0;
 	case KEY_OPS:
-		options->ops = within(state, "ops", arg, 1, 1UL << 40);
+		options->ops = option_number(state, "--ops", arg, 1, 1UL << 40);
 		return 0;
 	case KEY_NO_LATENCY:
 		options->latency = false;
@@ -192,7 +172,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->traces[options->ntraces++] = arg;
 		return 0;
 	case KEY_SEED:
-		options->seed = option_number(state, arg);
+		options->seed = option_number(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	case 'j':
 		arguments->saved.path = arg;
@@ -342,7 +322,7 @@ static json_t *deciding(const struct threads_options *options)
 int cmd_threads(int argc, char **argv)
 {
 	static const struct argp argp = {
-		argp_options, parse, NULL, doc, option_index_children, NULL, NULL,
+		argp_options, parse, NULL, doc, option_replay_children, NULL, NULL,
 	};
 	struct arguments arguments = {
 		.options = { .repetitions = 3,

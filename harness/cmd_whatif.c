@@ -50,7 +50,7 @@ static void print_row(const char *path, const struct replay_options *options,
 	       (double)w->widest.span / (1 << 30), w->peak_tables);
 }
 
-static int run(struct replay_world *world, struct trace_reader *reader)
+static int run(struct replay_world *world, struct trace_reader *reader, const char *path)
 {
 	struct trace_error error;
 	struct trace_event event;
@@ -58,7 +58,8 @@ static int run(struct replay_world *world, struct trace_reader *reader)
 
 	while ((more = trace_next(reader, &event, &error)) > 0) {
 		if (replay_event(world, &event)) {
-			fprintf(stderr, "vmabench whatif: out of memory\n");
+			fprintf(stderr, "%s: event %" PRIu64 ": %s\n", escape_text(path),
+				replay_counts(world)->events, replay_out_of_memory());
 			return STATUS_BAD_INPUT;
 		}
 	}
@@ -79,14 +80,14 @@ static int replay_once(struct trace_reader *reader, char *path,
 	struct trace_error error;
 
 	if (!world) {
-		fprintf(stderr, "vmabench whatif: out of memory\n");
+		fprintf(stderr, "%s: %s\n", path, replay_out_of_memory());
 		return STATUS_BAD_INPUT;
 	}
 	int status = STATUS_BAD_INPUT;
 	if (trace_rewind(reader, &error))
 		trace_error_print(&error);
 	else
-		status = run(world, reader);
+		status = run(world, reader, path);
 	if (!status) {
 		const struct replay_counts *c = replay_counts(world);
 
@@ -164,7 +165,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->pairs = true;
 		return 0;
 	case OPT_SEED:
-		args->seed = option_number(state, arg);
+		args->seed = option_number(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	case ARGP_KEY_ARGS:
 		args->files = state->argv + state->next;
@@ -181,6 +182,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.children = option_memory_children,
 	.args_doc = "FILE...",
 	.doc = "Replays recorded programs as if the kernel placed or merged mappings in another "
 	       "way, and prints a row for each.\v"

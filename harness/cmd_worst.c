@@ -44,36 +44,26 @@ struct arguments {
 	FILE *talk;                     /* for the table */
 };
 
-static uint64_t within(struct argp_state *state, const char *what, const char *text, uint64_t lo,
-		       uint64_t hi)
-{
-	uint64_t n = option_number(state, text);
-
-	if (n < lo || n > hi)
-		argp_error(state, "--%s is from %lu to %lu, not %s", what, (unsigned long)lo,
-			   (unsigned long)hi, text);
-	return n;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
+		arguments->indexes.no_null = true;
 		state->child_inputs[0] = &arguments->indexes;
 		return 0;
 	case 'n':
-		arguments->options.vmas = within(state, "vmas", arg, 1, LAYOUT_MAX_VMAS);
+		arguments->options.vmas = option_number(state, "--vmas", arg, 1, LAYOUT_MAX_VMAS);
 		return 0;
 	case KEY_EDITS:
-		arguments->options.edits = within(state, "edits", arg, 1000, 1UL << 30);
+		arguments->options.edits = option_number(state, "--edits", arg, 1000, 1UL << 30);
 		return 0;
 	case KEY_PASSES:
-		arguments->options.passes = within(state, "passes", arg, 1, 100);
+		arguments->options.passes = option_number(state, "--passes", arg, 1, 100);
 		return 0;
 	case KEY_SEED:
-		arguments->options.seed = option_number(state, arg);
+		arguments->options.seed = option_number(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	case KEY_RESUME:
 		arguments->saved.resume = true;

@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+static bool listed(const struct index_list *list, const struct vma_index_ops *ops)
+{
+	unsigned i = 0;
+
+	while (i < list->n && list->ops[i] != ops)
+		i++;
+	return i < list->n;
+}
+
 static int add(struct index_list *list, const char *name)
 {
 	const struct vma_index_ops *ops = vma_index_lookup(name);
@@ -12,6 +21,15 @@ static int add(struct index_list *list, const char *name)
 	if (!ops) {
 		snprintf(list->error, sizeof(list->error), "no index '%s' (see vmabench list)",
 			 name);
+		return -1;
+	}
+	if (list->no_null && (ops->caps & VMA_INDEX_NULL)) {
+		snprintf(list->error, sizeof(list->error),
+			 "index '%s' keeps nothing: only bench has a use for it", name);
+		return -1;
+	}
+	if (listed(list, ops)) {
+		snprintf(list->error, sizeof(list->error), "index '%s' is named twice", name);
 		return -1;
 	}
 	if (list->n == INDEX_LIST_MAX) {

@@ -3,30 +3,51 @@
  */
 #include "harness/option.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/replay.h"
 #include "harness/verb.h"
 #include "indexes/btree/simd.h"
 
-uint64_t option_number(struct argp_state *state, const char *text)
+uint64_t option_number(struct argp_state *state, const char *option, const char *text, uint64_t lo,
+		       uint64_t hi)
 {
-	char *end;
-	uint64_t n = strtoull(text, &end, 0);
+	bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	char *end = NULL;
+	uint64_t n = 0;
 
-	if (!*text || *end || *text == '-')
-		argp_error(state, "'%s' is not a number", text);
+	errno = 0;
+	if (isdigit((unsigned char)text[0]))
+		n = strtoull(text, &end, hexadecimal ? 16 : 10);
+	if (!end || *end)
+		argp_error(state, "%s: '%s' is not a whole number", option, text);
+	else if (errno || n < lo || n > hi)
+		argp_error(state, "%s: '%s' is not from %" PRIu64 " to %" PRIu64, option, text, lo,
+			   hi);
+	return n;
+}
+
+double option_seconds(struct argp_state *state, const char *option, const char *text, double max)
+{
+	char *end = NULL;
+	double n = 0;
+
+	if (isdigit((unsigned char)text[0]) || text[0] == '.')
+		n = strtod(text, &end);
+	if (!end || *end || text[strspn(text, "0123456789.eE+-")] || !(n > 0 && n <= max))
+		argp_error(state, "%s: '%s' is not a number of seconds, above 0 and up to %.0f",
+			   option, text, max);
 	return n;
 }
 
 unsigned option_levels(struct argp_state *state, const char *text)
 {
-	uint64_t levels = option_number(state, text);
-
-	if (levels != 4 && levels != 5)
-		argp_error(state, "--levels is 4 or 5, not '%s'", text);
-	return (unsigned)levels;
+	return (unsigned)option_number(state, "--levels", text, 4, 5);
 }
 
 enum thp option_thp(struct argp_state *state, const char *name)
@@ -120,6 +141,31 @@ static const struct argp index_argp = {
 };
 
 const struct argp_child option_index_children[] = { { &index_argp, 0, NULL, 0 }, { 0 } };
+
+/* ---- --memory MB ---- */
+
+enum { KEY_MEMORY = KEY_SIMD + 1 };
+
+static error_t parse_memory(int key, char *arg, struct argp_state *state)
+{
+	if (key != KEY_MEMORY)
+		return ARGP_ERR_UNKNOWN;
+	replay_budget.limit = option_number(state, "--memory", arg, 1, SIZE_MAX >> 20) << 20;
+	return 0;
+}
+
+static const struct argp_option memory_options[] = {
+	{ "memory", KEY_MEMORY, "MB", 0,
+	  "what all replays together may take of this machine's memory (400)", 0 },
+	{ 0 }
+};
+
+static const struct argp memory_argp = { .options = memory_options, .parser = parse_memory };
+
+const struct argp_child option_memory_children[] = { { &memory_argp, 0, NULL, 0 }, { 0 } };
+const struct argp_child option_replay_children[] = {
+	{ &index_argp, 0, NULL, 0 }, { &memory_argp, 0, NULL, 0 }, { 0 }
+};
 
 const struct placement_policy *option_placement(struct argp_state *state, const char *name)
 {

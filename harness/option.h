@@ -10,13 +10,20 @@
 #include "harness/index_list.h"
 #include "mm/mm.h"
 
-/* The number in text; anything else ends the program with a usage error. */
-uint64_t option_number(struct argp_state *state, const char *text);
+/*
+ * The whole number that an option ("--ops") is given, decimal, or hexadecimal behind 0x: lo to hi.
+ * Anything else, blanks and signs too, ends the program with a usage error, and so it does below.
+ */
+uint64_t option_number(struct argp_state *state, const char *option, const char *text, uint64_t lo,
+		       uint64_t hi);
 
-/* The argument of --levels, 4 or 5; anything else likewise. */
+/* A time in seconds, above 0 and at most max. */
+double option_seconds(struct argp_state *state, const char *option, const char *text, double max);
+
+/* The argument of --levels, 4 or 5. */
 unsigned option_levels(struct argp_state *state, const char *text);
 
-/* The argument of --thp; anything else likewise. */
+/* The argument of --thp. */
 enum thp option_thp(struct argp_state *state, const char *name);
 
 /*
@@ -32,7 +39,12 @@ extern const struct argp_child option_index_children[];
 
 /* --plugin alone; needs no input. */
 extern const struct argp_child option_plugin_children[];
-/* What --placement, --merge, --locking and --find-cache name; anything else likewise. */
+
+/* --memory alone, what replays may take; needs no input. With all of --index: option_replay_children. */
+extern const struct argp_child option_memory_children[];
+extern const struct argp_child option_replay_children[];
+
+/* What --placement, --merge, --locking and --find-cache name. */
 const struct placement_policy *option_placement(struct argp_state *state, const char *name);
 const struct merge_rule *option_merge(struct argp_state *state, const char *name);
 const struct mm_locking *option_locking(struct argp_state *state, const char *name);

@@ -4,42 +4,63 @@
 #include "harness/program.h"
 #include "base/escape.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TRACE_BYTES ((size_t)1 << 30)       /* decoded */
+#include "harness/replay.h"
+
+static size_t name_bytes(const char *name)
+{
+	return strlen(name) + 1;
+}
 
 void program_free(struct program *program)
 {
-	for (size_t i = 0; i < program->n; i++)
+	for (size_t i = 0; i < program->n; i++) {
+		budget_give(&replay_budget, name_bytes(program->events[i].name));
 		free((char *)program->events[i].name);
+	}
+	budget_give(&replay_budget, program->room * sizeof(*program->events));
 	free(program->events);
 	trace_close(program->reader);
 }
 
-static const char *program_add(struct program *program, const struct trace_event *event)
+/* Room for one more event: 0 or -ENOMEM. */
+static int program_reserve(struct program *program)
 {
-	struct trace_event *copy;
+	size_t room = program->room ? program->room * 2 : 1024;
+	size_t more = (room - program->room) * sizeof(*program->events);
+	struct trace_event *events = NULL;
 
-	if (program->n == program->room) {
-		size_t room = program->room ? program->room * 2 : 4096;
-
-		if (room * sizeof(*copy) > MAX_TRACE_BYTES)
-			return "too long to be kept in memory";
-		copy = realloc(program->events, room * sizeof(*copy));
-		if (!copy)
-			return "memory is out";
-		program->events = copy;
-		program->room = room;
+	if (program->n < program->room)
+		return 0;
+	if (!budget_take(&replay_budget, more))
+		return -ENOMEM;
+	events = realloc(program->events, room * sizeof(*events));
+	if (!events) {
+		budget_give(&replay_budget, more);
+		return -ENOMEM;
 	}
-	copy = &program->events[program->n];
-	*copy = *event;
-	copy->name = strdup(event->name);
-	if (!copy->name)
-		return "memory is out";
-	program->n++;
-	return NULL;
+	program->events = events;
+	program->room = room;
+	return 0;
+}
+
+static int program_add(struct program *program, const struct trace_event *event)
+{
+	struct trace_event copy = *event;
+
+	if (program_reserve(program) || !budget_take(&replay_budget, name_bytes(event->name)))
+		return -ENOMEM;
+	copy.name = strdup(event->name);
+	if (!copy.name) {
+		budget_give(&replay_budget, name_bytes(event->name));
+		return -ENOMEM;
+	}
+	program->events[program->n++] = copy;
+	return 0;
 }
 
 void program_name(const char *path, char *name, size_t size)
@@ -62,8 +83,11 @@ const char *program_load(struct program *program, const char *path,
 	program->reader = trace_open(path, error);
 	if (!program->reader)
 		return error->reason;
-	while (!why && (more = trace_next(program->reader, &event, error)) > 0)
-		why = program_add(program, &event);
+	replay_budget.refused = false;
+	while (!why && (more = trace_next(program->reader, &event, error)) > 0) {
+		if (program_add(program, &event))
+			why = replay_out_of_memory();
+	}
 	if (more < 0)
 		why = error->reason;
 	if (why)

@@ -14,8 +14,8 @@
 
 #include "base/hash.h"
 
-/* Physical memory of an emulated machine: no trace may take more of the host than this allows. */
-#define MAX_PAGES (64UL << 20)
+struct budget replay_budget = { .limit = REPLAY_MEMORY };
+static bool frames_exhausted;           /* of the last world that ended so */
 
 void replay_options_default(struct replay_options *options)
 {
@@ -51,12 +51,17 @@ static void limits_from(struct limits *limits, const struct trace_info *info)
 	set_capabilities(limits, info->lacks_capabilities);
 }
 
+/* As wanted, but no fewer than reach all addresses of the recorded machine. */
+static unsigned pagetable_levels(unsigned wanted, unsigned long task_size)
+{
+	return task_size > 1UL << (PAGE_SHIFT + 4 * PT_SHIFT) ? 5 : wanted;
+}
+
 static void config_from(struct config *config, const struct trace_info *info,
 			const struct replay_options *options)
 {
 	config_default(config);
-	if (info->task_size)
-		config->task_size = info->task_size;
+	config->task_size = info->task_size;
 	config->mmap_min_addr = PAGE_ALIGN(max(info->mmap_min_addr, info->least_hint));
 	config->dac_mmap_min_addr = info->mmap_min_addr;
 	config->memory_nodes = info->memory_nodes;
@@ -76,12 +81,13 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->seed = options->seed;
 	config->find_cache = options->find_cache;
 	config->pkeys = info->pkeys;
-	config->pagetable_levels = options->pagetable_levels;
+	config->pagetable_levels = pagetable_levels(options->pagetable_levels, config->task_size);
 	config->huge_pages = options->huge_pages;
 	config->leave_out = options->leave_out;
 	config->without = options->without;
 	config->rmap = !options->no_rmap;
 	config->mmap_hook = options->mmap_hook;
+	config->budget = &replay_budget;
 	config->ram = info->ram >> PAGE_SHIFT;
 	config->swap = info->swap >> PAGE_SHIFT;
 	config->committed = info->committed >> PAGE_SHIFT;
@@ -100,18 +106,28 @@ struct replay_world *replay_create(const struct vma_index_ops *ops, const struct
 
 	if (!world)
 		return NULL;
+	replay_budget.refused = frames_exhausted = false;
 	config_from(&config, info, options);
 	world->info = *info;
 	world->writes_told = info->fault_source && strstr(info->fault_source, "pagemap");
 	world->options = *options;
 	world->hash = HASH_START;
-	world->machine = machine_create(ops, &config, MAX_PAGES);
+	world->machine = machine_create(ops, &config, config.ram ? config.ram + config.swap : 0);
+	world->reclaim_at = (config.ram + config.swap) / 8 * 7;
 	world->translations = arena_create();
 	world->special = calloc(REPLAY_SPECIALS, sizeof(*world->special));
-	if (world->machine && world->translations && world->special)
+	if (world->machine && world->translations && world->special) {
+		arena_set_budget(world->translations, &replay_budget);
 		return world;
+	}
 	replay_destroy(world);
 	return NULL;
+}
+
+static void free_table(void *table, size_t bytes)
+{
+	budget_give(&replay_budget, bytes);
+	free(table);
 }
 
 void replay_destroy(struct replay_world *world)
@@ -133,11 +149,11 @@ void replay_destroy(struct replay_world *world)
 			inode_put(world->machine, world->inodes[i]);
 	}
 	machine_destroy(world->machine);
-	free(world->layout.vmas);
+	replay_layout_free(&world->layout);
 	free(world->special);
-	free(world->tasks);
-	free(world->files);
-	free(world->inodes);
+	free_table(world->tasks, world->ntasks * sizeof(*world->tasks));
+	free_table(world->files, world->nfiles * sizeof(*world->files));
+	free_table(world->inodes, world->ninodes * sizeof(*world->inodes));
 	free(world);
 }
 
@@ -148,9 +164,13 @@ static int reach(void **table, size_t *n, size_t size, uint64_t number)
 		return 0;
 
 	size_t room = max((size_t)number + 1, *n * 2);
-	char *grown = realloc(*table, room * size);
-	if (!grown)
+	if (!budget_take(&replay_budget, (room - *n) * size))
 		return -ENOMEM;
+	char *grown = realloc(*table, room * size);
+	if (!grown) {
+		budget_give(&replay_budget, (room - *n) * size);
+		return -ENOMEM;
+	}
 	memset(grown + *n * size, 0, (room - *n) * size);
 	*table = grown;
 	*n = room;
@@ -180,7 +200,7 @@ void replay_join(struct replay_world *world, struct replay_world *beside)
 
 	for (size_t i = 0; i < sizeof(world->counts) / sizeof(*sum); i++)
 		sum[i] += part[i];
-	free(beside->layout.vmas);
+	replay_layout_free(&beside->layout);
 	free(beside);
 }
 
@@ -446,12 +466,48 @@ static int do_call(struct replay_world *world, const struct trace_event *event)
 	return replay_call(world, mm, event);
 }
 
-int replay_event(struct replay_world *world, const struct trace_event *event)
+/* The recorded machine had no more RAM and swap: it must have dropped pages, too. */
+static void reclaim_if_short(struct replay_world *world)
+{
+	struct machine *machine = world->machine;
+	size_t all = machine->config.ram + machine->config.swap;
+
+	if (!machine->config.ram || machine->config.locking ||
+	    frames_in_use(machine->frames) <= world->reclaim_at)
+		return;
+	shrink_all(machine);
+	shrink_all(machine);            /* what had been touched, too */
+	world->reclaim_at = max(all / 8 * 7, frames_in_use(machine->frames) + all / 16);
+}
+
+static bool out_of_memory(const struct replay_world *world)
+{
+	if (likely(!replay_budget.refused && !world->machine->frames->exhausted))
+		return false;
+	__atomic_store_n(&frames_exhausted, world->machine->frames->exhausted, __ATOMIC_RELAXED);
+	return true;
+}
+
+const char *replay_out_of_memory(void)
+{
+	static char text[96];
+
+	if (replay_budget.refused) {
+		snprintf(text, sizeof(text), "it takes more than %zu MB (--memory MB allows more)",
+			 replay_budget.limit >> 20);
+		return text;
+	}
+	return frames_exhausted ? "it takes more pages than the recorded machine had in RAM and swap"
+				: "out of memory";
+}
+
+static int do_event(struct replay_world *world, const struct trace_event *event)
 {
 	int err;
 
 	if (world->options.reclaim && world->counts.events % world->options.reclaim == 0)
 		shrink_all(world->machine);
+	reclaim_if_short(world);
 	world->counts.events++;
 	switch (event->kind) {
 	case TRACE_FILE:
@@ -485,6 +541,13 @@ int replay_event(struct replay_world *world, const struct trace_event *event)
 	if (world->options.whatif && replay_mm(world, event->task))
 		replay_whatif_watch(world, &world->tasks[event->task]);
 	return err;
+}
+
+int replay_event(struct replay_world *world, const struct trace_event *event)
+{
+	int err = do_event(world, event);
+
+	return unlikely(out_of_memory(world)) ? -ENOMEM : err;
 }
 
 int64_t replay_result(const struct replay_world *world)

@@ -98,6 +98,13 @@ struct replay_options {
 
 struct replay_world;
 
+/*
+ * What all worlds together, and what is read for them, may take of the host's memory: no
+ * trace eats the host, whatever it asks for.  replay_budget.limit may be set before the first.
+ */
+#define REPLAY_MEMORY ((size_t)400 << 20)
+extern struct budget replay_budget;
+
 /* The usual options: cache, 4 levels, digest, compare, Linux's policy and rule, tell nobody. */
 void replay_options_default(struct replay_options *options);
 
@@ -106,8 +113,14 @@ must_check struct replay_world *replay_create(const struct vma_index_ops *ops,
 					      const struct trace_info *info,
 					      const struct replay_options *options);
 
-/* The next event: 0, or -ENOMEM when the host's memory is out (then only destroy it). */
+/*
+ * The next event: 0, or -ENOMEM (then only destroy it): the budget, the recorded machine's RAM
+ * and swap, or the host's memory are out, whatever the call itself may have returned.
+ */
 must_check int replay_event(struct replay_world *world, const struct trace_event *event);
+
+/* After NULL of replay_create, or -ENOMEM of replay_event: what is out, in words. */
+const char *replay_out_of_memory(void);
 
 /* What the last system call returned here. */
 int64_t replay_result(const struct replay_world *world);

@@ -35,11 +35,12 @@ struct replay_world {
 	struct replay_task *tasks;      /* by number */
 	struct file **files;            /* by number, NULL where there is none */
 	struct inode **inodes;          /* by number */
-	size_t ntasks, nfiles, ninodes;
+	size_t ntasks, nfiles, ninodes; /* of the tables above, all from replay_budget */
 	struct trace_event exec;        /* the exec whose layout is coming */
 	struct replay_layout layout;
 	struct arena *translations;
 	struct file **special;          /* [vdso], [vvar] and their like, by name; NULL: free */
+	size_t reclaim_at;              /* with so many pages in use, RAM is short */
 	int64_t result;                 /* of the last system call */
 	uint64_t hash;
 };
@@ -116,6 +117,7 @@ must_check int replay_fault(struct replay_world *world, const struct trace_event
 
 /* LAYOUT and VMA events, and what follows from them: exec, comparison. 0 or -ENOMEM. */
 must_check int replay_layout_begin(struct replay_world *world, const struct trace_event *event);
+void replay_layout_free(struct replay_layout *layout);
 must_check int replay_layout_vma(struct replay_world *world, const struct trace_event *event);
 
 #endif

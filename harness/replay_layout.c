@@ -38,8 +38,11 @@ int replay_layout_vma(struct replay_world *world, const struct trace_event *even
 
 	if (layout->n == layout->room) {
 		size_t room = layout->room ? layout->room * 2 : 256;
-		struct vma_layout *grown = realloc(layout->vmas, room * sizeof(*grown));
+		size_t more = (room - layout->room) * sizeof(*layout->vmas);
+		struct vma_layout *grown = NULL;
 
+		if (budget_take(&replay_budget, more))
+			grown = realloc(layout->vmas, room * sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
 		layout->vmas = grown;
@@ -51,6 +54,8 @@ int replay_layout_vma(struct replay_world *world, const struct trace_event *even
 		if (!file)
 			return -ENOMEM;
 	}
+	if (file && !can_mmap_file(file))       /* it was mapped, so there is a way */
+		file->inode->kind = FILE_PLAIN;
 	layout->vmas[layout->n++] = (struct vma_layout){
 		.start = event->arg[0],
 		.end = event->arg[1],
@@ -60,6 +65,12 @@ int replay_layout_vma(struct replay_world *world, const struct trace_event *even
 		.anon = event->arg[5],
 	};
 	return layout->n == layout->wanted ? layout_complete(world, event) : 0;
+}
+
+void replay_layout_free(struct replay_layout *layout)
+{
+	budget_give(&replay_budget, layout->room * sizeof(*layout->vmas));
+	free(layout->vmas);
 }
 
 /* ---- after exec ---- */

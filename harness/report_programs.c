@@ -62,13 +62,20 @@ static void ratios(const struct report *report, double ours, double kernel, doub
 		fputs(" - |\n", report->out);
 }
 
+static const char *program_of(const char *name)
+{
+	size_t len = strlen(RESULTS_PROGRAM);
+
+	return strncmp(name, RESULTS_PROGRAM, len) ? name : name + len;
+}
+
 static void line(const struct report *report, const json_t *counts, const json_t *first,
 		 const char *const *names, size_t n)
 {
 	const char *name = text(first, "case");
 	char number[32];
 
-	fprintf(report->out, "| %s | %lld |", escape_markdown(name + strlen(RESULTS_PROGRAM)),
+	fprintf(report->out, "| %s | %lld |", escape_markdown(program_of(name)),
 		(long long)json_integer_value(json_object_get(first, "vmas")));
 	for (size_t i = 0; i < n; i++) {
 		double count = count_of(counts, name, names[i]);

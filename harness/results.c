@@ -4,11 +4,16 @@
 #include "harness/results.h"
 #include "base/escape.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_REPETITIONS 1000
+#define LONGEST         1e18            /* ns */
 
 /* ---- reading ---- */
 
@@ -64,11 +69,12 @@ static bool entry_good(const json_t *entry, char *why, size_t size)
 	}
 	if (!json_is_integer(json_object_get(entry, "vmas")) ||
 	    !json_is_number(json_object_get(entry, "cpu_time"))) {
-		snprintf(why, size, "%s: no vmas or no cpu_time", text_field(entry, "run_name"));
+		snprintf(why, size, "%.100s: no vmas or no cpu_time", text_field(entry, "run_name"));
 		return false;
 	}
-	if (!isfinite(nanoseconds(entry))) {
-		snprintf(why, size, "%s: not a time", text_field(entry, "run_name"));
+	if (!(nanoseconds(entry) > 0 && nanoseconds(entry) <= LONGEST)) {
+		snprintf(why, size, "%.100s: \"cpu_time\" is not a time above 0",
+			 text_field(entry, "run_name"));
 		return false;
 	}
 	return true;
@@ -109,6 +115,38 @@ static int read_rows(struct results *results, const json_t *benchmarks, char *wh
 	return 0;
 }
 
+static int compare_rows(const void *a, const void *b)
+{
+	const struct result *x = *(const struct result *const *)a;
+	const struct result *y = *(const struct result *const *)b;
+	int order = strcmp(x->index, y->index);
+
+	order = order ? order : strcmp(x->name, y->name);
+	order = order ? order : strcmp(x->mode, y->mode);
+	return order ? order : (x->vmas > y->vmas) - (x->vmas < y->vmas);
+}
+
+/* No case is there twice: which of the two counts?  Two files may have the same one. */
+static int check_twice(const struct results *results, char *why, size_t size)
+{
+	const struct result **sorted = calloc(results->n + 1, sizeof(*sorted));
+	int bad = 0;
+
+	for (size_t i = 0; sorted && i < results->n; i++)
+		sorted[i] = &results->rows[i];
+	if (sorted)
+		qsort(sorted, results->n, sizeof(*sorted), compare_rows);
+	for (size_t i = 1; sorted && i < results->n && !bad; i++) {
+		if (compare_rows(&sorted[i - 1], &sorted[i]))
+			continue;
+		snprintf(why, size, "%.60s/%.60s/%zu/%.60s is there twice", sorted[i]->name,
+			 sorted[i]->mode, sorted[i]->vmas, sorted[i]->index);
+		bad = -1;
+	}
+	free(sorted);
+	return bad;
+}
+
 int results_of(struct results *results, json_t *root, char *why, size_t size)
 {
 	const json_t *benchmarks = json_object_get(root, "benchmarks");
@@ -124,6 +162,8 @@ int results_of(struct results *results, json_t *root, char *why, size_t size)
 			 (int)json_integer_value(schema), RESULTS_SCHEMA);
 		return -1;
 	}
+	if (results_check(root, why, size))
+		return -1;
 	results->root = json_incref(root);
 	results->rows = calloc(json_array_size(benchmarks) + 1, sizeof(*results->rows));
 	if (!results->rows) {
@@ -131,27 +171,53 @@ int results_of(struct results *results, json_t *root, char *why, size_t size)
 		results_free(results);
 		return -1;
 	}
-	if (read_rows(results, benchmarks, why, size)) {
+	if (read_rows(results, benchmarks, why, size) || check_twice(results, why, size)) {
 		results_free(results);
 		return -1;
 	}
 	return 0;
 }
 
+/* The file, if it is one that ends and never blocks; or NULL and why. */
+static FILE *open_regular(const char *path, char *why, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0) {
+		snprintf(why, size, "cannot open: %s", strerror(errno));
+		return NULL;
+	}
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size <= RESULTS_MAX_BYTES)
+		return fdopen(fd, "r");
+	snprintf(why, size, !S_ISREG(st.st_mode) ? "not a regular file" : "larger than any results");
+	close(fd);
+	return NULL;
+}
+
+json_t *results_read(const char *path, char *why, size_t size)
+{
+	FILE *file = open_regular(path, why, size);
+	json_error_t error;
+	json_t *root;
+
+	if (!file)
+		return NULL;
+	root = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+	fclose(file);
+	if (!root)
+		snprintf(why, size, "line %d: %s", error.line, error.text);
+	return root;
+}
+
 int results_load(struct results *results, const char *path, char *why, size_t size)
 {
-	json_error_t error;
-	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	json_t *root = results_read(path, why, size);
 	int bad;
 
 	*results = (struct results){ 0 };
-	if (!root) {
-		if (error.line > 0)
-			snprintf(why, size, "line %d: %s", error.line, error.text);
-		else
-			snprintf(why, size, "%s", error.text);
+	if (!root)
 		return -1;
-	}
 	bad = results_of(results, root, why, size);
 	json_decref(root);
 	return bad;

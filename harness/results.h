@@ -31,6 +31,14 @@ struct results {
 	size_t n;
 };
 
+/* Of a file: the reference run has 12 MB. */
+#define RESULTS_MAX_BYTES (40 << 20)
+
+/* The JSON of a file, a regular one; or NULL and why there is none. */
+must_check json_t *results_read(const char *path, char *why, size_t size);
+/* Do the lists in it have what results_check.c says?  0, or -1 and what not. */
+must_check int results_check(const json_t *root, char *why, size_t size);
+
 /*
  * The results of a file or of root (a reference is taken): 0, or -1 and why it is none.
  */

@@ -91,14 +91,14 @@ static int same_run(const struct saved *saved, const json_t *context)
 
 static int load_before(struct saved *saved, const json_t *context)
 {
-	json_error_t error;
+	char why[256];
 	json_t *done;
 
 	if (access(saved->path, F_OK) && errno == ENOENT)
 		return 0;
-	saved->before = json_load_file(saved->path, JSON_REJECT_DUPLICATES, &error);
+	saved->before = results_read(saved->path, why, sizeof(why));
 	if (!saved->before)
-		return refuse(saved, error.text);
+		return refuse(saved, why);
 	if (json_integer_value(json_object_get(saved->before, "schema")) != RESULTS_SCHEMA)
 		return refuse(saved, "--resume: not results of this program");
 	if (same_run(saved, context))

@@ -87,7 +87,8 @@ static int view_events(struct viewer *viewer, struct trace_reader *reader)
 		if (!last)
 			show_leaving(viewer, &event);
 		if (replay_event(viewer->world, &event)) {
-			fprintf(stderr, "vmabench: out of memory\n");
+			fprintf(stderr, "%s: event %" PRIu64 ": %s\n", viewer->snapshot->path,
+				viewer->event + 1, replay_out_of_memory());
 			return -1;
 		}
 		viewer->event++;
@@ -131,7 +132,7 @@ int snapshot_show(const struct snapshot *snapshot, snapshot_fn show, void *arg)
 	if (viewer.world)
 		status = view(&viewer, reader);
 	else
-		fprintf(stderr, "vmabench: out of memory\n");
+		fprintf(stderr, "%s: %s\n", snapshot->path, replay_out_of_memory());
 	replay_destroy(viewer.world);
 	trace_close(reader);
 	return status;
@@ -157,9 +158,7 @@ static error_t snapshot_parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_EVENT:
-		snapshot->event = option_number(state, arg);
-		if (!snapshot->event)
-			argp_error(state, "events are counted from 1");
+		snapshot->event = option_number(state, "--event", arg, 1, UINT64_MAX);
 		return 0;
 	case KEY_AT:
 		if (strcasecmp(arg, "end"))
@@ -167,12 +166,10 @@ static error_t snapshot_parse(int key, char *arg, struct argp_state *state)
 		snapshot->event = 0;
 		return 0;
 	case KEY_MM:
-		snapshot->task = (uint32_t)option_number(state, arg);
-		if (!snapshot->task)
-			argp_error(state, "tasks are numbered from 1");
+		snapshot->task = (uint32_t)option_number(state, "--mm", arg, 1, TRACE_MAX_TASKS);
 		return 0;
 	case KEY_RECLAIM:
-		snapshot->reclaim = option_number(state, arg);
+		snapshot->reclaim = option_number(state, "--reclaim", arg, 0, UINT64_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (snapshot->path)
@@ -187,6 +184,10 @@ static error_t snapshot_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp snapshot_argp = {.options = snapshot_options, .parser = snapshot_parse};
+static const struct argp snapshot_argp = {
+	.options = snapshot_options,
+	.parser = snapshot_parse,
+	.children = option_memory_children,
+};
 
 const struct argp_child snapshot_children[] = {{&snapshot_argp, 0, NULL, 0}, {0}};

@@ -490,7 +490,7 @@ static void replay_trace(struct session *session, const char *path)
 
 	if (!why && threads_plan_make(&plan, &program)) {
 		program_free(&program);
-		why = "memory is out";
+		why = replay_out_of_memory();
 	}
 	if (why) {
 		fprintf(stderr, "vmabench threads: %s: %s\n", escape_text(path), escape_text(why));

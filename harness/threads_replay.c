@@ -90,7 +90,7 @@ static void *replayer_main(void *arg)
 		if (stopped(run))
 			break;
 		if (threads_step(me->world, plan, i, &digest))
-			stop(run, "memory is out");
+			stop(run, replay_out_of_memory());
 		else if (digest != plan->digest[i])
 			stop(run, "an event left something else than when one thread did it all");
 		if (run->awaited[i])

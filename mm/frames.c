@@ -20,6 +20,7 @@
 #include "mm/thread.h"
 
 #define BATCH           64
+#define CHUNK_BYTES     (CHUNK_PAGES * sizeof(struct page))
 #define SHARED_CHUNKS   (1UL << 15)     /* 512 GiB of pages */
 
 /* A thread's free pages, on a cache line of their own. */
@@ -43,20 +44,25 @@ int frames_grow(struct frames *frames)
 		frames->chunk = chunk;
 		frames->max_chunks = room;
 	}
-	struct page *pages = calloc(CHUNK_PAGES, sizeof(*pages));
-	if (!pages)
+	if (!budget_take(frames->budget, CHUNK_BYTES))
 		return -1;
+	struct page *pages = calloc(1, CHUNK_BYTES);
+	if (!pages) {
+		budget_give(frames->budget, CHUNK_BYTES);
+		return -1;
+	}
 	frames->chunk[frames->nchunks++] = pages;
 	return 0;
 }
 
-struct frames *frames_create(size_t max_pages)
+struct frames *frames_create(size_t max_pages, struct budget *budget)
 {
 	struct frames *frames = calloc(1, sizeof(*frames));
 
 	if (!frames)
 		return NULL;
 	frames->threads = 1;
+	frames->budget = budget;
 	frames->spill_at = SIZE_MAX;
 	frames->cache = calloc(1, sizeof(*frames->cache));
 	if (!frames->cache || frames_grow(frames)) {
@@ -99,6 +105,7 @@ void frames_destroy(struct frames *frames)
 		return;
 	for (size_t i = 0; i < frames->nchunks; i++)
 		free(frames->chunk[i]);
+	budget_give(frames->budget, frames->nchunks * CHUNK_BYTES);
 	free(frames->chunk);
 	free(frames->cache);
 	free(frames);
@@ -151,6 +158,13 @@ static __attribute__((noinline)) void cache_spill(struct frames *frames, struct 
 	spin_unlock(&frames->lock);
 }
 
+/* There is no page: because there are max_pages, or because the host has no more. */
+static void note_exhausted(struct frames *frames)
+{
+	if (frames->taken == frames->max_pages)
+		__atomic_store_n(&frames->exhausted, true, __ATOMIC_RELAXED);
+}
+
 pfn_t alloc_page(struct frames *frames, uint64_t content)
 {
 	struct frame_cache *cache = &frames->cache[mm_thread];
@@ -164,6 +178,7 @@ pfn_t alloc_page(struct frames *frames, uint64_t content)
 	} else if (cache->next < cache->end) {
 		pfn = cache->next++;
 	} else {
+		note_exhausted(frames);
 		return 0;
 	}
 	*pfn_to_page(frames, pfn) = (struct page){ ._refcount = 1, .content = content };

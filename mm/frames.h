@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/spinlock.h"
 #include "base/util.h"
 
@@ -47,14 +48,16 @@ struct frames {
 	pfn_t free;                     /* the first free one below next, or 0 */
 	pfn_t huge_free;                /* the first of the first free huge page, or 0 */
 	size_t taken, max_pages;        /* in use or in a thread's list; they may be */
+	struct budget *budget;          /* of the host's memory, or NULL */
+	bool exhausted;                 /* a page was refused because of max_pages */
 };
 
 /*
  * A machine with the zero page only; NULL when there is no host memory.
  * At most max_pages frames, the zero page not counted, are ever in use at a
- * time, so that a trace cannot eat the host; 0: no limit.
+ * time; 0: no limit.  What they take of the host's memory comes from budget, if it is not NULL.
  */
-must_check struct frames *frames_create(size_t max_pages);
+must_check struct frames *frames_create(size_t max_pages, struct budget *budget);
 
 /*
  * From now on threads 0 to threads - 1 may use them side by side; of the limit each may

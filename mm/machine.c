@@ -59,6 +59,8 @@ static int machine_share(struct machine *machine)
 {
 	if (!machine->config.locking)
 		return 0;
+	if (machine->config.budget)
+		machine->config.budget->shared = true;
 	arena_share(machine->index_arena);
 	arena_share(machine->arena);
 	return frames_share(machine->frames, machine_threads(machine));
@@ -116,12 +118,15 @@ struct machine *machine_create(const struct vma_index_ops *ops, const struct con
 	threads_init(machine);
 	machine->index_arena = arena_create();
 	machine->arena = arena_create();
-	machine->frames = frames_create(max_pages);
-	machine->swap = frames_create(config->swap);
+	machine->frames = frames_create(max_pages, config->budget);
+	machine->swap = frames_create(config->swap, config->budget);
 	machine->reclaim.hand = 1;
-	if (machine->index_arena && machine->arena && machine->frames && machine->swap &&
-	    !machine_share(machine))
-		return machine;
+	if (machine->index_arena && machine->arena && machine->frames && machine->swap) {
+		arena_set_budget(machine->index_arena, config->budget);
+		arena_set_budget(machine->arena, config->budget);
+		if (!machine_share(machine))
+			return machine;
+	}
 	frames_destroy(machine->frames);
 	frames_destroy(machine->swap);
 	arena_destroy(machine->arena);
@@ -176,7 +181,12 @@ struct inode *inode_create(struct machine *machine, uint64_t number, enum file_k
 	*inode = (struct inode){
 		.refs = 1, .number = number, .kind = kind, .pages = NO_END,
 	};
-	inode->path = path ? strdup(path) : NULL;
+	if (path && !(inode->path = arena_alloc(machine->arena, strlen(path) + 1, 0))) {
+		arena_free(machine->arena, inode, sizeof(*inode), 0);
+		return NULL;
+	}
+	if (path)
+		strcpy(inode->path, path);
 	page_cache_init(&inode->cache, number);
 	this_cpu(machine)->inodes++;
 	return inode;
@@ -188,7 +198,8 @@ void inode_put(struct machine *machine, struct inode *inode)
 		return;
 	page_cache_destroy(&inode->cache, machine->frames);
 	machine_add(machine, &machine->committed, -inode->committed);
-	free(inode->path);
+	if (inode->path)
+		arena_free(machine->arena, inode->path, strlen(inode->path) + 1, 0);
 	this_cpu(machine)->inodes--;
 	arena_free(machine->arena, inode, sizeof(*inode), 0);
 }

@@ -117,6 +117,7 @@ struct config {
 	 * NULL: faults are as if nobody had registered.  Threads: called with what a fault locks.
 	 */
 	int (*userfault)(struct vm_area_struct *vma, unsigned long addr, vm_flags_t reason);
+	struct budget *budget;          /* of the host's memory; NULL: without end */
 	struct limits limits;           /* of whoever acts, while nobody else is machine.current */
 };
 
@@ -392,7 +393,7 @@ void config_default(struct config *config);
 
 /*
  * A machine whose address spaces use that index; max_pages limits its physical
- * memory (0: no limit).  NULL when memory is out.  machine_destroy wants all
+ * memory (0: no limit), config.budget what all of it takes of the host's.  NULL when memory is out.  machine_destroy wants all
  * mms and files gone: what is left is a leak and ends the program with a message.
  */
 must_check struct machine *machine_create(const struct vma_index_ops *ops,

@@ -41,19 +41,25 @@ static struct page_cache_slot *page_cache_find(const struct page_cache *cache, u
 }
 
 /* Moves all pages to a new table; -1: no memory, nothing changed. */
-static int page_cache_resize(struct page_cache *cache, size_t capacity)
+static int page_cache_resize(struct page_cache *cache, struct budget *budget, size_t capacity)
 {
 	struct page_cache old = *cache;
-	struct page_cache_slot *slot = calloc(capacity, sizeof(*slot));
+	struct page_cache_slot *slot;
 
-	if (!slot)
+	if (!budget_take(budget, capacity * sizeof(*slot)))
 		return -1;
+	slot = calloc(capacity, sizeof(*slot));
+	if (!slot) {
+		budget_give(budget, capacity * sizeof(*slot));
+		return -1;
+	}
 	cache->slot = slot;
 	cache->capacity = capacity;
 	for (size_t i = 0; i < old.capacity; i++) {
 		if (slot_taken(&old.slot[i]))
 			*page_cache_find(cache, old.slot[i].pgoff) = old.slot[i];
 	}
+	budget_give(budget, old.capacity * sizeof(*slot));
 	free(old.slot);
 	return 0;
 }
@@ -95,7 +101,8 @@ pfn_t page_cache_get(struct page_cache *cache, struct frames *frames, uint64_t p
 			return slot->pfn;
 	}
 	if (!(slot && slot->stored) && 4 * (cache->pages + 1) > 3 * cache->capacity) {
-		if (page_cache_resize(cache, max(2 * cache->capacity, (size_t)MIN_CAPACITY)))
+		if (page_cache_resize(cache, frames->budget,
+				      max(2 * cache->capacity, (size_t)MIN_CAPACITY)))
 			return 0;
 		slot = page_cache_find(cache, pgoff);
 	}
@@ -151,6 +158,7 @@ void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t 
 		}
 	}
 	if (!cache->pages) {
+		budget_give(frames->budget, cache->capacity * sizeof(*cache->slot));
 		free(cache->slot);
 		page_cache_init(cache, cache->ino);
 		return;
@@ -159,5 +167,5 @@ void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t 
 	while (capacity > MIN_CAPACITY && 4 * cache->pages <= capacity)
 		capacity /= 2;
 	if (capacity < cache->capacity)
-		page_cache_resize(cache, capacity);     /* without memory it stays large */
+		page_cache_resize(cache, frames->budget, capacity);     /* without memory it stays large */
 }

@@ -199,6 +199,16 @@ static const char *info_set_all(struct trace_info *info, const json_t *object, c
 	return reason;
 }
 
+/* An address space ends at a power of two, or up to a page of 64 kB before it. */
+static bool info_is_task_size(uint64_t size)
+{
+	uint64_t power = TRACE_MAX_ADDRESS;
+
+	while (power / 2 >= size)
+		power /= 2;
+	return !(size & ~PAGE_MASK) && power - size <= 65536;
+}
+
 const char *info_check(const struct trace_info *info, char *why)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(info_fields); i++) {
@@ -208,7 +218,8 @@ const char *info_check(const struct trace_info *info, char *why)
 		if (field->type == INFO_U64 && (*number < field->min || *number > field->max))
 			return info_refuse(why, field, "is out of range");
 	}
-	return info->task_size & ~PAGE_MASK ? "the header's \"task_size\" is not whole pages" : NULL;
+	return info_is_task_size(info->task_size) ? NULL :
+	       "the header's \"task_size\" is that of no machine: a power of two, or a page less";
 }
 
 const char *info_from_json(struct trace_info *info, const char *json, size_t len, char *why)

@@ -106,6 +106,12 @@ void codec_end(struct trace_codec *codec);
 
 /* ---- rules ---- */
 
+/* A bit a number, as far as one was set. */
+struct trace_bitmap {
+	uint8_t *bits;
+	size_t bytes;
+};
+
 struct trace_rules {
 	uint64_t tasks, files, inodes;          /* the largest numbers given so far */
 	uint64_t time;
@@ -113,8 +119,8 @@ struct trace_rules {
 	uint64_t vma_end;                       /* of its last VMA */
 	uint32_t layout_task;                   /* whose it is */
 	bool exec;                              /* an EXEC waits for its layout */
-	uint8_t *dead;                          /* a bit a task */
-	size_t dead_bytes;
+	struct trace_bitmap dead;               /* tasks */
+	struct trace_bitmap unmappable;         /* files */
 	uint64_t task_size;                     /* the header's; the largest before it is known */
 	uint64_t top;                           /* no address so far is above it */
 	char why[TRACE_WHY];                    /* of what was refused */

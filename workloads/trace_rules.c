@@ -6,6 +6,7 @@
  *     them the next number; after its EXIT a task does nothing.
  *  3. Files, and inodes, get the next number at the FILE event that first names
  *     them; no other event uses a number before that.
+ *     A VMA is never one of a directory, a pipe or a link.
  *  4. An EXEC is followed at once by its layout, and a LAYOUT by as many VMAs
  *     as it says, of the same task, in order and without overlap.
  *  5. Fields are in range (trace_ranges.c); nothing is beyond the header's task_size.
@@ -14,6 +15,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "workloads/trace_internal.h"
 
@@ -32,30 +34,31 @@ const char *rules_info(const struct trace_rules *rules, const struct trace_info 
 
 void rules_free(struct trace_rules *rules)
 {
-	free(rules->dead);
-	rules->dead = NULL;
+	free(rules->dead.bits);
+	free(rules->unmappable.bits);
+	rules->dead = rules->unmappable = (struct trace_bitmap){ 0 };
 }
 
-/* ---- which tasks have exited ---- */
+/* ---- which tasks have exited, and which files nobody can map ---- */
 
-static bool rules_dead(const struct trace_rules *rules, uint32_t task)
+static bool bitmap_get(const struct trace_bitmap *map, uint64_t i)
 {
-	return task / 8 < rules->dead_bytes && rules->dead[task / 8] & 1 << task % 8;
+	return i / 8 < map->bytes && map->bits[i / 8] & 1 << i % 8;
 }
 
-static const char *rules_exit(struct trace_rules *rules, uint32_t task)
+static const char *bitmap_set(struct trace_bitmap *map, uint64_t i)
 {
-	if (task / 8 >= rules->dead_bytes) {
-		size_t bytes = max((size_t)task / 8 + 1, rules->dead_bytes * 2);
-		uint8_t *dead = realloc(rules->dead, bytes);
+	if (i / 8 >= map->bytes) {
+		size_t bytes = max((size_t)i / 8 + 1, map->bytes * 2);
+		uint8_t *bits = realloc(map->bits, bytes);
 
-		if (!dead)
+		if (!bits)
 			return "no memory";
-		memset(dead + rules->dead_bytes, 0, bytes - rules->dead_bytes);
-		rules->dead = dead;
-		rules->dead_bytes = bytes;
+		memset(bits + map->bytes, 0, bytes - map->bytes);
+		map->bits = bits;
+		map->bytes = bytes;
 	}
-	rules->dead[task / 8] |= 1 << task % 8;
+	map->bits[i / 8] |= 1 << i % 8;
 	return NULL;
 }
 
@@ -69,6 +72,8 @@ static const char *rules_file(struct trace_rules *rules, const struct trace_even
 		return "an inode that is neither known nor the next one";
 	rules->files++;
 	rules->inodes = max(rules->inodes, event->arg[1]);
+	if (S_ISDIR(event->arg[3]) || S_ISLNK(event->arg[3]) || S_ISFIFO(event->arg[3]))
+		return bitmap_set(&rules->unmappable, event->arg[0]);
 	return NULL;
 }
 
@@ -103,6 +108,8 @@ static const char *rules_vma(struct trace_rules *rules, const struct trace_event
 		return "a VMA that shows more than the largest file";
 	if (event->arg[4] == TRACE_BAD_FILE)
 		return "a VMA of a file that is not open";
+	if (bitmap_get(&rules->unmappable, event->arg[4]))
+		return "a VMA of a directory, a pipe or a link";
 	rules->vmas--;
 	rules->vma_end = event->arg[1];
 	return NULL;
@@ -127,7 +134,7 @@ static const char *rules_kind(struct trace_rules *rules, const struct trace_even
 	case TRACE_EXEC:
 		return rules_exec(rules, event);
 	case TRACE_EXIT:
-		return rules_exit(rules, event->task);
+		return bitmap_set(&rules->dead, event->task);
 	case TRACE_LAYOUT:
 		return rules_layout(rules, event);
 	case TRACE_VMA:
@@ -171,7 +178,7 @@ const char *rules_check(struct trace_rules *rules, const struct trace_event *eve
 		return "a task's number out of range";
 	if (event->task > rules->tasks)
 		return "a task that was not born";
-	if (rules_dead(rules, event->task))
+	if (bitmap_get(&rules->dead, event->task))
 		return "a task that has exited";
 	if (event->time < rules->time)
 		return "a time that falls";

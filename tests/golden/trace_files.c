@@ -121,6 +121,7 @@ static void wild_tame(struct wild *wild, struct trace_event *event)
 	case TRACE_FILE:
 		event->arg[0] = ++wild->files;
 		event->arg[1] = rng_between(&wild->rng, 1, wild->inodes + 1);
+		event->arg[3] = S_IFREG | (event->arg[3] & 07777);
 		wild->inodes = max(wild->inodes, (uint32_t)event->arg[1]);
 		break;
 	case TRACE_FORK:
@@ -629,6 +630,7 @@ static const struct {
 } bad_numbers[] = {
 #define BAD(key, value) { #key, offsetof(struct trace_info, key), value }
 	BAD(task_size, 0), BAD(task_size, 4096), BAD(task_size, 0x7fffffffffff),
+	BAD(task_size, 0x92051300000000),
 	BAD(task_size, UINT64_MAX & PAGE_MASK), BAD(max_map_count, UINT64_MAX),
 	BAD(mmap_min_addr, 1ULL << 63), BAD(stack_guard_gap, 1ULL << 52), BAD(overcommit, 3),
 	BAD(ram, UINT64_MAX), BAD(swap, UINT64_MAX), BAD(committed, UINT64_MAX),

@@ -10,7 +10,7 @@
 
 START_TEST(test_pages)
 {
-	struct frames *frames = frames_create(0);
+	struct frames *frames = frames_create(0, NULL);
 	pfn_t a = alloc_page(frames, 11), b = alloc_page(frames, 22);
 
 	ck_assert(a && b && a != b);
@@ -36,7 +36,7 @@ END_TEST
 
 START_TEST(test_zero_page)
 {
-	struct frames *frames = frames_create(0);
+	struct frames *frames = frames_create(0, NULL);
 
 	get_page(frames, 0);
 	put_page(frames, 0);
@@ -49,7 +49,7 @@ END_TEST
 
 START_TEST(test_limit)
 {
-	struct frames *frames = frames_create(3);
+	struct frames *frames = frames_create(3, NULL);
 	pfn_t last = 0;
 
 	for (int i = 0; i < 3; i++) {
@@ -69,7 +69,7 @@ END_TEST
 START_TEST(test_frames_memory)
 {
 	enum { PEAK = 100000, CHUNK = 131072 };
-	struct frames *frames = frames_create(0);
+	struct frames *frames = frames_create(0, NULL);
 	pfn_t *pfn = malloc(PEAK * sizeof(*pfn));
 	size_t bytes;
 
@@ -94,7 +94,7 @@ END_TEST
 
 START_TEST(test_cache_contents)
 {
-	struct frames *frames = frames_create(0);
+	struct frames *frames = frames_create(0, NULL);
 	struct page_cache one, two;
 	pfn_t pfn;
 
@@ -129,7 +129,7 @@ END_TEST
 
 START_TEST(test_cache_limit)
 {
-	struct frames *frames = frames_create(2);
+	struct frames *frames = frames_create(2, NULL);
 	struct page_cache cache;
 
 	page_cache_init(&cache, 9);
@@ -148,7 +148,7 @@ END_TEST
 START_TEST(test_cache_random)
 {
 	enum { PAGES = 3000 };
-	struct frames *frames = frames_create(0);
+	struct frames *frames = frames_create(0, NULL);
 	pfn_t *model = calloc(PAGES, sizeof(*model));
 	struct page_cache cache;
 	size_t cached = 0;

@@ -228,7 +228,7 @@ END_TEST
 /* No room for a huge page: single ones. What a huge page left is used again. */
 START_TEST(huge_fallback)
 {
-	struct frames *frames = frames_create(2 * NUMBER - 1);
+	struct frames *frames = frames_create(2 * NUMBER - 1, NULL);
 	pfn_t one = alloc_page(frames, 1), huge = alloc_huge_page(frames, 2);
 
 	ck_assert_uint_ne(huge, 0);

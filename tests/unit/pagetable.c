@@ -22,7 +22,7 @@ static struct pt_counters counters;
 static void setup(void)
 {
 	arena = arena_create();
-	frames = frames_create(0);
+	frames = frames_create(0, NULL);
 	memset(&counters, 0, sizeof(counters));
 }
 

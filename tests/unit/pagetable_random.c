@@ -281,7 +281,7 @@ static void expect_nothing_left(void)
 START_TEST(test_random)
 {
 	arena = arena_create();
-	frames = frames_create(0);
+	frames = frames_create(0, NULL);
 	page_cache_init(&file, 1);
 	rng_seed(&rng, test_seed() + _i);
 	memset(expected, 0, sizeof(expected));
