@@ -37,7 +37,7 @@ static void keep_possible(struct check_events *events, bool *alive)
 static bool is_fixed(const struct trace_event *e)
 {
 	return e->kind == TRACE_FILE || e->kind == TRACE_FILE_SIZE || e->kind == TRACE_EXEC ||
-	       e->kind == TRACE_LAYOUT || e->kind == TRACE_VMA;
+	       e->kind == TRACE_LAYOUT || e->kind == TRACE_VMA || e->kind == TRACE_HUGE_FILE;
 }
 
 /* out = events without those of [from, to) that may go. */

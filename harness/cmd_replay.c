@@ -245,6 +245,10 @@ static void print_counts(const struct session *s, const struct replay_counts *c)
 	if (c->not_modelled)
 		printf("  not modelled: %" PRIu64 " calls whose effect is left out\n",
 		       c->not_modelled);
+	if (c->huge_pages_told)
+		printf("  huge pages: %" PRIu64 " times a pool or a file had others than emulated; "
+		       "the recording was followed\n",
+		       c->huge_pages_told);
 	if (c->faults_without_mm)
 		printf("  faults of tasks that had left their mm: %" PRIu64 "\n",
 		       c->faults_without_mm);
@@ -305,7 +309,7 @@ static void print_json(const struct session *s, const struct arguments *args, in
 							 args->indexes.ops[i]->name, "hash", hash));
 	}
 	root = json_pack(
-		"{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:s, "
+		"{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s, "
 		"s:I, s:I}",
 		"file", escape_text(s->path), "agree", status == STATUS_OK, "indexes", indexes, "events",
 		(json_int_t)c->events, "syscalls", (json_int_t)c->syscalls, "faults",
@@ -313,7 +317,8 @@ static void print_json(const struct session *s, const struct arguments *args, in
 		"peak_vmas", (json_int_t)c->peak_vmas, "results", json_tally(&c->results),
 		"placements", json_tally(&c->placements), "layouts", json_tally(&c->layouts),
 		"random_placements", (json_int_t)c->random_placements, "not_modelled",
-		(json_int_t)c->not_modelled, "bad_events", (json_int_t)c->bad_events, "find_cache",
+		(json_int_t)c->not_modelled, "huge_pages_told", (json_int_t)c->huge_pages_told,
+		"bad_events", (json_int_t)c->bad_events, "find_cache",
 		m->config.find_cache->name, "finds", (json_int_t)m->finds.calls, "find_cache_hits",
 		(json_int_t)m->finds.cache_hits);
 	json_dumpf(root, stdout, JSON_COMPACT);

@@ -88,6 +88,7 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->rmap = !options->no_rmap;
 	config->mmap_hook = options->mmap_hook;
 	config->budget = &replay_budget;
+	replay_hugetlb_config(config, info);
 	config->ram = info->ram >> PAGE_SHIFT;
 	config->swap = info->swap >> PAGE_SHIFT;
 	config->committed = info->committed >> PAGE_SHIFT;
@@ -151,6 +152,7 @@ void replay_destroy(struct replay_world *world)
 	machine_destroy(world->machine);
 	replay_layout_free(&world->layout);
 	free(world->special);
+	free(world->segments);
 	free_table(world->tasks, world->ntasks * sizeof(*world->tasks));
 	free_table(world->files, world->nfiles * sizeof(*world->files));
 	free_table(world->inodes, world->ninodes * sizeof(*world->inodes));
@@ -247,6 +249,8 @@ static enum file_kind kind_on(uint64_t magic)
 	switch (magic) {
 	case TMPFS_MAGIC:
 		return FILE_SHMEM;
+	case HUGETLBFS_MAGIC:
+		return FILE_HUGETLB;
 	case EXT4_SUPER_MAGIC:
 	case XFS_SUPER_MAGIC:
 	case BTRFS_SUPER_MAGIC:
@@ -534,6 +538,11 @@ static int do_event(struct replay_world *world, const struct trace_event *event)
 		return 0;
 	case TRACE_UFFD_FEATURES:
 		set_features(world, event);
+		return 0;
+	case TRACE_HUGE_FILE:
+		return replay_huge_file(world, event);
+	case TRACE_HUGE_POOL:
+		replay_huge_pool(world, event);
 		return 0;
 	default:
 		err = do_call(world, event);

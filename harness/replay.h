@@ -51,6 +51,7 @@ struct replay_counts {
 	struct replay_tally layouts;    /* of an mm when its last task leaves it */
 	uint64_t random_placements;     /* MAP_32BIT under ASLR: random by design, not compared */
 	uint64_t not_modelled;          /* calls without a rule in mm: no effect here */
+	uint64_t huge_pages_told;       /* times that pools or files had other huge pages than here */
 	uint64_t faults_guessed;        /* of them: read or write, that was not recorded */
 	uint64_t faults_inferred;       /* beside them: no faults, but pages found written */
 	uint64_t faults_without_mm;     /* of tasks that have left theirs */

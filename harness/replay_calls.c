@@ -23,6 +23,13 @@ static void call_mmap(struct replay_world *world, struct mm_struct *mm,
 	out->random = out->placed && (flags & MAP_32BIT) &&
 		      !(world->tasks[e->task].personality & ADDR_NO_RANDOMIZE);
 	out->len = PAGE_ALIGN(e->arg[1]);
+	if (!replay_hugetlb_known(world, file, flags)) {
+		world->counts.not_modelled++;
+		out->unknown = true;
+		out->placed = false;
+		out->result = e->result;
+		return;
+	}
 	if (offset & ~PAGE_MASK)
 		out->result = -EINVAL;
 	else if (!(flags & MAP_ANONYMOUS) && !file)
@@ -47,6 +54,7 @@ static void call_shmat(struct replay_world *world, struct mm_struct *mm,
 	if (file) {     /* only here the trace says that it is a segment, and opened how */
 		file->inode->kind = FILE_SYSV_SHM;
 		file->writable = !(e->arg[2] & SHM_RDONLY);
+		replay_hugetlb_attach(world, file, e->arg[4]);
 	}
 	out->placed = !e->arg[1];
 	out->len = PAGE_ALIGN(e->arg[3]);
@@ -240,6 +248,9 @@ static void perform(struct replay_world *world, struct mm_struct *mm,
 		break;
 	case TRACE_SETRLIMIT:
 		call_setrlimit(world, e, out);
+		break;
+	case TRACE_SHMGET:
+		replay_shmget(world, e, out);
 		break;
 	case TRACE_PERSONALITY:
 		call_personality(world, mm, e, out);

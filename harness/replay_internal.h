@@ -39,6 +39,8 @@ struct replay_world {
 	struct trace_event exec;        /* the exec whose layout is coming */
 	struct replay_layout layout;
 	struct arena *translations;
+	struct replay_segment *segments;        /* of huge pages (replay_hugetlb.c) */
+	size_t nsegments;
 	struct file **special;          /* [vdso], [vvar] and their like, by name; NULL: free */
 	size_t reclaim_at;              /* with so many pages in use, RAM is short */
 	int64_t result;                 /* of the last system call */
@@ -95,6 +97,19 @@ bool replay_same_file(const struct vm_area_struct *vma, const struct vma_layout 
 /* Tells of a VMA that differs from the recorded one; either may be NULL. */
 void replay_tell_layout(struct replay_world *world, const char *what,
 			const struct vm_area_struct *vma, const struct vma_layout *recorded);
+
+/* ---- replay_hugetlb.c ---- */
+
+void replay_hugetlb_config(struct config *config, const struct trace_info *info);
+/* Can mmap with these flags be modelled?  file: NULL for MAP_ANONYMOUS. */
+bool replay_hugetlb_known(struct replay_world *world, const struct file *file,
+			  unsigned long flags);
+/* What the recorder found of a file and of a pool: 0 or -ENOMEM. */
+must_check int replay_huge_file(struct replay_world *world, const struct trace_event *event);
+void replay_huge_pool(struct replay_world *world, const struct trace_event *event);
+void replay_shmget(struct replay_world *world, const struct trace_event *e, struct outcome *out);
+/* file is an attach of the segment with that id. */
+void replay_hugetlb_attach(struct replay_world *world, struct file *file, uint64_t id);
 
 /* ---- replay_whatif.c, replay_whatif_shape.c: where addresses are translated ---- */
 

@@ -141,6 +141,7 @@ bool replay_same_file(const struct vm_area_struct *vma, const struct vma_layout 
 	/* shared memory without a name got its inode from the emulation: any such one will do */
 	if (file->number == 0)
 		return recorded->file->inode->kind == FILE_SHMEM ||
+		       recorded->file->inode->kind == FILE_HUGETLB ||
 		       recorded->file->inode->kind == FILE_PLAIN;
 	return file->inode == recorded->file->inode;
 }

@@ -307,6 +307,9 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 	const struct mm_struct *mm = replay_mm(p->world, e->task);
 
 	switch (e->kind) {
+	case TRACE_HUGE_FILE:
+	case TRACE_HUGE_POOL:
+	case TRACE_SHMGET:
 	case TRACE_FILE_SIZE:
 	case TRACE_UFFD_FEATURES:
 	case TRACE_SETRLIMIT: /* looks at all tasks for its own */
@@ -516,12 +519,21 @@ static void plan_waits(struct planner *p, const struct trace_event *e, struct re
 		touch_files(p, e);
 }
 
+/* Who maps huge pages of pools has a say in whether others get some: nothing is side by side. */
+static bool uses_pools(const struct planner *p, const struct trace_event *e)
+{
+	return replay_machine(p->world)->hugetlb_used ||
+	       (e->kind == TRACE_MMAP && (e->arg[3] & MAP_HUGETLB));
+}
+
 static void plan_event(struct planner *p, const struct trace_event *e)
 {
 	struct plan_mm *mm = p->tasks[e->task].mm;
 	const struct mm_struct *was = replay_mm(p->world, e->task);
 	struct reach reach = reach_of(p, e);
 
+	if (uses_pools(p, e))
+		reach.kind = REACH_ALL;
 	plan_waits(p, e, &reach);
 	if (reach.kind == REACH_RANGE)
 		look_before(p, mm, &reach);

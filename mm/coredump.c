@@ -42,6 +42,11 @@ unsigned long vma_dump_size(struct vm_area_struct *vma, unsigned long filter, co
 	*why = "I/O memory";
 	if (vma->vm_flags & VM_IO)
 		return 0;
+	*why = vma->vm_flags & VM_SHARED ? "shared huge pages" : "private huge pages";
+	if (vma->vm_flags & VM_HUGETLB)
+		return whole_if(vma, filter & (vma->vm_flags & VM_SHARED
+						       ? MMF_DUMP_HUGETLB_SHARED
+						       : MMF_DUMP_HUGETLB_PRIVATE));
 	if (vma->vm_flags & VM_SHARED) {
 		bool nameless = is_nameless(vma->vm_file);
 

@@ -4,6 +4,7 @@
  *	                mmap sets                       vm_ops
  *	regular, shmem  vm_ops                          fault: the page cache's page
  *	SysV shm        vm_ops; one more attached       open, close: how many are; fault
+ *	huge pages      vm_ops, VM_HUGETLB; reserves    open, close: reservations; may_split
  *	/dev/zero       nothing: anonymous memory       -
  *	device          vm_ops, VM_IO and its like      fault
  *	[vdso]          vm_ops, vm_private_data         may_split: never; name; fault
@@ -66,11 +67,37 @@ static const struct vm_operations_struct shm_vm_ops = {
 	.fault = filemap_fault,
 };
 
+/* A segment of huge pages: what was promised, shmget has settled. */
+static const struct vm_operations_struct shm_huge_vm_ops = {
+	.open = shm_open_vma,
+	.close = shm_close_vma,
+	.may_split = hugetlb_may_split,
+};
+
 static int shm_mmap(struct vm_area_struct *vma)
 {
-	vma->vm_ops = &shm_vm_ops;
+	bool huge = vma->vm_file->inode->hstate;
+	int err = huge ? hugetlb_mmap(vma) : 0;
+
+	if (err)
+		return err;
+	vma->vm_ops = huge ? &shm_huge_vm_ops : &shm_vm_ops;
 	shm_open_vma(vma);
 	return 0;
+}
+
+/* ---- huge pages: their faults are hugetlb.c's own ---- */
+
+static const struct vm_operations_struct hugetlb_vm_ops = {
+	.open = hugetlb_open,
+	.close = hugetlb_close,
+	.may_split = hugetlb_may_split,
+};
+
+static int hugetlb_file_mmap(struct vm_area_struct *vma)
+{
+	vma->vm_ops = &hugetlb_vm_ops;
+	return hugetlb_mmap(vma);
 }
 
 /* ---- devices ---- */
@@ -125,6 +152,7 @@ static int (*const mmap_of[])(struct vm_area_struct *vma) = {
 	[FILE_DEVICE] = device_mmap,
 	[FILE_PLAIN] = generic_file_mmap,
 	[FILE_NO_MMAP] = NULL,
+	[FILE_HUGETLB] = hugetlb_file_mmap,
 	[FILE_SPECIAL] = special_mmap,
 };
 
@@ -148,7 +176,8 @@ int vma_mmap(struct vm_area_struct *vma)
 
 static bool driver_is_told(const struct vm_area_struct *vma)
 {
-	return vma->vm_ops && !(vma->vm_mm->machine->config.without & PART_DRIVERS);
+	return vma->vm_ops && (!(vma->vm_mm->machine->config.without & PART_DRIVERS) ||
+			       (vma->vm_flags & VM_HUGETLB));
 }
 
 void vma_open(struct vm_area_struct *vma)

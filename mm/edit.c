@@ -236,6 +236,19 @@ static void unaccount(struct mm_struct *mm, const struct vm_area_struct *vma, un
 		mm->locked_vm -= (unsigned long)npages;
 }
 
+/* Huge pages of pools go by their own way, before the page tables are emptied. */
+static void unmap_hugetlb(const struct gathered *g)
+{
+	for (struct vm_area_struct *vma = g->gone; vma; vma = vma->vm_next_gone) {
+		if (vma->vm_flags & VM_HUGETLB)
+			hugetlb_zap(vma, vma->vm_start, vma->vm_end);
+	}
+	if (g->low && (g->low->vm_flags & VM_HUGETLB))
+		hugetlb_unmap_part(g->low, g->start, min(g->low->vm_end, g->end));
+	if (g->high && g->high != g->low && (g->high->vm_flags & VM_HUGETLB))
+		hugetlb_unmap_part(g->high, g->high->vm_start, g->end);
+}
+
 static void unaccount_all(struct mm_struct *mm, const struct gathered *g)
 {
 	for (struct vm_area_struct *vma = g->gone; vma; vma = vma->vm_next_gone)
@@ -486,6 +499,13 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 	int err = may_replace(mm, &g, desc);
 	if (err)
 		return err;
+	if (desc && hstate_file(desc->file) && g.nvmas) {
+		/* what stood there has given its pages back before the new mapping wants some */
+		err = vma_replace(mm, start, end, NULL, NULL);
+		if (err)
+			return err;
+		gather(mm, &g, start, end);
+	}
 
 	enum vma_merge_kind kind = decide(mm, &g, desc);
 	err = alloc_fresh(mm, &g, desc, kind, &fresh);
@@ -511,6 +531,7 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 	}
 
 	unaccount_all(mm, &g);
+	unmap_hugetlb(&g);
 	if (g.nvmas)
 		unmap_pages(mm, &g);
 	if (desc)

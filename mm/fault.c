@@ -62,7 +62,10 @@ void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned
 	uint64_t write_if = !(vma->vm_flags & VM_SHARED) ? PTE_EXCLUSIVE :
 			    tracks_writes(vma) ? PTE_DIRTY : ~0UL;
 
-	pt_protect(&vma->vm_mm->pgd, start, end, page_prot(vma->vm_flags), write_if);
+	if (vma->vm_flags & VM_HUGETLB)         /* private pages wait for the next write */
+		pt_protect(&vma->vm_mm->pgd, start, end, vm_get_page_prot(vma->vm_flags), ~0UL);
+	else
+		pt_protect(&vma->vm_mm->pgd, start, end, page_prot(vma->vm_flags), write_if);
 }
 
 static bool access_allowed(const struct vm_area_struct *vma, unsigned flags)
@@ -426,6 +429,8 @@ int handle_found_fault(struct mm_struct *mm, struct vm_area_struct *vma, unsigne
 		if (err)
 			return err < 0 ? err : handle_mm_fault(mm, addr, flags);
 	}
+	if (vma->vm_flags & VM_HUGETLB)
+		return hugetlb_fault(vma, addr, flags);
 	return do_page_locked(vma, addr & PAGE_MASK, flags);
 }
 
@@ -439,7 +444,7 @@ int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags)
 /* Neighbours have a say in the anon_vma, and others in what is refused or somebody else's. */
 static bool vma_is_enough(const struct vm_area_struct *vma, unsigned flags)
 {
-	if (!access_allowed(vma, flags) || (vma->vm_flags & VM_UFFD_FLAGS))
+	if (!access_allowed(vma, flags) || (vma->vm_flags & (VM_UFFD_FLAGS | VM_HUGETLB)))
 		return false;
 	if ((vma->vm_flags & VM_SHARED) || vma_anon_vma(vma))
 		return true;
@@ -474,7 +479,7 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 		return 0;
 	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
 		err = -EFAULT;
-	for (; start < end && !err; start += PAGE_SIZE)
+	for (; start < end && !err; start = (start | (vma_kernel_pagesize(vma) - 1)) + 1)
 		err = handle_mm_fault(vma->vm_mm, start, flags);
 	if (err == -ENXIO)
 		err = -EFAULT;

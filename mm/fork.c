@@ -97,6 +97,8 @@ void exit_mmap(struct mm_struct *mm)
 	while (gone) {
 		vma = gone;
 		gone = vma->vm_next_gone;
+		if (vma->vm_flags & VM_HUGETLB)
+			hugetlb_zap(vma, vma->vm_start, vma->vm_end);
 		vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
 		remove_vma(vma);
 	}
@@ -187,6 +189,8 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm, const struct vm_area
 		return NULL;
 	vma->vm_flags &= ~VM_LOCKED_MASK;
 	dup_userfaultfd(vma);
+	if (vma->vm_flags & VM_HUGETLB)
+		hugetlb_dup_private(vma);
 	if (!(mpnt->vm_flags & VM_WIPEONFORK) && anon_vma_fork(vma, mpnt)) {
 		vm_area_free(vma);
 		return NULL;
@@ -217,8 +221,11 @@ static int copy_page_tables(struct mm_struct *mm, struct mm_struct *oldmm)
 	for_each_vma(&walk, oldmm->mm_mt, mpnt) {
 		if ((mpnt->vm_flags & VM_DONTCOPY) || !vma_needs_copy(mpnt))
 			continue;
-		err = pt_copy(&mm->pgd, &oldmm->pgd, mpnt->vm_start, mpnt->vm_end,
-			      is_cow_mapping(mpnt->vm_flags));
+		if (mpnt->vm_flags & VM_HUGETLB)
+			err = hugetlb_copy_pages(find_vma(mm, mpnt->vm_start), mpnt);
+		else
+			err = pt_copy(&mm->pgd, &oldmm->pgd, mpnt->vm_start, mpnt->vm_end,
+				      is_cow_mapping(mpnt->vm_flags));
 		if (err)
 			break;
 	}
@@ -311,6 +318,8 @@ static struct vm_area_struct *layout_vma(struct mm_struct *mm, const struct vma_
 		return NULL;
 	}
 	vma->vm_flags = layout->flags;  /* of the kernel's drivers */
+	if (!hugetlb_fits(vma))
+		vma->vm_flags &= ~VM_HUGETLB;
 	return vma;
 }
 

@@ -22,6 +22,7 @@ void config_default(struct config *config)
 		.pagetable_levels = 4,
 		.nr_trim_pages = 1,
 		.overcommit_ratio = 50,
+		.hugetlb = { { .shift = 21 }, { .shift = 30 } },
 		.limits = {
 			.stack = 8UL << 20, .as = ~0UL, .memlock = ~0UL,
 			.data = ~0UL, .data_max = ~0UL, .ipc_lock = true, .sys_admin = true,
@@ -113,6 +114,7 @@ struct machine *machine_create(const struct vma_index_ops *ops, const struct con
 		return NULL;
 	machine->index_ops = ops;
 	machine->config = *config;
+	memcpy(machine->hstate, config->hugetlb, sizeof(machine->hstate));
 	if (config->locking)            /* what faults remember they would have to lock */
 		machine->config.find_cache = find_cache_lookup("none");
 	threads_init(machine);
@@ -196,6 +198,8 @@ void inode_put(struct machine *machine, struct inode *inode)
 {
 	if (machine_add(machine, &inode->refs, -1))
 		return;
+	if (inode->hstate)
+		hugetlb_evict_inode(machine, inode);
 	page_cache_destroy(&inode->cache, machine->frames);
 	machine_add(machine, &machine->committed, -inode->committed);
 	if (inode->path)

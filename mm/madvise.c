@@ -39,6 +39,8 @@ static int advised_flags(const struct vm_area_struct *vma, int behavior, vm_flag
 		return 0;
 	case MADV_DODUMP:
 		*flags &= ~VM_DONTDUMP;
+		if (vma->vm_flags & VM_HUGETLB)
+			return 0;
 		return vma->vm_flags & (VM_SPECIAL | VM_DROPPABLE) ? -EINVAL : 0;
 	case MADV_MERGEABLE:
 		if (ksm_compatible(vma->vm_flags))
@@ -101,6 +103,17 @@ static int install_guards(struct vm_area_struct *vma, unsigned long start, unsig
 	return 0;
 }
 
+/* Whole huge pages only: a length that ends within one leaves it there. */
+static int dontneed_hugetlb(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	unsigned long size = vma_kernel_pagesize(vma);
+
+	if (start & (size - 1))
+		return -EINVAL;
+	hugetlb_zap(vma, start, end & ~(size - 1));
+	return 0;
+}
+
 static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			int behavior)
 {
@@ -112,7 +125,9 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 			return -EINVAL;
 		/* fall through */
 	case MADV_DONTNEED_LOCKED:
-		if (vma->vm_flags & (VM_PFNMAP | VM_HUGETLB))
+		if (vma->vm_flags & VM_HUGETLB)
+			return dontneed_hugetlb(vma, start, end);
+		if (vma->vm_flags & VM_PFNMAP)
 			return -EINVAL;
 		pt_zap_kinds(pgd, start, end, PT_PAGES);
 		pt_free_tables(pgd, start, end, start, end);    /* CONFIG_PT_RECLAIM */
@@ -125,7 +140,8 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 			return -EINVAL;
 		if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 			return -EACCES;
-		pt_zap_kinds(pgd, start, end, PT_PAGES);
+		if (!(vma->vm_flags & VM_HUGETLB))
+			pt_zap_kinds(pgd, start, end, PT_PAGES);
 		punch_hole(vma->vm_mm->machine, vma->vm_file->inode, linear_page_index(vma, start),
 			   linear_page_index(vma, end) - 1);
 		return 0;
@@ -139,7 +155,9 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 			return -EINVAL;
 		pt_zap_kinds(pgd, start, end, PT_GUARDS);
 		return 0;
-	default:                        /* WILLNEED, COLLAPSE: nothing to keep */
+	case MADV_COLLAPSE:
+		return vma->vm_flags & VM_HUGETLB ? -EINVAL : 0;
+	default:                        /* WILLNEED: nothing to keep */
 		return 0;
 	}
 }
@@ -197,7 +215,7 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 		return -EINVAL;
 	if (!(vma->vm_flags & (flags & FAULT_FLAG_WRITE ? VM_WRITE : VM_READ)))
 		return -EINVAL;
-	for (; start < end; start += PAGE_SIZE) {
+	for (; start < end; start = (start | (vma_kernel_pagesize(vma) - 1)) + 1) {
 		int err = handle_mm_fault(vma->vm_mm, start, flags);
 
 		if (err)

@@ -57,16 +57,23 @@ struct smaps {
 	unsigned long rss, pss_shifted;         /* bytes; pss_shifted: 4096ths of them */
 	unsigned long shared_clean, shared_dirty, private_clean, private_dirty;
 	unsigned long referenced, anonymous, anon_huge, swap;
+	unsigned long shared_hugetlb, private_hugetlb;
 };
 
 /* A share of a page is not a whole number of bytes. */
 #define PSS_SHIFT 12
 
-static void smaps_account(struct smaps *s, const struct page *page, uint64_t entry)
+/* size: of a page of vma. Those of pools are counted by themselves. */
+static void smaps_account(struct smaps *s, const struct page *page, uint64_t entry,
+			  unsigned long size)
 {
 	unsigned long mapped = (unsigned long)page->_mapcount;
 	bool dirty = entry & PTE_DIRTY;
 
+	if (entry & PTE_HUGETLB) {
+		*(mapped > 1 ? &s->shared_hugetlb : &s->private_hugetlb) += size;
+		return;
+	}
 	s->rss += PAGE_SIZE;
 	s->pss_shifted += (PAGE_SIZE << PSS_SHIFT) / mapped;
 	if (mapped > 1)
@@ -95,7 +102,8 @@ static void smap_gather(const struct vm_area_struct *vma, struct smaps *s)
 		if (entry & PTE_SWAP)
 			s->swap += PAGE_SIZE;
 		else if (PTE_PFN(entry))
-			smaps_account(s, compound_head(mm->machine->frames, PTE_PFN(entry)), entry);
+			smaps_account(s, compound_head(mm->machine->frames, PTE_PFN(entry)), entry,
+				      vma_kernel_pagesize(vma));
 	}
 }
 
@@ -111,6 +119,7 @@ static void show_smap(struct vm_area_struct *vma, FILE *out)
 		unsigned long bytes;
 	} figures[] = {
 		{ "Size:", vma->vm_end - vma->vm_start },
+		{ "KernelPageSize:", vma_kernel_pagesize(vma) },
 		{ "Rss:", s.rss },
 		{ "Pss:", s.pss_shifted >> PSS_SHIFT },
 		{ "Shared_Clean:", s.shared_clean },
@@ -120,6 +129,8 @@ static void show_smap(struct vm_area_struct *vma, FILE *out)
 		{ "Referenced:", s.referenced },
 		{ "Anonymous:", s.anonymous },
 		{ "AnonHugePages:", s.anon_huge },
+		{ "Shared_Hugetlb:", s.shared_hugetlb },
+		{ "Private_Hugetlb:", s.private_hugetlb },
 		{ "Swap:", s.swap },
 	};
 

@@ -27,10 +27,12 @@
 #include "base/util.h"
 #include "indexes/vma_index.h"
 #include "mm/frames.h"
+#include "mm/hugetlb.h"
 #include "mm/locking.h"
 #include "mm/interval_tree.h"
 #include "mm/page_cache.h"
 #include "mm/pagetable.h"
+#include "mm/resv_map.h"
 #include "mm/thread.h"
 #include "mm/vm_flags.h"
 
@@ -101,6 +103,8 @@ struct config {
 	bool pkeys;                     /* the processor has protection keys */
 	unsigned mdwe;                  /* PR_SET_MDWE, PR_SET_MEMORY_MERGE: of the first programs */
 	bool merge_any;
+	struct hstate hugetlb[HUGETLB_POOLS];   /* as it begins; the usual one first, then shift 0 */
+	bool hugetlb_hint_down;         /* before Linux 6.13: hints round down, MAP_32BIT is nothing */
 	unsigned pagetable_levels;      /* 4 or 5 */
 	bool nommu;                     /* no page tables, no faults, no fork: nommu.c */
 	unsigned long nr_trim_pages;    /* there: how many pages too many are given back; 0: none */
@@ -173,6 +177,9 @@ struct machine {
 	struct frames *swap;            /* the swap area: its slots have counts and contents as pages */
 	struct config config;
 	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
+	struct hstate hstate[HUGETLB_POOLS];    /* huge pages set aside: hugetlb.c */
+	bool hugetlb_used;              /* some were mapped */
+	struct spinlock hugetlb_lock;   /* of these and who has some, among threads */
 	struct spinlock rmap_lock;      /* of all i_mmaps, anon_vmas and this, among threads: */
 	struct mm_struct *mm_list;      /* all there are */
 	struct reclaim reclaim;
@@ -235,6 +242,7 @@ enum file_kind {
 	FILE_DEVICE,                    /* a character device that maps its own memory */
 	FILE_PLAIN,                     /* mmap works, placement is never THP-aligned */
 	FILE_NO_MMAP,                   /* a directory, a pipe, a socket: ENODEV */
+	FILE_HUGETLB,                   /* on hugetlbfs, MFD_HUGETLB, MAP_HUGETLB: pages of a pool */
 	FILE_SPECIAL,                   /* not a file: [vdso], [vvar], which the kernel maps itself */
 };
 
@@ -250,6 +258,10 @@ struct inode {
 	unsigned long pages;            /* its size; NO_END where that is not known */
 	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
 	unsigned long shm_nattch;       /* FILE_SYSV_SHM: VMAs that show it */
+	struct hstate *hstate;          /* the pool of its pages, or NULL; then there is: */
+	struct resv_map resv;           /* which huge pages were promised to it (hugetlb.c) */
+	bool reserved;                  /* by shmget: mmap promises nothing */
+	unsigned long present;          /* huge pages from its start that were there before */
 	char *path;
 };
 
@@ -418,8 +430,8 @@ void fput(struct file *file);
 bool can_mmap_file(const struct file *file);
 /*
  * The file's own mmap: vma, which is new, shows it and is not in an index yet, gets vm_ops,
- * vm_private_data and flags of its own: VM_SPECIAL, VM_DONTDUMP, VM_DONTCOPY and no
- * others, for the rest has been counted.  0, or -errno and the driver forgets it.
+ * vm_private_data and flags of its own: VM_SPECIAL, VM_DONTDUMP, VM_DONTCOPY, VM_HUGETLB
+ * and no others, for the rest has been counted.  0, or -errno and the driver forgets it.
  */
 must_check int vma_mmap(struct vm_area_struct *vma);
 /* The driver is told of a VMA that copies another's vm_ops and vm_private_data: it is there. */
@@ -927,6 +939,8 @@ void show_map_vma(struct vm_area_struct *vma, FILE *out);
 #define MMF_DUMP_MAPPED_PRIVATE 4UL
 #define MMF_DUMP_MAPPED_SHARED  8UL
 #define MMF_DUMP_ELF_HEADERS    16UL
+#define MMF_DUMP_HUGETLB_PRIVATE 32UL
+#define MMF_DUMP_HUGETLB_SHARED 64UL
 #define MMF_DUMP_DEFAULT        0x33UL
 
 /* How many bytes of vma, from its start, a core dump would hold; and *why, in words. */

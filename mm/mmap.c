@@ -28,9 +28,10 @@ static bool is_shared(unsigned long flags)
 }
 
 /* B2: private writable memory is counted against what there is. */
-static bool accountable_mapping(vm_flags_t flags)
+static bool accountable_mapping(const struct file *file, vm_flags_t flags)
 {
-	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
+	return !hstate_file(file) &&            /* these have pools of their own */
+	       (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
 }
 
 static int check_file_mapping(const struct file *file, unsigned long prot, unsigned long flags,
@@ -104,7 +105,7 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 
 	if (map_deny_write_exec(mm, desc->flags, desc->flags))
 		return -EACCES;
-	if (accountable_mapping(desc->flags))
+	if (accountable_mapping(desc->file, desc->flags))
 		desc->flags |= VM_ACCOUNT;
 	desc->flags = ksm_vma_flags(mm, desc->flags);
 	if (makes_file) {
@@ -168,15 +169,13 @@ static bool wants_populate(vm_flags_t vm_flags, unsigned long flags)
 	       (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 }
 
-unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long addr,
-		      unsigned long len, unsigned long prot, unsigned long flags,
-		      unsigned long pgoff)
+static unsigned long mmap_pgoff(struct mm_struct *mm, struct file *file, unsigned long addr,
+				unsigned long len, unsigned long prot, unsigned long flags,
+				unsigned long pgoff)
 {
 	const struct config *config = &mm->machine->config;
 	vm_flags_t vm_flags;
 
-	if (config->nommu)
-		return nommu_mmap(mm, file, len, prot, flags, pgoff);
 	if (!len)
 		return -EINVAL;
 	if ((prot & PROT_READ) && mm->read_implies_exec)
@@ -197,8 +196,6 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 		return -EOVERFLOW;
 	if (mm->map_count > config->max_map_count)      /* I1 */
 		return -ENOMEM;
-	if (!file && (flags & MAP_HUGETLB))             /* no huge pages are set aside */
-		return -ENOMEM;
 
 	vm_flags = calc_vm_prot_bits(prot, new_mapping_pkey(mm, prot)) | calc_vm_flag_bits(flags) |
 		   mm->def_flags | VM_MAY_FLAGS;
@@ -217,7 +214,7 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 		return (unsigned long)err;
 	if (!file)
 		pgoff = is_shared(flags) ? 0 : addr >> PAGE_SHIFT;
-	if ((flags & MAP_NORESERVE) && config->overcommit != 2)
+	if ((flags & MAP_NORESERVE) && (config->overcommit != 2 || hstate_file(file)))
 		vm_flags |= VM_NORESERVE;
 
 	struct vma_desc desc = {
@@ -227,6 +224,42 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 	if (!IS_ERR_VALUE(result) && wants_populate(vm_flags, flags))
 		mm_populate(mm, addr, addr + len, true);
 	return result;
+}
+
+/* Memory of huge pages without a name: each mapping has a file of its own. */
+static unsigned long mmap_hugetlb(struct mm_struct *mm, unsigned long addr, unsigned long len,
+				  unsigned long prot, unsigned long flags, unsigned long pgoff)
+{
+	struct machine *machine = mm->machine;
+	struct hstate *h = hstate_sizelog(machine, hugetlb_flags_log(flags));
+
+	if (!h)
+		return -EINVAL;
+	len = (len + huge_page_size(h) - 1) & ~(huge_page_size(h) - 1);
+	struct file *file = hugetlb_file_setup(machine, h, len);
+	if (!file)
+		return -ENOMEM;
+	unsigned long result = mmap_pgoff(mm, file, addr, len, prot, flags, pgoff);
+	fput(file);
+	this_cpu(machine)->anon_inodes += !IS_ERR_VALUE(result);
+	return result;
+}
+
+unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long addr,
+		      unsigned long len, unsigned long prot, unsigned long flags,
+		      unsigned long pgoff)
+{
+	struct hstate *h = hstate_file(file);
+
+	if (mm->machine->config.nommu)
+		return nommu_mmap(mm, file, len, prot, flags, pgoff);
+	if (!file && (flags & MAP_HUGETLB))
+		return mmap_hugetlb(mm, addr, len, prot, flags, pgoff);
+	if (h)
+		len = (len + huge_page_size(h) - 1) & ~(huge_page_size(h) - 1);
+	else if (flags & MAP_HUGETLB)
+		return -EINVAL;
+	return mmap_pgoff(mm, file, addr, len, prot, flags, pgoff);
 }
 
 int do_munmap(struct mm_struct *mm, unsigned long start, unsigned long len)
@@ -262,6 +295,8 @@ unsigned long do_shmat(struct mm_struct *mm, struct file *file, unsigned long ad
 	} else if (shmflg & SHM_REMAP) {
 		return -EINVAL;
 	}
+	if (hstate_file(file))
+		size = file->inode->pages << PAGE_SHIFT;
 	if (addr && !(shmflg & SHM_REMAP)) {
 		if (addr + size < addr || find_vma_intersection(mm, addr, addr + size))
 			return -EINVAL;
@@ -340,11 +375,11 @@ int do_remap_file_pages(struct mm_struct *mm, unsigned long start, unsigned long
 				 (vma->vm_flags & VM_WRITE ? PROT_WRITE : 0) |
 				 (vma->vm_flags & VM_EXEC ? PROT_EXEC : 0);
 	struct file *file = get_file(vma->vm_file);
-	unsigned long result = do_mmap(mm, file, start, size, vma_prot,
-				       MAP_SHARED | MAP_FIXED | MAP_POPULATE |
-				       (flags & MAP_NONBLOCK) |
-				       (vma->vm_flags & VM_LOCKED ? MAP_LOCKED : 0),
-				       pgoff);
+	unsigned long map_flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK) |
+				  (vma->vm_flags & VM_LOCKED ? MAP_LOCKED : 0);
+	unsigned long result = -EINVAL;         /* here a length is not rounded to huge pages */
+	if (!(size & (vma_kernel_pagesize(vma) - 1)))
+		result = do_mmap(mm, file, start, size, vma_prot, map_flags, pgoff);
 	fput(file);
 	return IS_ERR_VALUE(result) ? (int)result : 0;
 }

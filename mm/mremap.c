@@ -45,14 +45,29 @@ static int check_params(const struct mm_struct *mm, const struct remap *r)
 	return mm->map_count + 2 >= config->max_map_count - 3 ? -ENOMEM : 0;
 }
 
+/* Huge pages of pools move and go as such, and such a mapping never grows. */
+static int align_hugetlb(const struct vm_area_struct *vma, struct remap *r)
+{
+	unsigned long rest = vma_kernel_pagesize(vma) - 1;
+
+	if (!(vma->vm_flags & VM_HUGETLB))
+		return 0;
+	r->old_len = (r->old_len + rest) & ~rest;
+	r->new_len = (r->new_len + rest) & ~rest;
+	return ((r->addr | r->new_addr) & rest) || r->new_len > r->old_len ? -EINVAL : 0;
+}
+
 /* May vma's part be mapped anew, larger or elsewhere? */
-static int check_vma(const struct vm_area_struct *vma, const struct remap *r)
+static int check_vma(const struct vm_area_struct *vma, struct remap *r)
 {
 	const struct mm_struct *mm = vma->vm_mm;
-	unsigned long delta = r->new_len - r->old_len;
 
 	if (vma->vm_flags & VM_SEALED)
 		return -EPERM;
+	int err = align_hugetlb(vma, r);
+	if (err)
+		return err;
+	unsigned long delta = r->new_len - r->old_len;
 	if (!to_fixed_place(r) && r->old_len && r->new_len <= r->old_len)
 		return 0;
 	if (!r->old_len && !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE)))
@@ -154,6 +169,8 @@ static int move_pages(struct vm_area_struct *new_vma, const struct remap *r)
 	const struct vm_operations_struct *ops = new_vma->vm_ops;
 	int err = ops && ops->mremap ? ops->mremap(new_vma) : 0;
 
+	if (!err && (new_vma->vm_flags & VM_HUGETLB))
+		return hugetlb_move_pages(new_vma, r->addr, r->new_addr, r->old_len);
 	return err ? err : pt_move(&new_vma->vm_mm->pgd, r->addr, r->new_addr,
 				   min(r->old_len, r->new_len));
 }
@@ -183,6 +200,8 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 		vma = new_vma;  /* old and new range became one VMA, perhaps not the old one */
 	vma_start_write(vma);
 	err = move_pages(new_vma, r);
+	if (!err && (vma->vm_flags & VM_HUGETLB))
+		hugetlb_clear_reservation(vma);
 	if (err) {
 		/* the kernel too leaves the new range if it cannot be taken back */
 		if (vma_replace(mm, desc.start, desc.end, NULL, NULL))

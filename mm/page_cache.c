@@ -142,18 +142,23 @@ void page_cache_drop(struct page_cache *cache, struct frames *frames, uint64_t p
 		page_cache_remove(cache, (size_t)(slot - cache->slot));
 }
 
+pfn_t page_cache_peek(const struct page_cache *cache, uint64_t pgoff)
+{
+	return cache->capacity ? page_cache_find(cache, pgoff)->pfn : 0;
+}
+
 /*
  * A page that moves back over the end of the table was looked at before, and
  * one that moves into slot i is looked at next, so one round sees them all.
  */
-void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t first,
-		      uint64_t last)
+void page_cache_punch_by(struct page_cache *cache, uint64_t first, uint64_t last,
+			 void (*drop)(void *arg, pfn_t pfn), void *arg)
 {
 	for (size_t i = 0; i < cache->capacity; i++) {
 		while (slot_taken(&cache->slot[i]) && cache->slot[i].pgoff >= first &&
 		       cache->slot[i].pgoff <= last) {
 			if (cache->slot[i].pfn)
-				put_page(frames, cache->slot[i].pfn);
+				drop(arg, cache->slot[i].pfn);
 			page_cache_remove(cache, i);
 		}
 	}
@@ -168,4 +173,15 @@ void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t 
 		capacity /= 2;
 	if (capacity < cache->capacity)
 		page_cache_resize(cache, frames->budget, capacity);     /* without memory it stays large */
+}
+
+static void put_frame(void *frames, pfn_t pfn)
+{
+	put_page(frames, pfn);
+}
+
+void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t first,
+		      uint64_t last)
+{
+	page_cache_punch_by(cache, first, last, put_frame, frames);
 }

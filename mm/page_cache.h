@@ -42,8 +42,14 @@ void page_cache_write(struct page_cache *cache, const struct page *page);
 /* Drops the cached page at pgoff: the next page_cache_get reads it in again. */
 void page_cache_drop(struct page_cache *cache, struct frames *frames, uint64_t pgoff);
 
+/* The page at pgoff if it is in memory, else 0. */
+pfn_t page_cache_peek(const struct page_cache *cache, uint64_t pgoff);
+
 /* The pages [first, last] are gone, from memory and from the file: it has there what it first had. */
 void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t first,
 		      uint64_t last);
+/* The same, and what is to be done with the cache's reference to each page is drop's matter. */
+void page_cache_punch_by(struct page_cache *cache, uint64_t first, uint64_t last,
+			 void (*drop)(void *arg, pfn_t pfn), void *arg);
 
 #endif

@@ -9,13 +9,15 @@
  *                                          |
  *                                          +--> pfn << 12 | bits
  *
- *   Huge pages are entries of level 1, in place of a leaf table: pagetable_huge.c.
+ *   Huge pages are entries of level 1, in place of a leaf table: pagetable_huge.c.  Those of
+ *   pools (hugetlb.c) are entries of level 1 or 2 with HUGETLB, and one page frame each.
  *
  * Invariants
  *  1. An entry that leads to a table counts the entries in use there.
  *  2. No table is empty but the top one and leaf tables, which pt_free_tables() frees.
  *  3. pt->tables, pt->rss and pt->huge are the numbers of tables, of pages mapped
- *     and of huge pages; there are as many deposits as huge pages.
+ *     and of huge pages; there are as many deposits as huge pages.  Those of pools are
+ *     in pt->hugetlb alone.
  *  4. A leaf entry in use has either PRESENT or PROTNONE, or is SWAP or GUARD with page
  *     frame 0 and nothing else; EXCLUSIVE only with ANON.
  *  5. A mapped page has at least as many references as mappings, and one at
@@ -244,13 +246,13 @@ static void walk_skip(struct walk *w)
 /* Stands on the huge page at w->next, if there is one. */
 static bool walk_at_huge(struct walk *w)
 {
-	if (w->path.level > 1)
-		return false;
-	w->pte = path_entry(&w->path, w->next, 1);
+	unsigned level = w->path.level;
+
+	w->pte = path_entry(&w->path, w->next, level);
 	if (!(pt_load(w->pte) & PTE_HUGE))
 		return false;
 	w->n = 1;
-	w->next = min((w->next | (PMD_SIZE - 1)) + 1, w->hi);
+	w->next = min((w->next | (pt_span(level) - 1)) + 1, w->hi);
 	w->seen++;
 	return true;
 }
@@ -356,7 +358,7 @@ static inline uint64_t *pt_find(const struct pagetable *pt, unsigned long addr)
 	if (path.level) {
 		uint64_t *entry = path_entry(&path, addr, path.level);
 
-		return path.level == 1 && (pt_load(entry) & PTE_HUGE) ? entry : NULL;
+		return pt_load(entry) & PTE_HUGE ? entry : NULL;
 	}
 	pt_set_last((struct pagetable *)pt, addr, path.up[0]);
 	return path_entry(&path, addr, 0);
@@ -413,6 +415,52 @@ int pt_map(struct pagetable *pt, unsigned long addr, pfn_t pfn, uint64_t bits)
 	return 0;
 }
 
+int pt_map_hugetlb(struct pagetable *pt, unsigned long addr, unsigned level, pfn_t pfn,
+		   uint64_t bits)
+{
+	struct path path;
+	int err;
+
+	assert(pte_valid(bits) && level && !(addr & (pt_span(level) - 1)));
+	pt_free_tables(pt, addr, addr + pt_span(level), addr, addr + pt_span(level));
+	upper_lock(pt);
+	pt_descend(pt, addr, &path);
+	err = pt_make_tables(pt, addr, level, &path);
+	if (!err) {
+		assert(path.level == level && !*path_entry(&path, addr, level));
+		pt_store(path_entry(&path, addr, level),
+			 pte_make(pfn, bits | PTE_HUGE | PTE_HUGETLB));
+		pt_add_count(path.up[level], 1);
+		pt->hugetlb += pt_span(level) >> PAGE_SHIFT;
+	}
+	upper_unlock(pt);
+	if (err)
+		return err;
+	page_map(pt->frames, pfn);
+	this_cpu(pt->counters)->entries_touched++;
+	return 0;
+}
+
+pfn_t pt_unmap_hugetlb(struct pagetable *pt, unsigned long addr)
+{
+	struct path path;
+
+	upper_lock(pt);
+	pt_descend(pt, addr, &path);
+	uint64_t *entry = path_entry(&path, addr, path.level);
+	pfn_t pfn = PTE_PFN(*entry);
+	assert(*entry & PTE_HUGETLB);
+	pt_store(entry, 0);
+	pt_add_count(path.up[path.level], -1);
+	pt->hugetlb -= pt_span(path.level) >> PAGE_SHIFT;
+	pt_prune_upper(pt, &path);
+	upper_unlock(pt);
+	page_add(pt->frames, &pfn_to_page(pt->frames, pfn)->_mapcount, -1);
+	this_cpu(pt->counters)->entries_touched++;
+	pt->stale++;
+	return pfn;
+}
+
 static void pt_count_flush(struct pagetable *pt, size_t pages)
 {
 	this_cpu(pt->counters)->tlb_flushes++;
@@ -425,7 +473,7 @@ void pt_update(struct pagetable *pt, unsigned long addr, uint64_t entry)
 
 	assert(pte && *pte && pte_valid(entry));
 	old = *pte;
-	if (old & PTE_HUGE)
+	if ((old & PTE_HUGE) && !(old & PTE_HUGETLB))
 		entry = pte_make(PTE_PFN(old), PTE_BITS(entry));
 	*pte = entry;
 	this_cpu(pt->counters)->entries_touched++;
@@ -802,6 +850,9 @@ bool pt_next(const struct pagetable *pt, unsigned long *addr, unsigned long hi, 
 	struct walk w = walk_start(pt, next, hi);
 	while (walk_next(&w)) {
 		if (!walk_entry(&w))
+			continue;
+		if (walk_huge(&w) && (*w.pte & PTE_HUGETLB) &&
+		    (w.addr & (pt_span(w.path.level) - 1)))
 			continue;
 		if (!walk_huge(&w))
 			pt_set_last((struct pagetable *)pt, w.addr, w.path.up[0]);

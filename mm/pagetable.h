@@ -47,6 +47,7 @@
 #define PTE_WRITE       ((uint64_t)1 << 1)
 #define PTE_USER        ((uint64_t)1 << 2)
 #define PTE_UFFD_WP     ((uint64_t)1 << 3)      /* software: a write is userfaultfd's matter; no WRITE */
+#define PTE_HUGETLB     ((uint64_t)1 << 4)      /* software: with HUGE, a page of a pool: see below */
 #define PTE_ACCESSED    ((uint64_t)1 << 5)
 #define PTE_DIRTY       ((uint64_t)1 << 6)
 #define PTE_HUGE        ((uint64_t)1 << 7)      /* one level up: HUGE_PAGES pages in one entry */
@@ -126,6 +127,7 @@ struct pagetable {
 	size_t tables;                  /* of all levels, the top one and deposits included */
 	size_t rss;                     /* what was mapped and unmapped without a region: pt_rss() */
 	size_t huge;                    /* huge pages mapped, by one entry each */
+	size_t hugetlb;                 /* pages of 4 kB in those of pools: no part of rss */
 	uint64_t *deposit;              /* a leaf table for each: a split needs no memory */
 	size_t stale;                   /* pages that await pt_flush() */
 	uint64_t *last;                 /* the entry of the leaf table that pt_map() used last, */
@@ -207,8 +209,17 @@ static inline void pt_cut(struct pagetable *pt, unsigned long addr)
 }
 
 /*
+ * A page of a pool (hugetlb.c), 2 MiB or 1 GiB by the entry's level: 1 or 2.  It is one page frame
+ * with one content, never split, and shows in pt_next() once, at its start.  pt_map_hugetlb is
+ * as pt_map, where not even a table is; pt_unmap_hugetlb hands the entry's reference to the caller.
+ */
+must_check int pt_map_hugetlb(struct pagetable *pt, unsigned long addr, unsigned level, pfn_t pfn,
+			      uint64_t bits);
+pfn_t pt_unmap_hugetlb(struct pagetable *pt, unsigned long addr);
+
+/*
  * Writes the entry of addr, which is in use and stays so: of a huge page the one of all its
- * pages, whose pfn stays.  A new pfn comes with
+ * pages, whose pfn stays (not a pool's).  A new pfn comes with
  * the caller's reference, which the entry takes over; the old page loses one.
  * Flushes one page if the TLB may hold what is no longer true: another pfn,
  * fewer rights, DIRTY taken away.

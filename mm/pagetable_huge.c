@@ -58,7 +58,7 @@ void pt_split_huge(struct pagetable *pt, unsigned long addr)
 
 	pt_descend(pt, addr, &path);
 	uint64_t *entry = path_entry(&path, addr, path.level), huge = *entry;
-	if (!path.level || !huge)
+	if (!path.level || !(huge & PTE_HUGE) || (huge & PTE_HUGETLB))
 		return;
 	uint64_t *table = deposit_pop(pt);
 	split_huge_page(pt->frames, PTE_PFN(huge));
@@ -77,6 +77,7 @@ void pt_zap_huge(struct walk *w)
 	struct pagetable *pt = w->pt;
 	pfn_t pfn = PTE_PFN(*w->pte);
 
+	assert(!(*w->pte & PTE_HUGETLB));       /* hugetlb_zap comes first */
 	*w->pte = 0;
 	pt_add_count(w->path.up[1], -1);
 	pt_add_rss(pt, w->addr, -(long)PT_ENTRIES);

@@ -57,6 +57,8 @@ static inline uint64_t pte_of_huge(uint64_t entry, unsigned long addr)
 {
 	pfn_t pfn = PTE_PFN(entry);
 
+	if (entry & PTE_HUGETLB)        /* one page frame */
+		return entry;
 	return pte_make(pfn ? pfn + pt_slot(addr, 0) : 0, PTE_BITS(entry));
 }
 
@@ -133,10 +135,10 @@ struct walk {
 	unsigned long addr;             /* of the first entry in the range */
 	uint64_t *pte;                  /* that entry; and how many follow in this table */
 	unsigned n;
-	struct path path;               /* down to the table; path.level is 0, at a huge page 1 */
+	struct path path;               /* down to the table; path.level is 0, at a huge page 1 or 2 */
 };
 
-/* Is it at a huge page?  Then pte is that one entry. */
+/* Is it at a huge page, of whatever level?  Then pte is that one entry. */
 static inline bool walk_huge(const struct walk *w)
 {
 	return w->path.level;

@@ -7,7 +7,7 @@
 struct tally {
 	const struct pagetable *pt;
 	FILE *report;
-	size_t tables, rss, huge;
+	size_t tables, rss, huge, hugetlb;
 };
 
 static unsigned tally_broken(const struct tally *tally, unsigned n, unsigned long addr,
@@ -39,12 +39,18 @@ static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned 
 	return 0;
 }
 
-static unsigned verify_huge(const struct tally *tally, uint64_t entry, unsigned long addr)
+static unsigned verify_huge(struct tally *tally, uint64_t entry, unsigned level, unsigned long addr)
 {
 	unsigned broken = 0;
 
-	if (PTE_PFN(entry) & (PT_ENTRIES - 1))
-		return tally_broken(tally, 4, addr, "a huge page that begins nowhere");
+	if (entry & PTE_HUGETLB) {
+		tally->hugetlb += pt_span(level) >> PAGE_SHIFT;
+		return verify_leaf(tally, entry, addr);
+	}
+	tally->rss += PT_ENTRIES;
+	tally->huge++;
+	if (level != 1 || PTE_PFN(entry) & (PT_ENTRIES - 1))
+		return tally_broken(tally, 4, addr, "a huge page where none can be");
 	for (unsigned long i = 0; i < PT_ENTRIES && !broken; i++)
 		broken = verify_leaf(tally, pte_of_huge(entry, i << PAGE_SHIFT),
 				     addr + (i << PAGE_SHIFT));
@@ -71,11 +77,9 @@ static unsigned verify_table(struct tally *tally, uint64_t entry, unsigned level
 		if (!table[i])
 			continue;
 		used++;
-		if (level == 1 && (table[i] & PTE_HUGE)) {
-			broken = verify_huge(tally, table[i], addr);
-			tally->rss += PT_ENTRIES;
-			tally->huge++;
-		} else if (level)
+		if (level && (table[i] & PTE_HUGE))
+			broken = verify_huge(tally, table[i], level, addr);
+		else if (level)
 			broken = verify_table(tally, table[i], level - 1, addr);
 		else
 			broken = verify_leaf(tally, table[i], addr);
@@ -114,6 +118,8 @@ unsigned pt_verify(const struct pagetable *pt, FILE *report)
 		return tally_broken(&tally, 3, 0, "tables or rss is wrong");
 	if (tally.huge != pt->huge || deposits(pt) != pt->huge)
 		return tally_broken(&tally, 3, 0, "huge pages or their deposits are wrong");
+	if (tally.hugetlb != pt->hugetlb)
+		return tally_broken(&tally, 3, 0, "pages of pools are wrong");
 	if (!verify_last(pt))
 		return tally_broken(&tally, 6, pt->last_addr, "last leads elsewhere");
 	return 0;

@@ -106,6 +106,36 @@ unsigned long hole_bottomup(const struct hole_search *s)
 	return -ENOMEM;
 }
 
+/* Room for any alignment is asked for; then the highest or lowest place in it is taken. */
+static struct hole_search padded(const struct hole_search *s, unsigned long align)
+{
+	struct hole_search wide = *s;
+
+	wide.len += align - PAGE_SIZE;
+	return wide;
+}
+
+unsigned long hole_topdown_aligned(const struct hole_search *s, unsigned long align,
+				   unsigned long off)
+{
+	struct hole_search wide = padded(s, align);
+	unsigned long area = hole_topdown(&wide);
+
+	if (IS_ERR_VALUE(area))
+		return area;
+	area += wide.len - s->len;
+	return area - ((area - off) & (align - 1));
+}
+
+unsigned long hole_bottomup_aligned(const struct hole_search *s, unsigned long align,
+				    unsigned long off)
+{
+	struct hole_search wide = padded(s, align);
+	unsigned long area = hole_bottomup(&wide);
+
+	return IS_ERR_VALUE(area) ? area : area + ((off - area) & (align - 1));
+}
+
 bool placement_hint_is_free(struct mm_struct *mm, unsigned long addr, unsigned long len)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr);
@@ -128,6 +158,20 @@ static void expect_free(const struct placement *p, unsigned long area)
 	abort();
 }
 
+/* Policies but the kernel's own know nothing of huge pages: they choose room for any alignment. */
+static unsigned long select_area(struct placement *p)
+{
+	const struct placement_policy *policy = p->mm->machine->config.placement;
+	const struct hstate *h = hstate_file(p->file);
+	struct placement wide = *p;
+
+	if (!h || policy == &placement_linux)
+		return policy->select(p);
+	wide.len += huge_page_size(h) - PAGE_SIZE;
+	unsigned long area = policy->select(&wide);
+	return IS_ERR_VALUE(area) ? area : (area + huge_page_size(h) - 1) & ~(huge_page_size(h) - 1);
+}
+
 unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigned long addr,
 				unsigned long len, unsigned long pgoff, unsigned long flags)
 {
@@ -143,7 +187,13 @@ unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigne
 
 	if (len > config->task_size)
 		return -ENOMEM;
-	unsigned long area = flags & MAP_FIXED ? addr : config->placement->select(&p);
+	if (hstate_file(file)) {
+		int err = hugetlb_check_area(hstate_file(file), addr, len, flags);
+
+		if (err)
+			return (unsigned long)err;
+	}
+	unsigned long area = flags & MAP_FIXED ? addr : select_area(&p);
 	if (IS_ERR_VALUE(area))
 		return area;
 	if (area > config->task_size - len)

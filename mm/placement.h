@@ -27,6 +27,12 @@ struct hole_search {
 unsigned long hole_topdown(const struct hole_search *s);
 unsigned long hole_bottomup(const struct hole_search *s);
 
+/* The same where the place is congruent to off modulo align, a power of two. */
+unsigned long hole_topdown_aligned(const struct hole_search *s, unsigned long align,
+				   unsigned long off);
+unsigned long hole_bottomup_aligned(const struct hole_search *s, unsigned long align,
+				    unsigned long off);
+
 /* Nothing stands in [addr, addr + len), nor does a guard gap of what follows (A4). */
 bool placement_hint_is_free(struct mm_struct *mm, unsigned long addr, unsigned long len);
 

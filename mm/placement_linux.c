@@ -15,8 +15,13 @@
 /* where hints stop to reach when an address space is larger than this */
 #define DEFAULT_MAP_WINDOW ((1UL << 47) - PAGE_SIZE)
 
+/* How the place must stand: congruent to off modulo align, where that is not 0. */
+struct alignment {
+	unsigned long align, off;
+};
+
 static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, unsigned long len,
-				   unsigned long flags)
+				   unsigned long flags, struct alignment a)
 {
 	unsigned long task_size = mm->machine->config.task_size;
 	struct hole_search s = {
@@ -36,7 +41,7 @@ static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, uns
 		if (s.high_limit - len >= addr && placement_hint_is_free(mm, addr, len))
 			return addr;
 	}
-	return hole_bottomup(&s);
+	return a.align ? hole_bottomup_aligned(&s, a.align, a.off) : hole_bottomup(&s);
 }
 
 static bool mmap_address_hint_valid(const struct mm_struct *mm, unsigned long addr,
@@ -48,7 +53,7 @@ static bool mmap_address_hint_valid(const struct mm_struct *mm, unsigned long ad
 }
 
 static unsigned long area_topdown(struct mm_struct *mm, unsigned long addr, unsigned long len,
-				  unsigned long flags)
+				  unsigned long flags, struct alignment a)
 {
 	unsigned long task_size = mm->machine->config.task_size;
 	unsigned long hint = addr & PAGE_MASK;
@@ -57,26 +62,45 @@ static unsigned long area_topdown(struct mm_struct *mm, unsigned long addr, unsi
 	};
 
 	if (flags & MAP_32BIT)
-		return area_bottomup(mm, addr, len, flags);
+		return area_bottomup(mm, addr, len, flags, a);
 	if (hint && mmap_address_hint_valid(mm, hint, len) && placement_hint_is_free(mm, hint, len))
 		return hint;
 	if (flags & MAP_ABOVE4G)
 		s.low_limit = 1UL << 32;
 	if (hint > DEFAULT_MAP_WINDOW)
 		s.high_limit += task_size - DEFAULT_MAP_WINDOW;
-	addr = hole_topdown(&s);
-	return IS_ERR_VALUE(addr) ? area_bottomup(mm, hint, len, flags) : addr;
+	addr = a.align ? hole_topdown_aligned(&s, a.align, a.off) : hole_topdown(&s);
+	return IS_ERR_VALUE(addr) ? area_bottomup(mm, hint, len, flags, a) : addr;
 }
 
 /* arch_get_unmapped_area of the mm's layout. */
-static unsigned long plain_area(struct mm_struct *mm, unsigned long addr, unsigned long len,
-				unsigned long flags)
+static unsigned long aligned_area(struct mm_struct *mm, unsigned long addr, unsigned long len,
+				  unsigned long flags, struct alignment a)
 {
 	if (len > mm->machine->config.task_size)
 		return -ENOMEM;
 	if (mm->legacy_layout)
-		return area_bottomup(mm, addr, len, flags);
-	return area_topdown(mm, addr, len, flags);
+		return area_bottomup(mm, addr, len, flags, a);
+	return area_topdown(mm, addr, len, flags, a);
+}
+
+static unsigned long plain_area(struct mm_struct *mm, unsigned long addr, unsigned long len,
+				unsigned long flags)
+{
+	return aligned_area(mm, addr, len, flags, (struct alignment){ 0 });
+}
+
+/* A10: huge pages of pools stand where they can be mapped as such. */
+static unsigned long hugetlb_area(const struct placement *p, const struct hstate *h)
+{
+	struct alignment a = { huge_page_size(h), p->pgoff << PAGE_SHIFT };
+	unsigned long addr = p->addr + (a.align - 1);
+
+	if (p->mm->machine->config.hugetlb_hint_down)
+		return aligned_area(p->mm, p->addr & ~(a.align - 1), p->len,
+				    p->flags & ~(unsigned long)(MAP_32BIT | MAP_ABOVE4G),
+				    (struct alignment){ a.align, 0 });
+	return aligned_area(p->mm, addr & ~(a.align - 1), p->len, p->flags, a);
 }
 
 /*
@@ -135,6 +159,8 @@ static unsigned long linux_select(const struct placement *p)
 {
 	unsigned long off = p->file ? p->pgoff << PAGE_SHIFT : 0;
 
+	if (hstate_file(p->file))
+		return hugetlb_area(p, hstate_file(p->file));
 	if (wants_thp_area(p->mm, p->file, p->addr, p->len, p->flags))
 		return thp_area(p->mm, p->addr, p->len, off, p->flags);
 	return plain_area(p->mm, p->addr, p->len, p->flags);

@@ -78,11 +78,12 @@ static const char *vma_verify(const struct mm_struct *mm, const struct vm_area_s
 }
 
 /* A huge page around addr is the VMA's from end to end. */
-static bool huge_page_inside(const struct vm_area_struct *vma, unsigned long addr)
+static bool huge_page_inside(const struct vm_area_struct *vma, unsigned long addr, uint64_t entry)
 {
-	unsigned long start = addr & ~(PMD_SIZE - 1);
+	unsigned long size = entry & PTE_HUGETLB ? vma_kernel_pagesize(vma) : PMD_SIZE;
+	unsigned long start = addr & ~(size - 1);
 
-	return start >= vma->vm_start && start + PMD_SIZE <= vma->vm_end;
+	return start >= vma->vm_start && start + size <= vma->vm_end;
 }
 
 /* Every page-table entry is inside a VMA. */
@@ -100,8 +101,10 @@ static const char *pagetable_verify(struct mm_struct *mm, FILE *report)
 			vma = vma_walk_next(&walk);
 		if (!vma || vma->vm_start > addr)
 			return "a page-table entry outside of all VMAs";
-		if ((entry & PTE_HUGE) && !huge_page_inside(vma, addr))
+		if ((entry & PTE_HUGE) && !huge_page_inside(vma, addr, entry))
 			return "a huge page across the end of a VMA";
+		if (!(entry & PTE_HUGETLB) != !(vma->vm_flags & VM_HUGETLB))
+			return "a page of a pool where none can be, or the other way round";
 		if ((entry & PTE_WRITE) && !(vma->vm_flags & VM_WRITE))
 			return "a writable entry in a VMA that is not";
 	}

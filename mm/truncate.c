@@ -35,6 +35,10 @@ void unmap_mapping_range(struct inode *inode, unsigned long first, unsigned long
 void punch_hole(struct machine *machine, struct inode *inode, unsigned long first,
 		unsigned long last)
 {
+	if (inode->hstate) {
+		hugetlb_punch_hole(machine, inode, first, last);
+		return;
+	}
 	unmap_mapping_range(inode, first, last, false);
 	page_cache_punch(&inode->cache, machine->frames, first, last);
 }
@@ -42,6 +46,11 @@ void punch_hole(struct machine *machine, struct inode *inode, unsigned long firs
 void truncate_setsize(struct machine *machine, struct inode *inode, unsigned long pages)
 {
 	bool shrinks = pages < inode->pages;
+
+	if (inode->hstate) {
+		hugetlb_truncate(machine, inode, pages);
+		return;
+	}
 
 	inode->pages = pages;
 	if (!shrinks)

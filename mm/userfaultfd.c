@@ -80,8 +80,10 @@ static void write_protect(struct vm_area_struct *vma, unsigned long start, unsig
 	for (; pt_next(pgd, &start, end, &entry); start += PAGE_SIZE) {
 		if ((entry & PTE_GUARD) || !(entry & PTE_UFFD_WP) != wp)
 			continue;
-		pt_split_huge(pgd, start);
-		entry &= ~PTE_HUGE;
+		if (!(entry & PTE_HUGETLB)) {
+			pt_split_huge(pgd, start);
+			entry &= ~PTE_HUGE;
+		}
 		pt_lock(pgd, start);
 		pt_update(pgd, start,
 			  wp ? (entry & ~PTE_WRITE) | PTE_UFFD_WP : entry & ~PTE_UFFD_WP);
@@ -220,15 +222,17 @@ struct registration {
 /* For these of VM_UFFD_*: minor faults are shared memory's, and asynchronous wp is for all. */
 static bool vma_can_userfault(const struct vm_area_struct *vma, vm_flags_t flags, uint64_t ctx)
 {
-	bool shmem = !vma_is_anonymous(vma) && vma->vm_file->inode->kind == FILE_SHMEM;
+	bool hugetlb = vma->vm_flags & VM_HUGETLB;
+	bool shared = hugetlb ||
+		      (!vma_is_anonymous(vma) && vma->vm_file->inode->kind == FILE_SHMEM);
 
-	if (vma->vm_flags & (VM_SPECIAL | VM_DROPPABLE))
+	if ((vma->vm_flags & VM_DROPPABLE) || (!hugetlb && (vma->vm_flags & VM_SPECIAL)))
 		return false;
-	if ((flags & VM_UFFD_MINOR) && !shmem)
+	if ((flags & VM_UFFD_MINOR) && !shared)
 		return false;
 	if ((ctx & UFFD_FEATURE_WP_ASYNC) && flags == VM_UFFD_WP)
 		return true;
-	return vma_is_anonymous(vma) || shmem;
+	return vma_is_anonymous(vma) || shared;
 }
 
 static int check_part(struct vm_area_struct *vma, unsigned long start, unsigned long end, void *arg)
@@ -236,7 +240,8 @@ static int check_part(struct vm_area_struct *vma, unsigned long start, unsigned 
 	const struct registration *reg = arg;
 	vm_flags_t flags = reg->flags ? reg->flags : vma->vm_flags & VM_UFFD_FLAGS;
 
-	(void)start, (void)end;
+	if ((start | end) & (vma_kernel_pagesize(vma) - 1))
+		return -EINVAL;
 	if (!vma_can_userfault(vma, flags, reg->ctx))
 		return -EINVAL;
 	if (reg->flags && !(vma->vm_flags & VM_MAYWRITE))

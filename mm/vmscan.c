@@ -125,6 +125,8 @@ static bool shrink_page(struct machine *machine, pfn_t pfn)
 
 	if (page->_refcount <= 0 || !page->mapping)     /* free, within a compound, or nobody's */
 		return false;
+	if (!anon && container_of((struct page_cache *)page->mapping, struct inode, cache)->hstate)
+		return false;           /* a pool's */
 	machine->reclaim.scanned++;
 	rmap_walk(machine, pfn, look_at, &look);
 	machine->reclaim.referenced += look.referenced;

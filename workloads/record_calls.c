@@ -59,6 +59,8 @@ bool calls_peek(const struct task *task, uint64_t address, void *to, size_t len)
 static bool calls_fill_mmap(struct recorder *r, struct task *task, struct trace_event *event)
 {
 	event->arg[5] = TRACE_NO_FILE;
+	if ((event->arg[3] & MAP_ANONYMOUS) && (event->arg[3] & MAP_HUGETLB))
+		hugetlb_look(r, task);
 	if (!(event->arg[3] & MAP_ANONYMOUS))
 		event->arg[5] = files_of_fd(r, task, task->arg[4]);
 	return true;
@@ -107,6 +109,13 @@ static bool calls_fill_mbind(struct recorder *r, struct task *task, struct trace
 
 	(void)r;
 	event->arg[4] = (uint32_t)task->arg[5] | wrong << TRACE_NODES_SHIFT;
+	return true;
+}
+
+static bool calls_fill_shmget(struct recorder *r, struct task *task, struct trace_event *event)
+{
+	(void)event;
+	hugetlb_look(r, task);
 	return true;
 }
 
@@ -251,7 +260,8 @@ static bool calls_fill_fork(struct recorder *r, struct task *task, struct trace_
  * a..f: its low 32 bits; A..F: these, with their sign; '-': all ones; ' ': 0.
  */
 const struct record_call record_calls[] = {
-	MEMORY(mmap, MMAP, .plan = "01235", .fill = calls_fill_mmap, TOLD_UNLESS(3, MAP_ANONYMOUS)),
+	MEMORY(mmap, MMAP, .plan = "01235", .fill = calls_fill_mmap, TOLD_UNLESS(3, MAP_ANONYMOUS),
+	       .despite = MAP_HUGETLB),
 	MEMORY(munmap, MUNMAP, .plan = "01"),
 	MEMORY(mprotect, MPROTECT, .plan = "012-"),
 	MEMORY(pkey_mprotect, MPROTECT, .plan = "012D"),
@@ -269,6 +279,8 @@ const struct record_call record_calls[] = {
 	MEMORY(mbind, MBIND, .plan = "012", .fill = calls_fill_mbind, TOLD),
 	MEMORY(remap_file_pages, REMAP_FILE, .plan = "01234"),
 	MEMORY(shmat, SHMAT, .plan = " 1c a", .fill = calls_fill_shmat, TOLD),
+	MEMORY(shmget, SHMGET, .plan = "01c", .fill = calls_fill_shmget, TOLD, .narg = 2,
+	       .needs = SHM_HUGETLB),
 	MEMORY(shmdt, SHMDT, .plan = "0"),
 	MEMORY(prctl, PRCTL, .plan = "a1234", .fill = calls_fill_prctl, TOLD,
 	       ONLY(0, PR_SET_THP_DISABLE, PR_SET_VMA, PR_SET_MM, PR_SET_MEMORY_MERGE_,
@@ -350,7 +362,7 @@ void calls_result(struct recorder *r, struct task *task, int64_t result)
 
 static bool calls_wants(const struct record_call *call, uint64_t nr, const uint64_t *args)
 {
-	if ((uint64_t)call->nr != nr)
+	if ((uint64_t)call->nr != nr || (call->needs && !(args[call->narg] & call->needs)))
 		return false;
 	for (unsigned i = 0; i < call->nonly; i++) {
 		if (call->only[i] == (uint32_t)args[call->narg])
@@ -381,7 +393,9 @@ unsigned calls_find(uint32_t arch, uint64_t nr, const uint64_t *args)
 
 bool calls_is_told(const struct record_call *call, const uint64_t *args)
 {
-	return call->told && !(args[call->narg] & call->unless);
+	uint64_t arg = args[call->narg];
+
+	return call->told && (!(arg & call->unless) || (arg & call->despite));
 }
 
 void calls_perf_filter(char *text, size_t size)
@@ -427,6 +441,13 @@ static void filter_unless_skip(struct filter *filter, uint32_t value, unsigned s
 	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip));
 }
 
+/* If the loaded word has one of the bits skips as many as yes says, else no. */
+static void filter_if_any(struct filter *filter, uint32_t bits, unsigned yes, unsigned no)
+{
+	filter_add(filter,
+		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, yes, no));
+}
+
 /* The call, which is the i-th of the table or a special one, is of interest. */
 static void filter_take(struct filter *filter, uint32_t i)
 {
@@ -452,11 +473,17 @@ static void filter_call(struct filter *filter, unsigned i)
 			filter_take(filter, i);
 		}
 		filter_load(filter, offsetof(struct seccomp_data, nr));
-	} else if (filter->tells && call->unless) {
+	} else if (call->needs) {
 		filter_unless_skip(filter, call->nr, 4);
 		filter_load_arg(filter, call->narg);
-		filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
-								call->unless, 1, 0));
+		filter_if_any(filter, call->needs, 0, 1);
+		filter_take(filter, i);
+		filter_load(filter, offsetof(struct seccomp_data, nr));
+	} else if (filter->tells && call->unless) {
+		filter_unless_skip(filter, call->nr, 5);
+		filter_load_arg(filter, call->narg);
+		filter_if_any(filter, call->despite, 1, 0);
+		filter_if_any(filter, call->unless, 1, 0);
 		filter_take(filter, i);
 		filter_load(filter, offsetof(struct seccomp_data, nr));
 	} else {

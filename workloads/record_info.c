@@ -54,8 +54,7 @@ static char *info_read_choice(const char *path)
 	return close ? strndup(open + 1, close - open - 1) : strdup("");
 }
 
-/* The number behind key in a file that has it in some line. */
-static uint64_t info_find_number(const char *path, const char *key, uint64_t fallback)
+uint64_t info_find_number(const char *path, const char *key, uint64_t fallback)
 {
 	char line[4096], *at;
 	FILE *file = fopen(path, "re");
@@ -383,6 +382,7 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 	info->stack_guard_gap = info_find_number("/proc/cmdline", "stack_guard_gap=", 256);
 	info_collect_overcommit(info);
 	info_status(pid, &info->lacks_capabilities, &no_thp);
+	info->hugetlb = hugetlb_collect();
 	info->pkeys = info_find_number("/proc/cpuinfo", " ospke", 1) == 0;
 	info->rlimit_stack = info_rlimit(pid, RLIMIT_STACK);
 	info->rlimit_as = info_rlimit(pid, RLIMIT_AS);

@@ -76,7 +76,8 @@ struct record_call {
 	unsigned narg;                  /* filter: argument narg must be one of only[nonly] */
 	unsigned nonly, only[5];        /* nonly 0: any */
 	bool told;                      /* perf does not tell all of it ... */
-	uint32_t unless;                /* ... unless argument narg has one of these bits */
+	uint32_t unless, despite;       /* ... unless argument narg has one of these bits, and no such */
+	uint32_t needs;                 /* of interest only if it has one of these */
 };
 
 struct layout;
@@ -151,6 +152,8 @@ struct recorder {
 	bool infers;                    /* writes are found in the pagemap */
 	struct files *files;
 	struct rlimit nofile;           /* the program's: the recorder raises its own */
+	struct trace_pool pools[TRACE_MAX_POOLS];       /* as the trace tells them */
+	unsigned npools;                /* 0: not looked at yet */
 	struct missing {
 		const char *what;
 		uint64_t times;
@@ -201,6 +204,16 @@ void task_free(struct recorder *r, struct task *task);
 int record_status_number(pid_t tid, const char *format);
 /* Does this process trace tid? */
 bool record_traces(pid_t tid);
+
+/* ---- record_hugetlb.c ---- */
+
+/* The pools of huge pages, as trace_info has them; to be freed. */
+char *hugetlb_collect(void);
+/* Tells of the pools that have changed: before a call of task that uses huge pages. */
+void hugetlb_look(struct recorder *r, const struct task *task);
+/* The same for a call about such a file, of which blocks of 512 bytes are in memory; *told: before. */
+void hugetlb_tell_file(struct recorder *r, const struct task *task, uint32_t number,
+		       uint64_t page_size, uint64_t blocks, uint64_t *told);
 
 /* ---- record_attach.c ---- */
 
@@ -442,6 +455,8 @@ void queue_fail(struct recorder *r);
 void info_collect(struct trace_info *info, char **command);
 /* The same of a process that runs already. */
 void info_collect_running(struct trace_info *info, pid_t pid);
+/* The number behind key in a file that has it in some line. */
+uint64_t info_find_number(const char *path, const char *key, uint64_t fallback);
 /*
  * What a task (0: this process) lacks: capabilities, those in a user namespace being none, and huge
  * pages by PR_SET_THP_DISABLE.

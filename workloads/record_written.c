@@ -188,6 +188,7 @@ void written_before(struct recorder *r, const struct task *task)
 	case TRACE_PRCTL:
 		written_around(r, task, 0, UINT64_MAX);
 		break;
+	case TRACE_SHMGET:
 	case TRACE_SHMAT:
 	case TRACE_SHMDT:
 	case TRACE_PERSONALITY:

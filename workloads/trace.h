@@ -56,7 +56,10 @@
 	X(FILE_SIZE,    "file_size",    "fl")           /* the size of its inode in bytes, from here on */ \
 	X(PKEY_ALLOC,   "pkey_alloc",   "ll" "r")       /* flags, rights */ \
 	X(PKEY_FREE,    "pkey_free",    "s" "r") \
-	X(UFFD_FEATURES, "uffd_features", "fl")         /* a userfaultfd, its features as fdinfo tells them */
+	X(UFFD_FEATURES, "uffd_features", "fl")         /* a userfaultfd, its features as fdinfo tells them */ \
+	X(HUGE_FILE,    "huge_file",    "fll")          /* its inode has pages of a pool: bytes of one; how many are in memory */ \
+	X(HUGE_POOL,    "huge_pool",    "llllll")       /* struct trace_pool, as it was found before the next call */ \
+	X(SHMGET,       "shmget",       "lll" "r")      /* key, size, shmflg; with SHM_HUGETLB only */
 
 enum trace_kind {
 #define X(NAME, name, fields) TRACE_##NAME,
@@ -113,6 +116,15 @@ struct trace_event {
 	const char *name;               /* "" where the kind has none; the reader's own, until its next call */
 };
 
+/* A pool of huge pages, counted in these. */
+struct trace_pool {
+	uint64_t size;                  /* of a page, in bytes */
+	uint64_t pages, free, reserved, surplus, overcommit;
+};
+
+#define TRACE_MAX_POOLS 4
+#define TRACE_MAX_POOL_PAGES (1ULL << 40)
+
 /* The header: what was recorded, where, and the settings that decide what Linux does. */
 struct trace_info {
 	char *command;                  /* what was run, as a shell would take it */
@@ -141,7 +153,14 @@ struct trace_info {
 	uint64_t memory_nodes;          /* NUMA nodes with memory that the program may use, a bit each */
 	uint64_t mdwe;                  /* PR_SET_MDWE's bits, at the start */
 	bool memory_merge;              /* PR_SET_MEMORY_MERGE, at the start */
+	char *hugetlb;                  /* the pools at the start, the usual size first; "": not known */
 };
+
+/*
+ * The pools in info->hugetlb, "BYTES=PAGES,FREE,RESERVED,SURPLUS,OVERCOMMIT ...": how many, at most
+ * TRACE_MAX_POOLS, or -1: it is none such, or a number is out of range.
+ */
+int trace_pools(const char *text, struct trace_pool *pools);
 
 /* Where and why a trace was refused. */
 struct trace_error {

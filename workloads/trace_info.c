@@ -7,7 +7,9 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +67,7 @@ static const struct info_field {
 	NEWER_NUMBER(memory_nodes, 0, UINT64_MAX),
 	NEWER_NUMBER(mdwe, 0, 3),
 	NEWER(BOOL, memory_merge),
+	NEWER(STRING, hugetlb),
 #undef FIELD
 #undef NEWER
 #undef NUMBER
@@ -196,6 +199,8 @@ static const char *info_set_all(struct trace_info *info, const json_t *object, c
 		reason = "the header has a field that is not known";
 	if (!reason)
 		reason = info_default(&info->fault_source, info->faults ? "tracepoint" : "");
+	if (!reason)
+		reason = info_default(&info->hugetlb, "");
 	return reason;
 }
 
@@ -209,8 +214,43 @@ static bool info_is_task_size(uint64_t size)
 	return !(size & ~PAGE_MASK) && power - size <= 65536;
 }
 
+/* What a pool may be: the same in the header and in events. */
+const char *pool_check(const struct trace_pool *pool)
+{
+	if (pool->size < 1UL << 16 || pool->size > 1UL << 34 || (pool->size & (pool->size - 1)))
+		return "no size of huge pages";
+	if (pool->pages > TRACE_MAX_POOL_PAGES || pool->overcommit > TRACE_MAX_POOL_PAGES)
+		return "more huge pages than there can be";
+	if (pool->free > pool->pages || pool->surplus > pool->pages || pool->reserved > pool->free)
+		return "a pool with more huge pages of a kind than it has";
+	return NULL;
+}
+
+int trace_pools(const char *text, struct trace_pool *pools)
+{
+	int n = 0;
+
+	while (*text) {
+		struct trace_pool *p = &pools[n];
+		int len = 0;
+
+		if (n == TRACE_MAX_POOLS)
+			return -1;
+		sscanf(text, "%20" SCNu64 "=%20" SCNu64 ",%20" SCNu64 ",%20" SCNu64 ",%20" SCNu64
+		       ",%20" SCNu64 "%n", &p->size, &p->pages, &p->free, &p->reserved, &p->surplus,
+		       &p->overcommit, &len);
+		if (!len || pool_check(p) || (text[len] && text[len] != ' '))
+			return -1;
+		n++;
+		text += len + (text[len] == ' ');
+	}
+	return n;
+}
+
 const char *info_check(const struct trace_info *info, char *why)
 {
+	struct trace_pool pools[TRACE_MAX_POOLS];
+
 	for (size_t i = 0; i < ARRAY_SIZE(info_fields); i++) {
 		const struct info_field *field = &info_fields[i];
 		const uint64_t *number = info_member(info, field);
@@ -218,6 +258,8 @@ const char *info_check(const struct trace_info *info, char *why)
 		if (field->type == INFO_U64 && (*number < field->min || *number > field->max))
 			return info_refuse(why, field, "is out of range");
 	}
+	if (info->hugetlb && trace_pools(info->hugetlb, pools) < 0)
+		return "the header's \"hugetlb\" is no list of pools";
 	return info_is_task_size(info->task_size) ? NULL :
 	       "the header's \"task_size\" is that of no machine: a power of two, or a page less";
 }

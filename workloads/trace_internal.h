@@ -160,6 +160,8 @@ must_check const char *info_check(const struct trace_info *info, char *why);
 /* NULL and *info, to be cleared; or why it is refused. */
 must_check const char *info_from_json(struct trace_info *info, const char *json, size_t len,
 				      char *why);
+/* NULL, or why there can be no such pool. */
+const char *pool_check(const struct trace_pool *pool);
 void info_clear(struct trace_info *info);
 
 #endif

@@ -69,6 +69,12 @@
 #define RANGES_PKEY_ALLOC CALL
 #define RANGES_PKEY_FREE CALL
 #define RANGES_UFFD_FEATURES { UP_TO("file", TRACE_MAX_FILES), UP_TO("features", UINT32_MAX) }
+#define RANGES_HUGE_FILE { UP_TO("file", TRACE_MAX_FILES), UP_TO("page size", 1UL << 34), \
+			  UP_TO("pages", TRACE_MAX_POOL_PAGES) }
+#define POOL_PAGES      UP_TO("pages", TRACE_MAX_POOL_PAGES)
+#define RANGES_HUGE_POOL { UP_TO("page size", 1UL << 34), POOL_PAGES, POOL_PAGES, POOL_PAGES, \
+			   POOL_PAGES, POOL_PAGES }
+#define RANGES_SHMGET   CALL
 
 static const struct trace_range ranges[TRACE_NKINDS][TRACE_MAX_ARGS] = {
 #define X(NAME, name, fields) [TRACE_##NAME] = RANGES_##NAME,

@@ -124,6 +124,16 @@ static const char *rules_exec(struct trace_rules *rules, const struct trace_even
 	return NULL;
 }
 
+/* The size, and of a pool the counts. */
+static const char *rules_pool(const struct trace_event *event)
+{
+	const uint64_t *arg = event->arg;
+
+	if (event->kind == TRACE_HUGE_FILE)
+		return pool_check(&(struct trace_pool){ .size = arg[1] });
+	return pool_check(&(struct trace_pool){ arg[0], arg[1], arg[2], arg[3], arg[4], arg[5] });
+}
+
 static const char *rules_kind(struct trace_rules *rules, const struct trace_event *event)
 {
 	switch (event->kind) {
@@ -139,6 +149,9 @@ static const char *rules_kind(struct trace_rules *rules, const struct trace_even
 		return rules_layout(rules, event);
 	case TRACE_VMA:
 		return rules_vma(rules, event);
+	case TRACE_HUGE_FILE:
+	case TRACE_HUGE_POOL:
+		return rules_pool(event);
 	default:
 		return NULL;
 	}

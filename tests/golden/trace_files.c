@@ -127,6 +127,15 @@ static void wild_tame(struct wild *wild, struct trace_event *event)
 	case TRACE_FORK:
 		wild_fork(wild, event);
 		break;
+	case TRACE_HUGE_FILE:
+		event->arg[1] = 1UL << (16 + event->arg[1] % 19);
+		break;
+	case TRACE_HUGE_POOL:
+		event->arg[0] = 1UL << (16 + event->arg[0] % 19);
+		event->arg[2] = min(event->arg[2], event->arg[1]);
+		event->arg[3] = min(event->arg[3], event->arg[2]);
+		event->arg[4] = min(event->arg[4], event->arg[1]);
+		break;
 	case TRACE_EXEC:
 		event->arg[1] = min(event->arg[1], event->arg[2]);
 		wild->exec = true;
