@@ -335,7 +335,7 @@ static unsigned long drop_cached(struct machine *machine, struct inode *inode, u
 	unsigned order = huge_page_order(inode->hstate);
 	struct leaving leaving = { machine, inode, hole, 0 };
 
-	page_cache_punch_by(&inode->cache, from << order,
+	page_cache_punch_by(&inode->cache, machine->frames, from << order,
 			    to > ~0UL >> order ? ~0UL : (to << order) - 1, leave_cache, &leaving);
 	if (inode->present > from) {
 		free_pages_of(inode->hstate, inode->present - from);

@@ -151,8 +151,8 @@ pfn_t page_cache_peek(const struct page_cache *cache, uint64_t pgoff)
  * A page that moves back over the end of the table was looked at before, and
  * one that moves into slot i is looked at next, so one round sees them all.
  */
-void page_cache_punch_by(struct page_cache *cache, uint64_t first, uint64_t last,
-			 void (*drop)(void *arg, pfn_t pfn), void *arg)
+void page_cache_punch_by(struct page_cache *cache, struct frames *frames, uint64_t first,
+			 uint64_t last, void (*drop)(void *arg, pfn_t pfn), void *arg)
 {
 	for (size_t i = 0; i < cache->capacity; i++) {
 		while (slot_taken(&cache->slot[i]) && cache->slot[i].pgoff >= first &&
@@ -183,5 +183,5 @@ static void put_frame(void *frames, pfn_t pfn)
 void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t first,
 		      uint64_t last)
 {
-	page_cache_punch_by(cache, first, last, put_frame, frames);
+	page_cache_punch_by(cache, frames, first, last, put_frame, frames);
 }

@@ -49,7 +49,7 @@ pfn_t page_cache_peek(const struct page_cache *cache, uint64_t pgoff);
 void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t first,
 		      uint64_t last);
 /* The same, and what is to be done with the cache's reference to each page is drop's matter. */
-void page_cache_punch_by(struct page_cache *cache, uint64_t first, uint64_t last,
-			 void (*drop)(void *arg, pfn_t pfn), void *arg);
+void page_cache_punch_by(struct page_cache *cache, struct frames *frames, uint64_t first,
+			 uint64_t last, void (*drop)(void *arg, pfn_t pfn), void *arg);
 
 #endif
