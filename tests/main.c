@@ -12,7 +12,7 @@
 #include "indexes/vma_index.h"
 #include "tests/suite.h"
 
-#define MAX_SUITES 64
+#define MAX_SUITES 128
 #define HANGS      "600"        /* seconds: a test that takes so long hangs, on any machine */
 
 static struct {
