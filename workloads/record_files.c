@@ -50,7 +50,6 @@ struct inode {
 	mode_t mode;
 	int flags;
 	uint64_t size;                  /* as the trace has it; UINT64_MAX: it does not tell */
-	uint64_t huge_pages;            /* in memory, likewise, and 1; 0: it does not tell */
 	char *path;
 	struct open_file *files;
 	struct inode *next;             /* in its bucket, the latest first */
@@ -316,7 +315,7 @@ uint32_t files_of_fd(struct recorder *r, const struct task *task, int fd)
 		files_tell_size(r, task, inode, &sight.st);
 	if (number != TRACE_BAD_FILE && sight.magic == HUGETLBFS_MAGIC && S_ISREG(sight.st.st_mode))
 		hugetlb_tell_file(r, task, number, (uint64_t)sight.st.st_blksize,
-				  (uint64_t)sight.st.st_blocks, &inode->huge_pages);
+				  (uint64_t)sight.st.st_blocks);
 	return number;
 }
 

@@ -2,8 +2,9 @@
  * record_hugetlb - the pools of huge pages: what they hold, at the start and before each call
  *
  * Who takes a page from a pool, or gives one back, is not always the recorded program, nor
- * always by a call that is recorded.  So the pools are looked at before each call that
- * wants huge pages, and what is otherwise than the trace says is told.
+ * always by a call that is recorded.  So before each call that wants huge pages the trace tells
+ * what the pools hold, also if it told the same before: the emulation may have come to
+ * something else meanwhile, as where the program closed a file.
  */
 #include <inttypes.h>
 #include <linux/magic.h>
@@ -97,7 +98,7 @@ static void pool_tell(struct recorder *r, const struct task *task, struct trace_
 		.arg = { p.size, p.pages, p.free, p.reserved, p.surplus, p.overcommit },
 	};
 
-	if (!memcmp(&p, told, sizeof(p)))
+	if (!p.pages && !memcmp(&p, told, sizeof(p)))   /* nobody can have a page of it */
 		return;
 	*told = p;
 	queue_event(r, &event);
@@ -117,7 +118,7 @@ void hugetlb_look(struct recorder *r, const struct task *task)
 }
 
 void hugetlb_tell_file(struct recorder *r, const struct task *task, uint32_t number,
-		       uint64_t page_size, uint64_t blocks, uint64_t *told)
+		       uint64_t page_size, uint64_t blocks)
 {
 	struct trace_event event = {
 		.kind = TRACE_HUGE_FILE, .task = task->number, .name = "",
@@ -125,8 +126,5 @@ void hugetlb_tell_file(struct recorder *r, const struct task *task, uint32_t num
 	};
 
 	hugetlb_look(r, task);
-	if (*told == event.arg[2] + 1)
-		return;
-	*told = event.arg[2] + 1;
 	queue_event(r, &event);
 }

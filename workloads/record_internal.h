@@ -209,11 +209,11 @@ bool record_traces(pid_t tid);
 
 /* The pools of huge pages, as trace_info has them; to be freed. */
 char *hugetlb_collect(void);
-/* Tells of the pools that have changed: before a call of task that uses huge pages. */
+/* Tells of the pools: before a call of task that uses huge pages. */
 void hugetlb_look(struct recorder *r, const struct task *task);
-/* The same for a call about such a file, of which blocks of 512 bytes are in memory; *told: before. */
+/* The same for a call about such a file, of which blocks of 512 bytes are in memory. */
 void hugetlb_tell_file(struct recorder *r, const struct task *task, uint32_t number,
-		       uint64_t page_size, uint64_t blocks, uint64_t *told);
+		       uint64_t page_size, uint64_t blocks);
 
 /* ---- record_attach.c ---- */
 
