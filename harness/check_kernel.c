@@ -20,6 +20,7 @@
 
 #define SESSION         50000   /* operations of one subject */
 #define FILE_NUMBER     2       /* of the bed's first file in the trace */
+#define NOWHERE         (1UL << 63)     /* the kernel's: nobody can read it */
 #define PAST_FILES      (FILE_NUMBER + KERNEL_FILES + 3)
 
 /* What the emulation did with one event of a batch, and what the subject is to do. */
@@ -44,6 +45,7 @@ struct kernel_session {
 	const struct check_options *options;
 	struct replay_world *world;
 	pid_t pid;                      /* of the subject */
+	bool legacy;                    /* its layout */
 	struct kernel_process { uint32_t task; pid_t pid; } process[64];
 	unsigned nprocesses;            /* alive */
 	struct kernel_words words;
@@ -96,6 +98,17 @@ static void order_mmap(const struct trace_event *e, struct subject_order *order)
 	order->arg[5] = e->arg[4];
 }
 
+static void order_mbind(const struct trace_event *e, unsigned slot, struct subject_order *order)
+{
+	bool unreadable = e->arg[4] >> TRACE_NODES_SHIFT;
+	const uint64_t arg[] = { e->arg[0], e->arg[1], e->arg[2],
+				 unreadable ? NOWHERE : data_address(slot), 65,
+				 (uint32_t)e->arg[4] };
+
+	order_call(order, SYS_mbind, arg, 6);
+	order->data[0] = e->arg[3];
+}
+
 static void order_rlimit(const struct trace_event *e, unsigned slot, struct subject_order *order)
 {
 	const uint64_t arg[] = { 0, e->arg[0], data_address(slot), 0 };
@@ -116,9 +129,11 @@ static const struct { long nr; unsigned args; } calls[TRACE_NKINDS] = {
 	[TRACE_MLOCKALL] = { SYS_mlockall, 1 },
 	[TRACE_MUNLOCKALL] = { SYS_munlockall, 0 },
 	[TRACE_MSEAL] = { SYS_mseal, 3 },
-	[TRACE_MBIND] = { SYS_mbind, 3 },
 	[TRACE_REMAP_FILE] = { SYS_remap_file_pages, 5 },
 	[TRACE_SHMDT] = { SYS_shmdt, 1 },
+	[TRACE_PRCTL] = { SYS_prctl, 5 },
+	[TRACE_PKEY_ALLOC] = { SYS_pkey_alloc, 2 },
+	[TRACE_PKEY_FREE] = { SYS_pkey_free, 1 },
 };
 
 /* False if there is nothing to do for real. */
@@ -129,8 +144,11 @@ static bool order_fill(const struct kernel_bed *bed, const struct trace_event *e
 	case TRACE_MMAP:
 		order_mmap(e, order);
 		return true;
+	case TRACE_MBIND:
+		order_mbind(e, slot, order);
+		return true;
 	case TRACE_MPROTECT:
-		order_call(order, (int64_t)e->arg[3] < 0 ? SYS_mprotect : SYS_pkey_mprotect,
+		order_call(order, (int64_t)e->arg[3] == -1 ? SYS_mprotect : SYS_pkey_mprotect,
 			   e->arg, 4);
 		return true;
 	case TRACE_FILE_SIZE:
@@ -203,9 +221,10 @@ static int plan_touch(struct kernel_session *s, struct kernel_step *step, uint64
 	const struct trace_event *e = &s->events.event[step->event];
 	struct mm_struct *mm = replay_mm(s->world, e->task);
 	bool write = e->arg[1] & TRACE_FAULT_WRITE;
+	const struct vm_area_struct *vma = vma_lookup(mm, e->arg[0]);
 	uint64_t entry = pt_get(&mm->pgd, e->arg[0]);
 
-	if (!(entry & PTE_PRESENT) || (write && !(entry & PTE_WRITE))) {
+	if (!vma || pkey_forbids_data(vma) || !(entry & PTE_PRESENT) || (write && !(entry & PTE_WRITE))) {
 		step->result = -EFAULT;
 		return 0;
 	}
@@ -397,6 +416,7 @@ static int session_start(struct kernel_session *s, struct kernel_bed *bed,
 	if (kernel_bed_fresh(bed))
 		return -1;
 	kernel_bed_info(bed, mood, &info);
+	s->legacy = info.legacy_layout;
 	s->pid = kernel_subject_start(bed, mood);
 	if (s->pid < 0)
 		return -1;
@@ -472,7 +492,7 @@ static int prologue(struct kernel_session *s, struct kernel_gen *gen)
 	struct trace_event e;
 	long n = kernel_smaps(s->pid, &s->compare.vmas, &s->compare.room);
 
-	if (n <= 0 || kernel_exec_event(s->pid, s->compare.vmas, n, &e)) {
+	if (n <= 0 || kernel_exec_event(s->pid, s->compare.vmas, n, s->legacy, &e)) {
 		fprintf(stderr, "check --kernel: /proc/%d cannot be read\n", s->pid);
 		return -1;
 	}
@@ -762,9 +782,11 @@ static int session(struct kernel_run *run, uint64_t number)
 	uint64_t until = min(options->ops, run->report->ops + SESSION);
 
 	rng_seed(&gen.rng, mix64(options->seed) + number);
+	uint64_t kind = number + options->seed;
 	run->mood = (struct kernel_mood){
-		.no_thp = number % 2,   /* only without huge pages can all pages be compared */
-		.no_lock = run->bed.may_drop && number / 2 % 2,
+		.no_thp = kind % 2,     /* only without huge pages can all pages be compared */
+		.no_lock = run->bed.may_drop && kind / 2 % 2,
+		.legacy = kind / 4 % 2,
 	};
 	int err = session_start(&run->session, &run->bed, run->index, options, run->mood);
 	if (!err)

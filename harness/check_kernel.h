@@ -50,10 +50,14 @@ struct kernel_bed {
 	bool may_drop;                  /* CAP_IPC_LOCK can be taken from the subject */
 	uint64_t memlock_max;           /* RLIMIT_MEMLOCK, hard */
 	bool guards;                    /* pagemap tells guard pages */
-	int pkey;                       /* the first that pkey_alloc gives, 0: none */
 	int advice[KERNEL_ADVICE];
 	unsigned nadvice;
 };
+
+/* The first kernel that has all the rules that are emulated. */
+#define KERNEL_MAJOR    6u
+#define KERNEL_MINOR    18u
+bool kernel_is_older(const char *release);      /* "6.12.3-amd64" is */
 
 enum { KERNEL_FILE_SUBJECT = KERNEL_FILES, KERNEL_FILE_BOARD, KERNEL_FILE_SEGMENT };
 
@@ -66,6 +70,7 @@ must_check int kernel_bed_fresh(struct kernel_bed *bed);
 struct kernel_mood {
 	bool no_thp;                    /* there are no huge pages */
 	bool no_lock;                   /* RLIMIT_MEMLOCK binds: there is no CAP_IPC_LOCK */
+	bool legacy;                    /* its address space has the old layout, bottom-up */
 };
 
 /* The header of a session's trace; its strings are the bed's. */
@@ -108,8 +113,8 @@ must_check int kernel_subject_wait(struct kernel_bed *bed, pid_t pid);
 
 struct kernel_vma;
 
-/* The EXEC event of a fresh subject with these VMAs: 0 or -1. */
-must_check int kernel_exec_event(pid_t pid, const struct kernel_vma *vmas, long n,
+/* The EXEC event of a fresh subject with these VMAs, in that layout: 0 or -1. */
+must_check int kernel_exec_event(pid_t pid, const struct kernel_vma *vmas, long n, bool legacy,
 				 struct trace_event *event);
 
 /* One VMA of a process, as smaps shows it. */

@@ -15,12 +15,12 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "mm/mman.h"
+#include "workloads/record.h"
 
 #ifndef SYS_mseal
 #define SYS_mseal 462
@@ -237,15 +237,6 @@ static bool has_looks(void)
 	return has;
 }
 
-static int first_pkey(void)
-{
-	int key = (int)syscall(SYS_pkey_alloc, 0, 0);
-
-	if (key > 0)
-		syscall(SYS_pkey_free, key);
-	return key > 0 ? key : 0;
-}
-
 /* Can CAP_IPC_LOCK be taken from the subject?  A child tries it. */
 static bool may_drop_lock(const struct trace_info *info)
 {
@@ -268,22 +259,38 @@ static void find_memlock(struct kernel_bed *bed)
 	bed->memlock_max = limit.rlim_max;
 }
 
+/* vm.legacy_va_layout; the subject's personality does not ask for it, but where a session does. */
+static bool read_legacy_sysctl(void)
+{
+	FILE *file = fopen("/proc/sys/vm/legacy_va_layout", "re");
+	int legacy = 0;
+
+	if (file && fscanf(file, "%d", &legacy) != 1)
+		legacy = 0;
+	if (file)
+		fclose(file);
+	return legacy;
+}
+
 static void find_abilities(struct kernel_bed *bed, bool quiet)
 {
 	bed->mseal = !syscall(SYS_mseal, 0, 0, 0);
 	bed->droppable = has_droppable();
 	bed->board->looks = has_looks();
-	bed->pkey = first_pkey();
 	find_memlock(bed);
 	bed->guards = tells_guards();
 	find_advice(bed, quiet);
 	if (quiet)
 		return;
+	if (kernel_is_older(bed->info.kernel))
+		fprintf(stderr, "check --kernel: Linux %s is older than %u.%u, whose rules are emulated: "
+				"a difference may be the version's\n",
+			bed->info.kernel, KERNEL_MAJOR, KERNEL_MINOR);
 	if (!bed->mseal)
 		fprintf(stderr, "check --kernel: no mseal here: left out\n");
 	if (!bed->droppable)
 		fprintf(stderr, "check --kernel: no MAP_DROPPABLE here: left out\n");
-	if (!bed->pkey)
+	if (!bed->info.pkeys)
 		fprintf(stderr, "check --kernel: no protection keys here: left out\n");
 	if (!bed->may_drop)
 		fprintf(stderr, "check --kernel: CAP_IPC_LOCK cannot be dropped: always as it is\n");
@@ -294,74 +301,39 @@ static void find_abilities(struct kernel_bed *bed, bool quiet)
 
 /* ---- the settings of this machine ---- */
 
-/* The number behind key in a file that has it in some line. */
-static uint64_t find_number(const char *path, const char *key, int base)
-{
-	char line[256];
-	uint64_t number = 0;
-	FILE *file = fopen(path, "re");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, key, strlen(key)))
-			number = strtoull(line + strlen(key), NULL, base);
-	}
-	if (file)
-		fclose(file);
-	return number;
-}
-
-static uint64_t read_number(const char *path, uint64_t fallback)
-{
-	unsigned long number;
-	FILE *file = fopen(path, "re");
-
-	if (file && fscanf(file, "%lu", &number) == 1)
-		fallback = number;
-	if (file)
-		fclose(file);
-	return fallback;
-}
-
-/* The word in brackets of a sysfs choice; "" if there is no such file. */
-static char *read_choice(const char *path)
-{
-	char choice[64] = "";
-	FILE *file = fopen(path, "re");
-
-	if (file && fscanf(file, "%*[^[][%63[^]]", choice) != 1) {
-		rewind(file);           /* the first word is it */
-		if (fscanf(file, "[%63[^]]", choice) != 1)
-			choice[0] = 0;
-	}
-	if (file)
-		fclose(file);
-	return strdup(choice);
-}
-
 static void read_settings(struct trace_info *info)
 {
-	struct utsname uts;
-
-	uname(&uts);
-	*info = (struct trace_info){
-		.command = strdup("vmabench check --kernel"), .versions = strdup(""),
-		.kernel = strdup(uts.release), .arch = strdup(uts.machine), .date = strdup(""),
-		.recorder = strdup("check --kernel"), .faults = true,
-		.thp = read_choice("/sys/kernel/mm/transparent_hugepage/enabled"),
-		.shmem_thp = read_choice("/sys/kernel/mm/transparent_hugepage/shmem_enabled"),
-		.task_size = (1UL << 47) - PAGE_SIZE,   /* what is above needs hints up there */
-		.max_map_count = read_number("/proc/sys/vm/max_map_count", 65530),
-		.mmap_min_addr = read_number("/proc/sys/vm/mmap_min_addr", 65536),
-		.stack_guard_gap = 256,
-		.overcommit = read_number("/proc/sys/vm/overcommit_memory", 0),
-		.rlimit_stack = 8UL << 20, .rlimit_as = RLIM_INFINITY,
-		.rlimit_data = RLIM_INFINITY, .rlimit_memlock = RLIM_INFINITY,
-		.lacks_capabilities = ~find_number("/proc/self/status", "CapEff:", 16),
-	};
+	record_settings(info);
+	info->command = strdup("vmabench check --kernel");
+	info->versions = strdup("");
+	info->recorder = strdup("check --kernel");
+	info->faults = true;
+	info->aslr = false;
+	info->legacy_layout = read_legacy_sysctl();
+	info->rlimit_stack = 8UL << 20;
+	info->rlimit_as = info->rlimit_data = info->rlimit_memlock = RLIM_INFINITY;
+	info->committed = 0;
 	if (info->overcommit)   /* what others promise meanwhile would count */
-		return;
-	info->ram = find_number("/proc/meminfo", "MemTotal:", 10) << 10;
-	info->swap = find_number("/proc/meminfo", "SwapTotal:", 10) << 10;
+		info->ram = info->swap = 0;
+}
+
+/* Nothing can be said where other processes decide what is granted to the subject. */
+static int check_settings(const struct trace_info *info)
+{
+	if (info->overcommit != 2)
+		return 0;
+	fprintf(stderr, "check --kernel: vm.overcommit_memory is 2: what other processes are promised "
+			"decides which calls fail; set it to 0 or 1\n");
+	return -1;
+}
+
+/* Is this kernel older than the rules that are emulated? */
+bool kernel_is_older(const char *release)
+{
+	unsigned major = 0, minor = 0;
+
+	sscanf(release, "%u.%u", &major, &minor);
+	return major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR);
 }
 
 /* ---- made and ended ---- */
@@ -411,6 +383,10 @@ int kernel_bed_make(struct kernel_bed *bed, bool quiet)
 		return -1;
 	}
 	read_settings(&bed->info);
+	if (check_settings(&bed->info)) {
+		kernel_bed_end(bed);
+		return -1;
+	}
 	find_abilities(bed, quiet);
 	return 0;
 }
@@ -421,6 +397,7 @@ void kernel_bed_info(const struct kernel_bed *bed, struct kernel_mood mood,
 	static char never[] = "never";
 
 	*info = bed->info;
+	info->legacy_layout |= mood.legacy;
 	if (mood.no_thp)
 		info->thp = never;
 	if (mood.no_lock)

@@ -119,13 +119,14 @@ static bool read_stat(pid_t pid, uint64_t *start_stack, uint64_t *start_brk)
 	return at && *start_stack && *start_brk;
 }
 
-int kernel_exec_event(pid_t pid, const struct kernel_vma *vmas, long n, struct trace_event *event)
+int kernel_exec_event(pid_t pid, const struct kernel_vma *vmas, long n, bool legacy,
+		      struct trace_event *event)
 {
 	uint64_t mmap_base = 0, start_stack = 0, start_brk = 0;
 
-	for (long i = 0; i < n && !vmas[i].stack; i++) {        /* A8: [vdso] is placed first */
-		if (!vmas[i].file)
-			mmap_base = vmas[i].end;
+	for (long i = 0; i < n && !vmas[i].stack; i++) {        /* A8: [vvar], [vdso] are first */
+		if (!vmas[i].file && !(legacy && mmap_base))
+			mmap_base = legacy ? vmas[i].start : vmas[i].end;
 	}
 	if (!read_stat(pid, &start_stack, &start_brk) || !mmap_base)
 		return -1;

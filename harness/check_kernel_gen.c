@@ -108,10 +108,7 @@ static unsigned long some_prot(struct kernel_gen *gen)
 {
 	static const unsigned char prot[] = { 3, 3, 3, 3, 3, 1, 1, 1, 0, 0, 0, 7, 5, 2, 4 };
 
-	unsigned long some = prot[rng_below(&gen->rng, ARRAY_SIZE(prot))];
-
-	/* the key of what is for execution only would be the one that is asked for elsewhere */
-	return some == PROT_EXEC && gen->bed->pkey ? PROT_READ : some;
+	return prot[rng_below(&gen->rng, ARRAY_SIZE(prot))];
 }
 
 /* ---- mmap ---- */
@@ -150,6 +147,13 @@ static void continue_file(struct kernel_gen *gen, const struct vm_area_struct *v
 	}
 }
 
+/* A trace does not say what is mounted noexec: pipes are. */
+static bool is_noexec(const struct kernel_gen *gen, const struct trace_event *e)
+{
+	return !(e->arg[3] & MAP_ANONYMOUS) && e->arg[5] >= 2 &&
+	       S_ISFIFO(gen->bed->file[e->arg[5] - 2].mode) && (e->arg[2] & PROT_EXEC);
+}
+
 static void mmap_file(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
 {
 	struct vm_area_struct *vma = random_vma(gen, mm);
@@ -162,8 +166,7 @@ static void mmap_file(struct kernel_gen *gen, struct mm_struct *mm, struct trace
 		continue_file(gen, vma, e);
 	if (e->arg[4] + e->arg[1] > FILE_BYTES)
 		e->arg[4] = 0;
-	/* a trace does not say what is mounted noexec: pipes are */
-	if (S_ISFIFO(gen->bed->file[e->arg[5] - 2].mode))
+	if (is_noexec(gen, e))
 		e->arg[2] &= ~(uint64_t)PROT_EXEC;
 }
 
@@ -205,6 +208,31 @@ static void gen_mmap(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 		e->arg[3] |= MAP_ABOVE4G;
 }
 
+/* ---- keys ---- */
+
+/* One that there may be, seldom one that there cannot be. */
+static uint64_t some_pkey(struct kernel_gen *gen)
+{
+	return rng_one_in(&gen->rng, 20) ? rng_below(&gen->rng, 40) - 20
+					 : rng_below(&gen->rng, 6);
+}
+
+/*
+ * Never key 0, that of all other memory; and all rights, for the threads' registers are not
+ * seen.  Without keys kernels refuse to allocate one in different ways.
+ */
+static void gen_pkey(struct kernel_gen *gen, struct trace_event *e)
+{
+	bool alloc = gen->bed->info.pkeys && rng_one_in(&gen->rng, 2);
+
+	e->kind = alloc ? TRACE_PKEY_ALLOC : TRACE_PKEY_FREE;
+	e->arg[0] = e->arg[1] = 0;
+	if (e->kind == TRACE_PKEY_FREE)
+		e->arg[0] = max(some_pkey(gen), 1UL);
+	else if (rng_one_in(&gen->rng, 10))
+		e->arg[rng_below(&gen->rng, 2)] = rng_between(&gen->rng, 4, 40);
+}
+
 /* ---- other calls; arg[0], arg[1] are a range already ---- */
 
 static bool gen_mprotect(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
@@ -214,8 +242,8 @@ static bool gen_mprotect(struct kernel_gen *gen, struct mm_struct *mm, struct tr
 	e->kind = TRACE_MPROTECT;
 	e->arg[2] = some_prot(gen);
 	e->arg[3] = (uint64_t)-1;
-	if (gen->bed->pkey && rng_one_in(&gen->rng, 6))
-		e->arg[3] = rng_one_in(&gen->rng, 2) ? (uint64_t)gen->bed->pkey : 0;
+	if (rng_one_in(&gen->rng, gen->bed->info.pkeys ? 6 : 60))
+		e->arg[3] = some_pkey(gen);
 	if (rng_one_in(&gen->rng, 80))
 		e->arg[2] |= PROT_GROWSUP;
 	if (rng_one_in(&gen->rng, 40)) {        /* reaches down to where vma starts */
@@ -418,9 +446,50 @@ static bool gen_huge(struct kernel_gen *gen, struct trace_event *e)
 	return true;
 }
 
+/* All but MPOL_MF_STRICT: which pages are where is not known. */
+static void gen_mbind(struct kernel_gen *gen, struct trace_event *e)
+{
+	static const unsigned char modes[] = {
+		MPOL_DEFAULT, MPOL_DEFAULT, MPOL_DEFAULT, MPOL_LOCAL, MPOL_LOCAL, MPOL_PREFERRED,
+		MPOL_BIND, MPOL_BIND, MPOL_INTERLEAVE, 5, 6, 7,
+	};
+
+	e->kind = TRACE_MBIND;
+	e->arg[2] = modes[rng_below(&gen->rng, ARRAY_SIZE(modes))];
+	if (e->arg[2] != MPOL_DEFAULT && e->arg[2] != MPOL_LOCAL)
+		e->arg[3] = gen->bed->info.memory_nodes;
+	if (rng_one_in(&gen->rng, 6))
+		e->arg[3] = 1UL << rng_below(&gen->rng, 64) | rng_below(&gen->rng, 4);
+	if (rng_one_in(&gen->rng, 6))
+		e->arg[2] |= rng_below(&gen->rng, 8) << 13;     /* MPOL_F_* */
+	if (rng_one_in(&gen->rng, 20))
+		e->arg[4] = rng_below(&gen->rng, 16) & ~(uint64_t)MPOL_MF_STRICT;
+	if (rng_one_in(&gen->rng, 30))
+		e->arg[4] |= (uint64_t)TRACE_NODES_UNREADABLE << TRACE_NODES_SHIFT;
+}
+
+/* MDWE cannot be taken back: not in the task that stays. */
+static void gen_prctl(struct kernel_gen *gen, struct trace_event *e)
+{
+	bool mdwe = rng_one_in(&gen->rng, 4) && e->task != gen->task[0];
+
+	e->kind = TRACE_PRCTL;
+	e->arg[0] = mdwe ? PR_SET_MDWE : PR_SET_MEMORY_MERGE;
+	e->arg[1] = rng_below(&gen->rng, mdwe ? 6 : 2);
+	if (rng_one_in(&gen->rng, 10))
+		e->arg[rng_between(&gen->rng, 2, 4)] = 1;
+}
+
 static bool gen_rare(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
 {
-	switch (rng_below(&gen->rng, 12)) {
+	switch (rng_below(&gen->rng, 15)) {
+	case 12:
+		gen_prctl(gen, e);
+		return true;
+	case 13:
+	case 14:
+		gen_pkey(gen, e);
+		return true;
 	case 10:
 	case 11:
 		return gen_truncate(gen, e);
@@ -429,8 +498,7 @@ static bool gen_rare(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 			return gen_huge(gen, e);
 		/* fall through */
 	case 1:
-		e->kind = TRACE_MBIND;
-		e->arg[2] = rng_one_in(&gen->rng, 2) ? MPOL_DEFAULT : MPOL_LOCAL;
+		gen_mbind(gen, e);
 		return true;
 	case 2:
 		e->kind = TRACE_REMAP_FILE;
@@ -447,6 +515,116 @@ static bool gen_rare(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 		gen_limit(gen, mm, e);
 		return true;
 	}
+}
+
+/* ---- arguments that no program should give ---- */
+
+/* What an argument is: an address, a length, bits of a long or of an int; ' ': left alone. */
+static const char extremes[TRACE_NKINDS][TRACE_MAX_ARGS + 1] = {
+	[TRACE_MMAP] = "albba ",        [TRACE_MUNMAP] = "al",          [TRACE_MPROTECT] = "alb",
+	[TRACE_MREMAP] = "allba",       [TRACE_BRK] = "a",              [TRACE_MADVISE] = "ali",
+	[TRACE_MLOCK] = "ali",          [TRACE_MUNLOCK] = "al",         [TRACE_MLOCKALL] = "i",
+	[TRACE_MSEAL] = "alb",          [TRACE_MBIND] = "al ",          [TRACE_SHMDT] = "a",
+	[TRACE_REMAP_FILE] = "albab",   [TRACE_PKEY_ALLOC] = "bb",      [TRACE_PKEY_FREE] = "i",
+};
+
+/* Longer ones could be granted, and would take long to compare; from IMPOSSIBLE on nothing is. */
+#define LONGEST         (16UL << 20)
+#define IMPOSSIBLE      (1UL << 56)
+
+static uint64_t some_extreme(struct kernel_gen *gen, uint64_t start)
+{
+	static const uint64_t values[] = {
+		0, 1, PAGE_SIZE - 1, PAGE_SIZE, LOWEST - PAGE_SIZE, 1UL << 31, 1UL << 32,
+		1UL << 47, IMPOSSIBLE, 1UL << 62, 1UL << 63,
+	};
+	uint64_t value = values[rng_below(&gen->rng, ARRAY_SIZE(values))];
+
+	if (rng_one_in(&gen->rng, 2))
+		value = -value;
+	if (rng_one_in(&gen->rng, 4))
+		value -= start;         /* with it, around 0 */
+	if (rng_one_in(&gen->rng, 3))
+		value += (rng_below(&gen->rng, 5) - 2) * PAGE_SIZE;
+	return value;
+}
+
+/* Does [start, start + len), as a call may take it, reach what the subject lives on? */
+static bool reaches_own(const struct kernel_gen *gen, uint64_t start, uint64_t len)
+{
+	uint64_t last = start + len;
+
+	if (last < start)
+		return false;           /* it wraps, and is refused */
+	start &= PAGE_MASK;
+	for (unsigned i = 0; i < gen->nown; i++) {
+		if (start < gen->own[i].end && gen->own[i].start <= last)
+			return true;
+	}
+	return start < 1UL << 47 && last > STACKS;
+}
+
+static bool too_long(uint64_t len)
+{
+	return len > LONGEST && len < IMPOSSIBLE;
+}
+
+/* What the kernel might grant leaves the subject alive, and as small as it was. */
+static bool is_harmless(const struct kernel_gen *gen, const struct trace_event *e)
+{
+	switch (e->kind) {
+	case TRACE_MMAP:
+		return !too_long(e->arg[1]) && !(e->arg[3] & MAP_HUGETLB) && !is_noexec(gen, e) &&
+		       (!(e->arg[3] & MAP_FIXED) || !reaches_own(gen, e->arg[0], e->arg[1]));
+	case TRACE_MREMAP:
+		return !too_long(e->arg[2]) &&
+		       !reaches_own(gen, e->arg[0], max(e->arg[1], e->arg[2])) &&
+		       !reaches_own(gen, e->arg[4], e->arg[2]);
+	case TRACE_BRK:
+		return e->arg[0] >= IMPOSSIBLE;
+	case TRACE_MADVISE:     /* no tests of memory failures, nothing that the kernel may do or not */
+		return (int)e->arg[2] != 100 && (int)e->arg[2] != 101 &&
+		       (int)e->arg[2] != MADV_COLLAPSE && (int)e->arg[2] != MADV_PAGEOUT &&
+		       !reaches_own(gen, e->arg[0], e->arg[1]);
+	case TRACE_MLOCKALL:
+		return !(e->arg[0] & MCL_FUTURE) || e->arg[0] > 7;
+	case TRACE_PKEY_ALLOC:
+		return e->arg[0] || !e->arg[1] || e->arg[1] > 3;
+	case TRACE_PKEY_FREE:
+		return e->arg[0];
+	case TRACE_MPROTECT:    /* that to the start of a VMA is made with more care */
+		return !(e->arg[2] & PROT_GROWSDOWN) && !reaches_own(gen, e->arg[0], e->arg[1]);
+	default:
+		return !reaches_own(gen, e->arg[0], e->arg[1]);
+	}
+}
+
+/* One argument, or two, becomes what the kernel has to refuse, or nearly so. */
+static bool gen_extreme(struct kernel_gen *gen, struct trace_event *e)
+{
+	const char *all = extremes[e->kind];
+
+	if (!*all)
+		return true;
+	do {
+		unsigned i = (unsigned)rng_below(&gen->rng, strlen(all));
+
+		switch (all[i]) {
+		case 'a':
+		case 'l':
+			e->arg[i] = some_extreme(gen, e->arg[0]);
+			break;
+		case 'b':
+			e->arg[i] ^= 1UL << rng_below(&gen->rng, 64);
+			break;
+		case 'i':
+			e->arg[i] = (uint32_t)(e->arg[i] ^ 1UL << rng_below(&gen->rng, 32));
+			break;
+		default:
+			break;
+		}
+	} while (rng_one_in(&gen->rng, 3));
+	return is_harmless(gen, e);
 }
 
 /* ---- all ---- */
@@ -542,5 +720,6 @@ void kernel_gen_next(struct kernel_gen *gen, const struct replay_world *world, u
 	do {
 		*event = (struct trace_event){ .task = task, .name = "" };
 	} while (!(rng_one_in(&gen->rng, 150) && gen_task(gen, task, event)) &&
-		 !gen_call(gen, replay_mm(world, task), event));
+		 !(gen_call(gen, replay_mm(world, task), event) &&
+		   (rng_below(&gen->rng, 25) || gen_extreme(gen, event))));
 }

@@ -50,7 +50,8 @@ static void become_subject(const struct kernel_bed *bed, struct kernel_mood mood
 	}
 	if (dup2(bed->board_fd, SUBJECT_FD) < 0)
 		return;
-	if (personality(ADDR_NO_RANDOMIZE) < 0 || set_limits())
+	if (personality(ADDR_NO_RANDOMIZE | (mood.legacy ? ADDR_COMPAT_LAYOUT : 0)) < 0 ||
+	    set_limits())
 		return;
 	signal(SIGCHLD, SIG_IGN);       /* children vanish without a wait, */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);       /* and theirs too */

@@ -2,7 +2,7 @@
  * drivers - what each kind of file does with the VMAs that show it
  *
  *	                mmap sets                       vm_ops
- *	regular, shmem  vm_ops                          fault: the page cache's page
+ *	regular, shmem  vm_ops; regular: no MAP_SYNC     fault: the page cache's page
  *	SysV shm        vm_ops; one more attached       open, close: how many are; fault
  *	huge pages      vm_ops, VM_HUGETLB; reserves    open, close: reservations; may_split
  *	/dev/zero       nothing: anonymous memory       -
@@ -47,6 +47,12 @@ static int generic_file_mmap(struct vm_area_struct *vma)
 {
 	vma->vm_ops = &generic_file_vm_ops;
 	return 0;
+}
+
+/* A disk without DAX cannot promise what MAP_SYNC asks for. */
+static int disk_file_mmap(struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_SYNC ? -EOPNOTSUPP : generic_file_mmap(vma);
 }
 
 /* ---- System V segments know how many show them ---- */
@@ -145,7 +151,7 @@ static int special_mmap(struct vm_area_struct *vma)
 /* ---- who is called ---- */
 
 static int (*const mmap_of[])(struct vm_area_struct *vma) = {
-	[FILE_REGULAR] = generic_file_mmap,
+	[FILE_REGULAR] = disk_file_mmap,
 	[FILE_SHMEM] = generic_file_mmap,
 	[FILE_SYSV_SHM] = shm_mmap,
 	[FILE_ZERO] = mmap_zero,

@@ -34,12 +34,18 @@ static bool accountable_mapping(const struct file *file, vm_flags_t flags)
 	       (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
 }
 
+/* Of MAP_SYNC a disk's driver decides. */
+static unsigned long validated_flags(const struct file *file)
+{
+	return VALIDATED_FLAGS | (file->inode->kind == FILE_REGULAR ? MAP_SYNC : 0);
+}
+
 static int check_file_mapping(const struct file *file, unsigned long prot, unsigned long flags,
 			      vm_flags_t *vm_flags)
 {
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
-		if (flags & ~(unsigned long)VALIDATED_FLAGS)
+		if (flags & ~validated_flags(file))
 			return -EOPNOTSUPP;
 		/* fall through */
 	case MAP_SHARED:
@@ -96,6 +102,12 @@ static struct file *shmem_zero_setup(struct machine *machine, unsigned long page
 	return file;
 }
 
+/* Drivers whose mmap comes after the attempt to merge: only then is VM_MERGEABLE set. */
+static bool merges_before_ksm(const struct file *file)
+{
+	return file && (file->inode->kind == FILE_ZERO || file->inode->kind == FILE_DEVICE);
+}
+
 static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 {
 	/* /dev/zero open for reading only is not shared at all: B3 has cleared VM_SHARED */
@@ -107,7 +119,9 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 		return -EACCES;
 	if (accountable_mapping(desc->file, desc->flags))
 		desc->flags |= VM_ACCOUNT;
-	desc->flags = ksm_vma_flags(mm, desc->flags);
+	bool late = merges_before_ksm(desc->file) && !makes_file;
+	if (!late)
+		desc->flags = ksm_vma_flags(mm, desc->flags);
 	if (makes_file) {
 		desc->file = shmem_zero_setup(mm->machine, npages);
 		if (!desc->file)
@@ -123,9 +137,14 @@ static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 	}
 	if (makes_file)
 		fput(desc->file);
+	/* a driver that refuses does so after what was there has gone */
+	if (err == -EOPNOTSUPP && vma_replace(mm, desc->start, desc->end, NULL, NULL))
+		return -ENOMEM;
 	if (err)
 		return (unsigned long)err;
 	this_cpu(mm->machine)->anon_inodes += makes_file;
+	if (late && vma->vm_start == desc->start && vma->vm_end == desc->end)
+		vma->vm_flags = ksm_vma_flags(mm, vma->vm_flags);
 	if (vma->vm_flags & VM_SPECIAL)
 		vma->vm_flags &= ~VM_LOCKED_MASK;
 	else if (vma->vm_flags & VM_LOCKED)

@@ -239,6 +239,8 @@ static unsigned long remap_to(struct mm_struct *mm, struct remap *r)
 
 	if (r->flags & MREMAP_FIXED)
 		err = do_munmap(mm, r->new_addr, r->new_len);
+	if (!err && !vma_lookup(mm, r->addr))   /* the source was a part of the destination */
+		err = -EFAULT;
 	if (!err && r->old_len > r->new_len) {
 		err = do_munmap(mm, r->addr + r->new_len, r->old_len - r->new_len);
 		r->old_len = r->new_len;

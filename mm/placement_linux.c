@@ -114,7 +114,8 @@ static unsigned long thp_area_padded(struct mm_struct *mm, unsigned long addr, u
 	unsigned long off_align = (off + PMD_SIZE - 1) & ~(PMD_SIZE - 1);
 	unsigned long padded = len + PMD_SIZE;
 
-	if (off_end <= off_align || off_end - off_align < PMD_SIZE)
+	/* the kernel's offsets have a sign: near the largest file this one is negative */
+	if ((long)off_end <= (long)off_align || off_end - off_align < PMD_SIZE)
 		return 0;
 	if (padded < len || off + padded < off)
 		return 0;

@@ -42,4 +42,12 @@ struct record_options {
  */
 must_check int record_run(const struct record_options *options);
 
+struct trace_info;
+
+/*
+ * A header's part that is this machine's and this process's: kernel, sysctls, limits, capabilities,
+ * what it has inherited; with strings to be freed.  All the rest is 0.
+ */
+void record_settings(struct trace_info *info);
+
 #endif

@@ -390,6 +390,12 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 	info->rlimit_memlock = info_rlimit(pid, RLIMIT_MEMLOCK);
 }
 
+void record_settings(struct trace_info *info)
+{
+	*info = (struct trace_info){ 0 };
+	info_collect_settings(info, 0);
+}
+
 void info_collect(struct trace_info *info, char **command)
 {
 	info->command = info_command(command);

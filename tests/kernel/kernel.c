@@ -11,7 +11,20 @@
 #include <unistd.h>
 
 #include "harness/check.h"
+#include "harness/check_kernel.h"
 #include "tests/suite.h"
+
+static int overcommit(void)
+{
+	FILE *file = fopen("/proc/sys/vm/overcommit_memory", "re");
+	int mode = 0;
+
+	if (file && fscanf(file, "%d", &mode) != 1)
+		mode = 0;
+	if (file)
+		fclose(file);
+	return mode;
+}
 
 static const char *trace_path(void)
 {
@@ -21,16 +34,19 @@ static const char *trace_path(void)
 	return path;
 }
 
-/* The emulation's rules are 6.12's and later; older kernels merge and place otherwise. */
+/* Older kernels merge and place otherwise; where others decide, nothing can be said. */
 static bool possible(void)
 {
 	struct utsname uts;
-	int major = 0, minor = 0;
 
 	uname(&uts);
-	sscanf(uts.release, "%d.%d", &major, &minor);
-	if (major < 6 || (major == 6 && minor < 12)) {
-		printf("check --kernel: not tested, Linux %s is older than 6.12\n", uts.release);
+	if (kernel_is_older(uts.release)) {
+		printf("check --kernel: not tested, Linux %s is older than the rules (%u.%u)\n",
+		       uts.release, KERNEL_MAJOR, KERNEL_MINOR);
+		return false;
+	}
+	if (overcommit() == 2) {
+		printf("check --kernel: not tested, vm.overcommit_memory is 2\n");
 		return false;
 	}
 	int before = personality(0xffffffff);
@@ -46,7 +62,7 @@ static bool possible(void)
 	return true;
 }
 
-static void run(unsigned leave_out, uint64_t ops, struct check_report *report)
+static struct check_options options_of(unsigned leave_out, uint64_t ops)
 {
 	struct check_options options;
 
@@ -58,6 +74,13 @@ static void run(unsigned leave_out, uint64_t ops, struct check_report *report)
 	options.quiet = true;
 	options.save = trace_path();
 	options.shrink_seconds = 20;
+	return options;
+}
+
+static void run(unsigned leave_out, uint64_t ops, struct check_report *report)
+{
+	struct check_options options = options_of(leave_out, ops);
+
 	ck_assert_int_eq(check_kernel(vma_index_lookup("btree"), &options, report), 0);
 }
 
@@ -105,16 +128,49 @@ START_TEST(test_rule_left_out_is_noticed)
 		LEAVE_OUT_ANON_VMA,
 	};
 	struct check_report report;
+	uint64_t ops;
 
 	if (!possible())
 		return;
 	run(rules[_i], 100000, &report);
+	ops = report.event;
 	ck_assert_msg(report.different, "rule %#x left out, and nothing noticed", rules[_i]);
 	ck_assert_uint_le(report.shrunk, 60);
 	/* the trace shows the same, to an emulation that lacks the rule */
 	if (rules[_i] == LEAVE_OUT_THP_ALIGNMENT)
 		ck_assert_uint_gt(differences(trace_path()), 0);
+	/* it was the rule: with it the same operations are equal */
+	run(0, ops, &report);
+	ck_assert_msg(!report.different, "nothing left out, and %s; see %s", report.what, trace_path());
 	unlink(trace_path());
+}
+END_TEST
+
+/* Every kind of session, with few operations each: huge pages, capabilities, layouts. */
+START_TEST(test_agrees_in_every_mood)
+{
+	struct check_options options;
+	struct check_report report;
+
+	if (!possible())
+		return;
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		options = options_of(0, 6000);
+		options.seed = seed;
+		ck_assert_int_eq(check_kernel(vma_index_lookup("btree"), &options, &report), 0);
+		ck_assert_msg(!report.different, "seed %d: %s; see %s", (int)seed, report.what,
+			      trace_path());
+	}
+}
+END_TEST
+
+START_TEST(test_older_kernels_are_told)
+{
+	ck_assert(kernel_is_older("6.17.13+deb13-cloud-amd64"));
+	ck_assert(kernel_is_older("5.19"));
+	ck_assert(!kernel_is_older("6.18"));
+	ck_assert(!kernel_is_older("6.18.44-fc"));
+	ck_assert(!kernel_is_older("7.0.4"));
 }
 END_TEST
 
@@ -124,6 +180,8 @@ TEST_SUITE(kernel)
 	TCase *tcase = tcase_create("check --kernel");
 
 	tcase_add_test(tcase, test_agrees_with_the_kernel);
+	tcase_add_test(tcase, test_agrees_in_every_mood);
+	tcase_add_test(tcase, test_older_kernels_are_told);
 	tcase_add_loop_test(tcase, test_rule_left_out_is_noticed, 0, 4);
 	suite_add_tcase(suite, tcase);
 	return suite;
