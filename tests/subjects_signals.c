@@ -76,7 +76,8 @@ static void run_raw_thread(int flags)
 		  &child_tid) < 0)
 		_exit(97);
 	while ((tid = child_tid) != 0) {
-		if (syscall(SYS_futex, &child_tid, FUTEX_WAIT, tid, &patience) && errno == ETIMEDOUT)
+		if (syscall(SYS_futex, &child_tid, FUTEX_WAIT, tid, &patience) &&
+		    errno == ETIMEDOUT)
 			_exit(96);
 	}
 }
@@ -134,8 +135,9 @@ static int subject_sibling(void)
 	if (pipe(fds))
 		return 1;
 	for (int i = 0; i < 3; i++) {
-		pid_t pid = syscall(SYS_clone, CLONE_PARENT | (i == 1 ? CLONE_UNTRACED : 0) | SIGCHLD,
-				    NULL, NULL, NULL, NULL);
+		int untraced = i == 1 ? CLONE_UNTRACED : 0;
+		pid_t pid = syscall(SYS_clone, CLONE_PARENT | untraced | SIGCHLD, NULL, NULL, NULL,
+				    NULL);
 
 		if (!pid) {
 			churn(5);

@@ -57,8 +57,8 @@ void record_missing_trace(struct recorder *r, const char *consequence)
 	while (m && m->what != what)
 		m = m->next;
 	if (!m)
-		fprintf(stderr, "vmabench record: the program traces its own processes (ptrace): %s\n",
-			consequence);
+		fprintf(stderr, "vmabench record: the program traces its own processes (ptrace): "
+			"%s\n", consequence);
 	record_missing(r, what);
 }
 
@@ -131,10 +131,10 @@ static void record_loop(struct recorder *r)
 		tid = waitpid(-1, &status, __WALL | WNOHANG);
 		if (tid < 0)
 			break;
-		if (tid > 0)
+		if (!tid && signals_wait(&r->signals, r->let_go, RECORD_TICK_MS))
+			let_go_serve(r);
+		if (tid > 0 && !let_go_is_guard(r, tid))
 			stops_handle(r, tid, status);
-		else
-			signals_wait(&r->signals, -1, RECORD_TICK_MS);
 		record_obey(r);
 		if (record_is_time(&ticked, RECORD_TICK_MS * 1000000ull)) {
 			record_show_progress(r);
@@ -437,7 +437,7 @@ static int record_write(struct recorder *r)
 
 int record_run(const struct record_options *options)
 {
-	struct recorder r = { .options = options };
+	struct recorder r = { .options = options, .let_go = -1 };
 	int status = RECORD_FAILED, error = signals_take(&r.signals);
 
 	if (error)

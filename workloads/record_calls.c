@@ -44,8 +44,6 @@
 #define PR_SET_MEMORY_MERGE_            67
 #define ARCH_SHSTK_ENABLE_              0x5001
 #define UFFDIO_MOVE_                    0xc028aa05u
-/* A told call is not told again because of a signal that does not kill. */
-#define FILTER_FLAG_WAIT_KILLABLE       (1u << 5)
 
 bool calls_peek(const struct task *task, uint64_t address, void *to, size_t len)
 {
@@ -411,11 +409,15 @@ void calls_perf_filter(char *text, size_t size)
 
 /* ---- the filter ---- */
 
-#define FILTER_MAX 512
+enum filter_how {
+	FILTER_STOPS,                   /* for a tracer */
+	FILTER_TELLS,                   /* a listener, of those calls that are told */
+	FILTER_TELLS_ALL,               /* a listener, of all */
+};
 
 struct filter {
-	bool tells;                     /* it tells a listener; else it stops for a tracer */
-	struct sock_filter code[FILTER_MAX];
+	enum filter_how how;
+	struct sock_filter code[CALLS_FILTER_MAX];
 	unsigned short len;
 };
 
@@ -452,9 +454,9 @@ static void filter_if_any(struct filter *filter, uint32_t bits, unsigned yes, un
 static void filter_take(struct filter *filter, uint32_t i)
 {
 	filter_add(filter,
-		   (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, filter->tells
-								       ? SECCOMP_RET_USER_NOTIF
-								       : SECCOMP_RET_TRACE | i));
+		   (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, filter->how == FILTER_STOPS
+								       ? SECCOMP_RET_TRACE | i
+								       : SECCOMP_RET_USER_NOTIF));
 }
 
 /* With the call's number loaded, and again after it: calls as in the table are taken. */
@@ -463,7 +465,7 @@ static void filter_call(struct filter *filter, unsigned i)
 	const struct record_call *call = &record_calls[i];
 	unsigned n = call->nonly;
 
-	if (filter->tells && !call->told)
+	if (filter->how == FILTER_TELLS && !call->told)
 		return;
 	if (n) {
 		filter_unless_skip(filter, call->nr, 2 + 2 * n);
@@ -479,7 +481,7 @@ static void filter_call(struct filter *filter, unsigned i)
 		filter_if_any(filter, call->needs, 0, 1);
 		filter_take(filter, i);
 		filter_load(filter, offsetof(struct seccomp_data, nr));
-	} else if (filter->tells && call->unless) {
+	} else if (filter->how == FILTER_TELLS && call->unless) {
 		filter_unless_skip(filter, call->nr, 5);
 		filter_load_arg(filter, call->narg);
 		filter_if_any(filter, call->despite, 1, 0);
@@ -510,9 +512,18 @@ static void filter_build(struct filter *filter)
 	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 }
 
-static int filter_install(bool tells, unsigned flags)
+unsigned short calls_filter_all(struct sock_filter *code)
 {
-	struct filter filter = { .tells = tells };
+	struct filter filter = { .how = FILTER_TELLS_ALL };
+
+	filter_build(&filter);
+	memcpy(code, filter.code, sizeof(filter.code));
+	return filter.len;
+}
+
+static int filter_install(enum filter_how how, unsigned flags)
+{
+	struct filter filter = { .how = how };
 	struct sock_fprog program = { .filter = filter.code };
 	int result;
 
@@ -527,15 +538,31 @@ static int filter_install(bool tells, unsigned flags)
 
 int calls_install_filter(void)
 {
-	return filter_install(false, 0);
+	return filter_install(FILTER_STOPS, 0);
 }
 
 int calls_install_listener(void)
 {
-	int result = filter_install(true, SECCOMP_FILTER_FLAG_NEW_LISTENER |
-						  FILTER_FLAG_WAIT_KILLABLE);
+	int result = filter_install(FILTER_TELLS, SECCOMP_FILTER_FLAG_NEW_LISTENER |
+							  CALLS_WAIT_KILLABLE);
 
 	if (result == -EINVAL)          /* before Linux 5.19 */
-		result = filter_install(true, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+		result = filter_install(FILTER_TELLS, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	return result;
+}
+
+void calls_answer(int listener, uint64_t id, unsigned flags, int error)
+{
+	union {                                 /* the kernel's may be larger */
+		struct seccomp_notif_resp resp;
+		char room[256];
+	} out = { .resp = { .id = id, .flags = flags, .error = error } };
+
+	while (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out)) {
+		if (errno == EINTR)             /* the recorder was stopped and continued */
+			continue;
+		if (errno != ENOENT)
+			perror("vmabench record: seccomp");
+		break;
+	}
 }

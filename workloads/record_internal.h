@@ -22,6 +22,7 @@
  *
  * Where it does not, and calls are serialised:
  *	record_stops.c   what to do at each stop: order, births, execs, deaths
+ *	record_let_go.c  what the program traces itself
  *	record_attach.c  attaches to running programs, and detaches
  *	record_written.c what was written to, where perf does not tell
  *	record_queue.c   events and faults merged by time, into the trace
@@ -93,7 +94,7 @@ struct task {
 	bool in_vfork;                  /* cannot stop before its child lets go of the mm */
 	bool stray;                     /* has no number and will not get one: not recorded */
 	bool shares;                    /* a child with its parent's mm (record_watch) */
-	long untraced;                  /* a clone's or clone3's number: see untraced_hide(); or 0 */
+	long untraced;                  /* a clone's number: see untraced_hide(); 0: no such */
 	bool leaves, left;              /* is to be let go: the program traces it itself; was so */
 	pid_t awaits;                   /* its ptrace() waits until this task is let go; 0: none */
 	uint64_t awaited;               /* ... since when, ns */
@@ -138,6 +139,8 @@ struct recorder {
 	uint32_t tasks;                 /* numbers given so far */
 	struct task *again;             /* tasks whose status can be handled now */
 	struct waiting *waiting;        /* see record_watch */
+	int let_go;                     /* an epoll of the listeners of record_let_go; -1: none */
+	pid_t guards[64];               /* theirs; 0: none */
 	unsigned awaiting;              /* tasks that await another's letting go */
 	unsigned forks;                 /* fork calls in flight */
 	unsigned unborn;                /* tasks that have stopped, but have no number yet */
@@ -164,7 +167,7 @@ struct recorder {
 uint64_t record_clock(void);            /* CLOCK_MONOTONIC, ns */
 /* Something that the trace lacks: counted under a name that stays valid. */
 void record_missing(struct recorder *r, const char *what);
-/* That the program traces one of its tasks: the first time, it is said at once, with the consequence. */
+/* That the program traces one of its tasks: the first time, it is said at once, and what follows. */
 void record_missing_trace(struct recorder *r, const char *consequence);
 
 /* Begins to record faults, of pid first, as far as that is wanted and allowed: calls serialised. */
@@ -187,6 +190,8 @@ must_check int launch_start(struct recorder *r, struct launch *launch);
 void launch_go(struct launch *launch);
 /* Takes the listener, when the program has said in launch->error which it is. */
 void launch_take_listener(struct launch *launch);
+/* The guard of a listener: a child of this process, or -1. */
+pid_t launch_guard(int listener);
 /* Why the program did not start; it has ended. */
 const char *launch_error(const struct launch *launch);
 void launch_close(struct launch *launch);
@@ -239,6 +244,18 @@ void stops_handle(struct recorder *r, pid_t tid, int status);
 void stops_tick(struct recorder *r);
 void stops_end(struct recorder *r);
 
+/* ---- record_let_go.c ---- */
+
+/*
+ * A stopped task does without its tracer from here on; in_call: it has stopped before a call, which
+ * it will make again.  Returns the signal to detach it with, or -1: it cannot, and all is as before.
+ */
+must_check int let_go_filter(struct recorder *r, struct task *task, bool in_call);
+/* Lets calls run that wait in r->let_go. */
+void let_go_serve(struct recorder *r);
+/* Is that a guard, which has ended? */
+bool let_go_is_guard(struct recorder *r, pid_t pid);
+
 /* ---- record_calls.c ---- */
 
 extern const struct record_call record_calls[];
@@ -250,6 +267,14 @@ enum { CALLS_FOREIGN = 0xffff, CALLS_OTHER = 0xfffe };
 must_check int calls_install_filter(void);
 /* That whose calls, if they are told, wait for a listener: its descriptor, or -errno. */
 must_check int calls_install_listener(void);
+#define CALLS_FILTER_MAX 512
+/* A told call is not told again because of a signal that does not kill (Linux 5.19). */
+#define CALLS_WAIT_KILLABLE (1u << 5)
+
+/* CALLS_FILTER_MAX of code: a filter that tells a listener of all calls of interest. Its length. */
+unsigned short calls_filter_all(struct sock_filter *code);
+/* Answers a call that waits for a listener, if it still does; flags: SECCOMP_USER_NOTIF_FLAG_*. */
+void calls_answer(int listener, uint64_t id, unsigned flags, int error);
 /* Is that call told?  If not, perf tells all of it. */
 bool calls_is_told(const struct record_call *call, const uint64_t *args);
 /* The filter for perf's events of calls. */

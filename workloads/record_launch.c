@@ -149,7 +149,7 @@ __attribute__((noreturn)) static void guard_run(int listener, int recorder)
 	}
 }
 
-static pid_t guard_start(int listener)
+pid_t launch_guard(int listener)
 {
 	int recorder = syscall(SYS_pidfd_open, getpid(), 0);
 	pid_t guard = recorder < 0 ? -1 : fork();
@@ -171,7 +171,7 @@ void launch_take_listener(struct launch *launch)
 	launch->listener = syscall(SYS_pidfd_getfd, process, fd, 0);
 	close(process);
 	if (launch->listener >= 0)
-		launch->guard = guard_start(launch->listener);
+		launch->guard = launch_guard(launch->listener);
 	if (launch->listener < 0 || launch->guard < 0)
 		kill(launch->pid, SIGKILL);     /* its exec would wait for ever */
 }

@@ -209,6 +209,11 @@ static void task_awaits_no_more(struct recorder *r, struct task *task)
 	task->awaits = 0;
 }
 
+static bool task_leaves(const struct recorder *r, pid_t tid)
+{
+	return r->by_tid[tid] && r->by_tid[tid]->leaves;
+}
+
 /* Runs the ptrace() of those whose target is let go, or does not stop. */
 static void stops_run_awaiting(struct recorder *r)
 {
@@ -216,7 +221,7 @@ static void stops_run_awaiting(struct recorder *r)
 		struct task *task = r->by_tid[tid];
 
 		if (!task || !task->awaits ||
-		    (r->by_tid[task->awaits] && r->now - task->awaited < STOPS_TRACE_PATIENCE))
+		    (task_leaves(r, task->awaits) && r->now - task->awaited < STOPS_TRACE_PATIENCE))
 			continue;
 		task_awaits_no_more(r, task);
 		stops_resume(r, task, PTRACE_CONT, 0);
@@ -237,7 +242,7 @@ void stops_tick(struct recorder *r)
 	}
 }
 
-static void task_let_go(struct recorder *r, struct task *task);
+static bool task_let_go(struct recorder *r, struct task *task, bool in_call);
 
 /* ---- entry and exit of a call ---- */
 
@@ -270,23 +275,36 @@ static unsigned stop_which_call(struct recorder *r, struct task *task)
 	return calls_find(info.arch, info.entry.nr, task->arg);
 }
 
-/*
- * The program wants to trace one of its tasks, which can have one tracer.  Where there is no filter,
- * that task is let go; where there is one, it needs its tracer, and the call fails.
- */
+/* A child of the recorder has nobody else to trace it: its call succeeds without. */
+static void stop_trace_pretend(struct recorder *r, struct task *task)
+{
+#if defined(__x86_64__)
+	ptrace(PTRACE_POKEUSER, task->tid, sizeof(long) * ORIG_RAX, -1L);
+	ptrace(PTRACE_POKEUSER, task->tid, sizeof(long) * RAX, 0L);
+#endif
+	stops_resume(r, task, PTRACE_CONT, 0);
+}
+
+static void stop_trace_me(struct recorder *r, struct task *task)
+{
+	if (record_status_number(task->tid, "PPid: %d") == getpid())
+		stop_trace_pretend(r, task);
+	else if (!task_let_go(r, task, true))
+		stops_resume(r, task, PTRACE_CONT, 0);
+}
+
+/* The program wants to trace one of its tasks, which can have one tracer: that task is let go. */
 static void stop_trace(struct recorder *r, struct task *caller)
 {
-	bool self = caller->arg[0] == PTRACE_TRACEME;
-	uint64_t tid = self ? (uint64_t)caller->tid : caller->arg[1];
+	uint64_t tid = caller->arg[1];
 	struct task *task = tid <= RECORD_MAX_TID ? r->by_tid[tid] : NULL;
 
 	caller->call = NULL;
-	record_missing_trace(r, r->attached ? "these are not recorded any more"
-					    : "it cannot, but for --order perf");
-	if (!r->attached || !task || !task->number) {
+	record_missing_trace(r, "these are not recorded any more");
+	if (caller->arg[0] == PTRACE_TRACEME) {
+		stop_trace_me(r, caller);
+	} else if (!task || !task->number || task == caller) {
 		stops_resume(r, caller, PTRACE_CONT, 0);
-	} else if (self) {
-		task_let_go(r, task);
 	} else {
 		task->leaves = true;
 		ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
@@ -512,13 +530,22 @@ static void task_dies(struct recorder *r, struct task *task, bool stopped)
 	mm_leave(task);
 }
 
-/* A stopped task is not recorded any more, and runs on: the program wants to trace it. */
-static void task_let_go(struct recorder *r, struct task *task)
+/*
+ * A stopped task is not recorded any more, and runs on: the program wants to trace it.  False: it
+ * cannot be, or has come to another stop.
+ */
+static bool task_let_go(struct recorder *r, struct task *task, bool in_call)
 {
+	int signal = r->attached ? 0 : let_go_filter(r, task, in_call);
+
+	task->leaves = false;
+	if (signal < 0)
+		return false;
 	task_dies(r, task, true);
-	ptrace(PTRACE_DETACH, task->tid, 0, 0);
+	ptrace(PTRACE_DETACH, task->tid, 0, (long)signal);
 	queue_mark(r, MARK_GONE, task->tid, task->number);
 	task_free(r, task);
+	return true;
 }
 
 static void stop_gone(struct recorder *r, struct task *task, int status)
@@ -586,9 +613,9 @@ static void stop_signal(struct recorder *r, struct task *task, int event, int si
 	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 		     signal == SIGTTOU;
 
-	if (event == PTRACE_EVENT_STOP && task->leaves)
-		task_let_go(r, task);
-	else if (event == PTRACE_EVENT_STOP && r->detaching)
+	if (event == PTRACE_EVENT_STOP && task->leaves && task_let_go(r, task, false))
+		return;
+	if (event == PTRACE_EVENT_STOP && r->detaching)
 		task->parked = true;
 	else if (event == PTRACE_EVENT_STOP)
 		stops_resume(r, task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
@@ -656,6 +683,8 @@ static void stops_take(struct recorder *r, pid_t tid, int status)
 	bool gone = WIFEXITED(status) || WIFSIGNALED(status);
 
 	r->now = record_clock();
+	if (!task && gone && tid == r->first)   /* it was let go */
+		r->status = status;
 	if (!task && (!gone || r->forks)) {
 		task = task_new(r, tid);
 		if (tid == r->first && !r->started)

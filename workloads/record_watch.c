@@ -135,22 +135,8 @@ enum answer {
 
 static void watch_answer(int listener, uint64_t id, enum answer answer)
 {
-	union {                                 /* the kernel's may be larger */
-		struct seccomp_notif_resp resp;
-		char room[256];
-	} out = { .resp.id = id };
-
-	if (answer == ANSWER_RUN)
-		out.resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	if (answer == ANSWER_AGAIN)
-		out.resp.error = -ERESTARTNOINTR_;
-	while (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out)) {
-		if (errno == EINTR)             /* the recorder was stopped and continued */
-			continue;
-		if (errno != ENOENT)
-			perror("vmabench record: seccomp");
-		break;
-	}
+	calls_answer(listener, id, answer == ANSWER_RUN ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
+		     answer == ANSWER_AGAIN ? -ERESTARTNOINTR_ : 0);
 }
 
 /* ---- a program that traces ---- */
@@ -192,8 +178,8 @@ static void trace_answer_waiting(struct recorder *r, int listener)
 }
 
 /*
- * The program wants to trace one of its tasks, which can have one tracer: it is let go.  What it does
- * is told still, up to its next exec.  A child of the recorder has nobody else to trace it.
+ * The program wants to trace one of its tasks, which can have one tracer: it is let go.  What it
+ * does is told still, up to its next exec.  A child of the recorder has nobody else to trace it.
  */
 static enum answer told_trace(struct recorder *r, const struct task *caller, uint64_t id)
 {
@@ -578,8 +564,8 @@ static void watch_close_listener(struct launch *launch)
 }
 
 /*
- * Whoever has the filter may be untraced for a moment (a thread's child), so what ends the wait is the
- * guard's end.  Before Linux 6.11 a dead child has it until its parent waits for it, which
+ * Whoever has the filter may be untraced for a moment (a thread's child), so what ends the wait is
+ * the guard's end.  Before Linux 6.11 a dead child has it until its parent waits for it, which
  * may be never.
  */
 static void watch_end_guard(struct recorder *r, const struct launch *launch)
