@@ -173,17 +173,28 @@ tsan:  ## the tests of threads with ThreadSanitizer
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" \
 		$(MAKE) VARIANT=tsan run-tests SUITE="$(or $(SUITE),$(TSAN_SUITES))"
 
+FUZZ    ?= 100000
+.PHONY: fuzz
+fuzz:  ## every verb on FUZZ damaged traces and results (100000), with both sanitizers; seed: TEST_SEED=
+	@$(MAKE) VARIANT=asan run-fuzz
+
+.PHONY: run-fuzz
+run-fuzz: $B/run-tests $(PROGRAM)
+	@ASAN_OPTIONS="quarantine_size_mb=16:$$ASAN_OPTIONS" VMABENCH=$(PROGRAM) TEST_FUZZ=$(FUZZ) \
+		$B/run-tests fuzz
+
 .PHONY: spin
 spin:  ## check the model of how maple publishes, and that its broken twins fail
 	@command -v spin >/dev/null || { echo "make spin: missing package: $(PACKAGES_spin)" >&2; exit 1; }
 	@indexes/maple/spin.sh
 
-check-long: all  ## half an hour of random operations and of tests with other seeds
+check-long: all  ## hours of random operations, of damaged input, and of tests with other seeds
 	./vmabench check --ops 20000000 --seed $$(date +%s)
 	@TEST_LONG=1 $(MAKE) VARIANT=test run-tests \
 		SUITE="replay_whatif replay_drivers long_run faults"
 	@TEST_LONG=1 $(MAKE) asan SUITE="contract corrupt model torture"
 	@TEST_LONG=1 $(MAKE) tsan SUITE="long_run faults"
+	@$(MAKE) fuzz
 	@for seed in 1 2 3; do TEST_SEED=$$seed $(MAKE) VARIANT=test CHECK=3 run-tests || exit 1; done
 
 clang:  ## build with clang, to see its warnings

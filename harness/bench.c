@@ -28,10 +28,11 @@
 #define LOOKS         20        /* at the clock, while a case's first cycle runs */
 
 /* The lists of the results. */
-enum { BENCHMARKS, MEMORY, SPEED, PARTS, SKIPPED, FAILED, LISTS };
+enum { BENCHMARKS, MEMORY, SPEED, PARTS, SKIPPED, FAILED, NOTES, LISTS };
 
 static const char *const list_names[LISTS] = {
 	"benchmarks", "memory", "speed", "parts", "skipped", "failed",
+	"notes",
 };
 
 struct bench_session {
@@ -213,6 +214,16 @@ void bench_skip(struct bench_session *session, const char *index, const char *na
 	json_array_append_new(session->lists[SKIPPED], json_pack("{s:s, s:s, s:s, s:I, s:s}",
 		"index", index, "case", name, "mode", mode, "vmas", (json_int_t)vmas,
 		"reason", reason));
+}
+
+void bench_note(struct bench_session *session, const char *name, const char *note)
+{
+	progress_clear(&session->progress);
+	fprintf(session->options->talk, "note: %s: %s\n", name, escape_text(note));
+	fflush(session->options->talk);
+	json_array_append_new(session->lists[NOTES],
+			      json_pack("{s:s, s:s}", "case", name, "reason",
+					escape_text(note)));
 }
 
 void bench_fail(struct bench_session *session, const char *name, const char *mode, size_t vmas,

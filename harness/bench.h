@@ -112,6 +112,8 @@ bool bench_wanted(const struct bench_session *session, const char *name, const c
 /* A line for the user, and a record in the results' "skipped". */
 void bench_skip(struct bench_session *session, const char *index, const char *name,
 		const char *mode, size_t vmas, const char *reason);
+/* What has to be said beside all numbers of a program: a line, and a record in "notes". */
+void bench_note(struct bench_session *session, const char *name, const char *note);
 /* An entry of the results' "memory", "parts", "speed"; stolen. */
 void bench_memory(struct bench_session *session, json_t *memory);
 void bench_part(struct bench_session *session, json_t *part);

@@ -262,10 +262,14 @@ static void run_trace(struct bench_session *session, const char *path)
 	unsigned repetitions;
 
 	bench_done(session, 0, "%s", traced.program.name);
+	if (!why && (why = program_replay(&traced.program)))
+		program_free(&traced.program);
 	if (why) {
-		bench_skip(session, "all", traced.program.name, "all", 0, why);
+		bench_fail(session, traced.program.name, "all", 0, why);
 		return;
 	}
+	if (*traced.program.note)
+		bench_note(session, traced.program.name, traced.program.note);
 	if (bench_wanted(session, traced.program.name, "speed"))
 		bench_program_speed(session, &traced.program);
 	if (bench_parts_wanted(session, traced.program.name))

@@ -22,7 +22,7 @@
 struct arguments {
 	struct index_list indexes;
 	struct replay_options options;
-	bool json, markdown, strict, stop, quiet;
+	bool json, markdown, stop, quiet;
 	uint64_t verify_every;
 	uint64_t show; /* differences to print for each trace */
 	uint64_t shown;
@@ -178,11 +178,6 @@ static int session_finish(struct session *s, const struct arguments *args)
 
 /* ---- what it came to ---- */
 
-static bool all_equal(const struct replay_counts *c)
-{
-	return c->results.equal == c->results.compared && c->layouts.equal == c->layouts.compared;
-}
-
 static void print_faults(const struct machine *m)
 {
 	const struct fault_counters *f = &m->faults;
@@ -252,6 +247,11 @@ static void print_counts(const struct session *s, const struct replay_counts *c)
 	if (c->faults_without_mm)
 		printf("  faults of tasks that had left their mm: %" PRIu64 "\n",
 		       c->faults_without_mm);
+	if (trace_info(s->reader)->lost)
+		printf("  records of faults that were lost: %" PRIu64 "\n",
+		       trace_info(s->reader)->lost);
+	if (*trace_info(s->reader)->missing)
+		printf("  not recorded: %s\n", escape_text(trace_info(s->reader)->missing));
 	if (c->bad_events)
 		printf("  events that contradict the trace: %" PRIu64 "\n", c->bad_events);
 }
@@ -301,7 +301,7 @@ static void print_json(const struct session *s, const struct arguments *args, in
 	const struct replay_counts *c = replay_counts(s->world[0]);
 	const struct machine *m = replay_machine(s->world[0]);
 	json_t *indexes = json_array(), *root;
-	char hash[32];
+	char hash[32], note[512];
 
 	for (unsigned i = 0; i < s->n; i++) {
 		snprintf(hash, sizeof(hash), "%016" PRIx64, s->hash[i]);
@@ -309,9 +309,12 @@ static void print_json(const struct session *s, const struct arguments *args, in
 							 args->indexes.ops[i]->name, "hash", hash));
 	}
 	root = json_pack(
-		"{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s, "
+		"{s:s, s:b, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, "
+		"s:I, s:s, "
 		"s:I, s:I}",
-		"file", escape_text(s->path), "agree", status == STATUS_OK, "indexes", indexes, "events",
+		"file", escape_text(s->path), "agree", status == STATUS_OK,
+		"equal", replay_equal(c), "note",
+		escape_text(replay_note(trace_info(s->reader), c, note, sizeof(note))), "indexes", indexes, "events",
 		(json_int_t)c->events, "syscalls", (json_int_t)c->syscalls, "faults",
 		(json_int_t)c->faults, "tasks", (json_int_t)c->tasks, "mms", (json_int_t)c->mms,
 		"peak_vmas", (json_int_t)c->peak_vmas, "results", json_tally(&c->results),
@@ -379,7 +382,7 @@ static int replay_file_of(struct arguments *args, const char *path)
 		}
 		print_summary(&s, args, status);
 	}
-	if (!status && args->strict && !all_equal(c))
+	if (!status && !replay_equal(c))
 		status = STATUS_DIFFERENCE;
 	session_close(&s);
 	return status;
@@ -408,7 +411,7 @@ static const struct argp_option options[] = {
 	{"json", OPT_JSON, 0, 0, "one JSON object a trace, on a line of its own", 0},
 	{"markdown", OPT_MARKDOWN, 0, 0, "a table, a row for each trace", 0},
 	{"quiet", 'q', 0, 0, "the last line only", 0},
-	{"strict", OPT_STRICT, 0, 0, "differences from the recording make the exit status 1", 0},
+	{"strict", OPT_STRICT, 0, OPTION_HIDDEN, "as it always is: differences make the status 1", 0},
 	{"stop", OPT_STOP, 0, 0, "stop at the first difference from the recording, with status 1",
 	 0},
 	{"show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0},
@@ -451,7 +454,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->markdown = true;
 		return 0;
 	case OPT_STRICT:
-		args->strict = true;
 		return 0;
 	case OPT_STOP:
 		args->stop = true;
@@ -506,8 +508,8 @@ static const struct argp argp = {
 	.doc = "Replays recorded programs through the emulated mm over each index (all but null), "
 	       "in lockstep.\v"
 	       "Every recorded result is compared, and the layout of each address space at its "
-	       "end. Exit status: 0 all indexes agree, 1 they do not (or --strict and the kernel "
-	       "differs), 2 a file cannot be read.",
+	       "end. Exit status: 0 all indexes agree with each other and with the recording, 1 they "
+	       "do not, 2 a file cannot be read or memory is out.",
 };
 
 int cmd_replay(int argc, char **argv)

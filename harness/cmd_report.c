@@ -524,12 +524,31 @@ static void not_built(const struct report *report)
 		fputs(".\n", report->out);
 }
 
+/* Programs that are not in every way as they were recorded. */
+static void notes(const struct report *report)
+{
+	const json_t *list = json_object_get(report->results->root, "notes");
+	json_t *entry;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	fputs("\n## Recorded programs whose numbers need a word\n\n", report->out);
+	json_array_foreach(list, i, entry) {
+		fprintf(report->out, "- %s:", escape_markdown(json_string_value(
+						      json_object_get(entry, "case"))));
+		fprintf(report->out, " %s\n", escape_markdown(json_string_value(
+						      json_object_get(entry, "reason"))));
+	}
+}
+
 static void write_report(const struct report *report)
 {
 	fputs("# Benchmarks\n\nWritten by `vmabench report` from results and plots; changes by "
 	      "hand get lost.\n", report->out);
 	facts(report);
 	reasons(report, "failed", "Failed: the indexes did not agree");
+	notes(report);
 	report_targets(report);
 	conclude(report);
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)

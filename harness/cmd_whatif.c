@@ -78,9 +78,10 @@ static int replay_once(struct trace_reader *reader, char *path,
 	struct replay_world *world =
 		replay_create(vma_index_lookup(INDEX), trace_info(reader), options);
 	struct trace_error error;
+	char note[512];
 
 	if (!world) {
-		fprintf(stderr, "%s: %s\n", path, replay_out_of_memory());
+		fprintf(stderr, "%s: %s\n", escape_text(path), replay_out_of_memory());
 		return STATUS_BAD_INPUT;
 	}
 	int status = STATUS_BAD_INPUT;
@@ -93,8 +94,10 @@ static int replay_once(struct trace_reader *reader, char *path,
 
 		print_row(path, options, c);
 		fflush(stdout);
-		if (c->results.equal != c->results.compared ||
-		    c->layouts.equal != c->layouts.compared)
+		if (*replay_note(trace_info(reader), c, note, sizeof(note)))
+			fprintf(stderr, "%s, placement %s, merge %s: %s\n", escape_text(path),
+				options->placement->name, options->merge->name, escape_text(note));
+		if (!replay_equal(c))
 			status = STATUS_DIFFERENCE;
 	}
 	replay_destroy(world);

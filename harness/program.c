@@ -94,3 +94,20 @@ const char *program_load(struct program *program, const char *path,
 		program_free(program);
 	return why;
 }
+
+const char *program_replay(struct program *program)
+{
+	const struct trace_info *info = trace_info(program->reader);
+	struct replay_options options;
+	struct replay_world *world;
+	int err = 0;
+
+	replay_options_default(&options);
+	world = replay_create(vma_index_lookup("btree"), info, &options);
+	for (size_t i = 0; world && i < program->n && !err; i++)
+		err = replay_event(world, &program->events[i]);
+	if (world && !err)
+		replay_note(info, replay_counts(world), program->note, sizeof(program->note));
+	replay_destroy(world);
+	return world && !err ? NULL : replay_out_of_memory();
+}

@@ -4,9 +4,11 @@
 #include "harness/replay_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -608,6 +610,54 @@ uint64_t replay_finish(struct replay_world *world)
 const struct replay_counts *replay_counts(const struct replay_world *world)
 {
 	return &world->counts;
+}
+
+bool replay_equal(const struct replay_counts *counts)
+{
+	return counts->results.equal == counts->results.compared &&
+	       counts->layouts.equal == counts->layouts.compared && !counts->bad_events;
+}
+
+/* One more reason, behind those that are there. */
+__attribute__((format(printf, 3, 4)))
+static void note(char *text, size_t size, const char *format, ...)
+{
+	size_t n = strlen(text);
+	va_list args;
+
+	n += (size_t)snprintf(text + n, size - n, "%s", n ? "; " : "");
+	if (n >= size)
+		return;
+	va_start(args, format);
+	vsnprintf(text + n, size - n, format, args);
+	va_end(args);
+}
+
+char *replay_note(const struct trace_info *info, const struct replay_counts *counts, char *text,
+		  size_t size)
+{
+	const struct { const char *what; uint64_t n, of; } numbers[] = {
+		{ "results differ", counts->results.compared - counts->results.equal,
+		  counts->results.compared },
+		{ "layouts differ", counts->layouts.compared - counts->layouts.equal,
+		  counts->layouts.compared },
+		{ "events contradict the trace", counts->bad_events, counts->events },
+		{ "calls have no rule", counts->not_modelled, counts->syscalls },
+		{ "records of faults were lost", info->lost, counts->faults + info->lost },
+	};
+
+	text[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if (numbers[i].n)
+			note(text, size, "%" PRIu64 " of %" PRIu64 " %s", numbers[i].n,
+			     numbers[i].of, numbers[i].what);
+	}
+	if (!info->faults)
+		note(text, size, *info->fault_source ? "faults by %s only" : "no faults%s",
+		     info->fault_source);
+	if (*info->missing)
+		note(text, size, "not recorded: %s", info->missing);
+	return text;
 }
 
 const struct machine *replay_machine(const struct replay_world *world)

@@ -139,6 +139,14 @@ uint64_t replay_live_hash(const struct replay_world *world);
 uint64_t replay_finish(struct replay_world *world);
 
 const struct replay_counts *replay_counts(const struct replay_world *world);
+/* Was everything as it was recorded? */
+bool replay_equal(const struct replay_counts *counts);
+/*
+ * What has to be said beside any number of this replay: differences, calls without a rule, faults
+ * and calls that were not recorded. "" if there is nothing.  Returns text, of size bytes.
+ */
+char *replay_note(const struct trace_info *info, const struct replay_counts *counts, char *text,
+		  size_t size);
 const struct machine *replay_machine(const struct replay_world *world);
 
 /* Where the kernel's addr is here, for tests; addr itself where nothing is translated. */

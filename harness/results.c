@@ -260,7 +260,7 @@ int results_files_add(struct results_files *files, const char *path)
 static void extend(json_t *all, const json_t *more)
 {
 	static const char *const lists[] = { "benchmarks", "memory", "speed", "threads", "parts",
-					     "skipped", "failed" };
+					     "skipped", "failed", "notes" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_t *to = json_object_get(all, lists[i]);

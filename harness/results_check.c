@@ -60,6 +60,8 @@ static const struct field {
 	{ "parts", "find_cache_hits", NUMBER, true },
 	{ "skipped", "reason", TEXT, false },
 	{ "failed", "reason", TEXT, false },
+	{ "notes", "case", TEXT, false },
+	{ "notes", "reason", TEXT, false },
 	{ "counts", "case", TEXT, false },
 	{ "counts", "index", TEXT, false },
 	{ "counts", "vmas", NUMBER, true },

@@ -34,7 +34,7 @@ struct session {
 	const struct threads_options *options;
 	struct noise noise;
 	struct progress progress;
-	json_t *context, *rows, *skipped, *failed;
+	json_t *context, *rows, *skipped, *failed, *notes;
 	const struct seat *seats; /* whose rows are not in rows yet */
 	unsigned nseats;
 	int status;
@@ -487,15 +487,24 @@ static void replay_trace(struct session *session, const char *path)
 	if (has(session, path) || saved_stopped())
 		return;
 	why = program_load(&program, path, &error);
-
-	if (!why && threads_plan_make(&plan, &program)) {
-		program_free(&program);
-		why = replay_out_of_memory();
+	if (!why) {
+		why = program_replay(&program);
+		if (!why && threads_plan_make(&plan, &program))
+			why = replay_out_of_memory();
+		if (why)
+			program_free(&program);
 	}
 	if (why) {
 		fprintf(stderr, "vmabench threads: %s: %s\n", escape_text(path), escape_text(why));
 		session->status = STATUS_BAD_INPUT;
 		return;
+	}
+	if (*program.note) {
+		fprintf(session->options->talk, "note: %s: %s\n", program.name,
+			escape_text(program.note));
+		json_array_append_new(session->notes, json_pack("{s:s, s:s}", "case", program.name,
+								"reason",
+								escape_text(program.note)));
 	}
 	replay_all(session, program.name, &plan);
 	while (saved_stopped() && json_array_size(session->rows) > before)
@@ -535,9 +544,9 @@ static json_t *results_now(void *ctx)
 	json_object_set_new(context, "noise", noise_end(&noise));
 	for (unsigned i = 0; i < session->nseats; i++)
 		add_rows(rows, &session->seats[i]);
-	return json_pack("{s:i, s:o, s:[], s:o, s:O, s:O}", "schema", RESULTS_SCHEMA, "context",
-			 context, "benchmarks", "threads", rows, "skipped", session->skipped,
-			 "failed", session->failed);
+	return json_pack("{s:i, s:o, s:[], s:o, s:O, s:O, s:O}", "schema", RESULTS_SCHEMA,
+			 "context", context, "benchmarks", "threads", rows, "skipped",
+			 session->skipped, "failed", session->failed, "notes", session->notes);
 }
 
 static void run_all(struct session *session)
@@ -567,6 +576,7 @@ static int begin_saved(struct session *session, struct saved *saved)
 		return 0;
 	json_array_extend(session->rows, json_object_get(before, "threads"));
 	json_array_extend(session->skipped, json_object_get(before, "skipped"));
+	json_array_extend(session->notes, json_object_get(before, "notes"));
 	json_array_extend(session->failed, json_object_get(before, "failed"));
 	if (json_array_size(session->failed))
 		session->status = STATUS_DIFFERENCE;
@@ -580,6 +590,7 @@ json_t *threads_bench(const struct threads_options *options, int *status)
 		.context = json_object(),
 		.rows = json_array(),
 		.skipped = json_array(),
+		.notes = json_array(),
 		.failed = json_array(),
 	};
 	json_t *results;
@@ -600,6 +611,7 @@ json_t *threads_bench(const struct threads_options *options, int *status)
 	json_decref(session.context);
 	json_decref(session.rows);
 	json_decref(session.skipped);
+	json_decref(session.notes);
 	json_decref(session.failed);
 	*status = session.status;
 	return results;

@@ -88,7 +88,7 @@ static const struct line results_lines[] = {
 	{ cmd_compare, "compare F G" },
 	{ cmd_compare, "compare G F" },
 	{ cmd_compare, "compare F F" },
-	{ cmd_plot, "plot -o D F" },
+	{ cmd_plot, "plot -d D -o D F" },
 };
 
 /* What a letter may stand for, if it is not a file. */

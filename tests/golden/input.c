@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "mm/mman.h"
 #include "mm/vm_flags.h"
@@ -170,6 +171,41 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
+/* ---- programs whose replay is not what was recorded ---- */
+
+START_TEST(no_number_without_a_word)
+{
+	struct trace_event wrong = { .kind = TRACE_MUNMAP, .task = 1, .name = "", .result = -12,
+				     .arg = { 0x400000, 4096 } };
+	const char *vmabench = command_vmabench();
+	char folder[128];
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+	forge_program(header(NULL, NULL), S_IFREG | 0755, 0x555555760000, &wrong);
+	ck_command(1, "results=0/1", "%s replay %s", vmabench, path);
+	ck_command(1, "\"equal\":false,\"note\":\"1 of 1 results differ", "%s replay --json %s",
+		   vmabench, path);
+	ck_command(1, "1 of 1 results differ", "%s whatif %s", vmabench, path);
+	ck_command(1, "note: replay-a: 1 of 1 results differ", "%s threads -t 1 --trace %s", vmabench,
+		   path);
+	ck_command(0, "note: replay-a: 1 of 1 results differ",
+		   "%s bench --traces %s --case 'replay-a/index' --index btree,rbtree -r 1 -t 0.0001 "
+		   "--json %s/a.json", vmabench, folder, folder);
+	ck_command(0, "- replay-a: 1 of 1 results differ", "%s report %s/a.json", vmabench, folder);
+	forge_program(header("missing", "shadow stacks (3)"), S_IFREG | 0755, 0x555555760000,
+		      &small_mmap);
+	ck_command(0, "not recorded: shadow stacks (3)", "%s replay %s", vmabench, path);
+	ck_command(0, "not recorded: shadow stacks (3)", "%s whatif %s", vmabench, path);
+	forge_program(header("lost", "0x7"), S_IFREG | 0755, 0x555555760000, &small_mmap);
+	ck_command(0, "records of faults that were lost: 7", "%s replay %s", vmabench, path);
+	ck_command(0, "7 of 7 records of faults were lost", "%s bench --traces %s --case 'replay-*' "
+		   "--index btree --count 1", vmabench, folder);
+	ck_assert_int_eq(truncate(path, 100), 0);
+	ck_command(1, "FAILED: replay-a/all", "%s bench --traces %s --case 'replay-*' --count 1",
+		   vmabench, folder);
+}
+END_TEST
+
 /* ---- files that are none ---- */
 
 #define RESULTS "report results/reference-scalar.json"
@@ -301,6 +337,7 @@ TEST_SUITE(input)
 	tcase_add_test(tcase, values_out_of_range);
 	tcase_add_test(tcase, large_address_space);
 	tcase_add_test(tcase, memory_is_bounded);
+	tcase_add_test(tcase, no_number_without_a_word);
 	tcase_add_test(tcase, not_a_file);
 	tcase_add_test(tcase, results_out_of_range);
 	tcase_add_test(tcase, numbers_in_options);
