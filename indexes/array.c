@@ -166,7 +166,7 @@ static void array_commit(struct vma_index *index, const struct vma_edit *edit)
 	for (unsigned i = 0; i < edit->nput; i++) {
 		const struct vma_put *put = &edit->put[i];
 
-		entries[first + i] = (struct array_entry){ put->start, put->end, put->vma };
+		entries[first + i] = (struct array_entry){put->start, put->end, put->vma};
 		vma_set_bounds(put->vma, put->start, put->end);
 	}
 }
@@ -179,7 +179,9 @@ static int array_build(struct vma_index *index, struct vm_area_struct *const *vm
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		array->entries[i] = (struct array_entry){
-			vma_start(vmas[i]), vma_end(vmas[i]), vmas[i],
+			vma_start(vmas[i]),
+			vma_end(vmas[i]),
+			vmas[i],
 		};
 	}
 	array->n = n;

@@ -22,10 +22,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define DUMP_VMAS 100           /* an index up to this size is dumped */
+#define DUMP_VMAS 100 /* an index up to this size is dumped */
 
 struct check_ops {
-	struct vma_index_ops ops;       /* of check:X */
+	struct vma_index_ops ops; /* of check:X */
 	const struct vma_index_ops *inner;
 	struct check_ops *next;
 };
@@ -33,8 +33,8 @@ struct check_ops {
 struct check {
 	struct vma_index index;
 	struct vma_index *inner, *oracle;
-	size_t vmas;                    /* at the last full comparison */
-	size_t edits;                   /* since then */
+	size_t vmas; /* at the last full comparison */
+	size_t edits; /* since then */
 };
 
 static struct check *check_of(const struct vma_index *index)
@@ -47,8 +47,8 @@ static const struct vma_index_ops *check_inner(const struct vma_index *index)
 	return container_of(index->ops, struct check_ops, ops)->inner;
 }
 
-__attribute__((format(printf, 2, 3), noreturn))
-static void check_fail(const struct check *check, const char *format, ...)
+__attribute__((format(printf, 2, 3), noreturn)) static void check_fail(const struct check *check,
+								       const char *format, ...)
 {
 	struct vma_footprint footprint;
 	va_list args;
@@ -75,8 +75,8 @@ static const char *check_text(const struct vm_area_struct *vma)
 	if (!vma)
 		return "nothing";
 	turn ^= 1;
-	snprintf(text[turn], sizeof(text[turn]), "%#lx-%#lx (VMA %p)", vma_start(vma),
-		 vma_end(vma), (const void *)vma);
+	snprintf(text[turn], sizeof(text[turn]), "%#lx-%#lx (VMA %p)", vma_start(vma), vma_end(vma),
+		 (const void *)vma);
 	return text[turn];
 }
 
@@ -125,7 +125,7 @@ static struct vm_area_struct *check_expect(const struct check *check,
 					   const struct vm_area_struct *from, bool up)
 {
 	const struct vma_index_ops *ops = check->oracle->ops;
-	struct vma_cursor cursor = { .index = check->oracle };
+	struct vma_cursor cursor = {.index = check->oracle};
 
 	ops->seek(&cursor, vma_start(from));
 	return up ? ops->next(&cursor) : ops->prev(&cursor);
@@ -135,7 +135,7 @@ static struct vm_area_struct *check_expect(const struct check *check,
 static struct vm_area_struct *check_end(const struct check *check, bool up)
 {
 	const struct vma_index_ops *ops = check->oracle->ops;
-	struct vma_cursor cursor = { .index = check->oracle };
+	struct vma_cursor cursor = {.index = check->oracle};
 
 	if (up)
 		return ops->find(check->oracle, 0);
@@ -175,8 +175,7 @@ static struct vm_area_struct *check_seek(struct vma_cursor *cursor, unsigned lon
 	cursor->index = check->inner;
 	check->inner->ops->seek(cursor, addr);
 	cursor->index = index;
-	check_same(check, "seek", addr, cursor->vma,
-		   check->oracle->ops->find(check->oracle, addr));
+	check_same(check, "seek", addr, cursor->vma, check->oracle->ops->find(check->oracle, addr));
 	if (!cursor->vma)
 		check_off(check, *cursor, true);
 	return cursor->vma;
@@ -240,8 +239,10 @@ static int check_find_gap(const struct vma_index *index, struct vma_gap *gap)
 
 	if (err != expect || gap->start != oracle.start || gap->end != oracle.end ||
 	    gap->len != oracle.len || gap->lo != oracle.lo || gap->hi != oracle.hi)
-		check_fail(check, "find_gap %#lx bytes in %#lx-%#lx %s gives %d, %#lx-%#lx, "
-			   "the oracle %d, %#lx-%#lx", oracle.len, oracle.lo, oracle.hi,
+		check_fail(check,
+			   "find_gap %#lx bytes in %#lx-%#lx %s gives %d, %#lx-%#lx, "
+			   "the oracle %d, %#lx-%#lx",
+			   oracle.len, oracle.lo, oracle.hi,
 			   oracle.topdown ? "topdown" : "bottom-up", err, gap->start, gap->end,
 			   expect, oracle.start, oracle.end);
 	return err;
@@ -253,7 +254,7 @@ static unsigned check_verify(const struct vma_index *index, FILE *report)
 {
 	struct check *check = check_of(index);
 	const struct vma_index_ops *inner = check->inner->ops, *oracle = check->oracle->ops;
-	struct vma_cursor a = { .index = check->inner }, b = { .index = check->oracle };
+	struct vma_cursor a = {.index = check->inner}, b = {.index = check->oracle};
 	unsigned broken = inner->verify(check->inner, report);
 
 	if (broken)
@@ -268,16 +269,17 @@ static unsigned check_verify(const struct vma_index *index, FILE *report)
 		oracle->next(&b);
 	}
 	if (a.vma != b.vma)
-		return vma_index_broken(index, broken, report, "walking up it has %s, the oracle %s",
-					check_text(a.vma), check_text(b.vma));
+		return vma_index_broken(index, broken, report,
+					"walking up it has %s, the oracle %s", check_text(a.vma),
+					check_text(b.vma));
 	do {
 		inner->prev(&a);
 		oracle->prev(&b);
 	} while (a.vma && a.vma == b.vma);
 	if (a.vma != b.vma)
 		return vma_index_broken(index, broken, report,
-					"walking down it has %s, the oracle %s",
-					check_text(a.vma), check_text(b.vma));
+					"walking down it has %s, the oracle %s", check_text(a.vma),
+					check_text(b.vma));
 	return 0;
 }
 
@@ -298,7 +300,7 @@ static void check_all_at_times(struct check *check)
 /* Both ends of vma, from inside and outside. */
 static void check_edges(const struct vma_index *index, const struct vm_area_struct *vma)
 {
-	struct vma_cursor cursor = { .index = index };
+	struct vma_cursor cursor = {.index = index};
 
 	check_seek(&cursor, vma_start(vma));
 	check_seek(&cursor, vma_end(vma) - 1);
@@ -308,21 +310,21 @@ static void check_edges(const struct vma_index *index, const struct vm_area_stru
 	check_find(index, vma_end(vma));
 }
 
-/* The lowest and highest hole of len bytes in [lo, hi). */
+/* The lowest and highest gap of len bytes in [lo, hi). */
 static void check_gaps(const struct vma_index *index, unsigned long len, unsigned long lo,
 		       unsigned long hi)
 {
-	struct vma_gap up = { .len = len, .lo = lo, .hi = hi }, down = up;
+	struct vma_gap up = {.len = len, .lo = lo, .hi = hi}, down = up;
 
 	down.topdown = true;
 	(void)check_find_gap(index, &up);
 	(void)check_find_gap(index, &down);
 }
 
-/* The window, the VMA on each side and the holes between, walked up and down. */
+/* The window, the VMA on each side and the gaps between, walked up and down. */
 static void check_around(const struct vma_index *index, unsigned long lo, unsigned long hi)
 {
-	struct vma_cursor cursor = { .index = index };
+	struct vma_cursor cursor = {.index = index};
 	unsigned long below = 0, above = VMA_INDEX_END;
 
 	check_seek(&cursor, lo);
@@ -354,8 +356,7 @@ static void check_unreserve(struct vma_index *index)
 }
 
 /* Is [start, end) of whole pages, not empty and within [lo, hi)? */
-static bool check_range(unsigned long start, unsigned long end, unsigned long lo,
-			unsigned long hi)
+static bool check_range(unsigned long start, unsigned long end, unsigned long lo, unsigned long hi)
 {
 	return lo <= start && start < end && end <= hi && !((start | end) & ~PAGE_MASK);
 }
@@ -363,7 +364,7 @@ static bool check_range(unsigned long start, unsigned long end, unsigned long lo
 /* The caller's part: the edit is one that vma_index.h allows. */
 static void check_edit(const struct check *check, const struct vma_edit *edit)
 {
-	unsigned long ends[] = { edit->lo, edit->hi }, lo = edit->lo;
+	unsigned long ends[] = {edit->lo, edit->hi}, lo = edit->lo;
 
 	if (!check_range(edit->lo, edit->hi, 0, VMA_INDEX_END) || edit->nput > VMA_EDIT_PUTS)
 		check_fail(check, "the edit's window is %#lx-%#lx, with %u puts", edit->lo,
@@ -372,8 +373,8 @@ static void check_edit(const struct check *check, const struct vma_edit *edit)
 		const struct vm_area_struct *vma = check->oracle->ops->find(check->oracle, ends[i]);
 
 		if (vma && vma_start(vma) < ends[i])
-			check_fail(check, "the edit's window %#lx-%#lx cuts %s", edit->lo,
-				   edit->hi, check_text(vma));
+			check_fail(check, "the edit's window %#lx-%#lx cuts %s", edit->lo, edit->hi,
+				   check_text(vma));
 	}
 	for (unsigned i = 0; i < edit->nput; i++) {
 		const struct vma_put *put = &edit->put[i];
@@ -413,8 +414,8 @@ static void check_commit(struct vma_index *index, const struct vma_edit *edit)
 		const struct vma_put *put = &edit->put[i];
 
 		if (vma_start(put->vma) != put->start || vma_end(put->vma) != put->end)
-			check_fail(check, "commit has put %s, not %#lx-%#lx",
-				   check_text(put->vma), put->start, put->end);
+			check_fail(check, "commit has put %s, not %#lx-%#lx", check_text(put->vma),
+				   put->start, put->end);
 	}
 	check->oracle->ops->commit(check->oracle, edit);
 	check_around(index, edit->lo, edit->hi);
@@ -424,7 +425,7 @@ static void check_commit(struct vma_index *index, const struct vma_edit *edit)
 /* After the oracle was filled: the inner one's error, or both are compared. */
 static int check_filled(struct check *check, int err)
 {
-	static const struct vma_edit nothing = { .lo = 0, .hi = VMA_INDEX_END };
+	static const struct vma_edit nothing = {.lo = 0, .hi = VMA_INDEX_END};
 
 	if (err) {
 		check->oracle->ops->commit(check->oracle, &nothing);
@@ -453,8 +454,8 @@ static int check_clone(struct vma_index *index, const struct vma_index *from,
 	original->oracle->ops->footprint(original->oracle, &footprint);
 	if (check->oracle->ops->build(check->oracle, copies, footprint.vmas))
 		return -ENOMEM;
-	return check_filled(check, vma_index_clone(check->inner, original->inner, copies,
-						   footprint.vmas));
+	return check_filled(check,
+			    vma_index_clone(check->inner, original->inner, copies, footprint.vmas));
 }
 
 /* ---- self-help ---- */
@@ -469,8 +470,9 @@ static int check_corrupt(struct vma_index *index, unsigned n)
 	if (!first)
 		return -ENOENT;
 	check->oracle->ops->commit(check->oracle, &(struct vma_edit){
-		.lo = vma_start(first), .hi = vma_end(first),
-	});
+							  .lo = vma_start(first),
+							  .hi = vma_end(first),
+						  });
 	return 0;
 }
 

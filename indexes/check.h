@@ -6,7 +6,7 @@
 
 #include "indexes/vma_index.h"
 
-/* The type that wraps inner: one for each inner, kept for good; NULL if memory is out. */
+/* The type that wraps inner: one for each inner, kept for good; NULL if out of memory. */
 const struct vma_index_ops *check_ops_for(const struct vma_index_ops *inner);
 
 #endif

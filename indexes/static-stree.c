@@ -13,7 +13,7 @@
  * blocks of a tree have as many as serve its number of VMAs and the instructions
  * in use best, so that up to 128 VMAs are one block.
  *
- * Where the ends are 2^32 pages apart or more, or the VMAs 32 GB, it is wide: its
+ * Where the ends are 2^32 pages apart or more, or the VMAs 32 GB, it is uncompressed: its
  * keys are 64 bits, from 0, and it has no places.
  *
  * Blocks are numbered on each level; block b has the children (keys + 1) b and
@@ -42,7 +42,7 @@
 #define LEVEL_COST 8 /* what a level costs beside its lines, as stree_search.line counts */
 #define MAX_HEIGHT 15 /* 2^57 pages */
 #define MAX_DELTA 0xfffffffeUL
-#define MAX_FAR (1UL << 35) /* bytes from origin to the VMAs of a narrow tree */
+#define MAX_FAR (1UL << 35) /* bytes from origin to the VMAs of a compressed tree */
 
 struct stree {
 	struct vma_index index;
@@ -55,7 +55,7 @@ struct stree {
 	uint32_t *place; /* of the VMAs in order; behind the keys */
 	unsigned height;
 	unsigned lines; /* of a block */
-	bool wide;
+	bool uncompressed;
 	size_t at[MAX_HEIGHT]; /* the first block of each level, in blocks from keys */
 	struct vm_area_struct **vma; /* all of them, in order */
 	size_t n; /* VMAs in vma */
@@ -187,7 +187,7 @@ static inline __attribute__((always_inline)) unsigned stree_rank_scalar(const ui
 STREE_SEARCH(any, , 4);
 STREE_SEARCH(scalar, , 1);
 
-static size_t stree_first_wide(const struct stree *stree, unsigned long page)
+static size_t stree_first_uncompressed(const struct stree *stree, unsigned long page)
 {
 	const uint64_t *keys = stree->keys;
 	size_t n = (size_t)LINE * stree->lines, block = 0;
@@ -240,7 +240,7 @@ static struct vm_area_struct *stree_find(const struct vma_index *index, unsigned
 	if (page >= stree->last)
 		return NULL;
 	first = stree->first(stree, page);
-	if (unlikely(stree->wide))
+	if (unlikely(stree->uncompressed))
 		return stree->vma[first];
 	return (void *)(stree->origin + 8UL * stree->place[first]);
 }
@@ -315,7 +315,7 @@ static unsigned stree_best_lines(const struct stree_search *search, size_t n)
 	return best;
 }
 
-static bool stree_is_wide(const struct stree *stree, unsigned long base, unsigned long last)
+static bool stree_is_uncompressed(const struct stree *stree, unsigned long base, unsigned long last)
 {
 	return last - base > MAX_DELTA || stree->highest - stree->lowest >= MAX_FAR;
 }
@@ -330,7 +330,7 @@ static void stree_expect(struct stree *stree, const struct vm_area_struct *vma)
 /* Key i of the blocks, 4 or 8 bytes each. */
 static void stree_set(struct stree *stree, size_t i, unsigned long key)
 {
-	if (stree->wide)
+	if (stree->uncompressed)
 		((uint64_t *)stree->keys)[i] = key;
 	else
 		((uint32_t *)stree->keys)[i] = min(key, UINT32_MAX + 0UL);
@@ -346,14 +346,15 @@ static unsigned long stree_last_end(const struct stree *stree, unsigned level, s
 	return behind <= stree->n ? vma_end(stree->vma[behind - 1]) >> PAGE_SHIFT : ~0UL;
 }
 
-static size_t stree_keys_size(size_t n, bool wide)
+static size_t stree_keys_size(size_t n, bool uncompressed)
 {
 	size_t at[MAX_HEIGHT], most = 0;
 	unsigned height;
 
 	for (unsigned lines = 1; lines <= MAX_LINES; lines++)
 		most = max(most, stree_layout(n, lines, at, &height) * lines);
-	return (most * LINE + (wide ? 0 : n)) * (wide ? sizeof(uint64_t) : sizeof(uint32_t));
+	return (most * LINE + (uncompressed ? 0 : n)) *
+	       (uncompressed ? sizeof(uint64_t) : sizeof(uint32_t));
 }
 /* Writes the keys of a level that has so many blocks. */
 static void stree_make_level(struct stree *stree, unsigned level, size_t blocks)
@@ -385,17 +386,18 @@ static void stree_make(struct stree *stree)
 
 	stree->last = n ? vma_end(stree->vma[n - 1]) >> PAGE_SHIFT : 0;
 	stree->base = n ? (vma_end(stree->vma[0]) >> PAGE_SHIFT) - 1 : 0;
-	stree->wide = stree_is_wide(stree, stree->base, stree->last);
-	stree->base = stree->wide ? 0 : stree->base;
+	stree->uncompressed = stree_is_uncompressed(stree, stree->base, stree->last);
+	stree->base = stree->uncompressed ? 0 : stree->base;
 	stree->lines = stree_best_lines(search, n);
-	stree->first = stree->wide ? stree_first_wide : search->first[stree->lines - 1];
+	stree->first =
+		stree->uncompressed ? stree_first_uncompressed : search->first[stree->lines - 1];
 	blocks = stree_layout(n, stree->lines, stree->at, &stree->height);
 	for (unsigned level = 0; level < stree->height; level++) {
 		size_t end = level + 1 < stree->height ? stree->at[level + 1] : blocks;
 
 		stree_make_level(stree, level, end - stree->at[level]);
 	}
-	if (!stree->wide)
+	if (!stree->uncompressed)
 		stree_make_places(stree, blocks);
 }
 
@@ -408,10 +410,10 @@ static void stree_free(struct stree *stree)
 }
 
 /* Room for n VMAs and such keys: what is there is kept, 0 or -ENOMEM. */
-static int stree_grow(struct stree *stree, size_t n, bool wide)
+static int stree_grow(struct stree *stree, size_t n, bool uncompressed)
 {
 	struct arena *arena = stree->index.arena;
-	size_t room = max(n, stree->room), keys_size = stree_keys_size(room, wide);
+	size_t room = max(n, stree->room), keys_size = stree_keys_size(room, uncompressed);
 	struct vm_area_struct **vma;
 	void *keys;
 
@@ -429,7 +431,7 @@ static int stree_grow(struct stree *stree, size_t n, bool wide)
 		memcpy(keys, stree->keys, stree->keys_size);
 		memcpy(vma, stree->vma, stree->n * sizeof(*vma));
 	}
-	if (stree->n && !stree->wide)
+	if (stree->n && !stree->uncompressed)
 		stree->place =
 			(void *)((char *)keys + ((char *)stree->place - (char *)stree->keys));
 	stree_free(stree);
@@ -457,7 +459,7 @@ static int stree_reserve(struct vma_index *index, const struct vma_edit *edits, 
 	}
 	if (need > stree->room)
 		need += need / 2;
-	return stree_grow(stree, need, stree_is_wide(stree, base, last));
+	return stree_grow(stree, need, stree_is_uncompressed(stree, base, last));
 }
 
 static void stree_commit(struct vma_index *index, const struct vma_edit *edit)
@@ -490,8 +492,8 @@ static int stree_build(struct vma_index *index, struct vm_area_struct *const *vm
 	for (size_t i = 0; i < n; i++)
 		stree_expect(stree, vmas[i]);
 	if (stree_grow(stree, n,
-		       stree_is_wide(stree, (vma_end(vmas[0]) >> PAGE_SHIFT) - 1,
-				     vma_end(vmas[n - 1]) >> PAGE_SHIFT)))
+		       stree_is_uncompressed(stree, (vma_end(vmas[0]) >> PAGE_SHIFT) - 1,
+					     vma_end(vmas[n - 1]) >> PAGE_SHIFT)))
 		return -ENOMEM;
 	memcpy(stree->vma, vmas, n * sizeof(*vmas));
 	stree->n = n;

@@ -30,9 +30,9 @@
 #include "base/arena.h"
 #include "base/util.h"
 
-#define VMA_INDEX_ABI   2
-#define VMA_INDEX_END   (1UL << 57)     /* one past the last address there can be */
-#define VMA_EDIT_PUTS   3
+#define VMA_INDEX_ABI 2
+#define VMA_INDEX_END (1UL << 57) /* one past the last address there can be */
+#define VMA_EDIT_PUTS 3
 
 /*
  * A VMA belongs to mm.  An index sees two things of it only: its bounds, which
@@ -85,30 +85,30 @@ static inline bool vma_bounds_valid(const struct vm_area_struct *vma)
  */
 struct vma_edit {
 	unsigned long lo, hi;
-	unsigned nput;                          /* 0 to VMA_EDIT_PUTS */
+	unsigned nput; /* 0 to VMA_EDIT_PUTS */
 	struct vma_put {
 		struct vm_area_struct *vma;
-		unsigned long start, end;       /* its bounds from now on */
+		unsigned long start, end; /* its bounds from now on */
 	} put[VMA_EDIT_PUTS];
 };
 
 /*
- * A question for a hole and its answer.  A hole is a largest range without a
- * VMA in [0, VMA_INDEX_END).  Wanted is the lowest (topdown: the highest) hole
+ * A question for a gap and its answer.  A gap is a largest range without a
+ * VMA in [0, VMA_INDEX_END).  Wanted is the lowest (topdown: the highest) gap
  * that has at least len bytes, len > 0, inside [lo, hi).  The answer is the
- * whole hole, not clipped to lo and hi.
+ * whole gap, not clipped to lo and hi.
  */
 struct vma_gap {
 	unsigned long len, lo, hi;
 	bool topdown;
-	unsigned long start, end;               /* out */
+	unsigned long start, end; /* out */
 };
 
 struct vma_footprint {
 	size_t vmas;
-	size_t nodes;           /* index nodes of its own (0 if it lives in the VMAs) */
-	size_t bytes;           /* all its memory: its struct, nodes, reserves, node_size of each VMA */
-	unsigned height;        /* levels from the root to a VMA; 0: no tree, or it does not tell */
+	size_t nodes; /* index nodes of its own (0 if it lives in the VMAs) */
+	size_t bytes; /* all its memory: its struct, nodes, reserves, node_size of each VMA */
+	unsigned height; /* levels from the root to a VMA; 0: no tree, or it does not tell */
 };
 
 struct vma_index_ops;
@@ -125,15 +125,15 @@ struct vma_index {
  */
 struct vma_cursor {
 	const struct vma_index *index;
-	struct vm_area_struct *vma;     /* where it stands, or NULL off either end */
-	void *node;                     /* the index's own */
-	unsigned long slot;             /* the index's own */
+	struct vm_area_struct *vma; /* where it stands, or NULL off either end */
+	void *node; /* the index's own */
+	unsigned long slot; /* the index's own */
 };
 
 /* ops->caps: what the harness has to know */
-#define VMA_INDEX_NULL          1u      /* does nothing: measures the harness, fails every check */
-#define VMA_INDEX_OWN_MALLOC    2u      /* its memory is malloc's, not the arena's: see footprint */
-#define VMA_INDEX_PEER          4u      /* other people's: the tests leave out check: of it */
+#define VMA_INDEX_NULL 1u /* does nothing: measures the harness, fails every check */
+#define VMA_INDEX_OWN_MALLOC 2u /* its memory is malloc's, not the arena's: see footprint */
+#define VMA_INDEX_PEER 4u /* other people's: the tests leave out check: of it */
 /*
  * Readers beside one writer: in a read section (base/rcu.h) find, seek, next, prev
  * and scan may be called while another thread calls any op but destroy.
@@ -148,8 +148,8 @@ struct vma_cursor {
  * VMA out of it.  reserve, commit, build and destroy may wait for one, so they are
  * not called in a read section.  The other readers are the writer's.
  */
-#define VMA_INDEX_RCU           8u
-#define VMA_INDEX_RCU_PARTS     16u     /* and as above, but an edit is seen in parts */
+#define VMA_INDEX_RCU 8u
+#define VMA_INDEX_RCU_PARTS 16u /* and as above, but an edit is seen in parts */
 
 /*
  * The ops of an index.  seek, next, prev and commit are needed; where another op is left out,
@@ -157,13 +157,13 @@ struct vma_cursor {
  * bytes in front of its VMAs and needs no other memory.
  */
 struct vma_index_ops {
-	const char *name;               /* lower case; also the file's name */
-	const char *summary;            /* one line */
-	unsigned abi;                   /* VMA_INDEX_ABI */
+	const char *name; /* lower case; also the file's name */
+	const char *summary; /* one line */
+	unsigned abi; /* VMA_INDEX_ABI */
 	unsigned caps;
-	unsigned invariants;            /* verify knows the numbers 1 .. invariants; 0 without it */
-	size_t size;                    /* of the index's struct, struct vma_index first */
-	size_t node_size;               /* bytes in front of each VMA, a multiple of 8 */
+	unsigned invariants; /* verify knows the numbers 1 .. invariants; 0 without it */
+	size_t size; /* of the index's struct, struct vma_index first */
+	size_t node_size; /* bytes in front of each VMA, a multiple of 8 */
 
 	/* Makes *index, zeroed but for ops and arena, empty. 0 or -ENOMEM. Default: it is so. */
 	int (*init)(struct vma_index *index);
@@ -189,7 +189,7 @@ struct vma_index_ops {
 	 */
 	unsigned (*scan)(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n);
 	/*
-	 * 0 and gap->start, gap->end; or -ENOMEM, both untouched, where there is no such hole.
+	 * 0 and gap->start, gap->end; or -ENOMEM, both untouched, where there is no such gap.
 	 * Default: VMA by VMA.
 	 */
 	int (*find_gap)(const struct vma_index *index, struct vma_gap *gap);
@@ -275,11 +275,11 @@ static inline void *vma_node(const struct vma_index_ops *ops, const struct vm_ar
 
 /* ---- the registry (registry.c) and what all indexes share (vma_index.c) ---- */
 
-#define VMA_INDEX_REGISTER(ops) \
-	__attribute__((constructor)) static void ops##_register(void) \
-	{ \
-		vma_index_register(&(ops)); \
-	} \
+#define VMA_INDEX_REGISTER(ops)                                                                    \
+	__attribute__((constructor)) static void ops##_register(void)                              \
+	{                                                                                          \
+		vma_index_register(&(ops));                                                        \
+	}                                                                                          \
 	_Static_assert(1, "")
 
 /*
@@ -311,7 +311,7 @@ const struct vma_index_ops *vma_index_type(unsigned i);
  */
 const struct vma_index_ops *vma_index_lookup(const char *name);
 
-/* A new empty index with its memory from arena; NULL when memory is out. */
+/* A new empty index with its memory from arena; NULL if out of memory. */
 struct vma_index *vma_index_create(const struct vma_index_ops *ops, struct arena *arena);
 
 /* Ends an index, not its VMAs. NULL is allowed. */
@@ -324,7 +324,7 @@ must_check int vma_index_edit(struct vma_index *index, const struct vma_edit *ed
 unsigned vma_index_scan(struct vma_cursor *cursor, struct vm_area_struct **vmas, unsigned n);
 
 /* All VMAs of an index in address order, seen a batch at a time; it must not change meanwhile. */
-#define VMA_WALK_BATCH  64
+#define VMA_WALK_BATCH 64
 
 struct vma_walk {
 	struct vma_cursor cursor;
@@ -345,9 +345,8 @@ static inline struct vm_area_struct *vma_walk_next(struct vma_walk *walk)
 }
 
 /* Begins a walk with the first VMA that ends above addr. */
-static inline struct vm_area_struct *vma_walk_from(struct vma_walk *walk,
-						   const struct vma_index *index,
-						   unsigned long addr)
+static inline struct vm_area_struct *
+vma_walk_from(struct vma_walk *walk, const struct vma_index *index, unsigned long addr)
 {
 	walk->cursor.index = index;
 	walk->n = walk->next = 0;
@@ -355,7 +354,7 @@ static inline struct vm_area_struct *vma_walk_from(struct vma_walk *walk,
 	return vma_walk_next(walk);
 }
 
-#define for_each_vma(walk, index, vma) \
+#define for_each_vma(walk, index, vma)                                                             \
 	for ((vma) = vma_walk_from((walk), (index), 0); (vma); (vma) = vma_walk_next(walk))
 
 /*

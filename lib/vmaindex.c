@@ -189,28 +189,28 @@ struct vmaindex_range *vmaindex_find(const struct vmaindex *index, uint64_t addr
 	return (struct vmaindex_range *)vmaindex_ops->find(vmaindex_of(index), addr);
 }
 
-static bool vmaindex_hole(const struct vmaindex *index, struct vma_gap gap,
-			  struct vmaindex_range *hole)
+static bool vmaindex_gap(const struct vmaindex *index, struct vma_gap gap,
+			 struct vmaindex_range *part)
 {
 	if (!gap.len || vmaindex_ops->find_gap(vmaindex_of(index), &gap))
 		return false;
-	hole->start = max(gap.start, gap.lo);
-	hole->end = min(gap.end, gap.hi);
+	part->start = max(gap.start, gap.lo);
+	part->end = min(gap.end, gap.hi);
 	return true;
 }
 
-bool vmaindex_lowest_hole(const struct vmaindex *index, uint64_t len, uint64_t lo, uint64_t hi,
-			  struct vmaindex_range *hole)
+bool vmaindex_lowest_gap(const struct vmaindex *index, uint64_t len, uint64_t lo, uint64_t hi,
+			 struct vmaindex_range *part)
 {
-	return vmaindex_hole(index, (struct vma_gap){ .len = len, .lo = lo, .hi = hi }, hole);
+	return vmaindex_gap(index, (struct vma_gap){ .len = len, .lo = lo, .hi = hi }, part);
 }
 
-bool vmaindex_highest_hole(const struct vmaindex *index, uint64_t len, uint64_t lo, uint64_t hi,
-			   struct vmaindex_range *hole)
+bool vmaindex_highest_gap(const struct vmaindex *index, uint64_t len, uint64_t lo, uint64_t hi,
+			  struct vmaindex_range *part)
 {
 	struct vma_gap gap = { .len = len, .lo = lo, .hi = hi, .topdown = true };
 
-	return vmaindex_hole(index, gap, hole);
+	return vmaindex_gap(index, gap, part);
 }
 
 struct vmaindex_range *vmaindex_seek(struct vmaindex_cursor *cursor, const struct vmaindex *index,

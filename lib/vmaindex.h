@@ -2,7 +2,7 @@
  * vmaindex - an index of address ranges: the fast index of vmabench, for your own program
  *
  * It holds half-open ranges [start, end), disjoint and page-aligned, of an
- * address space of 57 bits, and finds the one at an address, or a hole of some
+ * address space of 57 bits, and finds the one at an address, or a gap of some
  * size, in tens of nanoseconds.  Made for emulators, hypervisors, tracers:
  * whoever keeps a memory map.
  *
@@ -32,7 +32,7 @@
  * it says so.
  *
  * Where a question is about [lo, hi), any two numbers will do: the part at or
- * above VMAINDEX_END has no ranges and no holes, and an empty or inverted one,
+ * above VMAINDEX_END has no ranges and no gaps, and an empty or inverted one,
  * lo >= hi, has no address.  A change to such a range is -EINVAL.
  *
  * Any number of threads may read an index at once (what takes a const struct
@@ -135,16 +135,16 @@ static inline struct vmaindex_range *vmaindex_overlap(const struct vmaindex *ind
 
 /*
  * The lowest or the highest place for len bytes that no range touches: true, and
- * in *hole the part of that hole which lies in [lo, hi), len bytes or more; false,
- * and *hole is untouched, if there is none or len is 0.  Put your bytes at
- * hole->start (at hole->end - len).  Ask for len + alignment - VMAINDEX_PAGE bytes
+ * in *gap the part of that gap which lies in [lo, hi), len bytes or more; false,
+ * and *gap is untouched, if there is none or len is 0.  Put your bytes at
+ * gap->start (at gap->end - len).  Ask for len + alignment - VMAINDEX_PAGE bytes
  * where they must be aligned.  Where len, lo and hi are multiples of VMAINDEX_PAGE,
  * so are the answers.
  */
-VMAINDEX_API bool vmaindex_lowest_hole(const struct vmaindex *index, uint64_t len, uint64_t lo,
-				       uint64_t hi, struct vmaindex_range *hole);
-VMAINDEX_API bool vmaindex_highest_hole(const struct vmaindex *index, uint64_t len, uint64_t lo,
-					uint64_t hi, struct vmaindex_range *hole);
+VMAINDEX_API bool vmaindex_lowest_gap(const struct vmaindex *index, uint64_t len, uint64_t lo,
+				       uint64_t hi, struct vmaindex_range *gap);
+VMAINDEX_API bool vmaindex_highest_gap(const struct vmaindex *index, uint64_t len, uint64_t lo,
+					uint64_t hi, struct vmaindex_range *gap);
 
 /*
  * A place in an index: on a range, before the first or after the last.  vmaindex_seek puts

@@ -349,7 +349,7 @@ bool bed_same_scan(struct bed *bed, struct vma_cursor *cursor, unsigned long i, 
 	return bed_same_vma(bed, "behind a scan of", n, done ? i + done : bed->n, cursor->vma);
 }
 
-/* The definition, word for word: every hole in order, the lowest or highest that fits. */
+/* The definition, word for word: every gap in order, the lowest or highest that fits. */
 static int bed_find_gap(const struct bed *bed, struct vma_gap *gap)
 {
 	int err = -ENOMEM;
@@ -375,7 +375,7 @@ bool bed_same_gap(struct bed *bed, struct vma_gap gap)
 	struct vma_gap must;
 	int err, must_err;
 
-	gap.start = gap.end = 1;        /* must stay where there is no hole */
+	gap.start = gap.end = 1;        /* must stay where there is no gap */
 	must = gap;
 	must_err = bed_find_gap(bed, &must);
 	err = bed->ops->find_gap(bed->index, &gap);

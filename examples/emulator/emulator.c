@@ -1,7 +1,7 @@
 /*
  * emulator - the memory map of a guest, kept with libvmaindex
  *
- *	0x00000000  ram        8 MB, in the end with a hole that a balloon has taken
+ *	0x00000000  ram        8 MB, in the end with a gap that a balloon has taken
  *	0x10000000  uart       a device: what is written there appears on the screen
  *	0xffff0000  rom        64 KB
  *	            video      placed by the emulator, as high as it fits below 4 GB
@@ -175,16 +175,16 @@ int main(void)
 	unsigned char *ram = host_memory(8 * MB), *rom = host_memory(65536);
 	unsigned char *video = host_memory(MB);
 	struct vmaindex *map = vmaindex_create(NULL);
-	struct vmaindex_range hole;
+	struct vmaindex_range gap;
 
 	if (!map)
 		die("memory map", -ENOMEM);
 	guest_map(map, "ram", 0, 8 * MB, ram);
 	guest_map(map, "uart", 0x10000000, 4096, NULL);
 	guest_map(map, "rom", 0xffff0000, 65536, rom);
-	if (!vmaindex_highest_hole(map, MB, 0, 0x100000000, &hole))
+	if (!vmaindex_highest_gap(map, MB, 0, 0x100000000, &gap))
 		die("video", -ENOMEM);
-	guest_map(map, "video", hole.end - MB, MB, video);
+	guest_map(map, "video", gap.end - MB, MB, video);
 	print_map(map);
 
 	guest_store(map, 0x500123, 42);

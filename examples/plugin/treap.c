@@ -14,8 +14,8 @@
  *	merge with what is put    AAAA . put .. CCCC
  *
  * The nodes stand in front of the VMAs (node_size): an edit needs no memory.
- * Each node sums up the subtree below it: its bounds, its largest hole, its
- * VMAs.  So a search for a hole enters no subtree that lacks one.  A cursor is
+ * Each node sums up the subtree below it: its bounds, its largest gap, its
+ * VMAs.  So a search for a gap enters no subtree that lacks one.  A cursor is
  * an address: next and prev search again from the root.
  *
  * Invariants
@@ -24,7 +24,7 @@
  *  3. In order, no VMA starts below the end of the one before it.
  *  4. Each node's first, last, gap and count are those of its subtree.
  *
- * Source: Seidel and Aragon, "Randomized Search Trees", 1996; the largest holes
+ * Source: Seidel and Aragon, "Randomized Search Trees", 1996; the largest gaps
  * are like rb_subtree_gap of Linux, but between the VMAs of a subtree only.
  */
 #include <errno.h>
@@ -38,7 +38,7 @@ struct treap_node {
 	uint32_t priority;
 	uint32_t count;                         /* of the subtree: its VMAs, */
 	unsigned long first, last;              /* where it starts and ends, */
-	unsigned long gap;                      /* its largest hole between two VMAs */
+	unsigned long gap;                      /* its largest gap between two VMAs */
 };
 
 struct treap {
@@ -136,7 +136,7 @@ static struct vm_area_struct *treap_prev(struct vma_cursor *cursor)
 	return cursor->vma;
 }
 
-/* The hole between node and its subtree on that side. */
+/* The gap between node and its subtree on that side. */
 static bool treap_fits_beside(const struct treap_node *node, unsigned side, struct vma_gap *gap)
 {
 	const struct treap_node *child = node->child[side];
@@ -147,7 +147,7 @@ static bool treap_fits_beside(const struct treap_node *node, unsigned side, stru
 		    : vma_gap_take(gap, child->last, treap_start(node));
 }
 
-/* The holes inside a subtree, from the side where the search begins. */
+/* The gaps inside a subtree, from the side where the search begins. */
 static bool treap_fits_inside(const struct treap_node *node, struct vma_gap *gap)
 {
 	unsigned side = gap->topdown;
@@ -352,7 +352,7 @@ static void treap_dump_below(const struct treap_node *node, int depth, FILE *out
 	if (!node)
 		return;
 	treap_dump_below(node->child[0], depth + 1, out);
-	fprintf(out, "%*s%#lx-%#lx priority %u, %u VMAs, largest hole %#lx\n", 2 * depth, "",
+	fprintf(out, "%*s%#lx-%#lx priority %u, %u VMAs, largest gap %#lx\n", 2 * depth, "",
 		treap_start(node), treap_end(node), node->priority, node->count, node->gap);
 	treap_dump_below(node->child[1], depth + 1, out);
 }

@@ -2,37 +2,36 @@
  * btree - a B+-tree of ranges: compressed bounds, searched many at once
  *
  *	        root          level 2   each entry is a child, seen as one range
- *	      /      \                  with holes inside
+ *	      /      \                  with gaps inside
  *	   node      node     level 1
  *	  /  |  \    /  \
  *	leaf=leaf=leaf=leaf   level 0   each entry is a VMA
  *
- *	narrow node (an inner one)                      0      16
- *	  head    base fold n cap level wide              +------+----------------+
+ *	compressed node (an inner one)                      0      16
+ *	  head    base elided n cap level uncompressed  +------+----------------+
  *	  end     4 bytes each, pages from base, signed | head | end[0] ...     |
  *	  start   4 bytes each, pages from base, signed | end ...               |
  *	  ptr     4 bytes each, 8-byte units            | start ...             |
  *	          from tree->origin                     | ptr ...               |
  *	  gap     4 bytes each, pages (not in a leaf)   | gap ...               |
- *	  most    4 bytes each, pages (not in a leaf)   | most ...              |
+ *	  max_gap 4 bytes each, pages (not in a leaf)   | max_gap ...           |
  *	  links   prev, next (of a leaf)                +-----------------------+
  *
- * A narrow node reaches over nearly 2^32 pages (16 TB), and its pointers over
+ * A compressed node reaches over nearly 2^32 pages (16 TB), and its pointers over
  * 32 GB: a leaf keeps a VMA in 12 bytes, without touching the VMA.
  *
  * A program's heap and its libraries are 42 TB apart.  Of a node with such a
- * hole inside a part is left out, its fold: what is above it counts as if it
+ * gap inside a part is left out, its elided gap: what is above it counts as if it
  * were that much lower, and so does the address that is searched.
  *
  *	pages      ####..|...................|..####
- *	               base               base + fold
- *	distances  ####..|..####       -6 to 6, below 0 below the fold
+ *	               base               base + elided
+ *	distances  ####..|..####       -6 to 6, below 0 below the elided gap
  *
- * The hole that the fold is in, between two entries or inside a child, is kept
- * less the fold as well.  A VMA that comes into the fold has the node written
- * anew.
+ * The gap that the elided gap is in, between two entries or inside a child, is kept
+ * less the elided gap as well.  A VMA that comes into the elided gap has the node rewritten.
  *
- * Where all that does not do, the same node is wide: its arrays stand where they
+ * Where all that does not do, the same node is uncompressed: its arrays stand where they
  * stood, but each element is the 8 bytes of two, absolute, and there are half
  * as many.
  *
@@ -45,11 +44,11 @@
  * are in lines of their own, asked for at the same time.  Ends that are not in
  * use are above any key, so that a search need not know n.
  *
- * The largest hole inside each child stands beside its bounds, and the hole in
- * front of it is the distance of two entries: so a node knows all holes between
+ * The largest gap inside each child stands beside its bounds, and the gap in
+ * front of it is the distance of two entries: so a node knows all gaps between
  * its first and its last VMA, and an edit changes nothing but the nodes above
- * it, never a neighbour.  A search for a hole compares the longer of the two, which
- * stands there as well (gaps.h).  The hole below the first VMA and the one above the
+ * it, never a neighbour.  A search for a gap compares the longer of the two, which
+ * stands there as well (gaps.h).  The gap below the first VMA and the one above the
  * last are the tree's own.
  *
  * Invariants
@@ -57,16 +56,16 @@
  *     as many entries as its form has room for, and, but for the root, at least
  *     btree_min(); an inner root has at least 2.  All leaves but the root have
  *     one size.
- *  2. The fold of a narrow node is free of VMAs, and so is the page below it; a
- *     wide node has none.
+ *  2. The elided gap of a compressed node is free of VMAs, and so is the page below it; an
+ *     uncompressed node has none.
  *  3. Order: the entries of a node are not empty, disjoint and in address order,
  *     and the ends that are not in use are above all of them.
  *  4. A leaf's entry has the bounds of its VMA.
  *  5. An inner entry starts where its child's first entry starts and ends where
  *     its last one ends.
- *  6. An inner entry's gap is the largest hole inside its child.
- *  7. An inner entry's most is the longer of its gap and the hole in front of it in
- *     the node, each less the fold that is in it.
+ *  6. An inner entry's gap is the largest gap inside its child.
+ *  7. An inner entry's max_gap is the longer of its gap and the gap in front of it in
+ *     the node, each less the elided gap that is in it.
  *  8. The links chain all leaves in address order, from leftmost to rightmost.
  *  9. The tree's counts, bounds and gap are those of what is in it.
  * 10. The answer that is kept is what a search would find.
@@ -83,7 +82,7 @@
  * compare for the whole rest of the key; several forms of a node as in ART
  * (Leis et al., ICDE 2013) and HOT (Binna et al., SIGMOD 2018), but two and of
  * one size; two nodes split into three as in the B*-tree (Knuth, vol. 3);
- * aggregates beside the keys as in any augmented tree, here of holes, as
+ * aggregates beside the keys as in any augmented tree, here of gaps, as
  * rb_subtree_gap and the maple tree of Linux have them.
  */
 #include "indexes/btree/btree.h"

@@ -11,29 +11,31 @@
 
 #include "indexes/vma_index.h"
 
-#define BTREE_LEAF_CAP 40 /* entries of a narrow leaf; a wide one has half */
+#define BTREE_LEAF_CAP 40 /* entries of a compressed leaf; an uncompressed one has half */
 #define BTREE_INNER_CAP 60
 #define BTREE_ROOT_CAP 120 /* of the largest leaf that is the root */
 #define BTREE_MAX_HEIGHT 10 /* 8 * 12^9 VMAs at the very least */
 #define BTREE_MIN_DELTA INT32_MIN
 #define BTREE_MAX_DELTA 0x7f7f7f7eL
 #define BTREE_MAX_SPAN ((unsigned long)(BTREE_MAX_DELTA - BTREE_MIN_DELTA))
-#define BTREE_FOLD_SHIFT 13 /* a fold counts in 2^13 pages: 32 bits reach over all there are */
+#define BTREE_ELIDED_SHIFT                                                                         \
+	13 /* an elided gap is counted in units of 2^13 pages: 32 bits reach over all there are */
 #define BTREE_PAD_BYTE 0x7f /* four or eight of them are above any bound */
 #define BTREE_PAD 0x7f7f7f7f
 #define BTREE_MAX_JOIN 7 /* nodes that one level of an edit can end in */
-#define BTREE_WIDE_GROWTH 5 /* nodes that it can add where wide ones are about */
+#define BTREE_UNCOMPRESSED_GROWTH 5 /* nodes that it can add where uncompressed ones are about */
 
 /* What a node keeps of each entry, an array each; a leaf has the first three. */
-enum btree_field { BTREE_END, BTREE_START, BTREE_PTR, BTREE_GAP, BTREE_MOST };
+enum btree_field { BTREE_END, BTREE_START, BTREE_PTR, BTREE_GAP_INSIDE, BTREE_MAX_GAP };
 
 struct btree_node {
-	unsigned long base; /* narrow bounds are distances from it, signed; 0 in a wide node */
-	uint32_t fold; /* how long the hole from base on is that distances leave out, see there */
+	unsigned long
+		base; /* compressed bounds are distances from it, signed; 0 in an uncompressed node */
+	uint32_t elided; /* how long the gap from base on is that distances leave out, see there */
 	uint8_t n;
-	uint8_t cap; /* entries that it had room for as a narrow node */
+	uint8_t cap; /* entries that it had room for as a compressed node */
 	uint8_t level; /* 0: a leaf */
-	uint8_t wide;
+	uint8_t uncompressed;
 	unsigned char lanes[];
 };
 
@@ -42,10 +44,10 @@ struct btree_links {
 	struct btree_node *prev, *next;
 };
 
-/* An entry unpacked: a VMA, or a child seen as one range with holes inside. */
+/* An entry unpacked: a VMA, or a child seen as one range with gaps inside. */
 struct btree_entry {
 	unsigned long start, end;
-	unsigned long gap; /* the largest hole inside; 0 for a VMA */
+	unsigned long gap; /* the largest gap inside; 0 for a VMA */
 	void *ptr;
 };
 
@@ -73,7 +75,7 @@ enum { BTREE_LEAF, BTREE_INNER, BTREE_KINDS }; /* by level > 0 */
 
 /*
  * A search's answer, in bytes: of all that begin at that limit (lo, or hi if topdown) and
- * ask for min to min + span, whatever the other limit is, this is the first hole that is long
+ * ask for min to min + span, whatever the other limit is, this is the first gap that is long
  * enough.  All 0: none.
  */
 struct btree_fit {
@@ -86,9 +88,8 @@ struct btree {
 	struct vma_index index;
 	struct btree_node *root; /* NULL when empty */
 	unsigned long first, last; /* start of the first VMA, end of the last; 0, 0 */
-	unsigned long
-		gap; /* the largest hole between two VMAs; ~0: not known, the root is a leaf */
-	uintptr_t origin[BTREE_KINDS]; /* what narrow pointers count from: to VMAs, to nodes */
+	unsigned long gap; /* the largest gap between two VMAs; ~0: not known, the root is a leaf */
+	uintptr_t origin[BTREE_KINDS]; /* what compressed pointers count from: to VMAs, to nodes */
 	struct btree_node *leftmost, *rightmost;
 	size_t vmas;
 	size_t nodes[BTREE_KINDS]; /* in the tree */
@@ -96,7 +97,7 @@ struct btree {
 	unsigned pooled[BTREE_KINDS];
 	size_t keep[BTREE_KINDS]; /* spare ones between edits: what such edits needed lately */
 	struct btree_node *grown; /* a leaf with room for what is reserved, or NULL */
-	bool far[BTREE_KINDS]; /* such a pointer did not fit in a narrow node */
+	bool far[BTREE_KINDS]; /* such a pointer did not fit in a compressed node */
 	bool planned; /* the next commit changes one leaf, in place: */
 	uint8_t pending; /* commits that reserve has promised memory to */
 	uint16_t from, to; /* these entries of it go */
@@ -117,7 +118,7 @@ struct btree_simd {
 	int (*find_gap)(const struct vma_index *index, struct vma_gap *gap);
 	/* The path to the first VMA that ends above page, or behind the last. Not empty. */
 	void (*descend)(const struct btree *tree, unsigned long page, struct btree_path *path);
-	/* The largest hole inside the node. */
+	/* The largest gap inside the node. */
 	unsigned long (*largest)(const struct btree_node *node);
 	/*
 	 * Whether the edit changes one leaf only, in place, and the bounds and gaps
@@ -126,13 +127,13 @@ struct btree_simd {
 	bool (*plan)(struct btree *tree, const struct vma_edit *edit);
 	int (*reserve)(struct vma_index *index, const struct vma_edit *edits, unsigned n);
 	void (*commit)(struct vma_index *index, const struct vma_edit *edit);
-	/* For readers beside a writer who replaces nodes: find, seek, and its mirror (shared.h). */
+	/* For readers concurrent with a writer that replaces nodes: find, seek, and its mirror (shared.h). */
 	struct vm_area_struct *(*find_shared)(const struct vma_index *index, unsigned long addr);
 	struct vm_area_struct *(*seek_shared)(struct vma_cursor *cursor, unsigned long addr);
 	struct vm_area_struct *(*seek_below_shared)(struct vma_cursor *cursor, unsigned long page);
 	/*
-	 * For that writer: what the planned edit makes of a narrow leaf, into a copy of the
-	 * same cap, but for its links; returns its largest hole, or 0 if the leaf is the root.
+	 * For that writer: what the planned edit makes of a compressed leaf, into a copy of the
+	 * same cap, but for its links; returns its largest gap, or 0 if the leaf is the root.
 	 */
 	unsigned long (*copy_leaf)(const struct btree *tree, const struct vma_edit *edit,
 				   struct btree_node *copy);
@@ -163,7 +164,7 @@ typedef uint32_t btree_unsigned __attribute__((vector_size(32), aligned(4), may_
 extern const struct btree_simd *btree_simd; /* in use */
 
 /*
- * The index type's find, seek and find_gap (shared: those for readers beside a writer;
+ * The index type's find, seek and find_gap (shared: those for readers concurrent with a writer;
  * else reserve and commit, too) are those of the instruction set in use, now and when it changes.
  */
 void btree_follow_simd(struct vma_index_ops *ops, bool shared);
@@ -174,14 +175,14 @@ static inline struct btree *btree_of(const struct vma_index *index)
 }
 
 /* What a node has room for, if it is not a leaf and the root. */
-static inline unsigned btree_cap(unsigned level, bool wide)
+static inline unsigned btree_cap(unsigned level, bool uncompressed)
 {
-	return (level ? BTREE_INNER_CAP : BTREE_LEAF_CAP) >> wide;
+	return (level ? BTREE_INNER_CAP : BTREE_LEAF_CAP) >> uncompressed;
 }
 
 static inline unsigned btree_room(const struct btree_node *node)
 {
-	return node->cap >> node->wide;
+	return node->cap >> node->uncompressed;
 }
 
 /* The fewest entries of a node that is not the root. */
@@ -192,7 +193,7 @@ static inline unsigned btree_min(unsigned level)
 
 static inline unsigned btree_fields(unsigned level)
 {
-	return level ? BTREE_MOST + 1 : BTREE_PTR + 1;
+	return level ? BTREE_MAX_GAP + 1 : BTREE_PTR + 1;
 }
 
 static inline size_t btree_size(unsigned level, unsigned cap)
@@ -219,7 +220,7 @@ static inline unsigned long btree_get(const struct btree_node *node, unsigned le
 {
 	const void *lanes = btree_lanes(node, level, field);
 
-	if (node->wide)
+	if (node->uncompressed)
 		return ((const uint64_t *)lanes)[i];
 	if (field <= BTREE_START)
 		return (unsigned long)(long)((const int32_t *)lanes)[i];
@@ -227,28 +228,28 @@ static inline unsigned long btree_get(const struct btree_node *node, unsigned le
 }
 
 /* The pages that the node's distances leave out: these many from its base on. */
-static inline unsigned long btree_fold(const struct btree_node *node)
+static inline unsigned long btree_elided(const struct btree_node *node)
 {
-	return (unsigned long)node->fold << BTREE_FOLD_SHIFT;
+	return (unsigned long)node->elided << BTREE_ELIDED_SHIFT;
 }
 
-/* The page of a bound: those above the fold are not below base. */
+/* The page of a bound: those above the elided gap are not below base. */
 static inline unsigned long btree_page(const struct btree_node *node, unsigned long distance)
 {
 	unsigned long page = node->base + distance;
 
-	/* in this order: few nodes have a fold, on which side a bound is cannot be foretold */
-	return unlikely(node->fold) && (long)distance >= 0 ? page + btree_fold(node) : page;
+	/* test the elided gap first: it is rare and well predicted */
+	return unlikely(node->elided) && (long)distance >= 0 ? page + btree_elided(node) : page;
 }
 
-/* A page's distance from base, one in the fold as if it were its end; the reverse of btree_page. */
+/* A page's distance from base, one in the elided gap as if it were its end; the reverse of btree_page. */
 static inline long btree_distance(const struct btree_node *node, unsigned long page)
 {
 	long distance = (long)(page - node->base);
 
-	/* in this order: few nodes have a fold, on which side a page is cannot be foretold */
-	if (unlikely(node->fold) && distance >= 0)
-		return max(distance - (long)btree_fold(node), 0L);
+	/* test the elided gap first: it is rare and well predicted */
+	if (unlikely(node->elided) && distance >= 0)
+		return max(distance - (long)btree_elided(node), 0L);
 	return distance;
 }
 
@@ -262,31 +263,33 @@ static inline unsigned long btree_end(const struct btree_node *node, unsigned le
 	return btree_page(node, btree_get(node, level, BTREE_END, i));
 }
 
-/* What the fold takes away from the largest hole inside entry i of an inner node. */
-static inline unsigned long btree_fold_inside(const struct btree_node *node, unsigned i)
+/* What the elided gap takes away from the largest gap inside entry i of an inner node. */
+static inline unsigned long btree_elided_inside(const struct btree_node *node, unsigned i)
 {
 	bool spans = (long)btree_get(node, 1, BTREE_START, i) < 0 &&
 		     (long)btree_get(node, 1, BTREE_END, i) >= 0;
 
-	return spans ? btree_fold(node) : 0;
+	return spans ? btree_elided(node) : 0;
 }
 
-static inline unsigned long btree_gap(const struct btree_node *node, unsigned level, unsigned i)
+static inline unsigned long btree_gap_inside(const struct btree_node *node, unsigned level,
+					     unsigned i)
 {
-	unsigned long gap = level ? btree_get(node, level, BTREE_GAP, i) : 0;
+	unsigned long gap = level ? btree_get(node, level, BTREE_GAP_INSIDE, i) : 0;
 
-	return level && unlikely(node->fold) ? gap + btree_fold_inside(node, i) : gap;
+	return level && unlikely(node->elided) ? gap + btree_elided_inside(node, i) : gap;
 }
 
-/* The hole in front of entry i > 0. */
-static inline unsigned long btree_hole(const struct btree_node *node, unsigned level, unsigned i)
+/* The gap in front of entry i > 0. */
+static inline unsigned long btree_gap_before(const struct btree_node *node, unsigned level,
+					     unsigned i)
 {
 	unsigned long start = btree_get(node, level, BTREE_START, i);
 	unsigned long end = btree_get(node, level, BTREE_END, i - 1);
 
-	unsigned long hole = start - end;
+	unsigned long gap = start - end;
 
-	return unlikely(node->fold) && (long)(end & ~start) < 0 ? hole + btree_fold(node) : hole;
+	return unlikely(node->elided) && (long)(end & ~start) < 0 ? gap + btree_elided(node) : gap;
 }
 
 static inline void *btree_ptr(const struct btree *tree, const struct btree_node *node,
@@ -294,7 +297,7 @@ static inline void *btree_ptr(const struct btree *tree, const struct btree_node 
 {
 	unsigned long ptr = btree_get(node, level, BTREE_PTR, i);
 
-	return (void *)(node->wide ? ptr : tree->origin[level > 0] + 8 * ptr);
+	return (void *)(node->uncompressed ? ptr : tree->origin[level > 0] + 8 * ptr);
 }
 
 static inline struct btree_node *btree_child(const struct btree *tree,
@@ -322,7 +325,7 @@ static inline unsigned btree_scan_leaf(struct vma_cursor *cursor, struct vm_area
 	const uint32_t *ptr = btree_lanes(leaf, 0, BTREE_PTR);
 	unsigned slot = cursor->slot, some = min(leaf->n - slot, n);
 
-	if (unlikely(leaf->wide)) {
+	if (unlikely(leaf->uncompressed)) {
 		memcpy(vmas, (const uint64_t *)ptr + slot, some * sizeof(*vmas));
 	} else {
 		for (unsigned i = 0; i < some; i++)
@@ -363,14 +366,14 @@ static inline struct btree_step *btree_right(struct btree_spot *spot, unsigned l
 	return spot->spanning ? &spot->right.at[level] : &spot->left.at[level];
 }
 
-/* Whether pages [start, end) neither are in the node's fold nor touch its lower end. */
-static inline bool btree_off_fold(const struct btree_node *node, unsigned long start,
-				  unsigned long end)
+/* Whether pages [start, end) neither are in the node's elided gap nor touch its lower end. */
+static inline bool btree_off_elided(const struct btree_node *node, unsigned long start,
+				    unsigned long end)
 {
-	return !node->fold || end < node->base || start >= node->base + btree_fold(node);
+	return !node->elided || end < node->base || start >= node->base + btree_elided(node);
 }
 
-/* Whether a narrow node can hold bounds start and end, which are not in its fold. */
+/* Whether a compressed node can hold bounds start and end, which are not in its elided gap. */
 static inline bool btree_reaches(const struct btree_node *node, unsigned long start,
 				 unsigned long end)
 {
@@ -378,11 +381,11 @@ static inline bool btree_reaches(const struct btree_node *node, unsigned long st
 	       btree_distance(node, end) <= BTREE_MAX_DELTA;
 }
 
-/* Whether a narrow node can hold VMAs in pages [start, end). */
+/* Whether a compressed node can hold VMAs in pages [start, end). */
 static inline bool btree_holds(const struct btree_node *node, unsigned long start,
 			       unsigned long end)
 {
-	return btree_reaches(node, start, end) && btree_off_fold(node, start, end);
+	return btree_reaches(node, start, end) && btree_off_elided(node, start, end);
 }
 
 /* The origin of a tree whose first pointer of the kind is this one. */
@@ -391,7 +394,7 @@ static inline uintptr_t btree_origin(const void *ptr)
 	return (uintptr_t)ptr - (1UL << 34);
 }
 
-/* Whether a narrow node can point there. */
+/* Whether a compressed node can point there. */
 static inline bool btree_near(const struct btree *tree, unsigned level, const void *ptr)
 {
 	return ((uintptr_t)ptr - tree->origin[level > 0]) >> 35 == 0;
@@ -402,7 +405,7 @@ static inline void btree_put(struct btree_node *node, unsigned level, enum btree
 {
 	void *lanes = btree_lanes(node, level, field);
 
-	if (node->wide)
+	if (node->uncompressed)
 		((uint64_t *)lanes)[i] = value;
 	else
 		((uint32_t *)lanes)[i] = value;
@@ -413,7 +416,8 @@ static inline void btree_set_ptr(const struct btree *tree, struct btree_node *no
 {
 	uintptr_t to = (uintptr_t)ptr;
 
-	btree_put(node, level, BTREE_PTR, i, node->wide ? to : (to - tree->origin[level > 0]) / 8);
+	btree_put(node, level, BTREE_PTR, i,
+		  node->uncompressed ? to : (to - tree->origin[level > 0]) / 8);
 }
 
 /* Makes entry i what *e says; it must fit the node's form. */
@@ -424,32 +428,32 @@ static inline void btree_set(const struct btree *tree, struct btree_node *node, 
 	btree_put(node, level, BTREE_START, i, btree_distance(node, e->start));
 	btree_set_ptr(tree, node, level, i, e->ptr);
 	if (level)
-		btree_put(node, level, BTREE_GAP, i, e->gap - btree_fold_inside(node, i));
+		btree_put(node, level, BTREE_GAP_INSIDE, i, e->gap - btree_elided_inside(node, i));
 }
 
 /*
  * Of an inner node whose entries [from, to) are others now: what a search compares.  Like the
- * bounds that it comes from, a narrow node keeps it less the fold.
+ * bounds that it comes from, a compressed node keeps it less the elided gap.
  */
-static inline void btree_set_most(struct btree_node *node, unsigned from, unsigned to)
+static inline void btree_set_max_gap(struct btree_node *node, unsigned from, unsigned to)
 {
 	for (unsigned i = from; i <= to && i < node->n; i++) {
-		unsigned long hole = 0, gap = btree_get(node, 1, BTREE_GAP, i);
+		unsigned long before = 0, inside = btree_get(node, 1, BTREE_GAP_INSIDE, i);
 
 		if (i)
-			hole = btree_get(node, 1, BTREE_START, i) -
-			       btree_get(node, 1, BTREE_END, i - 1);
-		btree_put(node, 1, BTREE_MOST, i, max(hole, gap));
+			before = btree_get(node, 1, BTREE_START, i) -
+				 btree_get(node, 1, BTREE_END, i - 1);
+		btree_put(node, 1, BTREE_MAX_GAP, i, max(before, inside));
 	}
 }
 
-/* The entries of a narrow leaf from that one on are what the edit puts. */
-static inline void btree_set_narrow(const struct btree *tree, struct btree_node *leaf,
-				    unsigned from, const struct vma_edit *edit)
+/* The entries of a compressed leaf from that one on are what the edit puts. */
+static inline void btree_set_compressed(const struct btree *tree, struct btree_node *leaf,
+					unsigned from, const struct vma_edit *edit)
 {
 	uint32_t *end = (uint32_t *)btree_lanes(leaf, 0, BTREE_END) + from;
 	uint32_t *start = end + leaf->cap, *ptr = start + leaf->cap;
-	const struct btree_node head = {.base = leaf->base, .fold = leaf->fold};
+	const struct btree_node head = {.base = leaf->base, .elided = leaf->elided};
 	uintptr_t origin = tree->origin[BTREE_LEAF];
 
 	for (const struct vma_put *put = edit->put, *last = put + edit->nput; put < last; put++) {
@@ -462,7 +466,7 @@ static inline void btree_set_narrow(const struct btree *tree, struct btree_node 
 /* ends of unused slots are above any page, so that a search never counts them */
 static inline void btree_pad(struct btree_node *node, unsigned from, unsigned to)
 {
-	size_t width = node->wide ? sizeof(uint64_t) : sizeof(uint32_t);
+	size_t width = node->uncompressed ? sizeof(uint64_t) : sizeof(uint32_t);
 
 	memset(node->lanes + from * width, BTREE_PAD_BYTE, (to - from) * width);
 }
@@ -492,24 +496,24 @@ struct btree_entry btree_extent(const struct btree_node *node);
 /* The same with the gap. */
 struct btree_entry btree_summary(const struct btree_node *node);
 
-/* Whether the bounds of n > 0 entries can stand in one narrow node. */
-bool btree_spans_narrow(const struct btree *tree, const struct btree_entry *e, unsigned n);
+/* Whether the bounds of n > 0 entries can stand in one compressed node. */
+bool btree_span_compresses(const struct btree *tree, const struct btree_entry *e, unsigned n);
 
 /* The same of the entries, their pointers too. */
-bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
-		       unsigned n);
+bool btree_fits_compressed(const struct btree *tree, unsigned level, const struct btree_entry *e,
+			   unsigned n);
 
 /*
- * Whether the fold of a narrow node is free of what is to be its entry: the VMA,
+ * Whether the elided gap of a compressed node is free of what is to be its entry: the VMA,
  * or all those below the child.
  */
-bool btree_unfolded(const struct btree *tree, const struct btree_node *node, unsigned level,
+bool btree_unelided(const struct btree *tree, const struct btree_node *node, unsigned level,
 		    const struct btree_entry *e);
 
 /* Entries from to on stand at at now; n, and what that leaves unused, is the caller's matter. */
 void btree_move(struct btree_node *node, unsigned at, unsigned to);
 
-/* Writes node anew with n > 0 entries in the form that they need, for which n is not too many. */
+/* Rewrites node with n > 0 entries in the form that they need, for which n is not too many. */
 void btree_pack(const struct btree *tree, struct btree_node *node, unsigned level,
 		const struct btree_entry *e, unsigned n);
 
@@ -542,12 +546,12 @@ void btree_drop(struct btree *tree, struct btree_node *node);
  * Memory for a leaf that becomes the root, with room for n entries: tree->grown.
  * 0; -ENOMEM; or -E2BIG, as such a leaf cannot have as many.
  */
-must_check int btree_grow(struct btree *tree, unsigned n, bool wide);
+must_check int btree_grow(struct btree *tree, unsigned n, bool uncompressed);
 
 /* The leaf that btree_grow() made becomes the root, with the n entries. */
 void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n);
 
-/* How much of the hole is behind the limit that the search begins at. */
+/* How much of the gap is behind the limit that the search begins at. */
 static inline unsigned long btree_fit_size(const struct btree_fit *fit)
 {
 	unsigned long start = fit->topdown ? fit->start : max(fit->start, fit->from);
@@ -562,11 +566,11 @@ static inline unsigned long btree_fit_size(const struct btree_fit *fit)
 void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct btree_spot *spot,
 		  struct btree_change *change);
 
-/* A leaf that was changed, where tree->path leads, has this largest hole: so nodes above it. */
+/* A leaf that was changed, where tree->path leads, has this largest gap: so nodes above it. */
 void btree_refresh(struct btree *tree, const struct btree_node *leaf, unsigned long gap);
 
-/* The planned edit where the leaf is wide. */
-void btree_change_wide(struct btree *tree, const struct vma_edit *edit);
+/* The planned edit where the leaf is uncompressed. */
+void btree_change_uncompressed(struct btree *tree, const struct vma_edit *edit);
 
 /*
  * An edit is being made whose window does not end below tree->mark: what was answered since
@@ -608,11 +612,11 @@ bool btree_change_in_place(struct btree *tree, const struct btree_path *path, un
 bool btree_stays(const struct btree *tree, struct btree_spot *spot, unsigned level,
 		 const struct btree_change *change);
 
-/* The largest hole in front of entries [from, to] or inside [from, to). */
+/* The largest gap in front of entries [from, to] or inside [from, to). */
 unsigned long btree_largest_near(const struct btree_node *node, unsigned from, unsigned to);
 
-/* Nodes of one level whose entries are dealt out anew. */
-struct btree_deal {
+/* Nodes of one level whose entries are redistributed. */
+struct btree_redist {
 	struct btree_node *in[4];
 	unsigned nin, n;
 	bool join_left, join_right; /* in[] begins, ends with a sibling */
@@ -621,8 +625,8 @@ struct btree_deal {
 };
 
 /* Deals out what the change leaves of the nodes at the spot and of siblings that it chooses. */
-void btree_deal(const struct btree *tree, struct btree_spot *spot, unsigned level,
-		const struct btree_change *change, struct btree_deal *deal);
+void btree_redistribute(const struct btree *tree, struct btree_spot *spot, unsigned level,
+			const struct btree_change *change, struct btree_redist *redist);
 
 /* ---- these files, reserve.c, build.c, clone.c, verify.c: the ops of these names ---- */
 

@@ -56,7 +56,7 @@ static struct btree_node *btree_build_level(struct btree *tree, unsigned level,
 	static const size_t one[BTREE_KINDS][BTREE_KINDS] = {{1, 0}, {0, 1}};
 	struct btree_node *first = NULL, *prev = NULL;
 	struct btree_entry e[BTREE_INNER_CAP];
-	unsigned have = 0; /* entries that a wide node left over */
+	unsigned have = 0; /* entries that an uncompressed node left over */
 
 	for (*count = 0; source.left + have; ++*count) {
 		unsigned n = btree_portion(source.left + have, level, btree_cap(level, false));
@@ -66,7 +66,8 @@ static struct btree_node *btree_build_level(struct btree *tree, unsigned level,
 			btree_read(tree, &source, e + have, n - have);
 			have = n;
 		}
-		if (n > btree_cap(level, true) * 9 / 10 && !btree_fits_narrow(tree, level, e, n))
+		if (n > btree_cap(level, true) * 9 / 10 &&
+		    !btree_fits_compressed(tree, level, e, n))
 			n = btree_portion(source.left + have, level, btree_cap(level, true));
 		if (btree_pool_fill(tree, one[level > 0])) {
 			*failed = true;
@@ -111,7 +112,7 @@ static int btree_build_leaf(struct btree *tree, struct btree_source source, unsi
 	int error;
 
 	btree_read(tree, &source, e, n);
-	error = btree_grow(tree, n, !btree_fits_narrow(tree, 0, e, n));
+	error = btree_grow(tree, n, !btree_fits_compressed(tree, 0, e, n));
 	if (!error)
 		btree_plant(tree, e, n);
 	else if (error == -ENOMEM)

@@ -3,19 +3,19 @@
  *
  *	plan      down to the leaf, and whether the edit can be made in place: the way is kept
  *	change    the arrays are moved, what comes is written, bounds of VMAs are set
- *	gap       the largest hole inside the leaf mostly stays: what goes and what comes tells
+ *	gap       the largest gap inside the leaf mostly stays: what goes and what comes tells
  *
  * All of that is in reserve and commit themselves: an ordinary edit is two calls.
  */
 #define CHANGE_REACH 4 /* entries that a vector may reach over either end of the arrays */
 
-/* ---- the largest hole ---- */
+/* ---- the largest gap ---- */
 
-static unsigned long btree_wide_largest(const struct btree_node *node)
+static unsigned long btree_largest64(const struct btree_node *node)
 {
 	const uint64_t *end = btree_lanes(node, node->level, BTREE_END);
 	const uint64_t *start = btree_lanes(node, node->level, BTREE_START);
-	const uint64_t *inside = btree_lanes(node, node->level, BTREE_MOST);
+	const uint64_t *inside = btree_lanes(node, node->level, BTREE_MAX_GAP);
 	unsigned long gap = 0;
 
 	if (node->level) {
@@ -33,28 +33,28 @@ static unsigned long btree_largest(const struct btree_node *node)
 	unsigned long gap;
 	unsigned at;
 
-	if (unlikely(node->wide))
-		return btree_wide_largest(node);
-	gap = btree_most32(node);
-	return node->fold ? max(gap, btree_across_fold(node, &at)) : gap;
+	if (unlikely(node->uncompressed))
+		return btree_largest64(node);
+	gap = btree_max_gap32(node);
+	return node->elided ? max(gap, btree_across_elided(node, &at)) : gap;
 }
 
 /* ---- plan ---- */
 
 /*
- * Whether the node, if it is narrow, can hold all that comes; inside: between two of its
- * entries, so that only its fold can be in the way.
+ * Whether the node, if it is compressed, can hold all that comes; inside: between two of its
+ * entries, so that only its elided gap can be in the way.
  */
 static inline bool btree_takes(const struct btree_node *node, const struct vma_edit *edit,
 			       bool inside)
 {
-	if (node->wide || (inside && !node->fold))
+	if (node->uncompressed || (inside && !node->elided))
 		return true;
 	return btree_holds(node, edit->put[0].start >> PAGE_SHIFT,
 			   edit->put[edit->nput - 1].end >> PAGE_SHIFT);
 }
 
-/* Whether a narrow leaf cannot point to all VMAs that come; they are on their way to be written. */
+/* Whether a compressed leaf cannot point to all VMAs that come; they are on their way to be written. */
 static inline bool btree_any_far(const struct btree *tree, const struct vma_edit *edit)
 {
 	uintptr_t far = 0;
@@ -74,7 +74,7 @@ static inline unsigned btree_window_end(const struct btree_node *leaf, unsigned 
 	unsigned to = from, n = leaf->n;
 	long distance;
 
-	if (unlikely(leaf->wide)) {
+	if (unlikely(leaf->uncompressed)) {
 		while (to < n && btree_start(leaf, 0, to) < hi)
 			to++;
 		return to;
@@ -142,7 +142,7 @@ static inline __attribute__((always_inline)) bool btree_plan_edit(struct btree *
 		return false;
 	if (unlikely(far)) {
 		tree->far[BTREE_LEAF] = true;
-		if (!leaf->wide)
+		if (!leaf->uncompressed)
 			return false;
 	}
 	return leaf == tree->root || btree_plan_above(tree, edit, n);
@@ -155,7 +155,7 @@ static bool btree_plan(struct btree *tree, const struct vma_edit *edit)
 
 /* ---- change ---- */
 
-/* Makes room for nput entries instead of those [from, to) of a narrow leaf. */
+/* Makes room for nput entries instead of those [from, to) of a compressed leaf. */
 static inline __attribute__((always_inline)) void
 btree_make_room(struct btree_node *leaf, unsigned from, unsigned to, unsigned nput)
 {
@@ -183,10 +183,10 @@ static inline void btree_change_leaf(const struct btree *tree, struct btree_node
 		btree_make_room(leaf, from, to, edit->nput);
 	for (const struct vma_put *put = edit->put, *last = put + edit->nput; put < last; put++)
 		vma_set_bounds(put->vma, put->start, put->end);
-	btree_set_narrow(tree, leaf, from, edit);
+	btree_set_compressed(tree, leaf, from, edit);
 }
 
-/* The largest hole in front of entries [from, to] of a narrow leaf without a fold. */
+/* The largest gap in front of entries [from, to] of a compressed leaf without an elided gap. */
 static inline unsigned long btree_gap_near(const struct btree_node *leaf, unsigned from,
 					   unsigned to)
 {
@@ -205,13 +205,13 @@ static inline unsigned long btree_gap_near(const struct btree_node *leaf, unsign
 	return gap;
 }
 
-/* The largest hole of the leaf, which was gap, now that those that were near are gone. */
+/* The largest gap of the leaf, which was gap, now that those that were near are gone. */
 static inline unsigned long btree_gap_now(const struct btree *tree, const struct btree_node *leaf,
 					  unsigned nput, unsigned long gap, unsigned long gone)
 {
 	unsigned long come;
 
-	if (unlikely(leaf->fold))
+	if (unlikely(leaf->elided))
 		return btree_largest(leaf);
 	come = btree_gap_near(leaf, tree->from, tree->from + nput);
 	if (come >= gap)
@@ -228,12 +228,12 @@ static inline __attribute__((always_inline)) void btree_commit_planned(struct bt
 	unsigned long gap = 0, gone = 0, now = 0;
 
 	tree->vmas += (size_t)tree->from + edit->nput - tree->to;
-	if (unlikely(leaf->wide)) {
-		btree_change_wide(tree, edit);
+	if (unlikely(leaf->uncompressed)) {
+		btree_change_uncompressed(tree, edit);
 		return;
 	}
 	if (!root) {
-		gap = btree_gap(up->node, 1, up->slot);
+		gap = btree_gap_inside(up->node, 1, up->slot);
 		gone = btree_gap_near(leaf, tree->from, tree->to);
 	}
 	btree_change_leaf(tree, leaf, edit);

@@ -2,7 +2,7 @@
  * clone - a copy of a whole B+-tree, node by node, for other VMAs with the same bounds
  *
  * Only pointers differ: those of leaves come in order from the copies, whose
- * memory is not touched.  Where one does not fit the narrow node that it is for,
+ * memory is not touched.  Where one does not fit the compressed node that it is for,
  * the tree is built instead.
  */
 #include <errno.h>
@@ -18,7 +18,7 @@ static struct btree_node *btree_clone_alloc(struct btree *tree, const struct btr
 
 	if (from->cap == btree_cap(from->level, false))
 		return btree_pool_fill(tree, need) ? NULL : btree_take(tree, from->level);
-	if (btree_grow(tree, btree_room(from), from->wide))
+	if (btree_grow(tree, btree_room(from), from->uncompressed))
 		return NULL;
 	leaf = tree->grown;
 	tree->grown = NULL;
@@ -26,20 +26,20 @@ static struct btree_node *btree_clone_alloc(struct btree *tree, const struct btr
 	return leaf;
 }
 
-/* Writes the pointers to a leaf's VMAs; whether all of them would fit a narrow one. */
+/* Writes the pointers to a leaf's VMAs; whether all of them would fit a compressed one. */
 static bool btree_clone_pointers(struct btree *tree, struct btree_node *leaf,
 				 struct vm_area_struct *const *copies)
 {
 	uint32_t *ptr = btree_lanes(leaf, 0, BTREE_PTR);
 	uintptr_t origin = tree->origin[BTREE_LEAF], far = 0;
 
-	if (unlikely(leaf->wide))
+	if (unlikely(leaf->uncompressed))
 		memcpy(ptr, copies, leaf->n * sizeof(*copies));
 	for (unsigned i = 0, n = leaf->n; i < n; i++) {
 		uintptr_t to = (uintptr_t)copies[i] - origin;
 
 		far |= to;
-		if (likely(!leaf->wide))
+		if (likely(!leaf->uncompressed))
 			ptr[i] = to / 8;
 	}
 	return far >> 35 == 0;
@@ -60,7 +60,7 @@ static bool btree_clone_leaf(struct btree *tree, struct btree_node *leaf,
 	tree->rightmost = leaf;
 	tree->vmas += leaf->n;
 	tree->far[BTREE_LEAF] |= !near;
-	return near || leaf->wide;
+	return near || leaf->uncompressed;
 }
 
 /* All lines of a leaf, or the first of another node. */
@@ -87,7 +87,7 @@ static struct btree_node *btree_clone_node(struct btree *tree, const struct btre
 		if (i + 1 < node->n)
 			btree_prefetch(btree_child(from, node, i + 1));
 		child = btree_clone_node(tree, from, btree_child(from, node, i), copies);
-		done = child && (copy->wide || btree_near(tree, node->level, child));
+		done = child && (copy->uncompressed || btree_near(tree, node->level, child));
 		copy->n = i + done;
 		if (done)
 			btree_set_ptr(tree, copy, node->level, i, child);

@@ -47,9 +47,9 @@ void btree_locate(const struct btree *tree, const struct vma_edit *edit, struct 
 	btree_read_edit(edit, change);
 }
 
-/* ---- the hole that is remembered ---- */
+/* ---- the gap that is remembered ---- */
 
-/* Whether the window is full behind the edit, so that no hole gets longer. */
+/* Whether the window is full behind the edit, so that no gap gets longer. */
 static bool btree_fills(const struct vma_edit *edit)
 {
 	unsigned long at = edit->lo;
@@ -60,8 +60,8 @@ static bool btree_fills(const struct vma_edit *edit)
 }
 
 /*
- * What the edit makes of an answer.  Of a hole that VMAs come into the part that a search
- * meets first is left, or the other one.  Where some hole gets longer, nothing is.
+ * What the edit makes of an answer.  Of a gap that VMAs come into the part that a search
+ * meets first is left, or the other one.  Where some gap gets longer, nothing is.
  */
 static void btree_mend_fit(struct btree_fit *fit, const struct vma_edit *edit)
 {
@@ -111,18 +111,18 @@ void btree_refresh(struct btree *tree, const struct btree_node *leaf, unsigned l
 		struct btree_node *node = tree->path.at[level].node;
 		unsigned i = tree->path.at[level].slot;
 
-		if (now.gap == btree_gap(node, level, i) &&
+		if (now.gap == btree_gap_inside(node, level, i) &&
 		    now.start == btree_start(node, level, i) &&
 		    now.end == btree_end(node, level, i))
 			return;
 		btree_set(tree, node, level, i, &now);
-		btree_set_most(node, i, i + 1);
+		btree_set_max_gap(node, i, i + 1);
 		now = btree_summary(node);
 	}
 	btree_set_root(tree, &now);
 }
 
-void btree_change_wide(struct btree *tree, const struct vma_edit *edit)
+void btree_change_uncompressed(struct btree *tree, const struct vma_edit *edit)
 {
 	struct btree_node *leaf = tree->path.at[0].node;
 	struct btree_change change;
@@ -136,19 +136,19 @@ void btree_change_wide(struct btree *tree, const struct vma_edit *edit)
 
 /* ---- a leaf that is the root ---- */
 
-/* Writes the leaf anew, in its other form perhaps, or moves to the one in reserve; or neither. */
+/* Rewrites the leaf, in its other form perhaps, or moves to the one in reserve; or neither. */
 static bool btree_commit_root(struct btree *tree, const struct btree_change *change)
 {
 	struct btree_entry e[BTREE_ROOT_CAP + VMA_EDIT_PUTS], *end = e, top;
 	struct btree_node *leaf = tree->root;
-	bool narrow;
+	bool compressed;
 
 	end = btree_unpack(tree, leaf, 0, change->from, end);
 	for (unsigned i = 0; i < change->nput; i++)
 		*end++ = change->put[i];
 	end = btree_unpack(tree, leaf, change->to, leaf->n, end);
-	narrow = btree_fits_narrow(tree, 0, e, end - e);
-	if (end - e > leaf->cap >> !narrow) {
+	compressed = btree_fits_compressed(tree, 0, e, end - e);
+	if (end - e > leaf->cap >> !compressed) {
 		if (tree->grown)
 			btree_plant(tree, e, end - e);
 		return tree->root != leaf;
@@ -165,7 +165,7 @@ static void btree_shrink(struct btree *tree)
 	struct btree_entry e[BTREE_ROOT_CAP];
 	unsigned n = tree->root->n;
 
-	if (btree_grow(tree, 2 * n, tree->root->wide))
+	if (btree_grow(tree, 2 * n, tree->root->uncompressed))
 		return;
 	btree_unpack(tree, tree->root, 0, n, e);
 	btree_plant(tree, e, n);

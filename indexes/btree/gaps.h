@@ -1,13 +1,13 @@
 /*
- * gaps.h - find_gap of the B+-tree: the first hole that is long enough; compiled like read.h
+ * gaps.h - find_gap of the B+-tree: the first gap that is long enough; compiled like read.h
  *
- *	inner node    | b      | d      | e      |   most: the longer of the hole in front
+ *	inner node    | b      | d      | e      |   most: the longer of the gap in front
  *	              |        |        |        |   of an entry and the largest inside it
  *	leaf          start[i] - end[i - 1], all at once
  *
  * One comparison of a node's array finds the first (or last) entry with such a
- * hole; only then two numbers say whether it is in front of the entry or inside.
- * In front of a node's first entry is a hole of its parent.
+ * gap; only then two numbers say whether it is in front of the entry or inside.
+ * In front of a node's first entry is a gap of its parent.
  *
  * What mmap asks is mostly what it asked before, less what it has put there: one
  * answer is remembered.  Readers share the tree, so they do not write it, but for
@@ -16,77 +16,77 @@
 
 /* ---- one node ---- */
 
-/* The first entry that ends above the fold: the fold is in front of it or inside it. */
-static inline unsigned btree_above_fold(const struct btree_node *node)
+/* The first entry that ends above the elided gap: the elided gap is in front of it or inside it. */
+static inline unsigned btree_above_elided(const struct btree_node *node)
 {
 	return node->level ? btree_rank(node, BTREE_INNER_CAP, node->base)
 			   : btree_rank_root(node, node->base);
 }
 
 /*
- * The hole that the fold is in, in front of entry *at or inside it; 0 if all entries are
- * on one side of the fold.
+ * The gap that the elided gap is in, in front of entry *at or inside it; 0 if all entries are
+ * on one side of the elided gap.
  */
-static unsigned long btree_across_fold(const struct btree_node *node, unsigned *at)
+static unsigned long btree_across_elided(const struct btree_node *node, unsigned *at)
 {
-	unsigned level = node->level, i = *at = btree_above_fold(node);
+	unsigned level = node->level, i = *at = btree_above_elided(node);
 
 	if (i == node->n)
 		return 0;
 	if ((long)btree_get(node, level, BTREE_START, i) < 0)
-		return btree_gap(node, level, i);
-	return i ? btree_hole(node, level, i) : 0;
+		return btree_gap_inside(node, level, i);
+	return i ? btree_gap_before(node, level, i) : 0;
 }
 
-/* The bit of the fold's hole, if it has at least len pages; bit 0 is entry first. */
-static __attribute__((noinline)) uint64_t btree_fold_bit(const struct btree_node *node,
-							 unsigned first, unsigned long len)
+/* The bit of the gap that holds the elided part, if it has at least len pages; bit 0 is entry first. */
+static __attribute__((noinline)) uint64_t btree_elided_bit(const struct btree_node *node,
+							   unsigned first, unsigned long len)
 {
 	unsigned i;
 
-	return btree_across_fold(node, &i) >= len && i - first < 64 ? 1UL << (i - first) : 0;
+	return btree_across_elided(node, &i) >= len && i - first < 64 ? 1UL << (i - first) : 0;
 }
 
-/* Bit i: the hole behind entry i of a wide leaf, which has no more than 60, is as long. */
-static uint64_t btree_wide_holes(const struct btree_node *leaf, unsigned long len)
+/* Bit i: the gap behind entry i of an uncompressed leaf, which has no more than 60, is as long. */
+static uint64_t btree_gaps64(const struct btree_node *leaf, unsigned long len)
 {
 	const uint64_t *start = btree_lanes(leaf, 0, BTREE_START);
 	const uint64_t *end = btree_lanes(leaf, 0, BTREE_END);
-	uint64_t holes = 0;
+	uint64_t gaps = 0;
 
 	for (unsigned i = 0; i + 1 < leaf->n; i++)
-		holes |= (uint64_t)(start[i + 1] - end[i] >= len) << i;
-	return holes;
+		gaps |= (uint64_t)(start[i + 1] - end[i] >= len) << i;
+	return gaps;
 }
 
-/* Bit i: the hole between entries at + i and at + i + 1 of a leaf has at least len pages. */
-static inline uint64_t btree_holes(const struct btree_node *leaf, unsigned at, unsigned long len)
+/* Bit i: the gap between entries at + i and at + i + 1 of a leaf has at least len pages. */
+static inline uint64_t btree_gaps(const struct btree_node *leaf, unsigned at, unsigned long len)
 {
 	const uint32_t *start = (uint32_t *)btree_lanes(leaf, 0, BTREE_START) + at + 1;
 	const uint32_t *end = (uint32_t *)btree_lanes(leaf, 0, BTREE_END) + at;
-	unsigned n = leaf->n - at - 1; /* holes */
-	uint64_t holes = 0;
+	unsigned n = leaf->n - at - 1; /* gaps */
+	uint64_t gaps = 0;
 
-	if (unlikely(leaf->wide))
-		return btree_wide_holes(leaf, len);
+	if (unlikely(leaf->uncompressed))
+		return btree_gaps64(leaf, len);
 	if (likely(len <= BTREE_MAX_SPAN)) {
 		if (n < BTREE_LEAF_CAP)
-			holes = btree_holes32(start, end, BTREE_LEAF_CAP, (uint32_t)len);
+			gaps = btree_gaps32(start, end, BTREE_LEAF_CAP, (uint32_t)len);
 		else
-			holes = btree_holes32(start, end, 64, (uint32_t)len);
+			gaps = btree_gaps32(start, end, 64, (uint32_t)len);
 		if (n < 64)
-			holes &= (1UL << n) - 1;
+			gaps &= (1UL << n) - 1;
 	}
-	return unlikely(leaf->fold) ? holes | btree_fold_bit(leaf, at + 1, len) : holes;
+	return unlikely(leaf->elided) ? gaps | btree_elided_bit(leaf, at + 1, len) : gaps;
 }
 
-/* Bit i: in front of entry i > 0 or inside its child there is a hole of at least len pages. */
+/* Bit i: in front of entry i > 0 or inside its child there is a gap of at least len pages. */
 static inline uint64_t btree_longer(const struct btree_node *node, unsigned long len)
 {
 	uint64_t longer = 0;
 
-	if (unlikely(node->wide)) {
-		const uint64_t *most = btree_lanes(node, 1, BTREE_MOST);
+	if (unlikely(node->uncompressed)) {
+		const uint64_t *most = btree_lanes(node, 1, BTREE_MAX_GAP);
 
 		for (unsigned i = 0; i < node->n; i++)
 			longer |= (uint64_t)(most[i] >= len) << i;
@@ -94,7 +94,7 @@ static inline uint64_t btree_longer(const struct btree_node *node, unsigned long
 	}
 	if (likely(len <= BTREE_MAX_SPAN))
 		longer = btree_least32(node, (uint32_t)len) & ((1UL << node->n) - 1);
-	return unlikely(node->fold) ? longer | btree_fold_bit(node, 0, len) : longer;
+	return unlikely(node->elided) ? longer | btree_elided_bit(node, 0, len) : longer;
 }
 
 /* The bits from i on. */
@@ -103,46 +103,46 @@ static inline uint64_t btree_bits_from(unsigned i)
 	return i < 64 ? ~0UL << i : 0;
 }
 
-/* ---- one subtree: the answer is the entry that the hole is in front of, or no node ---- */
+/* ---- one subtree: the answer is the entry that the gap is in front of, or no node ---- */
 
 static const struct btree_step btree_nowhere;
 
 /*
- * Whether the hole in front of entry i is in a narrow leaf and long enough.  The two that
+ * Whether the gap in front of entry i is in a compressed leaf and long enough.  The two that
  * come first are tried so, before many are compared at once: what mmap asks is often
- * there, and a branch that is foretold waits for nothing.
+ * there, and a predicted branch waits for nothing.
  */
 static inline bool btree_fits_here(const struct btree_node *leaf, unsigned i, unsigned long len)
 {
 	const uint32_t *start = btree_lanes(leaf, 0, BTREE_START);
 	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
 
-	return likely(!leaf->wide && !leaf->fold) && start[i] - end[i - 1] >= len;
+	return likely(!leaf->uncompressed && !leaf->elided) && start[i] - end[i - 1] >= len;
 }
 
 /*
- * The lowest hole in front of a leaf's entries from that one on.  A root may have
+ * The lowest gap in front of a leaf's entries from that one on.  A root may have
  * more than 64: those that come first are compared first.
  */
 static inline struct btree_step btree_lowest_in_leaf(struct btree_node *leaf, unsigned from,
 						     unsigned long len)
 {
 	unsigned first = max(from, 1u) - 1, at = leaf->n > 65 ? first : 0;
-	uint64_t holes;
+	uint64_t gaps;
 
 	for (unsigned i = first + 1; i < min(first + 3, (unsigned)leaf->n); i++) {
 		if (btree_fits_here(leaf, i, len))
 			return (struct btree_step){leaf, i};
 	}
-	holes = btree_holes(leaf, at, len) & btree_bits_from(first - at);
+	gaps = btree_gaps(leaf, at, len) & btree_bits_from(first - at);
 
-	if (!holes && leaf->n - at > 65) {
+	if (!gaps && leaf->n - at > 65) {
 		at += 64;
-		holes = btree_holes(leaf, at, len);
+		gaps = btree_gaps(leaf, at, len);
 	}
-	if (!holes)
+	if (!gaps)
 		return btree_nowhere;
-	return (struct btree_step){leaf, at + 1 + (unsigned)__builtin_ctzl(holes)};
+	return (struct btree_step){leaf, at + 1 + (unsigned)__builtin_ctzl(gaps)};
 }
 
 /* The highest one in front of a leaf's entries below that one, alike; below > 0. */
@@ -150,25 +150,25 @@ static inline struct btree_step btree_highest_in_leaf(struct btree_node *leaf, u
 						      unsigned long len)
 {
 	unsigned end = below - 1, at = max(end, 64u) - 64;
-	uint64_t holes;
+	uint64_t gaps;
 
 	for (unsigned i = end; i && i + 2 > end; i--) {
 		if (btree_fits_here(leaf, i, len))
 			return (struct btree_step){leaf, i};
 	}
-	holes = btree_holes(leaf, at, len) & ~btree_bits_from(end - at);
+	gaps = btree_gaps(leaf, at, len) & ~btree_bits_from(end - at);
 
-	if (!holes && at) {
-		holes = btree_holes(leaf, 0, len) & ~btree_bits_from(at);
+	if (!gaps && at) {
+		gaps = btree_gaps(leaf, 0, len) & ~btree_bits_from(at);
 		at = 0;
 	}
-	if (!holes)
+	if (!gaps)
 		return btree_nowhere;
-	return (struct btree_step){leaf, at + 64 - (unsigned)__builtin_clzl(holes)};
+	return (struct btree_step){leaf, at + 64 - (unsigned)__builtin_clzl(gaps)};
 }
 
 /*
- * The lowest hole of len pages inside node that is in front of entry from, in
+ * The lowest gap of len pages inside node that is in front of entry from, in
  * it, or above it.  Where the first entry has one, as it mostly has for what is
  * short, the way down waits for no comparison of many.
  */
@@ -179,19 +179,19 @@ static struct btree_step btree_lowest(const struct btree *tree, struct btree_nod
 		uint64_t longer;
 
 		i = 0;
-		if (!from && btree_get(node, 1, BTREE_MOST, 0) >= len)
+		if (!from && btree_get(node, 1, BTREE_MAX_GAP, 0) >= len)
 			continue;
 		longer = btree_longer(node, len) & btree_bits_from(from);
 		if (!longer)
 			return btree_nowhere;
 		i = __builtin_ctzl(longer);
-		if (i && btree_hole(node, 1, i) >= len)
+		if (i && btree_gap_before(node, 1, i) >= len)
 			return (struct btree_step){node, i};
 	}
 	return btree_lowest_in_leaf(node, from, len);
 }
 
-/* The highest one that is inside node and below the hole in front of its entry below. */
+/* The highest one that is inside node and below the gap in front of its entry below. */
 static struct btree_step btree_highest(const struct btree *tree, struct btree_node *node,
 				       unsigned below, unsigned long len)
 {
@@ -199,13 +199,13 @@ static struct btree_step btree_highest(const struct btree *tree, struct btree_no
 		uint64_t longer;
 
 		i = below - 1;
-		if (below == node->n && btree_get(node, 1, BTREE_GAP, i) >= len)
+		if (below == node->n && btree_get(node, 1, BTREE_GAP_INSIDE, i) >= len)
 			continue;
 		longer = btree_longer(node, len) & ~btree_bits_from(below);
 		if (!longer)
 			return btree_nowhere;
 		i = 63 - __builtin_clzl(longer);
-		if (btree_gap(node, 1, i) < len)
+		if (btree_gap_inside(node, 1, i) < len)
 			return (struct btree_step){node, i};
 	}
 	return btree_highest_in_leaf(node, below, len);
@@ -219,7 +219,7 @@ static inline bool btree_take_at(struct vma_gap *gap, struct btree_step at)
 	unsigned level = at.node->level;
 
 	return vma_gap_take(gap, btree_end(at.node, level, at.slot - 1) << PAGE_SHIFT,
-			  btree_start(at.node, level, at.slot) << PAGE_SHIFT);
+			    btree_start(at.node, level, at.slot) << PAGE_SHIFT);
 }
 
 /* The same of the gap in front of where the path leads. */
@@ -233,17 +233,18 @@ static inline bool btree_take_here(const struct btree *tree, const struct btree_
 	return vma_gap_take(gap, 0, tree->first << PAGE_SHIFT);
 }
 
-/* Whether there can be a hole of len pages inside the path's node of that level. */
+/* Whether there can be a gap of len pages inside the path's node of that level. */
 static inline bool btree_may(const struct btree *tree, const struct btree_path *path,
 			     unsigned level, unsigned long len)
 {
 	const struct btree_step *up = &path->at[level + 1];
 
-	return (level == tree->root->level ? tree->gap
-					   : btree_gap(up->node, level + 1, up->slot)) >= len;
+	return (level == tree->root->level
+			? tree->gap
+			: btree_gap_inside(up->node, level + 1, up->slot)) >= len;
 }
 
-/* The lowest hole of len pages behind where the path leads. */
+/* The lowest gap of len pages behind where the path leads. */
 static struct btree_step btree_lowest_behind(const struct btree *tree,
 					     const struct btree_path *path, unsigned long len)
 {
@@ -259,7 +260,7 @@ static struct btree_step btree_lowest_behind(const struct btree *tree,
 	return btree_nowhere;
 }
 
-/* The highest one below the hole in front of where the path leads. */
+/* The highest one below the gap in front of where the path leads. */
 static struct btree_step btree_highest_below(const struct btree *tree,
 					     const struct btree_path *path, unsigned long len)
 {
@@ -271,7 +272,7 @@ static struct btree_step btree_highest_below(const struct btree *tree,
 
 		if (!step->slot)
 			continue;
-		if (passed && btree_hole(step->node, level, step->slot) >= len)
+		if (passed && btree_gap_before(step->node, level, step->slot) >= len)
 			return *step;
 		if (btree_may(tree, path, level, len))
 			found = btree_highest(tree, step->node, step->slot, len);
@@ -283,10 +284,10 @@ static struct btree_step btree_highest_below(const struct btree *tree,
 }
 
 /*
- * Upwards.  Only the hole that lo is in can be cut by lo.  Those above it are
+ * Upwards.  Only the gap that lo is in can be cut by lo.  Those above it are
  * searched whole: the lowest that is long enough is the answer, or, if hi
  * cuts it, there is none.  Where lo is not above the first VMA's start, all
- * holes between VMAs are above it, and no way down to lo is needed.
+ * gaps between VMAs are above it, and no way down to lo is needed.
  */
 static inline bool btree_gap_up(const struct btree *tree, struct vma_gap *gap)
 {

@@ -7,12 +7,12 @@
 #include "indexes/btree/btree.h"
 
 /*
- * A narrow node without a fold keeps numbers as they are: arrays are read and written at once,
+ * A compressed node without an elided gap keeps numbers as they are: arrays are read and written at once,
  * by loops of which the compiler knows whether there are gaps.
  */
 static bool btree_plain(const struct btree_node *node)
 {
-	return !node->wide && !node->fold;
+	return !node->uncompressed && !node->elided;
 }
 
 static inline __attribute__((always_inline)) void
@@ -22,7 +22,7 @@ btree_unpack_plain(const struct btree *tree, const struct btree_node *node, bool
 	const int32_t *end = btree_lanes(node, inner, BTREE_END);
 	const int32_t *start = btree_lanes(node, inner, BTREE_START);
 	const uint32_t *ptr = btree_lanes(node, inner, BTREE_PTR);
-	const uint32_t *gap = btree_lanes(node, inner, BTREE_GAP);
+	const uint32_t *gap = btree_lanes(node, inner, BTREE_GAP_INSIDE);
 	uintptr_t origin = tree->origin[inner];
 	unsigned long base = node->base;
 
@@ -43,8 +43,8 @@ static inline __attribute__((always_inline)) bool btree_pack_plain(const struct 
 	uint32_t *end = btree_lanes(node, inner, BTREE_END);
 	uint32_t *start = btree_lanes(node, inner, BTREE_START);
 	uint32_t *ptr = btree_lanes(node, inner, BTREE_PTR);
-	uint32_t *gap = btree_lanes(node, inner, BTREE_GAP);
-	uint32_t *most = btree_lanes(node, inner, BTREE_MOST);
+	uint32_t *gap = btree_lanes(node, inner, BTREE_GAP_INSIDE);
+	uint32_t *most = btree_lanes(node, inner, BTREE_MAX_GAP);
 	uintptr_t origin = tree->origin[inner], far = 0;
 	unsigned long base = node->base, below = e->start;
 
@@ -80,7 +80,7 @@ struct btree_entry *btree_unpack(const struct btree *tree, const struct btree_no
 		*out++ = (struct btree_entry){
 			.start = btree_start(node, level, i),
 			.end = btree_end(node, level, i),
-			.gap = btree_gap(node, level, i),
+			.gap = btree_gap_inside(node, level, i),
 			.ptr = btree_ptr(tree, node, level, i),
 		};
 	}
@@ -104,66 +104,66 @@ struct btree_entry btree_summary(const struct btree_node *node)
 	return e;
 }
 
-/* ---- the fold ---- */
+/* ---- the elided gap ---- */
 
-/* Where the hole of that many pages is inside the node; there must be one. */
-static unsigned long btree_find_hole(const struct btree *tree, const struct btree_node *node,
-				     unsigned long pages)
+/* Where the gap of that many pages is inside the node; there must be one. */
+static unsigned long btree_locate_gap(const struct btree *tree, const struct btree_node *node,
+				      unsigned long pages)
 {
 	unsigned level = node->level, i = 0;
 
-	while (btree_gap(node, level, i) != pages) {
+	while (btree_gap_inside(node, level, i) != pages) {
 		i++;
-		if (btree_hole(node, level, i) == pages)
+		if (btree_gap_before(node, level, i) == pages)
 			return btree_end(node, level, i - 1);
 	}
-	return btree_find_hole(tree, btree_child(tree, node, i), pages);
+	return btree_locate_gap(tree, btree_child(tree, node, i), pages);
 }
 
-/* The largest hole between the entries or inside one of them. */
-static struct btree_entry btree_largest_hole(const struct btree *tree, const struct btree_entry *e,
-					     unsigned n)
+/* The largest gap between the entries or inside one of them. */
+static struct btree_entry btree_largest_gap(const struct btree *tree, const struct btree_entry *e,
+					    unsigned n)
 {
-	struct btree_entry hole = {.gap = e[0].gap, .ptr = e[0].ptr};
+	struct btree_entry gap = {.gap = e[0].gap, .ptr = e[0].ptr};
 
 	for (unsigned i = 1; i < n; i++) {
-		if (e[i].start - e[i - 1].end > hole.gap)
-			hole = (struct btree_entry){.start = e[i - 1].end,
-						    .gap = e[i].start - e[i - 1].end};
-		if (e[i].gap > hole.gap)
-			hole = (struct btree_entry){.gap = e[i].gap, .ptr = e[i].ptr};
+		if (e[i].start - e[i - 1].end > gap.gap)
+			gap = (struct btree_entry){.start = e[i - 1].end,
+						   .gap = e[i].start - e[i - 1].end};
+		if (e[i].gap > gap.gap)
+			gap = (struct btree_entry){.gap = e[i].gap, .ptr = e[i].ptr};
 	}
-	if (hole.ptr && hole.gap)
-		hole.start = btree_find_hole(tree, hole.ptr, hole.gap);
-	hole.end = hole.start + hole.gap;
-	return hole;
+	if (gap.ptr && gap.gap)
+		gap.start = btree_locate_gap(tree, gap.ptr, gap.gap);
+	gap.end = gap.start + gap.gap;
+	return gap;
 }
 
 /*
- * Gives the node a base and a fold by which it holds the entries as a narrow
- * one; false if there are none.  Each side can grow as far into the fold's hole
+ * Gives the node a base and an elided gap by which it holds the entries as a compressed
+ * one; false if there are none.  Each side can grow as far into the gap that holds the elided part
  * as away from it.
  */
 static bool btree_place(const struct btree *tree, struct btree_node *node,
 			const struct btree_entry *e, unsigned n)
 {
 	unsigned long first = e[0].start, last = e[n - 1].end, below, above;
-	struct btree_entry hole;
+	struct btree_entry gap;
 
-	node->fold = 0;
+	node->elided = 0;
 	node->base = first - BTREE_MIN_DELTA - (BTREE_MAX_SPAN - (last - first)) / 2;
 	if (last - first <= BTREE_MAX_SPAN)
 		return true;
-	hole = btree_largest_hole(tree, e, n);
-	if (hole.start - first >= -(long)BTREE_MIN_DELTA || last - hole.end >= BTREE_MAX_DELTA)
+	gap = btree_largest_gap(tree, e, n);
+	if (gap.start - first >= -(long)BTREE_MIN_DELTA || last - gap.end >= BTREE_MAX_DELTA)
 		return false;
-	below = (first - BTREE_MIN_DELTA - hole.start + 1) / 2;
-	above = (BTREE_MAX_DELTA - (last - hole.end)) / 2;
-	if (below + above >= hole.gap)
+	below = (first - BTREE_MIN_DELTA - gap.start + 1) / 2;
+	above = (BTREE_MAX_DELTA - (last - gap.end)) / 2;
+	if (below + above >= gap.gap)
 		return false;
-	node->base = hole.start + below;
-	node->fold = (hole.gap - below - above) >> BTREE_FOLD_SHIFT;
-	return last - btree_fold(node) - node->base <= BTREE_MAX_DELTA;
+	node->base = gap.start + below;
+	node->elided = (gap.gap - below - above) >> BTREE_ELIDED_SHIFT;
+	return last - btree_elided(node) - node->base <= BTREE_MAX_DELTA;
 }
 
 /* The start of the first VMA below the node that ends above page, or VMA_INDEX_END, in pages. */
@@ -183,13 +183,13 @@ static unsigned long btree_start_above(const struct btree *tree, const struct bt
 	}
 }
 
-bool btree_unfolded(const struct btree *tree, const struct btree_node *node, unsigned level,
+bool btree_unelided(const struct btree *tree, const struct btree_node *node, unsigned level,
 		    const struct btree_entry *e)
 {
-	if (btree_off_fold(node, e->start, e->end))
+	if (btree_off_elided(node, e->start, e->end))
 		return true;
 	return level && e->start < node->base &&
-	       btree_start_above(tree, e->ptr, node->base - 1) >= node->base + btree_fold(node);
+	       btree_start_above(tree, e->ptr, node->base - 1) >= node->base + btree_elided(node);
 }
 
 /* ---- one node ---- */
@@ -204,17 +204,17 @@ static bool btree_all_near(const struct btree *tree, unsigned level, const struc
 	return !far;
 }
 
-bool btree_spans_narrow(const struct btree *tree, const struct btree_entry *e, unsigned n)
+bool btree_span_compresses(const struct btree *tree, const struct btree_entry *e, unsigned n)
 {
 	struct btree_node node;
 
 	return btree_place(tree, &node, e, n);
 }
 
-bool btree_fits_narrow(const struct btree *tree, unsigned level, const struct btree_entry *e,
-		       unsigned n)
+bool btree_fits_compressed(const struct btree *tree, unsigned level, const struct btree_entry *e,
+			   unsigned n)
 {
-	return btree_spans_narrow(tree, e, n) && btree_all_near(tree, level, e, n);
+	return btree_span_compresses(tree, e, n) && btree_all_near(tree, level, e, n);
 }
 
 void btree_pack(const struct btree *tree, struct btree_node *node, unsigned level,
@@ -224,21 +224,21 @@ void btree_pack(const struct btree *tree, struct btree_node *node, unsigned leve
 
 	node->n = n;
 	node->level = level;
-	node->wide = false;
-	if (likely(fits && !node->fold))
+	node->uncompressed = false;
+	if (likely(fits && !node->elided))
 		fits = level ? btree_pack_plain(tree, node, true, e)
 			     : btree_pack_plain(tree, node, false, e);
 	else if (fits)
 		fits = btree_all_near(tree, level, e, n);
 	if (!fits) {
-		node->wide = true;
-		node->base = node->fold = 0;
+		node->uncompressed = true;
+		node->base = node->elided = 0;
 	}
 	if (!btree_plain(node)) {
 		for (unsigned i = 0; i < n; i++)
 			btree_set(tree, node, level, i, &e[i]);
 		if (level)
-			btree_set_most(node, 0, n);
+			btree_set_max_gap(node, 0, n);
 	}
 	btree_pad(node, n, btree_room(node));
 }
@@ -246,7 +246,7 @@ void btree_pack(const struct btree *tree, struct btree_node *node, unsigned leve
 void btree_move(struct btree_node *node, unsigned at, unsigned to)
 {
 	unsigned level = node->level;
-	size_t width = node->wide ? sizeof(uint64_t) : sizeof(uint32_t);
+	size_t width = node->uncompressed ? sizeof(uint64_t) : sizeof(uint32_t);
 
 	for (unsigned f = 0; f < btree_fields(level); f++) {
 		unsigned char *lanes = btree_lanes(node, level, f);
@@ -269,7 +269,7 @@ void btree_replace(const struct btree *tree, struct btree_node *node, unsigned f
 	for (unsigned i = 0; i < nput; i++)
 		btree_set(tree, node, node->level, from + i, &put[i]);
 	if (node->level)
-		btree_set_most(node, from, from + nput);
+		btree_set_max_gap(node, from, from + nput);
 }
 
 /* ---- the pool: nodes chained through their first word ---- */
@@ -381,12 +381,12 @@ void btree_drop(struct btree *tree, struct btree_node *node)
 
 /* ---- a leaf that is the root: one that suits what is in it ---- */
 
-int btree_grow(struct btree *tree, unsigned n, bool wide)
+int btree_grow(struct btree *tree, unsigned n, bool uncompressed)
 {
 	static const uint16_t caps[] = {24, BTREE_LEAF_CAP, 56, 72, 104, BTREE_ROOT_CAP};
 	unsigned i = 0;
 
-	while (i < ARRAY_SIZE(caps) && caps[i] >> wide < (int)n)
+	while (i < ARRAY_SIZE(caps) && caps[i] >> uncompressed < (int)n)
 		i++;
 	if (i == ARRAY_SIZE(caps))
 		return -E2BIG;

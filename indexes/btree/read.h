@@ -4,13 +4,13 @@
  * The file that includes it names the instructions (SIMD_TARGET) and defines, before this, the
  * searches that differ, each static and with the prefix btree_:
  *
- *	rank32, rank64  how many ends of a narrow or wide node, with room for cap,
- *	                are <= page, which a narrow node reaches
- *	least32         bit i: most[i] >= key > 0, of a narrow inner node's 60 entries;
+ *	rank32, rank64  how many ends of a compressed or uncompressed node, with room for cap,
+ *	                are <= page, which a compressed node reaches
+ *	max_gap_at_least32         bit i: most[i] >= key > 0, of a compressed inner node's 60 entries;
  *	                those behind them are undefined
- *	holes32         bit i: start[i] - end[i] >= key, for n <= 64 entries; up to
+ *	gaps32         bit i: start[i] - end[i] >= key, for n <= 64 entries; up to
  *	                60 bytes behind the arrays are readable and ignored
- *	most32, shift   see vectors.h, which all sets that have vectors include
+ *	max_gap32, shift   see vectors.h, which all sets that have vectors include
  */
 #include "indexes/btree/btree.h"
 
@@ -20,9 +20,9 @@
 static inline __attribute__((always_inline)) unsigned btree_rank(const struct btree_node *node,
 								 unsigned cap, unsigned long page)
 {
-	if (unlikely(node->wide))
+	if (unlikely(node->uncompressed))
 		return btree_rank64(node, cap / 2, page);
-	if (node->fold)
+	if (node->elided)
 		page = node->base + (unsigned long)btree_distance(node, page);
 	if (unlikely((long)(page - node->base) < BTREE_MIN_DELTA))
 		return 0;

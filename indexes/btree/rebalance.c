@@ -8,7 +8,7 @@
  *	           and its parent's entry gets new bounds and gap; where they are
  *	           what they were, the edit is done
  *	rebuilt    else what remains of the node (of the first and the last node,
- *	           where the window spans several) is dealt out anew, together with
+ *	           where the window spans several) is redistributed, together with
  *	           a sibling or two: two full nodes become three, three nodes that
  *	           two can hold become two; the nodes between go as whole subtrees
  *
@@ -43,10 +43,11 @@ static unsigned btree_room_around(struct btree_spot *spot, unsigned level,
 	const struct btree_step *l = btree_left(spot, level + 1), *r = btree_right(spot, level + 1);
 	unsigned long start = btree_start(l->node, level + 1, l->slot - (l->slot > 0));
 	unsigned long end = btree_end(r->node, level + 1, r->slot + (r->slot + 1 < r->node->n));
-	bool wide = end - start > BTREE_MAX_SPAN || l[-1].node->wide || r[-1].node->wide ||
-		    (left && left->wide) || (right && right->wide);
+	bool uncompressed = end - start > BTREE_MAX_SPAN || l[-1].node->uncompressed ||
+			    r[-1].node->uncompressed || (left && left->uncompressed) ||
+			    (right && right->uncompressed);
 
-	return btree_cap(level, wide);
+	return btree_cap(level, uncompressed);
 }
 
 /* For n entries that own nodes (1, or 2 where the window spans) are to hold. */
@@ -67,7 +68,7 @@ static struct btree_join btree_choose(const struct btree *tree, struct btree_spo
 	room = btree_room_around(spot, level, l, r);
 	full = room * 9 / 10;
 	if (room < cap && n > room * own && n <= cap * own)
-		return join; /* it may well be narrow now */
+		return join; /* it may well be compressed now */
 	if (n > room * own) {
 		join.left = left && (!right || left <= right);
 		join.right = right && !join.left;
@@ -100,11 +101,11 @@ bool btree_stays(const struct btree *tree, struct btree_spot *spot, unsigned lev
 
 	if (n > btree_room(node) || n == 0)
 		return false;
-	for (unsigned i = 0; !node->wide && i < change->nput; i++) {
+	for (unsigned i = 0; !node->uncompressed && i < change->nput; i++) {
 		const struct btree_entry *e = &change->put[i];
 
 		if (!btree_reaches(node, e->start, e->end) || !btree_near(tree, level, e->ptr) ||
-		    !btree_unfolded(tree, node, level, e))
+		    !btree_unelided(tree, node, level, e))
 			return false;
 	}
 	if (level == tree->root->level || n >= btree_low(level) ||
@@ -123,9 +124,9 @@ unsigned long btree_largest_near(const struct btree_node *node, unsigned from, u
 
 	for (unsigned i = from; i <= to && i < node->n; i++) {
 		if (i)
-			gap = max(gap, btree_hole(node, level, i));
+			gap = max(gap, btree_gap_before(node, level, i));
 		if (i < to)
-			gap = max(gap, btree_gap(node, level, i));
+			gap = max(gap, btree_gap_inside(node, level, i));
 	}
 	return gap;
 }
@@ -135,7 +136,7 @@ bool btree_change_in_place(struct btree *tree, const struct btree_path *path, un
 {
 	struct btree_node *node = path->at[level].node;
 	const struct btree_step *up = level < tree->root->level ? &path->at[level + 1] : NULL;
-	unsigned long gap = up ? btree_gap(up->node, level + 1, up->slot) : tree->gap;
+	unsigned long gap = up ? btree_gap_inside(up->node, level + 1, up->slot) : tree->gap;
 	unsigned long gone, come;
 	struct btree_entry *e = &change->put[0];
 
@@ -157,7 +158,7 @@ bool btree_change_in_place(struct btree *tree, const struct btree_path *path, un
 		return true;
 	change->from = up->slot;
 	change->to = up->slot + 1;
-	return e->gap != btree_gap(up->node, level + 1, up->slot) ||
+	return e->gap != btree_gap_inside(up->node, level + 1, up->slot) ||
 	       e->start != btree_start(up->node, level + 1, up->slot) ||
 	       e->end != btree_end(up->node, level + 1, up->slot);
 }
@@ -165,44 +166,44 @@ bool btree_change_in_place(struct btree *tree, const struct btree_path *path, un
 /* ---- rebuilt ---- */
 
 static void btree_gather(const struct btree *tree, struct btree_node *node, unsigned from,
-			 unsigned to, struct btree_deal *deal)
+			 unsigned to, struct btree_redist *redist)
 {
-	if (!deal->nin || deal->in[deal->nin - 1] != node)
-		deal->in[deal->nin++] = node;
-	deal->n = btree_unpack(tree, node, from, to, deal->e + deal->n) - deal->e;
+	if (!redist->nin || redist->in[redist->nin - 1] != node)
+		redist->in[redist->nin++] = node;
+	redist->n = btree_unpack(tree, node, from, to, redist->e + redist->n) - redist->e;
 }
 
 static void btree_gather_all(const struct btree *tree, struct btree_spot *spot, unsigned level,
 			     const struct btree_change *change, struct btree_join join,
-			     struct btree_deal *deal)
+			     struct btree_redist *redist)
 {
 	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
 	struct btree_node *sibling;
 
-	deal->nin = deal->n = 0;
+	redist->nin = redist->n = 0;
 	if (join.left) {
 		sibling = btree_child(tree, left[1].node, left[1].slot - 1);
-		btree_gather(tree, sibling, 0, sibling->n, deal);
+		btree_gather(tree, sibling, 0, sibling->n, redist);
 	}
-	btree_gather(tree, left->node, 0, change->from, deal);
-	memcpy(deal->e + deal->n, change->put, change->nput * sizeof(change->put[0]));
-	deal->n += change->nput;
-	btree_gather(tree, right->node, change->to, right->node->n, deal);
+	btree_gather(tree, left->node, 0, change->from, redist);
+	memcpy(redist->e + redist->n, change->put, change->nput * sizeof(change->put[0]));
+	redist->n += change->nput;
+	btree_gather(tree, right->node, change->to, right->node->n, redist);
 	if (join.right) {
 		sibling = btree_child(tree, right[1].node, right[1].slot + 1);
-		btree_gather(tree, sibling, 0, sibling->n, deal);
+		btree_gather(tree, sibling, 0, sibling->n, redist);
 	}
 }
 
 /*
- * Deals n entries out to k nodes or, where wide ones need it, to more: the size
- * of each to size[], their number is returned.  near: their pointers fit narrow nodes, as
+ * Deals n entries out to k nodes or, where uncompressed ones need it, to more: the size
+ * of each to size[], their number is returned.  near: their pointers fit compressed nodes, as
  * far as is known.  Evenly; but where the tree
  * grows at one end (grows -1 or 1) the nodes left behind are filled.
  */
-static unsigned btree_deal_out(const struct btree *tree, unsigned level,
-			       const struct btree_entry *e, unsigned n, unsigned k, int grows,
-			       bool near, unsigned size[BTREE_MAX_JOIN])
+static unsigned btree_share_out(const struct btree *tree, unsigned level,
+				const struct btree_entry *e, unsigned n, unsigned k, int grows,
+				bool near, unsigned size[BTREE_MAX_JOIN])
 {
 	unsigned cap = btree_cap(level, false), i;
 
@@ -219,8 +220,8 @@ static unsigned btree_deal_out(const struct btree *tree, unsigned level,
 				size[i] = full;
 			if (size[i] > btree_cap(level, true) &&
 			    (size[i] > cap ||
-			     !(near ? btree_spans_narrow(tree, e + at, size[i])
-				    : btree_fits_narrow(tree, level, e + at, size[i]))))
+			     !(near ? btree_span_compresses(tree, e + at, size[i])
+				    : btree_fits_compressed(tree, level, e + at, size[i]))))
 				break;
 			at += size[i];
 		}
@@ -250,21 +251,22 @@ static void btree_relink(struct btree *tree, struct btree_links around, struct b
 	}
 }
 
-/* Whether all pointers fit narrow nodes, as those of narrow nodes do. */
-static bool btree_deals_near(const struct btree *tree, unsigned level,
-			     const struct btree_change *change, const struct btree_deal *deal)
+/* Whether all pointers fit compressed nodes, as those of compressed nodes do. */
+static bool btree_pointers_compress(const struct btree *tree, unsigned level,
+				    const struct btree_change *change,
+				    const struct btree_redist *redist)
 {
 	bool near = true;
 
-	for (unsigned i = 0; i < deal->nin; i++)
-		near &= !deal->in[i]->wide;
+	for (unsigned i = 0; i < redist->nin; i++)
+		near &= !redist->in[i]->uncompressed;
 	for (unsigned i = 0; i < change->nput; i++)
 		near &= btree_near(tree, level, change->put[i].ptr);
 	return near;
 }
 
-void btree_deal(const struct btree *tree, struct btree_spot *spot, unsigned level,
-		const struct btree_change *change, struct btree_deal *deal)
+void btree_redistribute(const struct btree *tree, struct btree_spot *spot, unsigned level,
+			const struct btree_change *change, struct btree_redist *redist)
 {
 	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
 	bool single = left->node == right->node;
@@ -276,41 +278,42 @@ void btree_deal(const struct btree *tree, struct btree_spot *spot, unsigned leve
 		grows = 1;
 	else if (single && (level ? change->from : change->to) == 0 && !join.left)
 		grows = -1;
-	btree_gather_all(tree, spot, level, change, join, deal);
-	deal->join_left = join.left;
-	deal->join_right = join.right;
-	deal->k = 0;
-	if (deal->n)
-		deal->k = btree_deal_out(tree, level, deal->e, deal->n, join.k, grows,
-					 btree_deals_near(tree, level, change, deal), deal->size);
+	btree_gather_all(tree, spot, level, change, join, redist);
+	redist->join_left = join.left;
+	redist->join_right = join.right;
+	redist->k = 0;
+	if (redist->n)
+		redist->k = btree_share_out(tree, level, redist->e, redist->n, join.k, grows,
+					    btree_pointers_compress(tree, level, change, redist),
+					    redist->size);
 }
 
 /* Writes the entries to nodes, old ones first; the change becomes that of the parent. */
-static void btree_write(struct btree *tree, unsigned level, struct btree_deal *deal,
+static void btree_write(struct btree *tree, unsigned level, struct btree_redist *redist,
 			struct btree_change *change)
 {
-	unsigned k = deal->k;
+	unsigned k = redist->k;
 	struct btree_node *out[BTREE_MAX_JOIN];
-	const struct btree_entry *e = deal->e;
+	const struct btree_entry *e = redist->e;
 	struct btree_links around = {NULL, NULL};
 	/* a root leaf of another size goes */
-	unsigned kept = deal->in[0]->cap == btree_cap(level, false) ? min(k, deal->nin) : 0;
+	unsigned kept = redist->in[0]->cap == btree_cap(level, false) ? min(k, redist->nin) : 0;
 
 	if (level == 0) {
-		around.prev = btree_links(deal->in[0])->prev;
-		around.next = btree_links(deal->in[deal->nin - 1])->next;
+		around.prev = btree_links(redist->in[0])->prev;
+		around.next = btree_links(redist->in[redist->nin - 1])->next;
 	}
 	for (unsigned i = 0; i < k; i++) {
-		out[i] = i < kept ? deal->in[i] : btree_take(tree, level);
-		btree_pack(tree, out[i], level, e, deal->size[i]);
+		out[i] = i < kept ? redist->in[i] : btree_take(tree, level);
+		btree_pack(tree, out[i], level, e, redist->size[i]);
 		change->put[i] = btree_summary(out[i]);
-		e += deal->size[i];
+		e += redist->size[i];
 	}
 	change->nput = k;
 	if (level == 0)
 		btree_relink(tree, around, out, k);
-	for (unsigned i = kept; i < deal->nin; i++)
-		btree_release(tree, deal->in[i]);
+	for (unsigned i = kept; i < redist->nin; i++)
+		btree_release(tree, redist->in[i]);
 }
 
 /* Releases what lies between the two paths below this level. */
@@ -329,7 +332,7 @@ static void btree_drop_between(struct btree *tree, struct btree_spot *spot, unsi
 }
 
 /*
- * Makes the change by dealing the entries out anew and turns it into that of
+ * Makes the change by redistributing the entries and turns it into that of
  * the parent.  Returns whether a node has too few entries and no sibling yet;
  * *at is a page by which it is found then.
  */
@@ -338,17 +341,17 @@ static bool btree_rebuild(struct btree *tree, struct btree_spot *spot, unsigned 
 {
 	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
 	bool root = level == tree->root->level;
-	struct btree_deal deal;
+	struct btree_redist redist;
 
-	btree_deal(tree, spot, level, change, &deal);
-	*at = deal.n ? deal.e[0].end - 1 : 0;
-	btree_write(tree, level, &deal, change);
+	btree_redistribute(tree, spot, level, change, &redist);
+	*at = redist.n ? redist.e[0].end - 1 : 0;
+	btree_write(tree, level, &redist, change);
 	if (root)
 		return false;
 	btree_drop_between(tree, spot, level + 1);
-	change->from = left[1].slot - deal.join_left;
-	change->to = right[1].slot + 1 + deal.join_right;
-	return deal.k && deal.n < btree_min(level);
+	change->from = left[1].slot - redist.join_left;
+	change->to = right[1].slot + 1 + redist.join_right;
+	return redist.k && redist.n < btree_min(level);
 }
 
 /* ---- the whole edit ---- */

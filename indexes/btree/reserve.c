@@ -7,23 +7,23 @@
 
 #define BTREE_DECAY 16 /* a part of what is kept goes at each edit that is not planned */
 
-/* Whether the put VMAs fit the narrow nodes on the path above the leaf. */
+/* Whether the put VMAs fit the compressed nodes on the path above the leaf. */
 static bool btree_path_fits(const struct btree *tree, const struct btree_spot *spot,
 			    const struct btree_change *change)
 {
 	for (unsigned level = 1; change->nput && level <= tree->root->level; level++) {
 		const struct btree_node *node = spot->left.at[level].node;
 
-		if (!node->wide &&
+		if (!node->uncompressed &&
 		    !btree_holds(node, change->put[0].start, change->put[change->nput - 1].end))
 			return false;
 	}
 	return true;
 }
 
-/* Whether all that can be rebuilt together on this level is sure to stay narrow. */
-static bool btree_stays_narrow(const struct btree *tree, struct btree_spot *spot, unsigned level,
-			       const struct btree_change *change)
+/* Whether all that can be rebuilt together on this level is sure to stay compressed. */
+static bool btree_stays_compressed(const struct btree *tree, struct btree_spot *spot,
+				   unsigned level, const struct btree_change *change)
 {
 	unsigned long start = tree->first, end = tree->last;
 
@@ -43,12 +43,12 @@ static bool btree_stays_narrow(const struct btree *tree, struct btree_spot *spot
 }
 
 /* What any one edit can need at most. */
-static void btree_need_most(const struct btree *tree, size_t need[BTREE_KINDS])
+static void btree_need_worst_case(const struct btree *tree, size_t need[BTREE_KINDS])
 {
 	unsigned height = tree->root->level + 1;
 
-	need[BTREE_LEAF] += 2 * BTREE_WIDE_GROWTH;
-	need[BTREE_INNER] += BTREE_WIDE_GROWTH * height * height + 1;
+	need[BTREE_LEAF] += 2 * BTREE_UNCOMPRESSED_GROWTH;
+	need[BTREE_INNER] += BTREE_UNCOMPRESSED_GROWTH * height * height + 1;
 }
 
 /*
@@ -65,24 +65,25 @@ static void btree_need(const struct btree *tree, struct btree_spot *spot,
 	if (fits && !spot->spanning && btree_stays(tree, spot, 0, change))
 		return;
 	if (!fits || tree->far[BTREE_INNER]) {
-		btree_need_most(tree, need);
+		btree_need_worst_case(tree, need);
 		return;
 	}
 	if (!spot->spanning) {
 		const struct btree_node *leaf = btree_left(spot, 0)->node;
 
-		if (btree_stays_narrow(tree, spot, 0, change))
+		if (btree_stays_compressed(tree, spot, 0, change))
 			grow = leaf->n - (change->to - change->from) + change->nput >
 			       BTREE_LEAF_CAP;
 		else
-			grow = BTREE_WIDE_GROWTH;
+			grow = BTREE_UNCOMPRESSED_GROWTH;
 		need[BTREE_LEAF] += grow;
 		level++;
 	} else {
 		while (btree_left(spot, level)->node != btree_right(spot, level)->node)
 			need[level++ > 0]++;
-		if (btree_left(spot, level)->node->wide || btree_left(spot, level)->node->fold) {
-			btree_need_most(tree, need);
+		if (btree_left(spot, level)->node->uncompressed ||
+		    btree_left(spot, level)->node->elided) {
+			btree_need_worst_case(tree, need);
 			return;
 		}
 	}
@@ -93,13 +94,13 @@ static void btree_need(const struct btree *tree, struct btree_spot *spot,
 
 		if (spot->spanning)
 			gone += top; /* the second pass */
-		if (n + grow <= btree_cap(level, left->node->wide) &&
+		if (n + grow <= btree_cap(level, left->node->uncompressed) &&
 		    (level == top || n >= gone + btree_low(level)))
 			return;
-		if (btree_stays_narrow(tree, spot, level, change))
+		if (btree_stays_compressed(tree, spot, level, change))
 			grow = n + grow > BTREE_INNER_CAP;
 		else
-			grow = BTREE_WIDE_GROWTH;
+			grow = BTREE_UNCOMPRESSED_GROWTH;
 		need[BTREE_INNER] += grow;
 	}
 	need[BTREE_INNER] += grow > 0;
@@ -126,9 +127,10 @@ static void btree_need_two(const struct btree *tree, const struct vma_edit *edit
 	for (unsigned i = 0; i < 2; i++) {
 		btree_locate(tree, &edits[i], &spot, &change);
 		if (!btree_is_small(tree, &spot, &change) || leaf == spot.left.at[0].node) {
-			btree_need_most(tree, need);
-			btree_need_most(tree, need);
-			need[BTREE_INNER] += 2 * BTREE_WIDE_GROWTH * (tree->root->level + 2);
+			btree_need_worst_case(tree, need);
+			btree_need_worst_case(tree, need);
+			need[BTREE_INNER] +=
+				2 * BTREE_UNCOMPRESSED_GROWTH * (tree->root->level + 2);
 			return;
 		}
 		leaf = spot.left.at[0].node;
@@ -140,26 +142,27 @@ static int btree_reserve_root(struct btree *tree, const struct vma_edit *edits, 
 			      size_t need[BTREE_KINDS])
 {
 	unsigned most = tree->root ? tree->root->n : 0;
-	bool wide = !tree->root || tree->root->wide;
+	bool uncompressed = !tree->root || tree->root->uncompressed;
 	int error;
 
 	for (unsigned i = 0; i < n; i++) {
 		most += edits[i].nput;
-		for (unsigned j = 0; j < edits[i].nput && !wide; j++)
-			wide = !btree_near(tree, 0, edits[i].put[j].vma) ||
-			       !btree_holds(tree->root, edits[i].put[j].start >> PAGE_SHIFT,
-					    edits[i].put[j].end >> PAGE_SHIFT);
+		for (unsigned j = 0; j < edits[i].nput && !uncompressed; j++)
+			uncompressed = !btree_near(tree, 0, edits[i].put[j].vma) ||
+				       !btree_holds(tree->root, edits[i].put[j].start >> PAGE_SHIFT,
+						    edits[i].put[j].end >> PAGE_SHIFT);
 	}
-	if (tree->root && most <= btree_room(tree->root) && wide == tree->root->wide)
+	if (tree->root && most <= btree_room(tree->root) &&
+	    uncompressed == tree->root->uncompressed)
 		return 0;
-	error = btree_grow(tree, most, wide);
+	error = btree_grow(tree, most, uncompressed);
 	if (error != -E2BIG)
 		return error;
 	need[BTREE_LEAF] = BTREE_MAX_JOIN;
 	need[BTREE_INNER] = 1;
 	if (n > 1) {
-		need[BTREE_LEAF] += 2 * BTREE_WIDE_GROWTH;
-		need[BTREE_INNER] += BTREE_WIDE_GROWTH * 3 * 3 + 1;
+		need[BTREE_LEAF] += 2 * BTREE_UNCOMPRESSED_GROWTH;
+		need[BTREE_INNER] += BTREE_UNCOMPRESSED_GROWTH * 3 * 3 + 1;
 	}
 	return 0;
 }

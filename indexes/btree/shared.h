@@ -1,5 +1,5 @@
 /*
- * shared.h - readers of the same nodes beside a writer who never changes what they read;
+ * shared.h - readers concurrent with a copy-on-write writer of the same nodes;
  * compiled like read.h, for an index of its own (see maple)
  *
  * A reader takes the tree's root once, and then of each node one pointer, all
@@ -14,7 +14,7 @@ static inline struct btree_node *btree_shared_child(const struct btree *tree,
 {
 	const void *lane = btree_lanes(node, 1, BTREE_PTR);
 
-	if (unlikely(node->wide))
+	if (unlikely(node->uncompressed))
 		return rcu_load((struct btree_node *const *)lane + i);
 	return (void *)(tree->origin[BTREE_INNER] +
 			8 * (uintptr_t)rcu_load((const uint32_t *)lane + i));
@@ -127,6 +127,6 @@ static unsigned long btree_copy_leaf(const struct btree *tree, const struct vma_
 	const struct btree_node *leaf = tree->path.at[0].node;
 
 	btree_copy_room(leaf, tree->from, tree->to, edit->nput, copy);
-	btree_set_narrow(tree, copy, tree->from, edit);
+	btree_set_compressed(tree, copy, tree->from, edit);
 	return leaf == tree->root ? 0 : btree_largest(copy);
 }

@@ -1,5 +1,5 @@
 /*
- * simd_avx2 - the B+-tree's searches with AVX2: 8 narrow or 4 wide bounds at once
+ * simd_avx2 - the B+-tree's searches with AVX2: 8 compressed or 4 uncompressed bounds at once
  */
 #ifdef __x86_64__
 
@@ -70,7 +70,7 @@ static inline uint64_t btree_least8(__m256i x, __m256i key)
 
 static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
-	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
+	const uint32_t *most = btree_lanes(node, 1, BTREE_MAX_GAP);
 	__m256i k = _mm256_set1_epi32((int)key);
 	uint64_t least = 0;
 
@@ -80,20 +80,20 @@ static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key
 	return least;
 }
 
-static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
-				     uint32_t key)
+static inline uint64_t btree_gaps32(const uint32_t *start, const uint32_t *end, unsigned n,
+				    uint32_t key)
 {
 	__m256i k = _mm256_set1_epi32((int)key);
-	uint64_t holes = 0;
+	uint64_t gaps = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 8) {
 		__m256i s = _mm256_loadu_si256((const __m256i *)(start + i));
 		__m256i e = _mm256_loadu_si256((const __m256i *)(end + i));
 
-		holes |= btree_least8(_mm256_sub_epi32(s, e), k) << i;
+		gaps |= btree_least8(_mm256_sub_epi32(s, e), k) << i;
 	}
-	return holes;
+	return gaps;
 }
 
 /* Of each two words of a and b the larger, into a. */

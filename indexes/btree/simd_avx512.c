@@ -69,7 +69,8 @@ static inline unsigned btree_rank64(const struct btree_node *node, unsigned cap,
 /* Like the ends, they begin at the fifth word of a line. */
 static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
-	const __m512i *line = (const __m512i *)((uint32_t *)btree_lanes(node, 1, BTREE_MOST) - 4);
+	const __m512i *line =
+		(const __m512i *)((uint32_t *)btree_lanes(node, 1, BTREE_MAX_GAP) - 4);
 	__m512i k = _mm512_set1_epi32((int)key);
 	uint64_t least = 0;
 
@@ -79,20 +80,20 @@ static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key
 	return least >> 4;
 }
 
-static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
-				     uint32_t key)
+static inline uint64_t btree_gaps32(const uint32_t *start, const uint32_t *end, unsigned n,
+				    uint32_t key)
 {
 	__m512i k = _mm512_set1_epi32((int)key);
-	uint64_t holes = 0;
+	uint64_t gaps = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16) {
-		__m512i hole = _mm512_sub_epi32(_mm512_loadu_si512(start + i),
-						_mm512_loadu_si512(end + i));
+		__m512i gap = _mm512_sub_epi32(_mm512_loadu_si512(start + i),
+					       _mm512_loadu_si512(end + i));
 
-		holes |= (uint64_t)btree_bits(_mm512_cmpge_epu32_mask(hole, k)) << i;
+		gaps |= (uint64_t)btree_bits(_mm512_cmpge_epu32_mask(gap, k)) << i;
 	}
-	return holes;
+	return gaps;
 }
 
 /* Of each two words of a and b the larger, into a. */

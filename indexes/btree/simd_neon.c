@@ -40,7 +40,7 @@ static inline uint64_t btree_least4(uint32x4_t x, uint32x4_t key)
 
 static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
-	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
+	const uint32_t *most = btree_lanes(node, 1, BTREE_MAX_GAP);
 	uint64_t least = 0;
 
 	SIMD_UNROLL
@@ -49,18 +49,18 @@ static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key
 	return least;
 }
 
-static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
-				     uint32_t key)
+static inline uint64_t btree_gaps32(const uint32_t *start, const uint32_t *end, unsigned n,
+				    uint32_t key)
 {
-	uint64_t holes = 0;
+	uint64_t gaps = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 4) {
-		uint32x4_t hole = vsubq_u32(vld1q_u32(start + i), vld1q_u32(end + i));
+		uint32x4_t gap = vsubq_u32(vld1q_u32(start + i), vld1q_u32(end + i));
 
-		holes |= btree_least4(hole, vdupq_n_u32(key)) << i;
+		gaps |= btree_least4(gap, vdupq_n_u32(key)) << i;
 	}
-	return holes;
+	return gaps;
 }
 
 /* Of each two words of a and b the larger, into a. */

@@ -18,7 +18,7 @@ static inline unsigned btree_rank64(const struct btree_node *node, unsigned cap,
 
 static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
-	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
+	const uint32_t *most = btree_lanes(node, 1, BTREE_MAX_GAP);
 	uint64_t least = 0;
 
 	for (unsigned i = 0; i < BTREE_INNER_CAP; i++)
@@ -26,22 +26,22 @@ static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key
 	return least;
 }
 
-static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
-				     uint32_t key)
+static inline uint64_t btree_gaps32(const uint32_t *start, const uint32_t *end, unsigned n,
+				    uint32_t key)
 {
-	uint64_t holes = 0;
+	uint64_t gaps = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		holes |= (uint64_t)(start[i] - end[i] >= key) << i;
+		gaps |= (uint64_t)(start[i] - end[i] >= key) << i;
 	}
-	return holes;
+	return gaps;
 }
 
-static inline unsigned long btree_most32(const struct btree_node *node)
+static inline unsigned long btree_max_gap32(const struct btree_node *node)
 {
 	const uint32_t *end = btree_lanes(node, node->level, BTREE_END);
 	const uint32_t *start = btree_lanes(node, node->level, BTREE_START);
-	const uint32_t *inside = btree_lanes(node, node->level, BTREE_MOST);
+	const uint32_t *inside = btree_lanes(node, node->level, BTREE_MAX_GAP);
 	uint32_t most = 0;
 
 	if (node->level) {

@@ -1,7 +1,7 @@
 /*
  * simd_sse2 - the B+-tree's searches with SSE2, which every x86-64 has: 4 bounds at once
  *
- * SSE2 cannot compare 64-bit numbers: wide nodes are searched by halves.
+ * SSE2 cannot compare 64-bit numbers: uncompressed nodes are searched by halves.
  */
 #ifdef __x86_64__
 
@@ -48,7 +48,7 @@ static inline uint64_t btree_above16(const __m128i x[4], __m128i key)
 
 static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key)
 {
-	const uint32_t *most = btree_lanes(node, 1, BTREE_MOST);
+	const uint32_t *most = btree_lanes(node, 1, BTREE_MAX_GAP);
 	__m128i k = btree_flip(_mm_set1_epi32((int)(key - 1))), x[4];
 	uint64_t least = 0;
 
@@ -61,11 +61,11 @@ static inline uint64_t btree_least32(const struct btree_node *node, uint32_t key
 	return least;
 }
 
-static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end, unsigned n,
-				     uint32_t key)
+static inline uint64_t btree_gaps32(const uint32_t *start, const uint32_t *end, unsigned n,
+				    uint32_t key)
 {
 	__m128i k = btree_flip(_mm_set1_epi32((int)(key - 1))), x[4];
-	uint64_t holes = 0;
+	uint64_t gaps = 0;
 
 	SIMD_UNROLL
 	for (unsigned i = 0; i < n; i += 16) {
@@ -75,9 +75,9 @@ static inline uint64_t btree_holes32(const uint32_t *start, const uint32_t *end,
 			x[j] = _mm_sub_epi32(_mm_loadu_si128((const __m128i *)s),
 					     _mm_loadu_si128((const __m128i *)e));
 		}
-		holes |= btree_above16(x, k) << i;
+		gaps |= btree_above16(x, k) << i;
 	}
-	return holes;
+	return gaps;
 }
 
 /* Of each two words of a and b the larger, into a. */

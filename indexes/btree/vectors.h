@@ -27,9 +27,9 @@ static inline uint32_t btree_largest_word(const btree_unsigned *words)
 }
 
 /* The largest number that a search of an inner node compares. */
-static inline unsigned long btree_most_inside(const struct btree_node *node)
+static inline unsigned long btree_max_gap_inside(const struct btree_node *node)
 {
-	const uint32_t *inside = btree_lanes(node, 1, BTREE_MOST);
+	const uint32_t *inside = btree_lanes(node, 1, BTREE_MAX_GAP);
 	btree_words n = (btree_words){0} + (int)node->n;
 	btree_unsigned most = {0};
 
@@ -45,7 +45,7 @@ static inline unsigned long btree_most_inside(const struct btree_node *node)
 
 /* The largest distance between two of a leaf's first n entries; room >= n. */
 static inline __attribute__((always_inline)) unsigned long
-btree_most_between(const struct btree_node *leaf, unsigned room)
+btree_max_gap_between(const struct btree_node *leaf, unsigned room)
 {
 	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
 	const uint32_t *start = btree_lanes(leaf, 0, BTREE_START);
@@ -66,14 +66,14 @@ btree_most_between(const struct btree_node *leaf, unsigned room)
 	return btree_largest_word(&most);
 }
 
-/* The same of all entries of a narrow node. */
-static inline unsigned long btree_most32(const struct btree_node *node)
+/* The same of all entries of a compressed node. */
+static inline unsigned long btree_max_gap32(const struct btree_node *node)
 {
 	if (node->level)
-		return btree_most_inside(node);
+		return btree_max_gap_inside(node);
 	if (likely(node->cap == BTREE_LEAF_CAP))
-		return btree_most_between(node, BTREE_LEAF_CAP);
-	return btree_most_between(node, node->n);
+		return btree_max_gap_between(node, BTREE_LEAF_CAP);
+	return btree_max_gap_between(node, node->n);
 }
 
 /* What an array's words i on are to be: those before from stay, the others were below. */

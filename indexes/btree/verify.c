@@ -48,22 +48,25 @@ static bool btree_check_shape(const struct btree *tree, const struct btree_node 
 	return true;
 }
 
-/* Of a node with a fold: it is in a hole, and both are in the address space. */
-static bool btree_check_fold(const struct btree *tree, const struct btree_node *node, FILE *report)
+/* Of a node with an elided gap: it is in a gap, and both are in the address space. */
+static bool btree_check_elided(const struct btree *tree, const struct btree_node *node,
+			       FILE *report)
 {
 	unsigned level = node->level;
 
-	if (!node->fold)
+	if (!node->elided)
 		return true;
-	if (node->wide)
-		return btree_broken(report, node, "is wide and has a fold of %#x", node->fold);
+	if (node->uncompressed)
+		return btree_broken(report, node, "is uncompressed and has an elided gap of %#x",
+				    node->elided);
 	for (unsigned i = 0; i < node->n; i++) {
 		struct btree_entry e;
 
 		btree_unpack(tree, node, i, i + 1, &e);
-		if (!btree_unfolded(tree, node, level, &e))
-			return btree_broken(report, node, "entry %u, [%#lx, %#lx), is in the fold",
-					    i, e.start, e.end);
+		if (!btree_unelided(tree, node, level, &e))
+			return btree_broken(report, node,
+					    "entry %u, [%#lx, %#lx), is in the elided gap", i,
+					    e.start, e.end);
 	}
 	return true;
 }
@@ -85,8 +88,8 @@ static bool btree_check_order(const struct btree *tree, const struct btree_node 
 	for (unsigned i = node->n; i < btree_room(node); i++) {
 		unsigned long pad = btree_get(node, level, BTREE_END, i);
 
-		if (pad <=
-		    (node->wide ? VMA_INDEX_END >> PAGE_SHIFT : (unsigned long)BTREE_MAX_DELTA))
+		if (pad <= (node->uncompressed ? VMA_INDEX_END >> PAGE_SHIFT
+					       : (unsigned long)BTREE_MAX_DELTA))
 			return btree_broken(report, node, "end %u, not in use, is %#lx", i, pad);
 	}
 	return true;
@@ -128,7 +131,7 @@ static bool btree_check_gaps(const struct btree *tree, const struct btree_node *
 {
 	for (unsigned i = 0; node->level && i < node->n; i++) {
 		unsigned long inside = btree_simd->largest(btree_child(tree, node, i));
-		unsigned long gap = btree_gap(node, node->level, i);
+		unsigned long gap = btree_gap_inside(node, node->level, i);
 
 		if (gap != inside)
 			return btree_broken(report, node, "gap %u is %#lx, inside is %#lx", i, gap,
@@ -137,18 +140,19 @@ static bool btree_check_gaps(const struct btree *tree, const struct btree_node *
 	return true;
 }
 
-static bool btree_check_most(const struct btree *tree, const struct btree_node *node, FILE *report)
+static bool btree_check_max_gap(const struct btree *tree, const struct btree_node *node,
+				FILE *report)
 {
 	(void)tree;
 	for (unsigned i = 0; node->level && i < node->n; i++) {
-		unsigned long most = btree_get(node, 1, BTREE_GAP, i);
+		unsigned long most = btree_get(node, 1, BTREE_GAP_INSIDE, i);
 
 		if (i)
 			most = max(most, btree_get(node, 1, BTREE_START, i) -
 						 btree_get(node, 1, BTREE_END, i - 1));
-		if (btree_get(node, 1, BTREE_MOST, i) != most)
+		if (btree_get(node, 1, BTREE_MAX_GAP, i) != most)
 			return btree_broken(report, node, "most %u is %#lx, must be %#lx", i,
-					    btree_get(node, 1, BTREE_MOST, i), most);
+					    btree_get(node, 1, BTREE_MAX_GAP, i), most);
 	}
 	return true;
 }
@@ -226,7 +230,7 @@ static bool btree_check_totals(const struct btree *tree, FILE *report)
 	return true;
 }
 
-/* The shortest and the longest hole that the answer is for, by a tree that remembers nothing. */
+/* The shortest and the longest gap that the answer is for, by a tree that remembers nothing. */
 static bool btree_check_kept(const struct btree *tree, FILE *report)
 {
 	const struct btree_fit *kept = &tree->kept;
@@ -256,8 +260,8 @@ static bool btree_check_kept(const struct btree *tree, FILE *report)
 static unsigned btree_check_all(const struct btree *tree, unsigned n, FILE *report)
 {
 	static const btree_check_fn checks[] = {
-		btree_check_shape,  btree_check_fold, btree_check_order, btree_check_vmas,
-		btree_check_bounds, btree_check_gaps, btree_check_most,  btree_check_links,
+		btree_check_shape,  btree_check_elided, btree_check_order,   btree_check_vmas,
+		btree_check_bounds, btree_check_gaps,   btree_check_max_gap, btree_check_links,
 	};
 
 	for (unsigned i = 0; i < n; i++) {
@@ -293,7 +297,7 @@ int btree_corrupt(struct vma_index *index, unsigned n)
 		leaf->n = 0;
 		return 0;
 	case 2:
-		leaf->fold = 1;
+		leaf->elided = 1;
 		btree_put(leaf, 0, BTREE_START, 0, -1UL);
 		btree_put(leaf, 0, BTREE_END, 0, 0);
 		return 0;
@@ -317,7 +321,7 @@ int btree_corrupt(struct vma_index *index, unsigned n)
 		btree_set(tree, root, root->level, 0, &e);
 		return 0;
 	case 7:
-		btree_put(root, 1, BTREE_MOST, 1, btree_get(root, 1, BTREE_MOST, 1) + 1);
+		btree_put(root, 1, BTREE_MAX_GAP, 1, btree_get(root, 1, BTREE_MAX_GAP, 1) + 1);
 		return 0;
 	case 8:
 		btree_links(leaf)->prev = leaf;
@@ -340,15 +344,16 @@ static void btree_dump_node(const struct btree *tree, const struct btree_node *n
 {
 	unsigned level = node->level, indent = 2 * (tree->root->level - level);
 
-	fprintf(out, "%*s%s node %p: level %u, %u of %u entries, base %#lx, fold %#lx\n", indent,
-		"", node->wide ? "wide" : "narrow", (void *)node, level, node->n, btree_room(node),
-		node->base << PAGE_SHIFT, btree_fold(node) << PAGE_SHIFT);
+	fprintf(out, "%*s%s node %p: level %u, %u of %u entries, base %#lx, elided %#lx\n", indent,
+		"", node->uncompressed ? "uncompressed" : "compressed", (void *)node, level,
+		node->n, btree_room(node), node->base << PAGE_SHIFT,
+		btree_elided(node) << PAGE_SHIFT);
 	for (unsigned i = 0; i < node->n; i++) {
 		fprintf(out, "%*s  [%#lx, %#lx)", indent, "",
 			btree_start(node, level, i) << PAGE_SHIFT,
 			btree_end(node, level, i) << PAGE_SHIFT);
 		if (level)
-			fprintf(out, " gap %#lx\n", btree_gap(node, level, i) << PAGE_SHIFT);
+			fprintf(out, " gap %#lx\n", btree_gap_inside(node, level, i) << PAGE_SHIFT);
 		else
 			fprintf(out, " vma %p\n", btree_ptr(tree, node, level, i));
 		if (level)

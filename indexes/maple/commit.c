@@ -28,7 +28,7 @@ static size_t maple_batch(const struct maple *maple)
 	size_t bytes = maple->tree.nodes[BTREE_LEAF] * btree_size(0, BTREE_LEAF_CAP) +
 		       maple->tree.nodes[BTREE_INNER] * btree_size(1, BTREE_INNER_CAP);
 
-	return min(max(bytes / MAPLE_BATCH_SHARE, MAPLE_BATCH_LEAST), MAPLE_BATCH_MOST);
+	return min(max(bytes / MAPLE_BATCH_SHARE, MAPLE_BATCH_MIN), MAPLE_BATCH_MAX);
 }
 
 /* A node that waits is known by its links: next is the backlog's, prev the node itself. */
@@ -97,7 +97,7 @@ static void maple_store_child(const struct btree *tree, struct btree_node *node,
 {
 	void *lane = btree_lanes(node, 1, BTREE_PTR);
 
-	if (node->wide)
+	if (node->uncompressed)
 		rcu_store((uint64_t *)lane + slot, (uintptr_t)child);
 	else
 		rcu_store((uint32_t *)lane + slot,
@@ -111,8 +111,9 @@ static void maple_refresh_entry(struct btree_node *node, unsigned slot, unsigned
 	unsigned long gone = btree_largest_near(node, slot, slot + 1), come;
 
 	btree_put(node, node->level, BTREE_START, slot, btree_distance(node, e->start));
-	btree_put(node, node->level, BTREE_GAP, slot, e->gap - btree_fold_inside(node, slot));
-	btree_set_most(node, slot, slot + 1);
+	btree_put(node, node->level, BTREE_GAP_INSIDE, slot,
+		  e->gap - btree_elided_inside(node, slot));
+	btree_set_max_gap(node, slot, slot + 1);
 	come = btree_largest_near(node, slot, slot + 1);
 	if (come >= gap)
 		gap = come;
@@ -130,11 +131,11 @@ static void maple_refresh(struct btree *tree, unsigned level, struct btree_entry
 		bool root = level == tree->root->level;
 
 		if (e.start == btree_start(step->node, level, step->slot) &&
-		    e.gap == btree_gap(step->node, level, step->slot))
+		    e.gap == btree_gap_inside(step->node, level, step->slot))
 			return;
-		maple_refresh_entry(step->node, step->slot,
-				    root ? tree->gap : btree_gap(up->node, level + 1, up->slot),
-				    &e);
+		maple_refresh_entry(
+			step->node, step->slot,
+			root ? tree->gap : btree_gap_inside(up->node, level + 1, up->slot), &e);
 	}
 	tree->first = e.start;
 	tree->gap = e.gap;

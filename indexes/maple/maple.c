@@ -8,7 +8,7 @@
  *	 A [B] C  D  E                       B waits for a grace period
  *	    B'
  *
- * Nodes, bounds as 32-bit distances, folds, wide nodes, the search of many bounds
+ * Nodes, bounds as 32-bit distances, elided gaps, uncompressed nodes, the search of many bounds
  * at once, and what is largest where: see btree.c; all that is used as it is.
  * What differs is who may write what, and when:
  *
@@ -27,7 +27,7 @@
  * goes down again by address at either end of it.
  *
  * Invariants
- *  1. Shape, 2. folds, 3. order, 4. leaves and VMAs, 5. bounds, 6. gaps and 7. most of inner
+ *  1. Shape, 2. elided gaps, 3. order, 4. leaves and VMAs, 5. bounds, 6. gaps and 7. most of inner
  *     entries: as in btree.
  *  8. The outermost leaves are known, and no node that waits for a grace period is
  *     in the tree.
@@ -39,10 +39,10 @@
  * 12. The range of a node, from the end of the one in front of it to its own,
  *     only grows, to the left, as long as it is in the tree.
  *
- * Any number of readers, in read sections, beside one writer.
+ * Any number of readers, in read sections, concurrent with one writer.
  *
  * Ideas, and how this differs: Linux's maple tree replaces nodes under RCU too,
- * but its ranges tile the address space, holes are entries, a reader may meet
+ * but its ranges tile the address space, gaps are entries, a reader may meet
  * a node that died and start again, and some edits change nodes in place. Copying the
  * way to the root is what persistent trees do (Driscoll et al., 1989), also in
  * LMDB; here it ends, as in Bonsai (Clements et al., ASPLOS 2012), where one

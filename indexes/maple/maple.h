@@ -9,8 +9,8 @@
 
 #define MAPLE_EDITS 2 /* that may be reserved together */
 #define MAPLE_BATCH_SHARE 4 /* of the tree's bytes may wait for a grace period ... */
-#define MAPLE_BATCH_LEAST (2UL << 10) /* ... but so many at least ... */
-#define MAPLE_BATCH_MOST (64UL << 10) /* ... and at most, beside one edit's own */
+#define MAPLE_BATCH_MIN (2UL << 10) /* ... but so many at least ... */
+#define MAPLE_BATCH_MAX (64UL << 10) /* ... and at most, beside one edit's own */
 
 /* What a tree is, but for its spare nodes. */
 struct maple_state {
@@ -27,7 +27,7 @@ struct maple_state {
  */
 struct maple_plan {
 	struct btree_node *copy; /* all there is to it: takes the place of the path's leaf */
-	unsigned long gap; /* the largest hole inside it, if it is not the root */
+	unsigned long gap; /* the largest gap inside it, if it is not the root */
 	/* or, if there is no copy: */
 	struct btree_node *born, *dead; /* chains, by links->next and links->prev */
 	bool swap; /* one node takes another's place, below the root: */

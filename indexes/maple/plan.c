@@ -7,8 +7,8 @@
  *	       B'                B' is not reachable before
  *
  *	   R        R'           else: up from the leaves, each node that the edit
- *	  / \      / \           changes is copied with its change, or dealt out
- *	 P   Q    P'  \          anew with a sibling or two, until one new node
+ *	  / \      / \           changes is copied with its change, or redistributed
+ *	 P   Q    P'  \          with a sibling or two, until one new node
  *	/ \  |\   |\   \         takes the place of one old node and keeps its
  *	A B  C D  A B'  Q        end; at the latest this is the root
  *
@@ -54,7 +54,7 @@ void maple_load(struct btree *tree, const struct maple_state *state)
 
 /* ---- nodes that come and go ---- */
 
-/* A spare node; NULL when memory is out. */
+/* A spare node; NULL if out of memory. */
 static struct btree_node *maple_take(struct btree *work, unsigned level)
 {
 	size_t need[BTREE_KINDS] = {level == 0, level > 0};
@@ -135,7 +135,7 @@ static struct btree_node *maple_copy(struct btree *work, const struct btree_node
 
 	if (node->cap == btree_cap(node->level, false)) {
 		copy = maple_take(work, node->level);
-	} else if (btree_grow(work, btree_room(node), node->wide)) {
+	} else if (btree_grow(work, btree_room(node), node->uncompressed)) {
 		copy = NULL;
 	} else {
 		copy = work->grown;
@@ -149,7 +149,7 @@ static struct btree_node *maple_copy(struct btree *work, const struct btree_node
 	return copy;
 }
 
-/* A root that is a leaf, written anew in a leaf of the size that suits; or -E2BIG. */
+/* A root that is a leaf, rewritten in a leaf of the size that suits; or -E2BIG. */
 static int maple_rewrite_root(struct btree *work, struct maple_plan *plan, struct btree_node *leaf,
 			      struct btree_change *change)
 {
@@ -163,7 +163,7 @@ static int maple_rewrite_root(struct btree *work, struct maple_plan *plan, struc
 	if (leaf)
 		end = btree_unpack(work, leaf, change->to, leaf->n, end);
 	if (end > e) {
-		err = btree_grow(work, end - e, !btree_fits_narrow(work, 0, e, end - e));
+		err = btree_grow(work, end - e, !btree_fits_compressed(work, 0, e, end - e));
 		if (err)
 			return err;
 		btree_pack(work, work->grown, 0, e, end - e);
@@ -179,25 +179,26 @@ static int maple_rewrite_root(struct btree *work, struct maple_plan *plan, struc
 }
 
 /* The nodes at the spot and the siblings that they need become new ones. */
-static int maple_deal(struct btree *work, struct maple_plan *plan, struct btree_spot *spot,
-		      unsigned level, struct btree_change *change, struct btree_deal *deal)
+static int maple_redistribute(struct btree *work, struct maple_plan *plan, struct btree_spot *spot,
+			      unsigned level, struct btree_change *change,
+			      struct btree_redist *redist)
 {
-	const struct btree_entry *e = deal->e;
+	const struct btree_entry *e = redist->e;
 
-	btree_deal(work, spot, level, change, deal);
-	for (unsigned i = 0; i < deal->k; i++) {
+	btree_redistribute(work, spot, level, change, redist);
+	for (unsigned i = 0; i < redist->k; i++) {
 		struct btree_node *node = maple_take(work, level);
 
 		if (!node)
 			return -ENOMEM;
-		btree_pack(work, node, level, e, deal->size[i]);
+		btree_pack(work, node, level, e, redist->size[i]);
 		maple_bear(plan, node);
 		change->put[i] = btree_summary(node);
-		e += deal->size[i];
+		e += redist->size[i];
 	}
-	change->nput = deal->k;
-	for (unsigned i = 0; i < deal->nin; i++)
-		maple_kill(work, plan, deal->in[i]);
+	change->nput = redist->k;
+	for (unsigned i = 0; i < redist->nin; i++)
+		maple_kill(work, plan, redist->in[i]);
 	return 0;
 }
 
@@ -218,10 +219,10 @@ static int maple_replace(struct btree *work, struct maple_plan *plan, struct btr
 {
 	const struct btree_step *left = btree_left(spot, level), *right = btree_right(spot, level);
 	bool root = level == work->root->level;
-	struct btree_deal deal;
+	struct btree_redist redist;
 	int err;
 
-	*sparse = deal.join_left = deal.join_right = false;
+	*sparse = redist.join_left = redist.join_right = false;
 	if (left->node == right->node && btree_stays(work, spot, level, change) &&
 	    !maple_is_roomy(left->node, change->to - change->from, change->nput)) {
 		struct btree_node *copy = maple_copy(work, left->node, change);
@@ -235,8 +236,8 @@ static int maple_replace(struct btree *work, struct maple_plan *plan, struct btr
 	} else {
 		err = level || !root ? -E2BIG : maple_rewrite_root(work, plan, left->node, change);
 		if (err == -E2BIG) {
-			err = maple_deal(work, plan, spot, level, change, &deal);
-			*sparse = !root && deal.k && deal.n < btree_min(level);
+			err = maple_redistribute(work, plan, spot, level, change, &redist);
+			*sparse = !root && redist.k && redist.n < btree_min(level);
 		}
 		if (err)
 			return err;
@@ -244,8 +245,8 @@ static int maple_replace(struct btree *work, struct maple_plan *plan, struct btr
 	if (root)
 		return 0;
 	maple_kill_between(work, plan, spot, level + 1);
-	change->from = left[1].slot - deal.join_left;
-	change->to = right[1].slot + 1 + deal.join_right;
+	change->from = left[1].slot - redist.join_left;
+	change->to = right[1].slot + 1 + redist.join_right;
 	return 0;
 }
 
@@ -294,8 +295,9 @@ static unsigned maple_holds_from(const struct btree *tree, const struct btree_pa
 	for (unsigned level = 1; edit->nput && level <= tree->root->level; level++) {
 		const struct btree_node *node = path->at[level].node;
 
-		if (!node->wide && !btree_holds(node, edit->put[0].start >> PAGE_SHIFT,
-						edit->put[edit->nput - 1].end >> PAGE_SHIFT))
+		if (!node->uncompressed &&
+		    !btree_holds(node, edit->put[0].start >> PAGE_SHIFT,
+				 edit->put[edit->nput - 1].end >> PAGE_SHIFT))
 			from = level + 1;
 	}
 	return from;
@@ -310,7 +312,7 @@ static bool maple_is_swap(const struct btree *tree, struct btree_spot *spot, uns
 	return node == btree_right(spot, level)->node && change->nput == 1 &&
 	       change->to == change->from + 1 &&
 	       change->put[0].end == btree_end(node, level, change->from) &&
-	       (node->wide || btree_near(tree, level, change->put[0].ptr));
+	       (node->uncompressed || btree_near(tree, level, change->put[0].ptr));
 }
 
 /*
@@ -372,7 +374,7 @@ static void maple_span(const struct btree *tree, struct btree_spot *spot,
 	change->to = 0;
 }
 
-/* An edit of an empty tree; narrow pointers to VMAs count from what suits the first of all. */
+/* An edit of an empty tree; compressed pointers to VMAs count from what suits the first of all. */
 static int maple_plan_first(struct maple *maple, struct maple_plan *plan,
 			    const struct vma_edit *edit)
 {
@@ -464,7 +466,7 @@ static int maple_plan_leaf(struct maple *maple, struct maple_plan *plan,
 	if (!tree->root || !btree_simd->plan(tree, edit))
 		return -EAGAIN;
 	leaf = tree->path.at[0].node;
-	if (leaf->wide ||
+	if (leaf->uncompressed ||
 	    (leaf == tree->root && maple_is_roomy(leaf, tree->to - tree->from, edit->nput)))
 		return -EAGAIN;
 	if (leaf != tree->root && tree->to == leaf->n &&
@@ -474,7 +476,8 @@ static int maple_plan_leaf(struct maple *maple, struct maple_plan *plan,
 	copy = maple_take_leaf(maple, leaf->cap);
 	if (!copy)
 		return -ENOMEM;
-	if (leaf != tree->root && !tree->path.at[1].node->wide && !btree_near(tree, 1, copy)) {
+	if (leaf != tree->root && !tree->path.at[1].node->uncompressed &&
+	    !btree_near(tree, 1, copy)) {
 		btree_recycle(&maple->work, copy);
 		return -EAGAIN;
 	}

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 struct peer {
-	const char *name, *package;     /* the index, and the Debian package it is built from */
+	const char *name, *package; /* the index, and the Debian package it is built from */
 };
 
 /* The i-th peer that is not built because its package was not there, or NULL past the last. */

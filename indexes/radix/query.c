@@ -1,5 +1,5 @@
 /*
- * query - find, the cursor and the search for holes
+ * query - find, the cursor and the search for gaps
  *
  * A parent knows first and last of each subtree, so a search never enters one
  * only to come back without an answer: find and its mirror image are a loop.
@@ -179,10 +179,10 @@ struct vm_area_struct *radix_prev(struct vma_cursor *cursor)
 	return cursor_before(cursor, vma_start(cursor->vma) >> PAGE_SHIFT);
 }
 
-/* ---- holes ----
+/* ---- gaps ----
  *
  * One walk for both directions: edge is where the last VMA met ends (topdown:
- * begins), so every further VMA closes a hole between edge and itself.  The
+ * begins), so every further VMA closes a gap between edge and itself.  The
  * walk enters a subtree only if a run inside it is long enough.  Such a
  * subtree has the answer, unless lo or hi cuts it: so two paths at most are
  * walked in vain.
@@ -194,8 +194,8 @@ struct gap_walk {
 	uint64_t edge;
 };
 
-/* Closes the hole between edge and page. True: it is the answer, and gap has it. */
-static inline bool hole_closes(const struct gap_walk *walk, uint64_t page, const bool topdown)
+/* Closes the gap between edge and page. True: it is the answer, and gap has it. */
+static inline bool gap_closes(const struct gap_walk *walk, uint64_t page, const bool topdown)
 {
 	return vma_gap_take(walk->gap, (topdown ? page : walk->edge) << PAGE_SHIFT,
 			    (topdown ? walk->edge : page) << PAGE_SHIFT);
@@ -210,7 +210,7 @@ static inline bool leaf_walk(struct gap_walk *walk, const struct radix_leaf *lea
 	if (i - step >= 0 && i - step < n)
 		walk->edge = topdown ? leaf_start(leaf, i + 1) : leaf_end(leaf, i - 1);
 	for (; i >= 0 && i < n; i += step) {
-		if (hole_closes(walk, topdown ? leaf_end(leaf, i) : leaf_start(leaf, i), topdown))
+		if (gap_closes(walk, topdown ? leaf_end(leaf, i) : leaf_start(leaf, i), topdown))
 			return true;
 		walk->edge = topdown ? leaf_start(leaf, i) : leaf_end(leaf, i);
 	}
@@ -224,7 +224,7 @@ static inline bool sub_walk(struct gap_walk *walk, const struct radix_sub *sub, 
 {
 	if (!sub->ref)
 		return false;
-	if (hole_closes(walk, topdown ? sub->last : sub->first, topdown))
+	if (gap_closes(walk, topdown ? sub->last : sub->first, topdown))
 		return true;
 	if (sub->inside << PAGE_SHIFT >= walk->gap->len && sub->first < walk->hi &&
 	    sub->last > walk->lo && (topdown ? block_down(walk, sub) : block_up(walk, sub)))
@@ -280,5 +280,5 @@ int radix_find_gap(const struct vma_index *index, struct vma_gap *gap)
 		return -ENOMEM;
 	if (topdown ? sub_walk(&walk, &radix->root, true) : sub_walk(&walk, &radix->root, false))
 		return 0;
-	return hole_closes(&walk, topdown ? 0 : RADIX_PAGES, topdown) ? 0 : -ENOMEM;
+	return gap_closes(&walk, topdown ? 0 : RADIX_PAGES, topdown) ? 0 : -ENOMEM;
 }

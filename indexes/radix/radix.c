@@ -20,11 +20,11 @@
  * Of each subtree its parent knows where the VMAs in it begin and end (first,
  * last: the longest free prefix and suffix of its run are the rest of the run)
  * and the longest free run inside.  So find, its mirror image and the search
- * for holes enter a subtree only if the answer is there; of the search for
- * holes, that is so but for the two paths to its limits.
+ * for gaps enter a subtree only if the answer is there; of the search for
+ * gaps, that is so but for the two paths to its limits.
  *
  * Cost: at most seven nodes and a leaf on any path; find takes a step a level,
- * the search for holes 64.  An edit inside one leaf's run moves the pieces behind it
+ * the search for gaps 64.  An edit inside one leaf's run moves the pieces behind it
  * and corrects the entries above as far as they change; it needs memory only where
  * the leaf has no room, or too much.  Any other edit makes blocks on the paths to
  * its window's ends anew or patches them, and drops what is between with its
@@ -49,7 +49,7 @@
  *      that every search passes by.
  *   6  first and last of a block are those of the VMAs in it.
  *   7  inside is the longest free run between first and last.
- *   8  The pieces of a VMA follow each other without a hole, and together are
+ *   8  The pieces of a VMA follow each other without a gap, and together are
  *      [vm_start, vm_end).
  *   9  blocks and bytes are those of the blocks in the tree.
  *

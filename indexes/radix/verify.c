@@ -148,8 +148,8 @@ static bool check_node(struct check *check, const struct radix_node *node, uint6
 }
 
 /* An entry without a block: free slots, or slots folded into one VMA. */
-static void check_fold(struct check *check, const struct radix_sub *sub, uint64_t start,
-		       uint64_t end)
+static void check_elided(struct check *check, const struct radix_sub *sub, uint64_t start,
+			 uint64_t end)
 {
 	if (sub->ref)
 		check_piece(check, radix_vma(sub->ref), start, end);
@@ -170,7 +170,7 @@ static void check_sub(struct check *check, const struct radix_sub *sub, uint64_t
 	struct radix_sub sum;
 
 	if (kind == RADIX_VMA) {
-		check_fold(check, sub, start, end);
+		check_elided(check, sub, start, end);
 		return;
 	}
 	check->blocks++;

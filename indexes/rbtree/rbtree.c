@@ -1,15 +1,15 @@
 /*
- * rbtree - a red-black tree of VMAs, linked as a list, with the largest hole of each subtree
+ * rbtree - a red-black tree of VMAs, linked as a list, with the largest gap of each subtree
  *
  *                  ┌──────── D 3 ────────┐          each node: its VMA and `gap`, the
- *             ┌─ B 3 ─┐              ┌─ F 2 ─┐      largest hole in front of a VMA of
+ *             ┌─ B 3 ─┐              ┌─ F 2 ─┐      largest gap in front of a VMA of
  *            A 1     C 3            E 1     G 2     its subtree
  *   before <-> A <-> B <-> C <-> D <-> E <-> F <-> G <-> after
  *   [0, 0)                                               [END, END)
  *
  * A node stands right in front of its VMA: 48 bytes, and with the two bounds
  * one cache line.  The list's two ends look like VMAs that hold no address, so
- * each hole lies between two neighbours; they are not in the tree, and the hole
+ * each gap lies between two neighbours; they are not in the tree, and the gap
  * above the last VMA is in no gap.
  *
  * find goes down by branches, and stops at a VMA that holds the address: programs
@@ -28,7 +28,7 @@
  *  3. The tree in order is the list, and each child knows its parent.
  *  4. The root is black, and so is each child of a red node.
  *  5. Each way from the root down to a missing child has as many black nodes.
- *  6. gap is the largest hole in front of a VMA of the subtree.
+ *  6. gap is the largest gap in front of a VMA of the subtree.
  *
  * The tree is base/rbtree.h's, whose `largest` is the gap.  The layout is that of Linux 4.9
  * to 6.0, where an edit is several calls, each with its own rebalancing, and
@@ -129,7 +129,7 @@ static bool rbtree_fits(const struct rbtree_node *node, const struct vma_gap *ga
 	return vma_gap_fits(gap, node->prev->end, node->start);
 }
 
-/* That child, if there is a hole of len bytes in its subtree, or NULL. */
+/* That child, if there is a gap of len bytes in its subtree, or NULL. */
 static inline struct rbtree_node *rbtree_roomy(const struct rbtree_node *node, unsigned side,
 					       unsigned long len)
 {
@@ -151,9 +151,9 @@ static inline struct rbtree_node *rbtree_beyond(const struct rbtree_node *node, 
 }
 
 /*
- * The first node, from the lower side on or from the higher one, with a hole in
- * front of it that fits; or after.  Subtrees without a hole of that size are left
- * out, and so are those whose holes all end below low or start above high.
+ * The first node, from the lower side on or from the higher one, with a gap in
+ * front of it that fits; or after.  Subtrees without a gap of that size are left
+ * out, and so are those whose gaps all end below low or start above high.
  */
 static inline __attribute__((always_inline)) struct rbtree_node *
 rbtree_search(struct rbtree *tree, const struct vma_gap *gap, unsigned from)
@@ -170,7 +170,7 @@ rbtree_search(struct rbtree *tree, const struct vma_gap *gap, unsigned from)
 		for (; node && !next; node = rbtree_beyond(node, from)) {
 			bool above = node->start >= low, below = node->prev->end <= high;
 
-			if (above && below && rbtree_hole(node) >= len)
+			if (above && below && rbtree_gap_before(node) >= len)
 				return node;
 			if (from == RB_LOWER ? !below : !above)
 				return &tree->after;
@@ -331,7 +331,7 @@ static int rbtree_build(struct vma_index *index, struct vm_area_struct *const *v
 
 static const struct vma_index_ops rbtree_ops = {
 	.name = "rbtree",
-	.summary = "red-black tree, linked, with the largest hole of each subtree",
+	.summary = "red-black tree, linked, with the largest gap of each subtree",
 	.abi = VMA_INDEX_ABI,
 	.invariants = 6,
 	.size = sizeof(struct rbtree),

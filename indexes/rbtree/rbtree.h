@@ -2,7 +2,7 @@
  * rbtree - the nodes of the red-black tree, and what tree.c does with them
  *
  * rbtree.c says what it all is.  Here are what its three files share: the
- * layout, parents and colours, holes and gaps.
+ * layout, parents and colours, gaps and gaps.
  */
 #ifndef INDEXES_RBTREE_RBTREE_H
 #define INDEXES_RBTREE_RBTREE_H
@@ -62,8 +62,8 @@ static inline struct rbtree_node *rbtree_parent(const struct rbtree_node *node)
 	return rbtree_of_rb(rb_parent(&node->rb));
 }
 
-/* The hole in front of node. */
-static inline unsigned long rbtree_hole(const struct rbtree_node *node)
+/* The gap in front of node. */
+static inline unsigned long rbtree_gap_before(const struct rbtree_node *node)
 {
 	return node->start - node->prev->end;
 }
@@ -73,15 +73,15 @@ static inline unsigned long rbtree_gap(const struct rbtree_node *node)
 	return node ? node->rb.largest : 0;
 }
 
-/* The own value of a node: the hole in front of it. */
+/* The own value of a node: the gap in front of it. */
 static inline unsigned long rbtree_own(const struct rb_node *rb)
 {
-	return rbtree_hole(rbtree_of_rb(rb));
+	return rbtree_gap_before(rbtree_of_rb(rb));
 }
 
 /* ---- tree.c: after each call every gap is right ---- */
 
-/* After a change of node's hole: corrects gap there and above. */
+/* After a change of node's gap: corrects gap there and above. */
 void rbtree_update(struct rbtree_node *node);
 
 /* Hangs node, which is linked in the list already, into the tree. */

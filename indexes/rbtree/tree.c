@@ -33,7 +33,7 @@ void rbtree_erase_run(struct rbtree *tree, struct rbtree_node *first, struct rbt
 
 	if (first == end)
 		return;
-	for (; first != end; first = first->next) { /* no hole changes */
+	for (; first != end; first = first->next) { /* no gap changes */
 		rb_erase(&tree->root, &first->rb, rbtree_rb(first->next), rbtree_own);
 		tree->vmas--;
 	}

@@ -129,7 +129,7 @@ START_TEST(test_address_space)
 	}
 	questions(&bed);
 	bed_clear(&bed);
-	build(&bed, powers, n);         /* no hole but page 0 */
+	build(&bed, powers, n);         /* no gap but page 0 */
 	questions(&bed);
 	finish(&bed);
 }
@@ -191,7 +191,7 @@ START_TEST(test_gap_table)
 	static const struct {
 		unsigned long len, lo, hi;
 		bool topdown;
-		unsigned long start, end;       /* both 0: no such hole */
+		unsigned long start, end;       /* both 0: no such gap */
 	} rows[] = {
 		{ 1 * P, 0, END, false, 0, 1 * P },
 		{ 2 * P, 0, END, false, 3 * P, 5 * P },
@@ -285,7 +285,7 @@ static bool try_edit(struct bed *bed, unsigned window, unsigned nput, unsigned s
 	unsigned used = 0;
 
 	hi = (4 * (first + window - 1) + 5 - (layout & 1)) * P;
-	if (!window) {                          /* a hole, or half of it */
+	if (!window) {                          /* a gap, or half of it */
 		lo = 4 * first * P;
 		hi = lo + (2 - (layout & 1)) * P;
 	}
@@ -375,7 +375,7 @@ START_TEST(test_wide_edits)
 }
 END_TEST
 
-/* VMAs that touch: no hole between them, and one where one is taken out. */
+/* VMAs that touch: no gap between them, and one where one is taken out. */
 START_TEST(test_adjacent)
 {
 	enum { VMAS = 1000 };

@@ -10,7 +10,7 @@
 
 #define P PAGE_SIZE
 
-/* n VMAs with holes; then some edits, so that the index is not as fresh as built. */
+/* n VMAs with gaps; then some edits, so that the index is not as fresh as built. */
 static void fill(struct bed *bed, size_t n)
 {
 	struct vma_bounds *ranges = calloc(n, sizeof(*ranges));

@@ -73,7 +73,7 @@ START_TEST(test_questions_of_empty_ranges)
 {
 	static const uint64_t at[] = {0, 1, 9 * P, 10 * P, 11 * P, 12 * P, 15 * P, 21 * P,
 				      VMAINDEX_END - P, VMAINDEX_END, UINT64_MAX - 1, UINT64_MAX};
-	struct vmaindex_range hole = {1, 2}, *range;
+	struct vmaindex_range gap = {1, 2}, *range;
 	struct vmaindex_cursor cursor;
 
 	begin(_i);
@@ -82,13 +82,13 @@ START_TEST(test_questions_of_empty_ranges)
 			ck_assert_ptr_null(vmaindex_overlap(map, at[i], at[j]));
 			vmaindex_for_each(range, &cursor, map, at[i], at[j])
 				ck_abort_msg("a range in [%" PRIx64 ", %" PRIx64 ")", at[i], at[j]);
-			ck_assert(!vmaindex_lowest_hole(map, P, at[i], at[j], &hole));
-			ck_assert(!vmaindex_highest_hole(map, 1, at[i], at[j], &hole));
+			ck_assert(!vmaindex_lowest_gap(map, P, at[i], at[j], &gap));
+			ck_assert(!vmaindex_highest_gap(map, 1, at[i], at[j], &gap));
 		}
 	}
-	ck_assert(!vmaindex_lowest_hole(map, 0, 0, VMAINDEX_END, &hole));
-	ck_assert(!vmaindex_highest_hole(map, 0, 0, VMAINDEX_END, &hole));
-	ck_assert(hole.start == 1 && hole.end == 2);
+	ck_assert(!vmaindex_lowest_gap(map, 0, 0, VMAINDEX_END, &gap));
+	ck_assert(!vmaindex_highest_gap(map, 0, 0, VMAINDEX_END, &gap));
+	ck_assert(gap.start == 1 && gap.end == 2);
 	unchanged(_i);
 	end();
 }
@@ -96,7 +96,7 @@ END_TEST
 
 START_TEST(test_questions_at_the_end)
 {
-	struct vmaindex_range last = {VMAINDEX_END - P, VMAINDEX_END}, hole, *some[2];
+	struct vmaindex_range last = {VMAINDEX_END - P, VMAINDEX_END}, gap, *some[2];
 	struct vmaindex_cursor cursor;
 
 	begin(_i);
@@ -111,21 +111,21 @@ START_TEST(test_questions_at_the_end)
 		ck_assert_ptr_null(vmaindex_seek(&cursor, map, addr));
 		ck_assert_uint_eq(vmaindex_scan(&cursor, some, 2), 0);
 		ck_assert_ptr_eq(vmaindex_prev(&cursor), &last);
-		ck_assert(!vmaindex_lowest_hole(map, 1, addr, UINT64_MAX, &hole));
-		ck_assert(!vmaindex_highest_hole(map, 1, addr, UINT64_MAX, &hole));
+		ck_assert(!vmaindex_lowest_gap(map, 1, addr, UINT64_MAX, &gap));
+		ck_assert(!vmaindex_highest_gap(map, 1, addr, UINT64_MAX, &gap));
 	}
 	ck_assert_ptr_eq(vmaindex_overlap(map, VMAINDEX_END - 1, UINT64_MAX), &last);
 	ck_assert_ptr_eq(vmaindex_seek(&cursor, map, VMAINDEX_END - 1), &last);
 	ck_assert_uint_eq(vmaindex_scan(&cursor, some, 0), 0);
 	ck_assert_ptr_eq(cursor.range, &last);
-	ck_assert(!vmaindex_lowest_hole(map, UINT64_MAX, 0, UINT64_MAX, &hole));
-	ck_assert(!vmaindex_highest_hole(map, UINT64_MAX - P + 2, 0, UINT64_MAX, &hole));
-	ck_assert(!vmaindex_lowest_hole(map, VMAINDEX_END, 0, UINT64_MAX, &hole));
-	ck_assert(vmaindex_highest_hole(map, P, 0, UINT64_MAX, &hole));
-	ck_assert_uint_eq(hole.end, VMAINDEX_END - P);
+	ck_assert(!vmaindex_lowest_gap(map, UINT64_MAX, 0, UINT64_MAX, &gap));
+	ck_assert(!vmaindex_highest_gap(map, UINT64_MAX - P + 2, 0, UINT64_MAX, &gap));
+	ck_assert(!vmaindex_lowest_gap(map, VMAINDEX_END, 0, UINT64_MAX, &gap));
+	ck_assert(vmaindex_highest_gap(map, P, 0, UINT64_MAX, &gap));
+	ck_assert_uint_eq(gap.end, VMAINDEX_END - P);
 	ck_assert_int_eq(vmaindex_erase(map, &last), 0);
-	ck_assert(vmaindex_highest_hole(map, P, 0, UINT64_MAX, &hole));
-	ck_assert_uint_eq(hole.end, VMAINDEX_END);
+	ck_assert(vmaindex_highest_gap(map, P, 0, UINT64_MAX, &gap));
+	ck_assert_uint_eq(gap.end, VMAINDEX_END);
 	unchanged(_i);
 	end();
 }

@@ -217,7 +217,7 @@ static void same_all(const struct model *m)
 
 static void same_hole(struct model *m, uint64_t len, uint64_t lo, uint64_t hi, bool highest)
 {
-	struct vmaindex_range hole = {1, 1}, best = {1, 1};
+	struct vmaindex_range gap = {1, 1}, best = {1, 1};
 	size_t i = model_first(m, lo);
 	bool there = false, found;
 
@@ -235,11 +235,11 @@ static void same_hole(struct model *m, uint64_t len, uint64_t lo, uint64_t hi, b
 			break;
 		at = range->end;
 	}
-	found = highest ? vmaindex_highest_hole(m->index, len, lo, hi, &hole)
-			: vmaindex_lowest_hole(m->index, len, lo, hi, &hole);
+	found = highest ? vmaindex_highest_gap(m->index, len, lo, hi, &gap)
+			: vmaindex_lowest_gap(m->index, len, lo, hi, &gap);
 	must(found == there);
-	must(hole.start == best.start);
-	must(hole.end == best.end);
+	must(gap.start == best.start);
+	must(gap.end == best.end);
 }
 
 static void questions(struct model *m)

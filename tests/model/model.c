@@ -254,7 +254,7 @@ static bool do_build(struct bed *bed, const struct model_case *c)
 	return err ? bed_out_of_memory(bed, "build") : true;
 }
 
-/* Questions with a hole of the index in mind: of its size, at its edges. */
+/* Questions with a gap of the index in mind: of its size, at its edges. */
 static bool same_gaps(struct bed *bed, const struct regime *regime, struct rng *rng)
 {
 	struct vma_gap gap = { .lo = 0, .hi = END, .topdown = rng_one_in(rng, 2) };

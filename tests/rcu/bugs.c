@@ -156,11 +156,11 @@ static void commit_stale_gap(struct maple *maple, const struct vma_edit *edit)
 {
 	struct btree_step *step = &maple->tree.path.at[1];
 	bool below = maple->plans[0].copy && maple->tree.root->level;
-	unsigned long gap = below ? btree_get(step->node, 1, BTREE_GAP, step->slot) : 0;
+	unsigned long gap = below ? btree_get(step->node, 1, BTREE_GAP_INSIDE, step->slot) : 0;
 
 	maple_commit(&maple->tree.index, edit);
 	if (below)
-		btree_put(step->node, 1, BTREE_GAP, step->slot, gap);
+		btree_put(step->node, 1, BTREE_GAP_INSIDE, step->slot, gap);
 }
 
 static void bug_commit(struct vma_index *index, const struct vma_edit *edit)

@@ -1,6 +1,6 @@
 /*
  * Readers beside a writer on trees of many shapes, for indexes that have such readers: one
- * leaf, two levels, three, and VMAs so far apart that nodes are wide or folded.  Each
+ * leaf, two levels, three, and VMAs so far apart that nodes are uncompressed or folded.  Each
  * answer must have been true at some moment (the suite long_run has all indexes).
  */
 #include <pthread.h>

@@ -275,7 +275,7 @@ static const struct step script[] = {
 	{ "populate", SUCCEEDS, map_populated, map_again },
 	{ "anywhere", WHOLE, map_anywhere, NULL },
 	{ "munmap of the middle", WHOLE, unmap_middle, NULL },
-	{ "a hole filled", WHOLE, map_hole, NULL },
+	{ "a gap filled", WHOLE, map_hole, NULL },
 	{ "mprotect", PARTS, protect, NULL },
 	{ "mprotect back", PARTS, unprotect, NULL },
 	{ "madvise", PARTS, advise, NULL },

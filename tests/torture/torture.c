@@ -20,7 +20,7 @@
 
 #define ck_same(bed, what) ck_assert_msg(bed_same_##what, "%s", (bed)->difference)
 
-/* Content, structure and holes of each size are what the array says. */
+/* Content, structure and gaps of each size are what the array says. */
 static void unchanged(struct bed *bed, struct rng *rng)
 {
 	ck_same(bed, all(bed));
@@ -34,7 +34,7 @@ static void unchanged(struct bed *bed, struct rng *rng)
 	}
 }
 
-/* A window over a few VMAs and their holes, with 0 to 3 puts, one of them an old VMA. */
+/* A window over a few VMAs and their gaps, with 0 to 3 puts, one of them an old VMA. */
 static void draw_edit(struct bed *bed, struct rng *rng, unsigned long max_len,
 		      struct vma_edit *edit)
 {

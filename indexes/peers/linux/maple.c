@@ -1,12 +1,12 @@
 /*
  * linux-maple - the maple tree of Linux 6.12 (lib/maple_tree.c) behind vma_index.h
  *
- *            [0, 9f] [a0, ff] [100, end]  g     a slot is a range, of a VMA or of a hole;
- *             |          |         |            g: the largest hole below each child
+ *            [0, 9f] [a0, ff] [100, end]  g     a slot is a range, of a VMA or of a gap;
+ *             |          |         |            g: the largest gap below each child
  *   [0, f] [10, 4f] [50, 9f]  ...
  *    NULL    VMA      NULL
  *
- * Range maps: each address belongs to a slot, neighbouring holes are one.  An edit is as
+ * Range maps: each address belongs to a slot, neighbouring gaps are one.  An edit is as
  * few stores as the kernel needs: a VMA that shrinks keeps its slot and what
  * it loses is stored over, a VMA that grows or is new is stored as a whole.
  * Most edits are one store: reserve walks to its place, mas_preallocate takes
@@ -28,9 +28,9 @@
 
 #include <linux/slab.h>
 
-#define RCU_BATCH       32      /* nodes that wait for a grace period */
-#define SPARE_SHARE     8       /* spare nodes between edits: one for so many in the tree ... */
-#define SPARE_DECAY     16      /* ... and what edits needed lately, less by such a part at each */
+#define RCU_BATCH 32 /* nodes that wait for a grace period */
+#define SPARE_SHARE 8 /* spare nodes between edits: one for so many in the tree ... */
+#define SPARE_DECAY 16 /* ... and what edits needed lately, less by such a part at each */
 
 __attribute__((constructor)) static void linux_maple_prepare_nodes(void)
 {
@@ -154,7 +154,7 @@ static unsigned linux_maple_scan(struct vma_cursor *cursor, struct vm_area_struc
 	return done;
 }
 
-/* The tree tells len bytes of the hole; the slot they are in is all of it. */
+/* The tree tells len bytes of the gap; the slot they are in is all of it. */
 static int linux_maple_find_gap(const struct vma_index *index, struct vma_gap *gap)
 {
 	MA_STATE(mas, &linux_maple_of(index)->tree, 0, 0);
@@ -163,8 +163,8 @@ static int linux_maple_find_gap(const struct vma_index *index, struct vma_gap *g
 
 	if (gap->lo >= hi || hi - gap->lo < gap->len)
 		return -ENOMEM;
-	err = gap->topdown ? mas_empty_area_rev(&mas, gap->lo, hi - 1, gap->len) :
-			     mas_empty_area(&mas, gap->lo, hi - 1, gap->len);
+	err = gap->topdown ? mas_empty_area_rev(&mas, gap->lo, hi - 1, gap->len)
+			   : mas_empty_area(&mas, gap->lo, hi - 1, gap->len);
 	if (err)
 		return -ENOMEM;
 	mas_walk(&mas);
@@ -175,13 +175,13 @@ static int linux_maple_find_gap(const struct vma_index *index, struct vma_gap *g
 
 /* ---- the writer ---- */
 
-/* One range of an edit and what it holds afterwards: a VMA, or NULL for a hole. */
+/* One range of an edit and what it holds afterwards: a VMA, or NULL for a gap. */
 struct linux_maple_piece {
 	unsigned long start, last;
 	void *entry;
 };
 
-/* The puts of an edit and the holes between them, in address order. */
+/* The puts of an edit and the gaps between them, in address order. */
 static unsigned linux_maple_pieces(const struct vma_edit *edit,
 				   struct linux_maple_piece pieces[2 * VMA_EDIT_PUTS + 1])
 {
@@ -192,12 +192,12 @@ static unsigned linux_maple_pieces(const struct vma_edit *edit,
 		const struct vma_put *put = &edit->put[i];
 
 		if (at < put->start)
-			pieces[n++] = (struct linux_maple_piece){ at, put->start - 1, NULL };
-		pieces[n++] = (struct linux_maple_piece){ put->start, put->end - 1, put->vma };
+			pieces[n++] = (struct linux_maple_piece){at, put->start - 1, NULL};
+		pieces[n++] = (struct linux_maple_piece){put->start, put->end - 1, put->vma};
 		at = put->end;
 	}
 	if (at < edit->hi)
-		pieces[n++] = (struct linux_maple_piece){ at, edit->hi - 1, NULL };
+		pieces[n++] = (struct linux_maple_piece){at, edit->hi - 1, NULL};
 	return n;
 }
 
@@ -370,31 +370,19 @@ static int linux_maple_clone(struct vma_index *index, const struct vma_index *fr
 	return 0;
 }
 
-#define LINUX_MAPLE_OPS(name_, summary_, caps_, init_) { \
-	.name = name_, \
-	.summary = summary_, \
-	.abi = VMA_INDEX_ABI, \
-	.caps = VMA_INDEX_PEER | (caps_), \
-	.invariants = LINUX_MAPLE_INVARIANTS, \
-	.size = sizeof(struct linux_maple), \
-	.init = init_, \
-	.destroy = linux_maple_destroy, \
-	.find = linux_maple_find, \
-	.seek = linux_maple_seek, \
-	.next = linux_maple_next, \
-	.prev = linux_maple_prev, \
-	.scan = linux_maple_scan, \
-	.find_gap = linux_maple_find_gap, \
-	.reserve = linux_maple_reserve, \
-	.commit = linux_maple_commit, \
-	.unreserve = linux_maple_unreserve, \
-	.build = linux_maple_build, \
-	.clone = linux_maple_clone, \
-	.verify = linux_maple_verify, \
-	.corrupt = linux_maple_corrupt, \
-	.dump = linux_maple_dump, \
-	.footprint = linux_maple_footprint, \
-}
+#define LINUX_MAPLE_OPS(name_, summary_, caps_, init_)                                             \
+	{                                                                                          \
+		.name = name_, .summary = summary_, .abi = VMA_INDEX_ABI,                          \
+		.caps = VMA_INDEX_PEER | (caps_), .invariants = LINUX_MAPLE_INVARIANTS,            \
+		.size = sizeof(struct linux_maple), .init = init_, .destroy = linux_maple_destroy, \
+		.find = linux_maple_find, .seek = linux_maple_seek, .next = linux_maple_next,      \
+		.prev = linux_maple_prev, .scan = linux_maple_scan,                                \
+		.find_gap = linux_maple_find_gap, .reserve = linux_maple_reserve,                  \
+		.commit = linux_maple_commit, .unreserve = linux_maple_unreserve,                  \
+		.build = linux_maple_build, .clone = linux_maple_clone,                            \
+		.verify = linux_maple_verify, .corrupt = linux_maple_corrupt,                      \
+		.dump = linux_maple_dump, .footprint = linux_maple_footprint,                      \
+	}
 
 static const struct vma_index_ops linux_maple_ops =
 	LINUX_MAPLE_OPS("linux-maple", "the maple tree of Linux 6.12", 0, linux_maple_init);

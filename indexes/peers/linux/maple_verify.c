@@ -8,9 +8,9 @@
  *     tree; all leaves are as deep as the tree's height says.
  *  2. The pivots of a node rise, from its own first to its own last address.
  *  3. A slot with a VMA is as large as the VMA, whose bounds are valid.
- *  4. No hole is next to another.
- *  5. The gap beside each child is the largest hole below it, and the lowest
- *     and the highest hole as large as the largest are found.
+ *  4. No gap is next to another.
+ *  5. The gap beside each child is the largest gap below it, and the lowest
+ *     and the highest gap as large as the largest are found.
  *  6. The gap that a node names as its largest is.
  *  7. Nodes in the tree, spare, and put off are those that were allocated.
  */
@@ -22,8 +22,8 @@ struct linux_maple_tour {
 	const struct linux_maple *maple;
 	FILE *dump; /* or NULL */
 	size_t nodes, vmas;
-	bool hole; /* the last slot was one */
-	struct vma_bounds lowest, highest; /* of the largest holes; end is inclusive */
+	bool gap; /* the last slot was one */
+	struct vma_bounds lowest, highest; /* of the largest gaps; end is inclusive */
 	unsigned broken; /* the first invariant that is, or 0 */
 	char text[128];
 };
@@ -67,32 +67,32 @@ static bool linux_maple_root(const struct linux_maple *maple, struct linux_maple
 	return root->enode;
 }
 
-static void linux_maple_tour_hole(struct linux_maple_tour *tour, unsigned long first,
-				  unsigned long last)
+static void linux_maple_tour_gap(struct linux_maple_tour *tour, unsigned long first,
+				 unsigned long last)
 {
 	unsigned long largest = tour->lowest.vm_end - tour->lowest.vm_start;
 
-	if (tour->hole)
-		linux_maple_broken(tour, 4, "a hole before the one at %#lx", first);
+	if (tour->gap)
+		linux_maple_broken(tour, 4, "a gap before the one at %#lx", first);
 	if (!tour->lowest.vm_end || last - first > largest)
 		tour->lowest = (struct vma_bounds){first, last};
 	if (last - first >= largest || !tour->highest.vm_end)
 		tour->highest = (struct vma_bounds){first, last};
 }
 
-/* A slot of a leaf: the hole's bytes, or 0. */
+/* A slot of a leaf: the gap's bytes, or 0. */
 static unsigned long linux_maple_tour_slot(struct linux_maple_tour *tour,
 					   const struct vm_area_struct *vma, unsigned long first,
 					   unsigned long last)
 {
 	if (tour->dump)
-		fprintf(tour->dump, "      %#lx-%#lx%s\n", first, last, vma ? "" : " hole");
+		fprintf(tour->dump, "      %#lx-%#lx%s\n", first, last, vma ? "" : " gap");
 	if (!vma)
-		linux_maple_tour_hole(tour, first, last);
+		linux_maple_tour_gap(tour, first, last);
 	else if (!vma_bounds_valid(vma) || vma_start(vma) != first || vma_end(vma) - 1 != last)
 		linux_maple_broken(tour, 3, "%#lx-%#lx holds the VMA %#lx-%#lx", first, last,
 				   vma_start(vma), vma_end(vma));
-	tour->hole = !vma;
+	tour->gap = !vma;
 	tour->vmas += vma != NULL;
 	return vma ? 0 : last - first + 1;
 }
@@ -112,12 +112,12 @@ static unsigned long linux_maple_tour_child(struct linux_maple_tour *tour,
 						 last, at->depth + 1});
 
 	if (inner->gap[slot] != gap)
-		linux_maple_broken(tour, 5, "%#lx-%#lx has a hole of %#lx bytes, its gap is %#lx",
+		linux_maple_broken(tour, 5, "%#lx-%#lx has a gap of %#lx bytes, its gap is %#lx",
 				   first, last, gap, inner->gap[slot]);
 	return gap;
 }
 
-/* All below a node; returns its largest hole's bytes. */
+/* All below a node; returns its largest gap's bytes. */
 static unsigned long linux_maple_tour_node(struct linux_maple_tour *tour,
 					   const struct linux_maple_node *at)
 {
@@ -168,7 +168,7 @@ static void linux_maple_tour(const struct linux_maple *maple, struct linux_maple
 		(void)linux_maple_tour_node(tour, &root);
 }
 
-/* Does the tree's own search find the holes that the tour has found? */
+/* Does the tree's own search find the gaps that the tour has found? */
 static void linux_maple_verify_search(struct linux_maple_tour *tour)
 {
 	unsigned long len = tour->lowest.vm_end - tour->lowest.vm_start + 1;
@@ -178,10 +178,10 @@ static void linux_maple_verify_search(struct linux_maple_tour *tour)
 	if (tour->broken || !tour->vmas || !tour->lowest.vm_end)
 		return;
 	if (mas_empty_area(&low, 0, ULONG_MAX, len) || low.index != tour->lowest.vm_start)
-		linux_maple_broken(tour, 5, "the hole at %#lx is not found upwards",
+		linux_maple_broken(tour, 5, "the gap at %#lx is not found upwards",
 				   tour->lowest.vm_start);
 	if (mas_empty_area_rev(&high, 0, ULONG_MAX, len) || high.index != tour->highest.vm_start)
-		linux_maple_broken(tour, 5, "the hole at %#lx is not found downwards",
+		linux_maple_broken(tour, 5, "the gap at %#lx is not found downwards",
 				   tour->highest.vm_start);
 }
 
@@ -203,8 +203,8 @@ unsigned linux_maple_verify(const struct vma_index *index, FILE *report)
 	return tour.broken ? vma_index_broken(index, tour.broken, report, "%s", tour.text) : 0;
 }
 
-/* Takes a VMA beside a hole away. */
-static int linux_maple_corrupt_hole(struct maple_range_64 *leaf)
+/* Takes a VMA beside a gap away. */
+static int linux_maple_corrupt_gap(struct maple_range_64 *leaf)
 {
 	for (unsigned i = 0; i + 2 < MAPLE_RANGE64_SLOTS && leaf->pivot[i + 1]; i++) {
 		if (!leaf->slot[i] != !leaf->slot[i + 1]) {
@@ -240,7 +240,7 @@ int linux_maple_corrupt(struct vma_index *index, unsigned n)
 		vma_bounds(mt_find(&maple->tree, &addr, ULONG_MAX))->vm_end += PAGE_SIZE;
 		break;
 	case 4:
-		return linux_maple_corrupt_hole(&leaf->mr64);
+		return linux_maple_corrupt_gap(&leaf->mr64);
 	case 5:
 		root->ma64.gap[0] += PAGE_SIZE;
 		break;

@@ -2,14 +2,14 @@
  * linux-rbtree - VMAs in the Linux kernel's red-black tree (lib/rbtree.c), as Linux 4.9 to 6.0
  *
  *                  ┌──────── D 3 ────────┐          each node: its VMA and `gap`, the
- *             ┌─ B 3 ─┐              ┌─ F 2 ─┐      largest hole in front of a VMA of
+ *             ┌─ B 3 ─┐              ┌─ F 2 ─┐      largest gap in front of a VMA of
  *            A 1     C 3            E 1     G 2     its subtree
  *   before <-> A <-> B <-> C <-> D <-> E <-> F <-> G <-> after
  *   [0, 0)                                               [END, END)
  *
  * The tree is the kernel's, its rotations keep `gap` by the callbacks that
  * rbtree_augmented.h makes.  The rest follows what mm/mmap.c did then, in code
- * of its own: find stops at a VMA that holds the address; a search for a hole
+ * of its own: find stops at a VMA that holds the address; a search for a gap
  * goes through the VMAs in order and leaves out subtrees without a large enough
  * one; fork appends.  Where mm/mmap.c went down the tree again to link a VMA,
  * the list neighbour tells the place, and a VMA that comes where another leaves
@@ -20,7 +20,7 @@
 #include "indexes/peers/linux/rbtree.h"
 
 RB_DECLARE_CALLBACKS_MAX(static, linux_rbtree_gaps, struct linux_rbtree_node, rb, unsigned long,
-			 gap, linux_rbtree_hole)
+			 gap, linux_rbtree_gap_before)
 
 static struct linux_rbtree_node *linux_rbtree_node(const struct vm_area_struct *vma)
 {
@@ -118,9 +118,9 @@ static struct vm_area_struct *linux_rbtree_prev(struct vma_cursor *cursor)
 	return linux_rbtree_stand(cursor, ((struct linux_rbtree_node *)cursor->node)->prev);
 }
 
-/* The child where the search comes from, or goes to, if it has a hole of len bytes; or NULL. */
-static struct linux_rbtree_node *linux_rbtree_wide(const struct linux_rbtree_node *node,
-						   bool right, unsigned long len)
+/* The child where the search comes from, or goes to, if it has a gap of len bytes; or NULL. */
+static struct linux_rbtree_node *linux_rbtree_roomy(const struct linux_rbtree_node *node,
+						    bool right, unsigned long len)
 {
 	struct rb_node *rb = right ? node->rb.rb_right : node->rb.rb_left;
 	struct linux_rbtree_node *child = linux_rbtree_entry(rb);
@@ -141,8 +141,8 @@ static struct linux_rbtree_node *linux_rbtree_up(const struct linux_rbtree_node 
 }
 
 /*
- * The first node in the order of the search with a hole that fits in front of
- * it.  Bounds of holes within reach: one that ends at or above low, one that starts
+ * The first node in the order of the search with a gap that fits in front of
+ * it.  Bounds of gaps within reach: one that ends at or above low, one that starts
  * at or below high.
  */
 static struct linux_rbtree_node *linux_rbtree_search(struct linux_rbtree *tree,
@@ -155,9 +155,9 @@ static struct linux_rbtree_node *linux_rbtree_search(struct linux_rbtree *tree,
 	if (!node || node->gap < gap->len)
 		return NULL;
 	while (node) {
-		/* What comes before node, if a hole there can be in reach. */
+		/* What comes before node, if a gap there can be in reach. */
 		if (down ? node->prev->end <= high : node->start >= low) {
-			child = linux_rbtree_wide(node, down, gap->len);
+			child = linux_rbtree_roomy(node, down, gap->len);
 			if (child) {
 				node = child;
 				continue;
@@ -166,11 +166,11 @@ static struct linux_rbtree_node *linux_rbtree_search(struct linux_rbtree *tree,
 		for (child = NULL; node && !child;) {
 			bool above = node->start >= low, below = node->prev->end <= high;
 
-			if (above && below && linux_rbtree_hole(node) >= gap->len)
+			if (above && below && linux_rbtree_gap_before(node) >= gap->len)
 				return node;
 			if (down ? !above : !below)
 				return NULL;
-			child = linux_rbtree_wide(node, !down, gap->len);
+			child = linux_rbtree_roomy(node, !down, gap->len);
 			node = child ? child : linux_rbtree_up(node, down);
 		}
 	}
@@ -185,7 +185,7 @@ static int linux_rbtree_find_gap(const struct vma_index *index, struct vma_gap *
 
 	if (gap->lo >= gap->hi || gap->hi - gap->lo < gap->len)
 		return -ENOMEM;
-	/* the hole above all VMAs is in no node's gap */
+	/* the gap above all VMAs is in no node's gap */
 	last = vma_gap_fits(gap, after->prev->end, after->start);
 	node = gap->topdown && last ? after : linux_rbtree_search(tree, gap);
 	if (!node && last)
@@ -205,7 +205,7 @@ static int linux_rbtree_reserve(struct vma_index *index, const struct vma_edit *
 	return 0;
 }
 
-/* After a change of the hole in front of node. */
+/* After a change of the gap in front of node. */
 static void linux_rbtree_update(struct linux_rbtree *tree, struct linux_rbtree_node *node)
 {
 	if (node != &tree->after)
@@ -251,7 +251,7 @@ static void linux_rbtree_erase(struct linux_rbtree *tree, struct linux_rbtree_no
 
 /*
  * node takes old's place in tree and list, and its bounds for now: a rotation
- * hands gaps on, so no hole may change before its gap is updated.
+ * hands gaps on, so no gap may change before its gap is updated.
  */
 static void linux_rbtree_replace(struct linux_rbtree *tree, struct linux_rbtree_node *old,
 				 struct linux_rbtree_node *node)

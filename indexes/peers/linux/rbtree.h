@@ -10,9 +10,9 @@
 
 struct linux_rbtree_node {
 	struct rb_node rb;
-	unsigned long gap;              /* the largest hole in front of a VMA of the subtree */
+	unsigned long gap; /* the largest gap in front of a VMA of the subtree */
 	struct linux_rbtree_node *next, *prev;
-	unsigned long start, end;       /* the VMA begins here */
+	unsigned long start, end; /* the VMA begins here */
 };
 
 #define LINUX_RBTREE_NODE_SIZE offsetof(struct linux_rbtree_node, start)
@@ -36,8 +36,8 @@ static inline struct linux_rbtree_node *linux_rbtree_entry(const struct rb_node 
 	return rb ? rb_entry(rb, struct linux_rbtree_node, rb) : NULL;
 }
 
-/* The hole in front of node. */
-static inline unsigned long linux_rbtree_hole(const struct linux_rbtree_node *node)
+/* The gap in front of node. */
+static inline unsigned long linux_rbtree_gap_before(const struct linux_rbtree_node *node)
 {
 	return node->start - node->prev->end;
 }

@@ -8,7 +8,7 @@
  *  3. The tree in order is the list, and each child knows its parent.
  *  4. The root is black, and so is each child of a red node.
  *  5. Each way from the root down to a missing child has as many black nodes.
- *  6. gap is the largest hole in front of a VMA of the subtree.
+ *  6. gap is the largest gap in front of a VMA of the subtree.
  */
 #include "indexes/peers/linux/rbtree.h"
 
@@ -40,13 +40,13 @@ static bool linux_rbtree_red(const struct linux_rbtree_node *node)
 }
 
 /* What node->gap has to be. */
-static unsigned long linux_rbtree_widest(const struct linux_rbtree_node *node)
+static unsigned long linux_rbtree_max_gap(const struct linux_rbtree_node *node)
 {
 	const struct linux_rbtree_node *left = linux_rbtree_left(node);
 	const struct linux_rbtree_node *right = linux_rbtree_right(node);
 	unsigned long below = max(left ? left->gap : 0, right ? right->gap : 0);
 
-	return max(linux_rbtree_hole(node), below);
+	return max(linux_rbtree_gap_before(node), below);
 }
 
 static unsigned linux_rbtree_verify_list(const struct linux_rbtree *tree, FILE *report)
@@ -119,9 +119,9 @@ unsigned linux_rbtree_verify(const struct vma_index *index, FILE *report)
 	if (!linux_rbtree_black_height(linux_rbtree_root(tree)))
 		return vma_index_broken(index, 5, report, "black nodes on some way down");
 	for (node = tree->before.next; node != &tree->after; node = node->next) {
-		if (node->gap != linux_rbtree_widest(node))
+		if (node->gap != linux_rbtree_max_gap(node))
 			return vma_index_broken(index, 6, report, "gap of %#lx is %#lx, not %#lx",
-						node->start, node->gap, linux_rbtree_widest(node));
+						node->start, node->gap, linux_rbtree_max_gap(node));
 	}
 	return 0;
 }

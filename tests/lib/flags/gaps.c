@@ -62,8 +62,8 @@ static void check_gap(const struct vmaindex *map, const char *set, unsigned n, u
 		      uint64_t lo, uint64_t hi, bool highest)
 {
 	struct vmaindex_range got = {0, 0}, right = {0, 0};
-	bool found = highest ? vmaindex_highest_hole(map, len, lo, hi, &got)
-			     : vmaindex_lowest_hole(map, len, lo, hi, &got);
+	bool found = highest ? vmaindex_highest_gap(map, len, lo, hi, &got)
+			     : vmaindex_lowest_gap(map, len, lo, hi, &got);
 	bool there = gap_by_all(n, len, lo, hi, highest, &right);
 
 	check(set, highest ? "the highest gap" : "the lowest gap", len, lo, hi,

@@ -44,7 +44,7 @@ static int changes(struct vmaindex *map, struct vmaindex_range *range)
 static unsigned questions(const struct vmaindex *map)
 {
 	struct vmaindex_cursor cursor;
-	struct vmaindex_range hole, *range, *some[4];
+	struct vmaindex_range gap, *range, *some[4];
 	struct vmaindex_stats stats;
 	unsigned n = 0;
 
@@ -59,8 +59,8 @@ static unsigned questions(const struct vmaindex *map)
 	n += vmaindex_find(map, 0) != NULL;
 	n += vmaindex_at(map, 0) != NULL;
 	n += vmaindex_overlap(map, 0, 1) != NULL;
-	n += !vmaindex_lowest_hole(map, 1, 0, 9, &hole);
-	n += !vmaindex_highest_hole(map, 1, 0, 9, &hole);
+	n += !vmaindex_lowest_gap(map, 1, 0, 9, &gap);
+	n += !vmaindex_highest_gap(map, 1, 0, 9, &gap);
 	return n + (unsigned)stats.ranges + vmaindex_verify(map, NULL);
 }
 
