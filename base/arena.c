@@ -2,6 +2,7 @@
  * arena - counted memory for index nodes and VMAs (see arena.h)
  */
 #include "base/arena.h"
+#include "base/budget.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -14,9 +14,8 @@
 
 #include <stddef.h>
 
-#include "base/budget.h"
-
 struct arena;
+struct budget;
 
 struct arena_stats {
 	size_t objects;         /* live allocations */
