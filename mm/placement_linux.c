@@ -20,16 +20,23 @@ struct alignment {
 	unsigned long align, off;
 };
 
+/* Where an address space ends for a mapping: only who asks for what is above the window gets it. */
+static unsigned long end_for(const struct mm_struct *mm, unsigned long addr)
+{
+	unsigned long task_size = mm->machine->config.task_size;
+
+	return addr > DEFAULT_MAP_WINDOW ? task_size : min(task_size, DEFAULT_MAP_WINDOW);
+}
+
 static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, unsigned long len,
 				   unsigned long flags, struct alignment a)
 {
-	unsigned long task_size = mm->machine->config.task_size;
 	struct hole_search s = {
-		.mm = mm, .len = len, .low_limit = mm->mmap_base, .high_limit = task_size,
+		.mm = mm, .len = len, .low_limit = mm->mmap_base, .high_limit = end_for(mm, addr),
 	};
 
 	if (!mm->legacy_layout)
-		s.low_limit = PAGE_ALIGN(task_size / 3);
+		s.low_limit = PAGE_ALIGN(end_for(mm, 0) / 3);
 	if (flags & MAP_32BIT) {        /* A7 */
 		s.low_limit = 0x40000000;
 		s.high_limit = 0x80000000;

@@ -224,6 +224,24 @@ START_TEST(driver_of_a_device_sets_flags)
 END_TEST
 
 /* Linux's table for x86-64: what may be written privately is written to by a fault. */
+/* A disk refuses MAP_SYNC, but only after what was there has gone. */
+START_TEST(driver_of_a_disk_refuses_sync)
+{
+	setup(_i);
+	world_map(mm, 0, 4, RW);
+	ck_assert_int_eq((long)do_mmap(mm, world.file, page_at(1), P, PROT_READ,
+				       MAP_PRIVATE | MAP_SYNC | MAP_FIXED, 0), -EOPNOTSUPP);
+	ck_layout(mm, "A.BB");
+	ck_assert_int_eq((long)do_mmap(mm, world.file, page_at(2), P, PROT_READ,
+				       MAP_SHARED_VALIDATE | MAP_SYNC | MAP_FIXED, 0), -EOPNOTSUPP);
+	ck_layout(mm, "A..B");
+	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(1), P, RW, ANON | MAP_SYNC | MAP_FIXED, 0),
+			  page_at(1));
+	ck_layout(mm, "AB.C");
+	teardown();
+}
+END_TEST
+
 START_TEST(protection_by_flags)
 {
 	static const struct {
@@ -272,6 +290,7 @@ TEST_SUITE(drivers)
 	tcase_add_loop_test(tcase, driver_refuses, 0, types);
 	tcase_add_loop_test(tcase, driver_of_sysv_segments_counts, 0, types);
 	tcase_add_loop_test(tcase, driver_of_a_device_sets_flags, 0, types);
+	tcase_add_loop_test(tcase, driver_of_a_disk_refuses_sync, 0, types);
 	tcase_add_test(tcase, protection_by_flags);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -612,6 +612,21 @@ START_TEST(prctl_refuses_write_and_exec)
 }
 END_TEST
 
+/* Of /dev/zero it has the flag only after it has not merged. */
+static void merge_zero(void)
+{
+	struct inode *inode = inode_create(world.machine, 9, FILE_ZERO, "/dev/zero");
+	struct file *zero = file_open(world.machine, inode, 9, true, true);
+
+	inode_put(world.machine, inode);
+	world_map_file(mm, zero, 20, 1, RW, 0);
+	world_map_file(mm, zero, 21, 1, RW, 1);
+	ck_layout(mm, "ABBB....C...........DE");
+	ck_assert_uint_eq(world_vma(mm, 21)->vm_flags & VM_MERGEABLE, VM_MERGEABLE);
+	ck_assert_int_eq(do_munmap(mm, page_at(20), 2 * P), 0);
+	fput(zero);
+}
+
 START_TEST(prctl_memory_merge)
 {
 	struct mm_struct *child;
@@ -635,6 +650,7 @@ START_TEST(prctl_memory_merge)
 	world_map(child, 4, 2, RW);             /* a new mapping has the flag before it merges */
 	ck_layout(child, "ABBBBB..C");
 	mmput(child);
+	merge_zero();
 	ck_assert_int_eq(prctl1(mm, PR_SET_MEMORY_MERGE, 0), 0);
 	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_MERGEABLE, 0);
 	ck_layout(mm, "ABBB....C");

@@ -199,6 +199,41 @@ START_TEST(rule_K18_the_least_hint)
 }
 END_TEST
 
+/* Above 2^47 is only who asks for it, though there is room. */
+START_TEST(large_address_space_has_a_window)
+{
+	unsigned long window = (1UL << 47) - P;
+	struct config config;
+
+	config_default(&config);
+	config.task_size = (1UL << 56) - P;
+	config.pagetable_levels = 5;
+	config.legacy_layout = true;
+	setup(_i, &config);
+	mm->mmap_base = window - 4 * P;
+	ck_assert_uint_eq(anon(0, 2 * P, MAP_PRIVATE), window - 4 * P);
+	ck_assert_int_eq((long)anon(0, 4 * P, MAP_PRIVATE), -ENOMEM);
+	ck_assert_int_eq((long)anon(window, 4 * P, MAP_PRIVATE), -ENOMEM);
+	ck_assert_uint_eq(anon(window + P, 4 * P, MAP_PRIVATE), window + P);
+	ck_assert_uint_eq(anon(1UL << 50, 4 * P, MAP_PRIVATE), 1UL << 50);
+	teardown();
+}
+END_TEST
+
+/* The kernel's offsets have a sign: near the largest file a huge page's border is below 0. */
+START_TEST(rule_A2_offset_near_the_largest_file)
+{
+	unsigned long last = ~0UL >> 1 >> PAGE_SHIFT, got;
+
+	setup(_i, NULL);
+	got = do_mmap(mm, world.file, 0, P, PROT_READ, MAP_PRIVATE, last - 1);
+	ck_assert_uint_eq((got >> PAGE_SHIFT) % 512, (last - 1) % 512);
+	got = do_mmap(mm, world.file, 0, P, PROT_READ, MAP_PRIVATE, last - 1024);
+	ck_assert_uint_ne((got >> PAGE_SHIFT) % 512, (last - 1024) % 512);
+	teardown();
+}
+END_TEST
+
 START_TEST(offset_beyond_the_largest_file)
 {
 	unsigned long last = ~0UL >> 1 >> PAGE_SHIFT;   /* the page with the largest offset */
@@ -446,6 +481,8 @@ TEST_SUITE(rules_place)
 	tcase_add_loop_test(tcase, rule_A6_low_hints_and_noreplace, 0, types);
 	tcase_add_loop_test(tcase, rule_K18_the_least_hint, 0, types);
 	tcase_add_loop_test(tcase, offset_beyond_the_largest_file, 0, types);
+	tcase_add_loop_test(tcase, large_address_space_has_a_window, 0, types);
+	tcase_add_loop_test(tcase, rule_A2_offset_near_the_largest_file, 0, types);
 	tcase_add_loop_test(tcase, rule_A7_32bit, 0, types);
 	tcase_add_loop_test(tcase, rule_A8_highest_hole_below_mmap_base, 0, types);
 	tcase_add_loop_test(tcase, rule_A9_legacy, 0, types);

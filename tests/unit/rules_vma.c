@@ -516,6 +516,9 @@ START_TEST(rule_G3_to_a_fixed_place)
 	ck_assert_uint_eq(do_mremap(mm, page_at(22), 2 * P, 2 * P,
 				    MREMAP_MAYMOVE | MREMAP_DONTUNMAP, page_at(40)), page_at(40));
 	ck_layout(mm, "....................AABBCCCC............DD");
+	/* a source that goes with what was at the destination; its length is not looked at */
+	ck_assert_int_eq((long)do_mremap(mm, page_at(40), -1UL << 31, P, TO, page_at(40)), -EFAULT);
+	ck_layout(mm, "....................AABBCCCC.............D");
 	teardown();
 }
 END_TEST
