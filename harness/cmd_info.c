@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 
 #include "base/escape.h"
+#include "harness/replay.h"
 #include "harness/verb.h"
+#include "indexes/vma_index.h"
 #include "workloads/trace.h"
 
 struct summary {
@@ -20,6 +22,8 @@ struct summary {
 	uint64_t mms;                   /* address spaces: by fork and by exec */
 	uint64_t processes, threads;    /* thread groups; tasks beyond the first of each */
 	uint64_t layout_vmas;           /* the most VMAs in a layout */
+	bool replayed;                  /* all events were; else nobody knows what was between */
+	uint64_t peak_vmas;             /* the most in any address space of the replay */
 	uint64_t time;                  /* of the last event, us */
 	uint64_t calls[TRACE_NKINDS], failed[TRACE_NKINDS];
 	uint64_t reads, writes, execs, kernel;  /* faults; kernel: those that are not USER */
@@ -156,7 +160,11 @@ static void info_print(const char *path, const struct summary *sum)
 	printf("  %-14s %" PRIu64 " (%" PRIu64 " more threads), %" PRIu64 " execs, %" PRIu64
 	       " address spaces\n", "processes", sum->processes, sum->threads,
 	       sum->calls[TRACE_EXEC], sum->mms);
-	printf("  %-14s %" PRIu64 " (in layouts)\n", "peak VMAs", sum->layout_vmas);
+	if (sum->replayed)
+		printf("  %-14s %" PRIu64 "\n", "peak VMAs", sum->peak_vmas);
+	else
+		printf("  %-14s %" PRIu64 " or more: the most in a layout; it cannot be replayed\n",
+		       "peak VMAs", sum->layout_vmas);
 	info_print_calls(sum);
 	info_print_faults(sum);
 	printf("  %-14s %.3f s\n", "time", sum->time / 1e6);
@@ -242,6 +250,8 @@ static json_t *info_json(const char *path, const struct summary *sum)
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		json_object_set_new(object, texts[i].key, info_json_text(texts[i].value));
 	info_json_counts(object, sum);
+	json_object_set_new(object, "peak_vmas",
+			    sum->replayed ? json_integer(sum->peak_vmas) : json_null());
 	json_object_set_new(object, "calls", info_json_calls(sum));
 	json_object_set_new(object, "faults", info_json_faults(sum));
 	return object;
@@ -255,18 +265,42 @@ struct info_options {
 	json_t *list;
 };
 
+/* How many VMAs there were between layouts only a replay tells; NULL: no memory for one. */
+static struct replay_world *info_replay(const struct trace_info *info)
+{
+	struct replay_options options;
+
+	replay_options_default(&options);
+	options.digest = false;
+	return replay_create(vma_index_lookup("btree"), info, &options);
+}
+
+/* All events of a trace, counted and replayed: 0, or -1 and *error. */
+static int info_count(struct summary *sum, struct trace_reader *reader, struct trace_error *error)
+{
+	struct replay_world *world = info_replay(trace_info(reader));
+	struct trace_event event;
+	int status;
+
+	sum->replayed = world != NULL;
+	while ((status = trace_next(reader, &event, error)) > 0) {
+		summary_add(sum, &event);
+		sum->replayed = sum->replayed && !replay_event(world, &event);
+	}
+	if (world)
+		sum->peak_vmas = max(replay_machine(world)->peak_vmas, sum->layout_vmas);
+	replay_destroy(world);
+	return status;
+}
+
 static void info_file(struct info_options *options, const char *path)
 {
-	struct trace_event event;
 	struct trace_error error;
 	struct trace_reader *reader = trace_open(path, &error);
 	struct summary sum = { .processes = 1 };
 	struct stat st = { 0 };
-	int status = -1;
 
-	while (reader && (status = trace_next(reader, &event, &error)) > 0)
-		summary_add(&sum, &event);
-	if (status < 0) {
+	if (!reader || info_count(&sum, reader, &error) < 0) {
 		trace_error_print(&error);
 		options->status = STATUS_BAD_INPUT;
 		trace_close(reader);

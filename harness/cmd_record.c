@@ -9,7 +9,7 @@
 #include "harness/verb.h"
 #include "workloads/record.h"
 
-enum { OPT_ALLOW_LOST = 256, OPT_NO_FAULTS, OPT_SECONDS, OPT_ORDER, OPT_RING_SIZE };
+enum { OPT_ALLOW_LOST = 256, OPT_ANONYMIZE, OPT_NO_FAULTS, OPT_SECONDS, OPT_ORDER, OPT_RING_SIZE };
 
 #define MAX_PIDS 64
 
@@ -22,6 +22,8 @@ static const struct argp_option record_argp_options[] = {
 	{ "seconds", OPT_SECONDS, "N", 0, "With -p: record for N seconds, then let go", 0 },
 	{ "allow-lost", OPT_ALLOW_LOST, NULL, 0,
 	  "Be content with a trace in which some records are lost", 0 },
+	{ "anonymize", OPT_ANONYMIZE, NULL, 0,
+	  "Leave out command, versions, paths and names: numbers instead", 0 },
 	{ "order", OPT_ORDER, "WAY", 0,
 	  "How the order of calls is found: perf (tracepoints; root), serial (one call at a time) "
 	  "or best (default): perf if that is allowed", 0 },
@@ -85,6 +87,9 @@ static error_t record_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_ALLOW_LOST:
 		options->allow_lost = true;
+		return 0;
+	case OPT_ANONYMIZE:
+		options->anonymize = true;
 		return 0;
 	case OPT_NO_FAULTS:
 		options->faults = false;

@@ -46,7 +46,8 @@ static void print_row(const char *path, const struct replay_options *options,
 	printf("| %s | %s | %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
 	       " | %.0f | %.3f | %" PRIu64 " |\n",
 	       escape_markdown(name), options->placement->name, options->merge->name,
-	       c->peak_vmas, w->end_vmas, w->merges, w->widest.holes, (double)w->widest.largest_hole / (1 << 30),
+	       c->peak_vmas, w->end_vmas, w->merges, w->widest.holes,
+	       (double)w->widest.largest_hole / (1 << 30),
 	       (double)w->widest.span / (1 << 30), w->peak_tables);
 }
 

@@ -19,6 +19,7 @@ static const struct verb {
 } verbs[] = {
 	{ "list", "the indexes, benchmark cases and workloads there are", cmd_list },
 	{ "record", "run a program and record what its address spaces go through", cmd_record },
+	{ "anonymize", "a copy of a trace without command, paths and names", cmd_anonymize },
 	{ "info", "what traces hold and where they come from", cmd_info },
 	{ "dump", "the events of a trace, a line each", cmd_dump },
 	{ "maps", "the address spaces of a recorded program, like /proc/PID/maps", cmd_maps },
@@ -40,7 +41,7 @@ static int usage(FILE *out, int status)
 	fprintf(out, "Usage: vmabench VERB [OPTION...]\n\n"
 		     "Which index should hold an address space's VMAs?\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
 	fprintf(out, "\n'vmabench VERB --help' tells more.\n");
 	return status;
 }

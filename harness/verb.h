@@ -14,6 +14,7 @@ enum { STATUS_OK = 0, STATUS_DIFFERENCE = 1, STATUS_BAD_INPUT = 2 };
 
 int cmd_list(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_anonymize(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_maps(int argc, char **argv);

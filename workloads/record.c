@@ -419,7 +419,7 @@ static int record_write(struct recorder *r)
 	}
 	r->queue = queue_create();
 	r->by_tid = calloc(RECORD_MAX_TID + 1, sizeof(*r->by_tid));
-	if (r->queue && r->by_tid)
+	if (r->queue && r->by_tid && (!r->options->anonymize || !trace_anonymize(r->writer)))
 		status = record_all(r);
 	else
 		fprintf(stderr, "vmabench record: no memory\n");

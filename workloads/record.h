@@ -23,6 +23,7 @@ struct record_options {
 	enum record_order order;        /* how the order of calls is found; with pids: serial */
 	size_t ring_size;               /* of perf's rings, bytes; 0: what is good */
 	bool faults;                    /* record page faults, where that is allowed */
+	bool anonymize;                 /* names and the command are left out: anonymize.h */
 	bool allow_lost;                /* a trace that lacks some records is fine */
 	bool progress;                  /* show on stderr how far it is */
 };

@@ -194,8 +194,9 @@ double trace_position(const struct trace_reader *reader);
 void trace_close(struct trace_reader *reader);
 
 /*
- * Writing.  The trace is written beside path under a temporary name, and gets its
- * name in trace_finish, after fsync: there is never half a trace.
+ * Writing.  The trace is written beside path under a temporary name, and gets its name
+ * in trace_finish, after fsync: there is never half a trace.  A new one is its owner's alone
+ * to read (mode 0600): what a program maps tells a lot; one that is replaced keeps its mode.
  *
  * All return 0, or -1 and *error; after an error, or instead of finish,
  * trace_abandon removes what was written.
@@ -204,6 +205,11 @@ struct trace_writer;
 must_check struct trace_writer *trace_create(const char *path, struct trace_error *error);
 must_check int trace_write(struct trace_writer *writer, const struct trace_event *event,
 			   struct trace_error *error);
+/*
+ * Before the first event: command, versions and names are replaced on the way, as
+ * workloads/anonymize.h says.  0, or -1: out of memory.
+ */
+must_check int trace_anonymize(struct trace_writer *writer);
 /* What has been written so far takes about so many bytes. */
 uint64_t trace_bytes(const struct trace_writer *writer);
 /* info is written last: it may say what the recording found out. */

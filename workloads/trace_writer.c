@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/outfile.h"
+#include "workloads/anonymize.h"
 #include "workloads/trace_internal.h"
 
 enum { LEVEL_SPOOL = 3, LEVEL_FINAL = 19 };
@@ -23,6 +24,7 @@ struct trace_writer {
 	struct trace_codec codec;
 	struct trace_rules rules;
 	struct bytes raw;
+	struct anonymizer *anonymizer;          /* NULL: names stay */
 	uint64_t events, frames;
 };
 
@@ -31,7 +33,7 @@ static int writer_open(struct trace_writer *writer, struct trace_error *error)
 {
 	int fd;
 
-	if (outfile_open(&writer->out, writer->path, 0666))
+	if (outfile_open(&writer->out, writer->path, 0600))
 		return trace_fail(error, writer->path, 0, "%s", writer->out.why);
 	if (writer->out.through)
 		return trace_fail(error, writer->path, 0, "exists and is not a regular file");
@@ -61,6 +63,13 @@ struct trace_writer *trace_create(const char *path, struct trace_error *error)
 	return NULL;
 }
 
+int trace_anonymize(struct trace_writer *writer)
+{
+	if (!writer->anonymizer)
+		writer->anonymizer = anonymizer_create();
+	return writer->anonymizer ? 0 : -1;
+}
+
 static int writer_fail(struct trace_writer *writer, const char *reason, struct trace_error *error)
 {
 	return trace_fail(error, writer->path, writer->spool.offset, "%s", reason);
@@ -81,7 +90,14 @@ int trace_write(struct trace_writer *writer, const struct trace_event *event,
 		struct trace_error *error)
 {
 	const char *reason = rules_check(&writer->rules, event);
+	struct trace_event nameless = *event;
 
+	if (writer->anonymizer) {
+		nameless.name = anonymize_name(writer->anonymizer, event);
+		if (!nameless.name)
+			return writer_fail(writer, "no memory", error);
+		event = &nameless;
+	}
 	if (reason)
 		return trace_fail(error, writer->path, writer->spool.offset,
 				  "the event to be written is against the rules: %s", reason);
@@ -147,6 +163,7 @@ int trace_finish(struct trace_writer *writer, const struct trace_info *info,
 		 struct trace_error *error)
 {
 	const char *reason = rules_end(&writer->rules);
+	struct trace_info nameless;
 	char why[TRACE_WHY];
 
 	if (!reason)
@@ -155,6 +172,10 @@ int trace_finish(struct trace_writer *writer, const struct trace_info *info,
 		reason = rules_info(&writer->rules, info);
 	if (reason)
 		return writer_fail(writer, reason, error);
+	if (writer->anonymizer) {
+		nameless = anonymize_info(info);
+		info = &nameless;
+	}
 	if (writer_flush(writer, error))
 		return -1;
 	if (outfile_begin(&writer->out))
@@ -177,6 +198,7 @@ void trace_abandon(struct trace_writer *writer)
 	frame_io_end(&writer->final);
 	codec_end(&writer->codec);
 	rules_free(&writer->rules);
+	anonymizer_destroy(writer->anonymizer);
 	free(writer->raw.data);
 	free(writer->path);
 	free(writer);
