@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/budget.h"
 #include "base/spinlock.h"
 
 #ifdef ARENA_SYSTEM_MALLOC

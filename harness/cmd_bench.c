@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "harness/bench.h"
 #include "harness/option.h"
+#include "harness/place.h"
 #include "harness/results.h"
 #include "harness/saved.h"
 #include "harness/verb.h"
@@ -223,7 +224,7 @@ int cmd_bench(int argc, char **argv)
 	struct arguments arguments = {
 		.options = {
 			.sizes = { 100, 1000, 65536, 1000000 }, .nsizes = 4,
-			.trace_dir = "workloads/traces", .repetitions = 5, .min_time = 0.02,
+			.trace_dir = place_of("workloads/traces"), .repetitions = 5, .min_time = 0.02,
 			.limit = 1, .seed = 1, .cycle = BENCH_CYCLE, .talk = stdout,
 		},
 	};

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "harness/bench.h"
 #include "harness/option.h"
+#include "harness/place.h"
 #include "harness/verb.h"
 #include "indexes/peers/peers.h"
 #include "workloads/gen.h"
@@ -121,7 +122,7 @@ int cmd_list(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, NULL, doc, option_plugin_children, NULL, NULL
 	};
-	struct arguments arguments = { .traces = "workloads/traces" };
+	struct arguments arguments = { .traces = place_of("workloads/traces") };
 	const struct vma_index_ops *ops;
 	const struct bench_case *kase;
 	const struct gen *gen;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/escape.h"
+#include "harness/place.h"
 #include "harness/results.h"
 #include "harness/verb.h"
 
@@ -30,7 +31,7 @@ static const char doc[] =
 
 static const struct argp_option options[] = {
 	{ "output", 'o', "OUT", 0, "the folder that gets the plots, made if it is missing", 0 },
-	{ "dir", 'd', "SCRIPTS", 0, "where the scripts are (plots)", 0 },
+	{ "dir", 'd', "SCRIPTS", 0, "where the scripts are (those of this program)", 0 },
 	{ 0 }
 };
 
@@ -534,7 +535,7 @@ int cmd_plot(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, "[RESULTS.json...]", doc, NULL, NULL, NULL,
 	};
-	struct arguments arguments = { .dir = "plots" };
+	struct arguments arguments = { .dir = place_of("plots") };
 	struct results results;
 	struct plot plot = { .results = &results };
 	int bad;

@@ -23,6 +23,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/rng.h"
 #include "base/util.h"
 #include "indexes/vma_index.h"

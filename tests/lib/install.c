@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/vmaindex.h"
 #include "tests/command.h"
@@ -180,6 +181,26 @@ START_TEST(test_symbols)
 }
 END_TEST
 
+/* Whoever has installed it as root: another user, elsewhere, has scripts, traces and headers. */
+START_TEST(test_by_an_ordinary_user)
+{
+	const char *as = geteuid() ? "" : "setpriv --reuid=65534 --regid=65534 --clear-groups";
+
+	ck_command(0, "", "chmod 755 %s && mkdir -m 777 %s/home", dir, dir);
+	ck_command(0, "treap", "cd %s/home && cp -r ../usr/share/vmabench/examples/plugin . && "
+		   "chmod -R a+rwX plugin && cd plugin && %s %s make && "
+		   "%s %s/usr/bin/vmabench list --plugin ./treap.so", dir, as, user, as, dir);
+	ck_command(0, "written: mine.json", "cd %s/home && %s ../usr/bin/vmabench bench "
+		   "--case 'replay-ls,find-dependent' --vmas 100,1000 --index btree,rbtree,treap "
+		   "--plugin plugin/treap.so --repetitions 1 --min-time 0.001 --json mine.json",
+		   dir, as);
+	ck_command(0, "drawn: ", "cd %s/home && %s ../usr/bin/vmabench plot -o plots mine.json", dir, as);
+	ck_command(0, "", "cd %s/home && %s ../usr/bin/vmabench report -o mine.md mine.json && "
+		   "grep -q '| ls |' mine.md", dir, as);
+	ck_command(0, "  replay-ls ", "cd / && %s %s/usr/bin/vmabench list", as, dir);
+}
+END_TEST
+
 START_TEST(test_uninstall)
 {
 	ck_command(0, "",
@@ -205,6 +226,7 @@ TEST_SUITE(install)
 	tcase_add_test(tcase, test_example_cxx);
 	tcase_add_test(tcase, test_static);
 	tcase_add_test(tcase, test_symbols);
+	tcase_add_test(tcase, test_by_an_ordinary_user);
 	tcase_add_test(tcase, test_uninstall);
 	suite_add_tcase(suite, tcase);
 	return suite;
