@@ -191,7 +191,7 @@ spin:  ## check the model of how maple publishes, and that its broken twins fail
 check-long: all  ## hours of random operations, of damaged input, and of tests with other seeds
 	./vmabench check --ops 20000000 --seed $$(date +%s)
 	@TEST_LONG=1 $(MAKE) VARIANT=test run-tests \
-		SUITE="replay_whatif replay_drivers long_run faults"
+		SUITE="replay_whatif replay_drivers long_run faults written"
 	@TEST_LONG=1 $(MAKE) asan SUITE="contract corrupt model torture"
 	@TEST_LONG=1 $(MAKE) tsan SUITE="long_run faults"
 	@$(MAKE) fuzz

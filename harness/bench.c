@@ -188,20 +188,24 @@ const struct bench_options *bench_options(const struct bench_session *session)
 	return session->options;
 }
 
-bool bench_wanted(const struct bench_session *session, const char *name, const char *mode)
+bool bench_matches(const char *globs, const char *name, const char *mode)
 {
-	const char *globs = session->options->case_glob;
 	char full[256], glob[256];
 	size_t len;
 
 	snprintf(full, sizeof(full), "%s/%s", name, mode);
-	for (; globs; globs = globs[len] ? globs + len + 1 : NULL) {
-		len = strcspn(globs, ",");
-		snprintf(glob, sizeof(glob), "%.*s", (int)len, globs);
+	for (const char *at = globs; at; at = at[len] ? at + len + 1 : NULL) {
+		len = strcspn(at, ",");
+		snprintf(glob, sizeof(glob), "%.*s", (int)len, at);
 		if (!fnmatch(glob, name, 0) || !fnmatch(glob, full, 0))
 			return true;
 	}
-	return !session->options->case_glob;
+	return !globs;
+}
+
+bool bench_wanted(const struct bench_session *session, const char *name, const char *mode)
+{
+	return bench_matches(session->options->case_glob, name, mode);
 }
 
 void bench_skip(struct bench_session *session, const char *index, const char *name,
@@ -259,6 +263,8 @@ void bench_latency(struct bench_session *session)
 	bench_done(session, 0, "latency of the memory");
 	bench_case_begin(session, "latency", "load", 0);
 	json_object_set_new(session->context, "latency", latency_measure());
+	if (saved_stopped())
+		json_object_del(session->context, "latency");
 	bench_case_end(session);
 }
 

@@ -107,6 +107,12 @@ void bench_case_begin(struct bench_session *session, const char *name, const cha
 		      size_t vmas);
 void bench_case_end(struct bench_session *session);
 
+/* Does GLOB,GLOB match the case NAME or NAME/MODE?  globs may be NULL: all. */
+bool bench_matches(const char *globs, const char *name, const char *mode);
+/* Is there any case, or recorded program in trace_dir, that it matches? */
+bool bench_micro_known(const char *glob);
+bool bench_traces_known(const char *glob, const char *trace_dir);
+
 /* Is the case wanted by --case? */
 bool bench_wanted(const struct bench_session *session, const char *name, const char *mode);
 /* A line for the user, and a record in the results' "skipped". */
@@ -149,6 +155,7 @@ void bench_traces(struct bench_session *session);
 struct program;
 void bench_program_speed(struct bench_session *session, const struct program *program);
 /* What each part of mm costs it, where the case parts-NAME is wanted (bench_parts.c). */
+bool bench_parts_matches(const char *globs, const char *program);
 bool bench_parts_wanted(const struct bench_session *session, const char *program);
 void bench_program_parts(struct bench_session *session, const struct program *program);
 

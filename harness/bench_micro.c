@@ -352,6 +352,15 @@ static void micro_size(struct bench_session *session, size_t vmas)
 	layout_destroy(micro.layout);
 }
 
+bool bench_micro_known(const char *glob)
+{
+	bool any = bench_matches(glob, "memory", "aged") || bench_matches(glob, "latency", "load");
+
+	for (size_t i = 0; i < ncases && !any; i++)
+		any = bench_matches(glob, cases[i]->name, cases[i]->mode);
+	return any;
+}
+
 void bench_micro_plan(struct bench_session *session)
 {
 	const struct bench_options *options = bench_options(session);

@@ -186,12 +186,19 @@ static void parts_name(const char *program, char *name, size_t size)
 	snprintf(name, size, "parts-%s", strchr(program, '-') + 1);
 }
 
-bool bench_parts_wanted(const struct bench_session *session, const char *program)
+bool bench_parts_matches(const char *globs, const char *program)
 {
 	char name[160];
 
 	parts_name(program, name, sizeof(name));
-	return bench_wanted(session, name, "mm") && !bench_options(session)->count;
+	return bench_matches(globs, name, "mm");
+}
+
+bool bench_parts_wanted(const struct bench_session *session, const char *program)
+{
+	const struct bench_options *options = bench_options(session);
+
+	return bench_parts_matches(options->case_glob, program) && !options->count;
 }
 
 /* rbtree, the kernel's index when most of these parts were there; or else the first of the run. */

@@ -303,23 +303,48 @@ static void trace_case(struct bench_session *session, const char *path)
 
 /* ---- all programs ---- */
 
+static bool matches(const char *globs, const char *path)
+{
+	char name[128];
+
+	program_name(path, name, sizeof(name));
+	return bench_matches(globs, name, "mm") || bench_matches(globs, name, "index") ||
+	       bench_matches(globs, name, "speed") || bench_parts_matches(globs, name);
+}
+
+/* The traces of the folder, in their order; to be globfree'd. */
+static void find_traces(const char *dir, glob_t *found)
+{
+	char pattern[4096];
+
+	snprintf(pattern, sizeof(pattern), "%s/*.vmt", dir);
+	if (glob(pattern, 0, NULL, found))
+		found->gl_pathc = 0;
+}
+
+bool bench_traces_known(const char *glob, const char *trace_dir)
+{
+	bool any = false;
+	glob_t found;
+
+	find_traces(trace_dir, &found);
+	for (size_t i = 0; i < found.gl_pathc && !any; i++)
+		any = matches(glob, found.gl_pathv[i]);
+	globfree(&found);
+	return any;
+}
+
 /* The traces of which anything is wanted, one after the other, to do. */
 static void for_each_trace(struct bench_session *session,
 			   void (*todo)(struct bench_session *session, const char *path))
 {
-	char pattern[4096], name[128];
+	const struct bench_options *options = bench_options(session);
 	glob_t found;
 
-	snprintf(pattern, sizeof(pattern), "%s/*.vmt", bench_options(session)->trace_dir);
-	if (!glob(pattern, 0, NULL, &found)) {
-		for (size_t i = 0; i < found.gl_pathc; i++) {
-			program_name(found.gl_pathv[i], name, sizeof(name));
-			if (bench_wanted(session, name, "mm") ||
-			    bench_wanted(session, name, "index") ||
-			    bench_wanted(session, name, "speed") ||
-			    bench_parts_wanted(session, name))
-				todo(session, found.gl_pathv[i]);
-		}
+	find_traces(options->trace_dir, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		if (matches(options->case_glob, found.gl_pathv[i]))
+			todo(session, found.gl_pathv[i]);
 	}
 	globfree(&found);
 }

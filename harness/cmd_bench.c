@@ -65,6 +65,35 @@ static void take_sizes(struct argp_state *state, struct bench_options *options, 
 		argp_error(state, "no number of VMAs");
 }
 
+/* Names what there is, where a glob of --case means none of it. */
+static void no_case(struct argp_state *state, const char *glob, const char *trace_dir)
+{
+	const struct bench_case *kase;
+	const char *last = "";
+
+	fprintf(stderr, "%s: no case '%s'; there are", state->name, escape_text(glob));
+	for (size_t i = 0; (kase = bench_case_at(i)); i++) {
+		if (strcmp(kase->name, last))
+			fprintf(stderr, " %s", kase->name);
+		last = kase->name;
+	}
+	fprintf(stderr, " memory latency, and replay-NAME parts-NAME for each %s/NAME.vmt\n",
+		trace_dir);
+	exit(STATUS_BAD_INPUT);
+}
+
+/* Each glob of --case must match something. */
+static void check_cases(struct argp_state *state, const struct bench_options *options)
+{
+	char *list = strdup(options->case_glob ? options->case_glob : ""), *rest = list;
+
+	for (char *glob; options->case_glob && (glob = strsep(&rest, ","));) {
+		if (!bench_micro_known(glob) && !bench_traces_known(glob, options->trace_dir))
+			no_case(state, glob, options->trace_dir);
+	}
+	free(list);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
@@ -112,6 +141,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				 ~2047UL;
 		return 0;
 	case KEY_TRACES:
+		option_folder(state, "--traces", arg);
 		options->trace_dir = arg;
 		return 0;
 	case KEY_COUNT:
@@ -123,6 +153,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (options->count && arguments->saved.path)
 			argp_error(state, "--count gives no times: no --json with it");
+		check_cases(state, options);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -159,7 +190,7 @@ static int show(json_t *root, const struct arguments *arguments)
 	if (arguments->options.talk == stdout && results.n)
 		results_table(&results, stdout);
 	if (arguments->options.talk == stdout && arguments->saved.path && !saved_stopped())
-		printf("\nwritten: %s\n", arguments->saved.path);
+		printf("\nwritten: %s\n", escape_text(arguments->saved.path));
 	some = results.n + json_array_size(json_object_get(root, "memory")) +
 	       json_array_size(json_object_get(root, "speed")) +
 	       json_array_size(json_object_get(root, "parts")) +

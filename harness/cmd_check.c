@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
+#include "base/outfile.h"
 #include "harness/check.h"
 #include "harness/option.h"
 #include "harness/verb.h"
@@ -167,6 +169,20 @@ static void choose(struct arguments *args)
 		index_list_all(&args->indexes);
 }
 
+/* A difference that is found after hours can be saved. */
+static int can_save(const char *path)
+{
+	struct outfile out;
+	int bad = outfile_open(&out, path, 0666);
+
+	if (!bad && out.through)
+		bad = snprintf(out.why, sizeof(out.why), "%s: is not a regular file", path);
+	if (bad)
+		fprintf(stderr, "vmabench check: --save %s\n", escape_text(out.why));
+	outfile_close(&out);
+	return bad;
+}
+
 int cmd_check(int argc, char **argv)
 {
 	struct arguments args = {0};
@@ -186,6 +202,8 @@ int cmd_check(int argc, char **argv)
 		fprintf(stderr, "vmabench check: the kernel has its own placement and merging\n");
 		return STATUS_BAD_INPUT;
 	}
+	if (can_save(args.options.save))
+		return STATUS_BAD_INPUT;
 	progress_begin(&progress, !args.options.quiet);
 	args.options.progress = &progress;
 	int err = args.kernel ? check_kernel(args.indexes.ops[0], &args.options, &report)

@@ -14,7 +14,9 @@
 static const char doc[] =
 	"Compares the times of every case that both files have: NEW's median divided by OLD's.\v"
 	"A change is marked when it is beyond noise: the two ranges of repetitions are apart, "
-	"and the medians differ by more than either range is wide.";
+	"and the medians differ by more than either range is wide. Exit status: 0 whatever the "
+	"times are, 1 if a case has other answers in the two files, 2 if a file cannot be read or "
+	"no case is in both.";
 
 static const struct argp_option options[] = {
 	{ "changed", 'c', NULL, 0, "only cases that have changed", 0 },
@@ -66,34 +68,48 @@ static const char *verdict(const struct result *old, const struct result *new)
 	return new->median > old->median ? "  SLOWER" : "  faster";
 }
 
-static void compare(const struct results *old, const struct results *new, bool changed)
+struct tally {
+	size_t compared, slower, faster, other; /* other: answers that differ */
+};
+
+static void compare_case(const struct result *a, const struct result *b, bool changed,
+			 struct tally *tally)
 {
-	size_t compared = 0, slower = 0, faster = 0;
+	const char *mark = verdict(a, b);
+	char name[256], before[32], after[32];
+
+	tally->compared++;
+	tally->slower += strstr(mark, "SLOWER") != NULL;
+	tally->faster += strstr(mark, "faster") != NULL;
+	tally->other += strstr(mark, "other") != NULL;
+	if (changed && !*mark)
+		return;
+	snprintf(name, sizeof(name), "%s/%s", b->name, b->mode);
+	printf("%-34s %9zu %-8s %10s %10s %7.3f%s\n", escape_text(name), b->vmas,
+	       escape_text(b->index), results_number(a->median, before, sizeof(before)),
+	       results_number(b->median, after, sizeof(after)), b->median / a->median, mark);
+}
+
+/* Returns the exit status. */
+static int compare(const struct results *old, const struct results *new, bool changed)
+{
+	struct tally tally = { 0 };
 
 	printf("%-34s %9s %-8s %10s %10s %7s\n", "case", "VMAs", "index", "old ns", "new ns",
 	       "ratio");
 	for (size_t i = 0; i < new->n; i++) {
 		const struct result *b = &new->rows[i];
 		const struct result *a = results_find(old, b->index, b->name, b->mode, b->vmas);
-		char name[256], before[32], after[32];
-		const char *mark;
 
-		if (!a)
-			continue;
-		mark = verdict(a, b);
-		compared++;
-		slower += strstr(mark, "SLOWER") != NULL;
-		faster += strstr(mark, "faster") != NULL;
-		if (changed && !*mark)
-			continue;
-		snprintf(name, sizeof(name), "%s/%s", b->name, b->mode);
-		printf("%-34s %9zu %-8s %10s %10s %7.3f%s\n", escape_text(name), b->vmas, escape_text(b->index),
-		       results_number(a->median, before, sizeof(before)),
-		       results_number(b->median, after, sizeof(after)), b->median / a->median,
-		       mark);
+		if (a)
+			compare_case(a, b, changed, &tally);
 	}
 	printf("%zu compared, %zu faster, %zu slower; %zu only in the old, %zu only in the new\n",
-	       compared, faster, slower, old->n - compared, new->n - compared);
+	       tally.compared, tally.faster, tally.slower, old->n - tally.compared,
+	       new->n - tally.compared);
+	if (!tally.compared)
+		fprintf(stderr, "vmabench compare: no case is in both files\n");
+	return !tally.compared ? STATUS_BAD_INPUT : tally.other ? STATUS_DIFFERENCE : STATUS_OK;
 }
 
 int cmd_compare(int argc, char **argv)
@@ -103,20 +119,26 @@ int cmd_compare(int argc, char **argv)
 	};
 	struct arguments arguments = { 0 };
 	struct results results[2];
+	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	for (unsigned i = 0; i < 2; i++) {
 		char why[256];
 
-		if (!results_load(&results[i], arguments.file[i], why, sizeof(why)))
+		if (!results_load(&results[i], arguments.file[i], why, sizeof(why))) {
+			if (results_incomplete(&results[i]))
+				fprintf(stderr, "vmabench compare: %s: is incomplete\n",
+					escape_text(arguments.file[i]));
 			continue;
-		fprintf(stderr, "vmabench compare: %s: %s\n", escape_text(arguments.file[i]), escape_text(why));
+		}
+		fprintf(stderr, "vmabench compare: %s: %s\n", escape_text(arguments.file[i]),
+			escape_text(why));
 		if (i)
 			results_free(&results[0]);
 		return STATUS_BAD_INPUT;
 	}
-	compare(&results[0], &results[1], arguments.changed);
+	status = compare(&results[0], &results[1], arguments.changed);
 	results_free(&results[0]);
 	results_free(&results[1]);
-	return STATUS_OK;
+	return status;
 }

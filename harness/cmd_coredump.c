@@ -50,7 +50,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = snapshot_children,
 	.args_doc = "--list FILE",
-	.doc = "Tell what a core dump of a recorded program's address spaces would hold.",
+	.doc = "Tell what a core dump of a recorded program's address spaces would hold."
+	       "\vExit status: 0, or 2 where the trace cannot be read or has no such event.",
 };
 
 static void show(struct mm_struct *mm, void *arg)

@@ -44,7 +44,8 @@ static error_t dump_parse(int key, char *arg, struct argp_state *state)
 static const struct argp dump_argp = {
 	.parser = dump_parse,
 	.args_doc = "FILE...",
-	.doc = "Print the events of traces, a line each: seconds, task, event, arguments, result.",
+	.doc = "Print the events of traces, a line each: seconds, task, event, arguments, result."
+	       "\vExit status: 0, or 2 where a trace cannot be read.",
 };
 
 int cmd_dump(int argc, char **argv)

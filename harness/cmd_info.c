@@ -344,7 +344,8 @@ static const struct argp info_argp = {
 	.options = info_argp_options,
 	.parser = info_parse,
 	.args_doc = "FILE...",
-	.doc = "Tell where traces come from, and what they hold.",
+	.doc = "Tell where traces come from, and what they hold."
+	       "\vExit status: 0, or 2 where a trace cannot be read.",
 };
 
 int cmd_info(int argc, char **argv)

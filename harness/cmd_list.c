@@ -15,7 +15,7 @@
 #include "workloads/trace.h"
 
 static const char doc[] = "Shows the indexes, the benchmark cases, the generators and the recorded "
-			  "programs.";
+			  "programs.\vExit status: 0, or 2 where a folder or a plug-in cannot be read.";
 
 enum { KEY_NAMES = 256, KEY_TRACES, KEY_LOCKING };
 
@@ -46,6 +46,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->locking = true;
 		return 0;
 	case KEY_TRACES:
+		option_folder(state, "--traces", arg);
 		arguments->traces = arg;
 		return 0;
 	case ARGP_KEY_ARG:

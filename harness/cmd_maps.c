@@ -37,7 +37,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.children = snapshot_children,
 	.args_doc = "FILE",
-	.doc = "Print the address spaces of a recorded program at an event of its trace.",
+	.doc = "Print the address spaces of a recorded program at an event of its trace."
+	       "\vExit status: 0, or 2 where the trace cannot be read or has no such event.",
 };
 
 static void show(struct mm_struct *mm, void *arg)

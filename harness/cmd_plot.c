@@ -350,7 +350,7 @@ static int write_parts(const struct plot *plot)
 
 static int refuse(const char *path, const char *why)
 {
-	fprintf(stderr, "vmabench plot: %s: %s\n", path, why);
+	fprintf(stderr, "vmabench plot: %s: %s\n", escape_text(path), escape_text(why));
 	return -1;
 }
 
@@ -472,7 +472,7 @@ static int keep(const char *from, const char *to)
 		return refuse(from, strerror(errno));
 	bad = outfile_save(to, text, len, why, sizeof(why));
 	if (bad)
-		fprintf(stderr, "vmabench plot: %s\n", why);
+		fprintf(stderr, "vmabench plot: %s\n", escape_text(why));
 	free(text);
 	return bad;
 }
@@ -493,7 +493,7 @@ static int keep_all(const struct plot *plot, const char *pattern, const char *to
 		snprintf(path, sizeof(path), "%s/%s", plot->output, name);
 		bad = keep(found.gl_pathv[i], path);
 		if (!bad && told)
-			printf("%s: %s\n", told, path);
+			printf("%s: %s\n", told, escape_text(path));
 	}
 	globfree(&found);
 	return bad;
@@ -517,7 +517,7 @@ static int make_plots(struct plot *plot)
 		return -1;
 	plot->work = outfile_make_folder(plot->output, &lock, why, sizeof(why));
 	if (!plot->work) {
-		fprintf(stderr, "vmabench plot: %s\n", why);
+		fprintf(stderr, "vmabench plot: %s\n", escape_text(why));
 		return -1;
 	}
 	bad = write_data(plot) || draw(plot) || keep_plots(plot);

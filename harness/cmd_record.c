@@ -1,6 +1,7 @@
 /*
  * vmabench record - runs a program and writes the trace of its address spaces
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,10 +133,19 @@ static const struct argp record_argp = {
 	       "the exit status is 0, or 2.",
 };
 
+/* Unlike SIG_IGN not inherited by the command. */
+static void take_no_notice(int signal)
+{
+	(void)signal;
+}
+
 int cmd_record(int argc, char **argv)
 {
 	struct record_options options = { .faults = true, .progress = isatty(STDERR_FILENO) };
 
 	argp_parse(&record_argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
+	/* a message that nobody reads does not end the recording */
+	if (signal(SIGPIPE, take_no_notice) == SIG_IGN)
+		signal(SIGPIPE, SIG_IGN);
 	return record_run(&options);
 }

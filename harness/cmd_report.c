@@ -3,7 +3,6 @@
  *
  * Every word that depends on a number is made from the numbers.
  */
-#include <errno.h>
 #include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/escape.h"
+#include "harness/option.h"
 #include "harness/report.h"
 #include "harness/verb.h"
 
@@ -46,6 +46,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->output = arg;
 		return 0;
 	case 'p':
+		option_folder(state, "--plots", arg);
 		arguments->plots = arg;
 		return 0;
 	case 'c':
@@ -542,10 +543,24 @@ static void notes(const struct report *report)
 	}
 }
 
+/* What the results have, in all their lists. */
+static size_t results_size(const struct results *results)
+{
+	static const char *const lists[] = { "memory", "speed", "parts", "threads" };
+	size_t size = results->n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		size += json_array_size(json_object_get(results->root, lists[i]));
+	return size;
+}
+
 static void write_report(const struct report *report)
 {
 	fputs("# Benchmarks\n\nWritten by `vmabench report` from results and plots; changes by "
 	      "hand get lost.\n", report->out);
+	if (results_incomplete(report->results))
+		fputs("\n**Incomplete: the run was ended before all of its cases were done.**\n",
+		      report->out);
 	facts(report);
 	reasons(report, "failed", "Failed: the indexes did not agree");
 	notes(report);
@@ -611,7 +626,7 @@ static char *report_text(struct report *report, size_t *len)
 
 static int report_refuse(const char *why)
 {
-	fprintf(stderr, "vmabench report: %s\n", why);
+	fprintf(stderr, "vmabench report: %s\n", escape_text(why));
 	return -1;
 }
 
@@ -626,7 +641,7 @@ static json_t *load_list(const char *path, const char *list)
 		return root;
 	if (!bad)
 		snprintf(why, sizeof(why), "has no \"%s\"", list);
-	fprintf(stderr, "vmabench report: %s: %s\n", path, why);
+	fprintf(stderr, "vmabench report: %s: %s\n", escape_text(path), escape_text(why));
 	json_decref(root);
 	return NULL;
 }
@@ -637,10 +652,6 @@ static int load_given(struct report *report, const struct arguments *arguments)
 	static struct results scalar;
 	char why[256];
 
-	if (arguments->plots && access(arguments->plots, R_OK | X_OK)) {
-		fprintf(stderr, "vmabench report: %s: %s\n", arguments->plots, strerror(errno));
-		return -1;
-	}
 	if (arguments->counts && !(report->counts = load_list(arguments->counts, "counts")))
 		return -1;
 	if (arguments->worst && !(report->worst = load_list(arguments->worst, "worst")))
@@ -651,7 +662,8 @@ static int load_given(struct report *report, const struct arguments *arguments)
 		report->scalar = &scalar;
 		return 0;
 	}
-	fprintf(stderr, "vmabench report: %s: %s\n", arguments->scalar, why);
+	fprintf(stderr, "vmabench report: %s: %s\n", escape_text(arguments->scalar),
+		escape_text(why));
 	return -1;
 }
 
@@ -664,7 +676,7 @@ static void free_given(struct report *report)
 }
 
 /* To a file that is opened already, or to stdout. */
-static int put_page(struct report *report, struct outfile *out)
+static int save_page(struct report *report, struct outfile *out)
 {
 	size_t len;
 	char *text = report_text(report, &len);
@@ -697,13 +709,14 @@ int cmd_report(int argc, char **argv)
 	if (results_files_load(&arguments.files, &results, argv[0]))
 		return STATUS_BAD_INPUT;
 	report.plots = arguments.plots;
-	bad = load_given(&report, &arguments);
+	bad = results_size(&results) ? load_given(&report, &arguments)
+				     : report_refuse("the files have no results");
 	if (!bad && arguments.output) {
 		bad = outfile_open(&out, arguments.output, 0666) ? report_refuse(out.why)
-								  : put_page(&report, &out);
+								  : save_page(&report, &out);
 		outfile_close(&out);
 	} else if (!bad) {
-		bad = put_page(&report, NULL);
+		bad = save_page(&report, NULL);
 	}
 	free_given(&report);
 	results_free(&results);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/outfile.h"
 #include "harness/verb.h"
 
@@ -67,7 +68,7 @@ static int save(struct outfile *out)
 	int bad = text ? outfile_put(out, text, len) : -1;
 
 	if (text && bad)
-		fprintf(stderr, "vmabench save: %s\n", out->why);
+		fprintf(stderr, "vmabench save: %s\n", escape_text(out->why));
 	free(text);
 	return bad;
 }
@@ -82,7 +83,7 @@ int cmd_save(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	bad = outfile_open(&out, arguments.path, 0666);
 	if (bad)
-		fprintf(stderr, "vmabench save: %s\n", out.why);
+		fprintf(stderr, "vmabench save: %s\n", escape_text(out.why));
 	else if (!arguments.check)
 		bad = save(&out);
 	outfile_close(&out);

@@ -169,6 +169,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TRACE:
 		if (options->ntraces == THREADS_LIST)
 			argp_error(state, "--trace: more than %d", THREADS_LIST);
+		option_file(state, "--trace", arg);
 		options->traces[options->ntraces++] = arg;
 		return 0;
 	case KEY_SEED:

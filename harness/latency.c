@@ -18,6 +18,7 @@
 #include "base/util.h"
 #include "harness/clock.h"
 #include "harness/host.h"
+#include "harness/saved.h"
 
 #define LINE         64
 #define LOADS        (1UL << 18)
@@ -37,7 +38,7 @@ static void **latency_chain(size_t bytes)
 	if (area == MAP_FAILED)
 		return NULL;
 	madvise(area, bytes, MADV_NOHUGEPAGE);
-	for (size_t i = 0; i < lines; i++) {
+	for (size_t i = 0; i < lines && !saved_stopped(); i++) {
 		size_t next = (i * MULTIPLIER + INCREMENT) & (lines - 1);
 
 		*(void **)(area + i * LINE) = area + next * LINE;
@@ -52,7 +53,7 @@ double latency_of(size_t bytes)
 
 	if (!chain)
 		return 0;
-	for (unsigned k = 0; k < REPETITIONS; k++) {
+	for (unsigned k = 0; k < REPETITIONS && !saved_stopped(); k++) {
 		double begin = cpu_seconds(), spent;
 
 		for (size_t i = 0; i < LOADS; i++)
@@ -70,7 +71,7 @@ json_t *latency_measure(void)
 	size_t have = host_memory_available();
 	json_t *all = json_array();
 
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(sizes) && !saved_stopped(); i++) {
 		double ns = !have || sizes[i] <= have / 2 ? latency_of(sizes[i]) : 0;
 
 		if (ns > 0)

@@ -4,6 +4,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,9 +53,13 @@ static int usage(FILE *out, int status)
  */
 static void check_stdout(void)
 {
+	bool failed = ferror(stdout);
+
 	errno = 0;
-	if (!fflush(stdout) && !ferror(stdout))
+	if (!fflush(stdout) && !failed)
 		return;
+	if (!errno)
+		(void)!write(STDOUT_FILENO, "\n", 1);  /* for the reason: some is missing already */
 	if (errno == EPIPE) {
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);
@@ -75,7 +80,9 @@ int main(int argc, char **argv)
 
 	argp_err_exit_status = STATUS_BAD_INPUT;
 	atexit(check_stdout);
-	signal(SIGXFSZ, take_no_notice);        /* a file beyond the limit is an error, said as one */
+	/* a file beyond the limit is an error, said as one */
+	if (signal(SIGXFSZ, take_no_notice) == SIG_IGN)
+		signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2)
 		return usage(stderr, STATUS_BAD_INPUT);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?") || !strcmp(argv[1], "help"))

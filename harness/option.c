@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "harness/replay.h"
 #include "harness/verb.h"
@@ -43,6 +45,27 @@ double option_seconds(struct argp_state *state, const char *option, const char *
 		argp_error(state, "%s: '%s' is not a number of seconds, above 0 and up to %.0f",
 			   option, text, max);
 	return n;
+}
+
+static void check_path(struct argp_state *state, const char *option, const char *path, bool folder)
+{
+	struct stat st;
+
+	if (stat(path, &st) || access(path, folder ? R_OK | X_OK : R_OK))
+		argp_failure(state, STATUS_BAD_INPUT, errno, "%s %s", option, path);
+	else if (S_ISDIR(st.st_mode) != folder)
+		argp_failure(state, STATUS_BAD_INPUT, 0, "%s %s: is %s folder", option, path,
+			     folder ? "not a" : "a");
+}
+
+void option_folder(struct argp_state *state, const char *option, const char *path)
+{
+	check_path(state, option, path, true);
+}
+
+void option_file(struct argp_state *state, const char *option, const char *path)
+{
+	check_path(state, option, path, false);
 }
 
 unsigned option_levels(struct argp_state *state, const char *text)

@@ -20,6 +20,10 @@ uint64_t option_number(struct argp_state *state, const char *option, const char 
 /* A time in seconds, above 0 and at most max. */
 double option_seconds(struct argp_state *state, const char *option, const char *text, double max);
 
+/* The folder of an option, or the file, can be read. */
+void option_folder(struct argp_state *state, const char *option, const char *path);
+void option_file(struct argp_state *state, const char *option, const char *path);
+
 /* The argument of --levels, 4 or 5. */
 unsigned option_levels(struct argp_state *state, const char *text);
 

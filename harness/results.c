@@ -243,6 +243,11 @@ const struct result *results_find(const struct results *results, const char *ind
 	return NULL;
 }
 
+bool results_incomplete(const struct results *results)
+{
+	return json_object_get(results->root, "incomplete") != NULL;
+}
+
 bool results_is_program(const struct result *row)
 {
 	return !strncmp(row->name, RESULTS_PROGRAM, strlen(RESULTS_PROGRAM));
@@ -260,7 +265,7 @@ int results_files_add(struct results_files *files, const char *path)
 static void extend(json_t *all, const json_t *more)
 {
 	static const char *const lists[] = { "benchmarks", "memory", "speed", "threads", "parts",
-					     "skipped", "failed", "notes" };
+					     "skipped", "failed", "notes", "incomplete" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_t *to = json_object_get(all, lists[i]);
@@ -288,6 +293,9 @@ int results_files_load(const struct results_files *files, struct results *result
 			json_decref(all);
 			return -1;
 		}
+		if (results_incomplete(results))
+			fprintf(stderr, "%s: %s: is incomplete: --resume of its run goes on\n", who,
+				files->path[i]);
 		if (all)
 			extend(all, results->root);
 		else

@@ -61,6 +61,9 @@ must_check int results_files_add(struct results_files *files, const char *path);
 must_check int results_files_load(const struct results_files *files, struct results *results,
 				  const char *who);
 
+/* Was the run ended before all cases were done (saved.h)? */
+bool results_incomplete(const struct results *results);
+
 /* Is it a recorded program's?  Then the case's name goes on behind RESULTS_PROGRAM. */
 #define RESULTS_PROGRAM "replay-"
 bool results_is_program(const struct result *row);

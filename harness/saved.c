@@ -186,14 +186,14 @@ int saved_end(struct saved *saved)
 		return 0;
 	if (stopped_by && !saved->cases && !access(saved->path, F_OK)) {
 		fprintf(stderr, "%s: %s is left as it was: no case was done\n", saved->who,
-			saved->path);
+			escape_text(saved->path));
 		return 0;
 	}
 	if (put(saved, !stopped_by))
 		return -1;
 	if (stopped_by)
 		fprintf(stderr, "%s: %s has the %zu cases that were done; --resume does the others\n",
-			saved->who, saved->path, json_array_size(saved->done));
+			saved->who, escape_text(saved->path), json_array_size(saved->done));
 	return 0;
 }
 

@@ -14,6 +14,7 @@
  */
 #include "harness/threads_bench.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ struct session {
 	json_t *context, *rows, *skipped, *failed, *notes;
 	const struct seat *seats; /* whose rows are not in rows yet */
 	unsigned nseats;
+	double steps, done; /* of the progress display */
 	int status;
 	const char *last; /* workload in the table */
 };
@@ -261,6 +263,18 @@ static void conclude(struct session *session, const struct threads_workload *wor
 	json_array_append_new(seat->rows, row);
 }
 
+__attribute__((format(printf, 2, 3)))
+static void step(struct session *session, const char *format, ...)
+{
+	char text[128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	progress_at(&session->progress, session->done++ / session->steps, "%s", text);
+}
+
 static void run_workload(struct session *session, const struct threads_workload *workload,
 			 struct seat *seats, unsigned n)
 {
@@ -269,6 +283,8 @@ static void run_workload(struct session *session, const struct threads_workload 
 	for (unsigned t = 0; t < options->nthreads && !saved_stopped(); t++) {
 		unsigned threads = options->threads[t];
 
+		step(session, "%s, %zu VMAs, %u threads", workload->name,
+		     seats->setup.layout->vmas, threads);
 		for (unsigned i = 0; i < n; i++) {
 			seats[i].ops = options->ops;
 			if (!options->ops && takes_part(&seats[i], workload, threads))
@@ -444,11 +460,12 @@ static void replay_seat(struct session *session, const char *name, const struct 
 }
 
 /* What the recorded order leaves to gain, if all events took the same time. */
-static void print_bound(const struct session *session, const char *name,
+static void print_bound(struct session *session, const char *name,
 			const struct threads_plan *plan, unsigned threads)
 {
 	double one = threads_plan_length(plan, 1);
 
+	progress_clear(&session->progress);
 	fprintf(session->options->talk, "\n%s: with %u threads at most %.2f times as fast as with one\n",
 		name, threads, one / threads_plan_length(plan, threads));
 }
@@ -459,6 +476,7 @@ static void replay_all(struct session *session, const char *name, const struct t
 	struct layout none = { 0 };
 
 	for (unsigned t = 0; t < options->nthreads; t++) {
+		step(session, "%s, %u threads", name, options->threads[t]);
 		if (options->threads[t] > 1)
 			print_bound(session, name, plan, options->threads[t]);
 		for (unsigned i = 0; i < options->indexes.n * options->nlockings; i++) {
@@ -553,6 +571,8 @@ static void run_all(struct session *session)
 {
 	const struct threads_options *options = session->options;
 
+	session->steps = (double)options->nthreads *
+			 (options->nsizes * options->nworkloads + options->ntraces);
 	for (unsigned i = 0; i < options->nsizes && !saved_stopped(); i++) {
 		run_size(session, options->sizes[i]);
 		noise_sample(&session->noise);
