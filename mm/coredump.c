@@ -23,7 +23,7 @@ static bool is_mapped_executable(struct mm_struct *mm, const struct inode *inode
 /* Of shared memory without a name: nobody can find it any more. */
 static bool is_nameless(const struct file *file)
 {
-	return file->number == 0 || file->inode->kind == FILE_SYSV_SHM;
+	return !file || file->number == 0 || file->inode->kind == FILE_SYSV_SHM;
 }
 
 static unsigned long whole_if(const struct vm_area_struct *vma, bool wanted)

@@ -109,6 +109,26 @@ START_TEST(values_out_of_range)
 }
 END_TEST
 
+/* No kernel has shared memory without a file; a layout may say so. */
+START_TEST(shared_without_a_file)
+{
+	const struct trace_event layout[] = {
+		{ .kind = TRACE_LAYOUT, .task = 1, .arg = { TRACE_AFTER_EXEC, 1 }, .name = "" },
+		{ .kind = TRACE_VMA, .task = 1, .name = "",
+		  .arg = { 0x400000, 0x401000, VM_READ | VM_WRITE | VM_SHARED, 0, 0, 0 } },
+	};
+	struct forge forge;
+
+	forge_load(&forge, "workloads/traces/ls.vmt", 1);
+	forge_remove(&forge, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(layout); i++)
+		forge_insert(&forge, i, &layout[i]);
+	forge_write(&forge, path);
+	forge_free(&forge);
+	ck_command(0, "shared", "%s coredump --list %s", command_vmabench(), path);
+}
+END_TEST
+
 /* All levels of page tables that its addresses need are there. */
 START_TEST(large_address_space)
 {
@@ -335,6 +355,7 @@ TEST_SUITE(input)
 
 	tcase_add_checked_fixture(tcase, setup, command_folder_remove);
 	tcase_add_test(tcase, values_out_of_range);
+	tcase_add_test(tcase, shared_without_a_file);
 	tcase_add_test(tcase, large_address_space);
 	tcase_add_test(tcase, memory_is_bounded);
 	tcase_add_test(tcase, no_number_without_a_word);
