@@ -197,6 +197,10 @@ check-long: all  ## hours of random operations, of damaged input, and of tests w
 	@$(MAKE) fuzz
 	@for seed in 1 2 3; do TEST_SEED=$$seed $(MAKE) VARIANT=test CHECK=3 run-tests || exit 1; done
 
+.PHONY: mutate
+mutate:  ## which mistakes in FILE do the tests SUITE not see? in a checkout of its own
+	@tests/mutate $(FILE) '$(SUITE)'
+
 clang:  ## build with clang, to see its warnings
 	@$(MAKE) VARIANT=clang all
 
