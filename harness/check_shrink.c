@@ -36,8 +36,20 @@ static void keep_possible(struct check_events *events, bool *alive)
 
 static bool is_fixed(const struct trace_event *e)
 {
-	return e->kind == TRACE_FILE || e->kind == TRACE_FILE_SIZE || e->kind == TRACE_EXEC ||
-	       e->kind == TRACE_LAYOUT || e->kind == TRACE_VMA || e->kind == TRACE_HUGE_FILE;
+	switch (e->kind) {
+	case TRACE_FILE:
+	case TRACE_FILE_SIZE:
+	case TRACE_FILE_MORE:
+	case TRACE_FILE_SEALS:
+	case TRACE_FILE_FLAGS:
+	case TRACE_HUGE_FILE:
+	case TRACE_EXEC:
+	case TRACE_LAYOUT:
+	case TRACE_VMA:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* out = events without those of [from, to) that may go. */

@@ -225,6 +225,17 @@ static void print_fault_source(const struct trace_info *info, const struct repla
 		       : ", and merges that depend on what was written may differ");
 }
 
+static void print_not_modelled(const struct session *s)
+{
+	const struct replay_name *name = replay_names(s->world[0]);
+
+	for (unsigned i = 0; name[i].times; i++)
+		printf("%s%s (%" PRIu64 ")", i ? ", " : "  not modelled, left out or as recorded: ",
+		       name[i].name, name[i].times);
+	if (name->times)
+		putchar('\n');
+}
+
 static void print_counts(const struct session *s, const struct replay_counts *c)
 {
 	printf("%s: %" PRIu64 " events, %" PRIu64 " system calls, %" PRIu64 " faults%s; %" PRIu64
@@ -237,9 +248,7 @@ static void print_counts(const struct session *s, const struct replay_counts *c)
 		printf("  MAP_32BIT under ASLR: %" PRIu64
 		       " random placements followed, not compared\n",
 		       c->random_placements);
-	if (c->not_modelled)
-		printf("  not modelled: %" PRIu64 " calls whose effect is left out\n",
-		       c->not_modelled);
+	print_not_modelled(s);
 	if (c->huge_pages_told)
 		printf("  huge pages: %" PRIu64 " times a pool or a file had others than emulated; "
 		       "the recording was followed\n",
@@ -296,6 +305,15 @@ static json_t *json_tally(const struct replay_tally *tally)
 			 (json_int_t)tally->equal);
 }
 
+static json_t *json_names(const struct replay_name *name)
+{
+	json_t *object = json_object();
+
+	for (; name->times; name++)
+		json_object_set_new(object, name->name, json_integer((json_int_t)name->times));
+	return object;
+}
+
 static void print_json(const struct session *s, const struct arguments *args, int status)
 {
 	const struct replay_counts *c = replay_counts(s->world[0]);
@@ -324,6 +342,7 @@ static void print_json(const struct session *s, const struct arguments *args, in
 		"bad_events", (json_int_t)c->bad_events, "find_cache",
 		m->config.find_cache->name, "finds", (json_int_t)m->finds.calls, "find_cache_hits",
 		(json_int_t)m->finds.cache_hits);
+	json_object_set_new(root, "not_modelled_names", json_names(replay_names(s->world[0])));
 	json_dumpf(root, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(root);

@@ -71,6 +71,10 @@ static const struct event_name prctl_names[] = {
 	{ 0x53564d41, "SET_VMA" }, { 0 },
 };
 
+static const struct event_name mount_names[] = {
+	{ TRACE_NOEXEC, "noexec" }, { 0 },
+};
+
 static const struct event_name process_names[] = {
 	{ TRACE_NO_THP, "no huge pages" }, { 0 },
 };
@@ -174,6 +178,12 @@ static const struct event_argument {
 	{ .kind = TRACE_HUGE_POOL, .arg = 3, .label = "reserved ", .show = event_decimal },
 	{ .kind = TRACE_HUGE_POOL, .arg = 4, .label = "surplus ", .show = event_decimal },
 	{ .kind = TRACE_HUGE_POOL, .arg = 5, .label = "overcommit ", .show = event_decimal },
+	{ .kind = TRACE_FILE_MORE, .arg = 1, .label = "device " },
+	{ .kind = TRACE_FILE_MORE, .arg = 2, .bits = mount_names },
+	{ .kind = TRACE_FILE_SEALS, .arg = 1, .label = "seals " },
+	{ .kind = TRACE_FILE_FLAGS, .arg = 1, .bits = prot_names },
+	{ .kind = TRACE_FILE_FLAGS, .arg = 2, .show = event_map_flags },
+	{ .kind = TRACE_FILE_FLAGS, .arg = 3, .show = event_vm_flags },
 	{ .kind = TRACE_PROCESS, .arg = 0, .label = "lacks capabilities " },
 	{ .kind = TRACE_PROCESS, .arg = 1, .label = "data " },
 	{ .kind = TRACE_PROCESS, .arg = 2, .bits = process_names },

@@ -6,13 +6,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
-#include <sys/stat.h>
 
 #include "base/hash.h"
 
@@ -157,12 +155,12 @@ void replay_destroy(struct replay_world *world)
 	free(world->segments);
 	free_table(world->tasks, world->ntasks * sizeof(*world->tasks));
 	free_table(world->files, world->nfiles * sizeof(*world->files));
+	free_table(world->facts, world->nfacts * sizeof(*world->facts));
 	free_table(world->inodes, world->ninodes * sizeof(*world->inodes));
 	free(world);
 }
 
-/* A zeroed table reaches up to number afterwards: 0 or -ENOMEM. */
-static int reach(void **table, size_t *n, size_t size, uint64_t number)
+int replay_reach(void **table, size_t *n, size_t size, uint64_t number)
 {
 	if (number < *n)
 		return 0;
@@ -181,9 +179,39 @@ static int reach(void **table, size_t *n, size_t size, uint64_t number)
 	return 0;
 }
 
+/* ---- what was not modelled ---- */
+
+static void add_name(struct replay_name *names, const char *name, uint64_t times)
+{
+	unsigned i = 0;
+
+	while (i < REPLAY_NAMES - 1 && names[i].times && strcmp(names[i].name, name))
+		i++;
+	if (!names[i].times)
+		snprintf(names[i].name, sizeof(names[i].name), "%s", name);
+	names[i].times += times;
+}
+
+void replay_not_modelled(struct replay_world *world, const char *format, ...)
+{
+	char name[sizeof(world->not_modelled[0].name)];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	add_name(world->not_modelled, name, 1);
+	world->counts.not_modelled++;
+}
+
+const struct replay_name *replay_names(const struct replay_world *world)
+{
+	return world->not_modelled;
+}
+
 int replay_reserve_tasks(struct replay_world *world, uint64_t number)
 {
-	return reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number);
+	return replay_reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number);
 }
 
 struct replay_world *replay_beside(const struct replay_world *world)
@@ -194,6 +222,7 @@ struct replay_world *replay_beside(const struct replay_world *world)
 		return NULL;
 	*beside = *world;
 	beside->counts = (struct replay_counts){ 0 };
+	memset(beside->not_modelled, 0, sizeof(beside->not_modelled));
 	beside->layout = (struct replay_layout){ 0 };
 	return beside;
 }
@@ -204,6 +233,8 @@ void replay_join(struct replay_world *world, struct replay_world *beside)
 
 	for (size_t i = 0; i < sizeof(world->counts) / sizeof(*sum); i++)
 		sum[i] += part[i];
+	for (const struct replay_name *n = beside->not_modelled; n->times; n++)
+		add_name(world->not_modelled, n->name, n->times);
 	replay_layout_free(&beside->layout);
 	free(beside);
 }
@@ -243,63 +274,6 @@ struct file *replay_special(struct replay_world *world, const char *name)
 	*special = file_open(world->machine, inode, 0, true, false);
 	inode_put(world->machine, inode);
 	return *special;
-}
-
-/* Which file systems place mappings so that huge pages fit. */
-static enum file_kind kind_on(uint64_t magic)
-{
-	switch (magic) {
-	case TMPFS_MAGIC:
-		return FILE_SHMEM;
-	case HUGETLBFS_MAGIC:
-		return FILE_HUGETLB;
-	case EXT4_SUPER_MAGIC:
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-		return FILE_REGULAR;
-	default:
-		return FILE_PLAIN;
-	}
-}
-
-static enum file_kind file_kind(uint64_t magic, uint64_t mode, const char *path)
-{
-	if (S_ISREG(mode))
-		return kind_on(magic);
-	if (S_ISCHR(mode))
-		return strcmp(path, "/dev/zero") ? FILE_DEVICE : FILE_ZERO;
-	return S_ISBLK(mode) ? FILE_PLAIN : FILE_NO_MMAP;
-}
-
-static int open_file(struct replay_world *world, const struct trace_event *event)
-{
-	uint64_t number = event->arg[0], ino = event->arg[1], access = event->arg[4] & 3;
-	struct inode **inode;
-
-	if (reach((void **)&world->files, &world->nfiles, sizeof(*world->files), number) ||
-	    reach((void **)&world->inodes, &world->ninodes, sizeof(*world->inodes), ino))
-		return -ENOMEM;
-	if (world->files[number]) {
-		world->counts.bad_events++;
-		return 0;
-	}
-	inode = &world->inodes[ino];
-	if (!*inode)
-		*inode = inode_create(world->machine, ino,
-				      file_kind(event->arg[2], event->arg[3], event->name),
-				      event->name);
-	if (*inode)
-		world->files[number] = file_open(world->machine, *inode, number, access != 1,
-						 access != 0);
-	return world->files[number] ? 0 : -ENOMEM;
-}
-
-static void set_file_size(struct replay_world *world, const struct trace_event *event)
-{
-	struct file *file = replay_file(world, event->arg[0]);
-
-	if (file)
-		truncate_setsize(world->machine, file->inode, PAGE_ALIGN(event->arg[1]) >> PAGE_SHIFT);
 }
 
 static void set_features(struct replay_world *world, const struct trace_event *event)
@@ -352,7 +326,7 @@ static int do_process(struct replay_world *world, const struct trace_event *even
 struct replay_task *replay_task_born(struct replay_world *world, uint64_t number)
 {
 	this_cpu(world->machine)->task = NULL;    /* the tasks may move */
-	if (reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number))
+	if (replay_reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number))
 		return NULL;
 
 	struct replay_task *task = &world->tasks[number];
@@ -365,6 +339,20 @@ struct replay_task *replay_task_born(struct replay_world *world, uint64_t number
 	}
 	task->alive = true;
 	return task;
+}
+
+/* Nobody has the userfaultfd any more: wherever it was registered, memory is as usual. */
+static int close_userfaultfd(struct replay_world *world, const struct trace_event *event)
+{
+	const struct file *file = replay_file(world, event->arg[0]);
+	uint64_t ctx = userfaultfd_ctx(event->arg[0], file ? file->uffd_features : 0);
+	int err = 0;
+
+	for (size_t i = 0; i < world->ntasks && !err; i++) {
+		if (world->tasks[i].tsk.mm)
+			err = userfaultfd_release(world->tasks[i].tsk.mm, ctx);
+	}
+	return err;
 }
 
 /* What overcommit would refuse here has been granted there: the child is born all the same. */
@@ -463,13 +451,18 @@ static void do_exit(struct replay_world *world, const struct trace_event *event)
 static int do_call(struct replay_world *world, const struct trace_event *event)
 {
 	struct mm_struct *mm = replay_act_as(world, event->task);
+	int err;
 
 	world->counts.syscalls++;
 	if (!mm) {
 		world->counts.bad_events++;
 		return 0;
 	}
-	return replay_call(world, mm, event);
+	this_cpu(world->machine)->driver_says =
+		IS_ERR_VALUE(event->result) ? (int)event->result : 0;
+	err = replay_call(world, mm, event);
+	this_cpu(world->machine)->driver_says = 0;
+	return err;
 }
 
 /* The recorded machine had no more RAM and swap: it must have dropped pages, too. */
@@ -517,7 +510,11 @@ static int do_event(struct replay_world *world, const struct trace_event *event)
 	world->counts.events++;
 	switch (event->kind) {
 	case TRACE_FILE:
-		return open_file(world, event);
+	case TRACE_FILE_SIZE:
+	case TRACE_FILE_MORE:
+	case TRACE_FILE_SEALS:
+	case TRACE_FILE_FLAGS:
+		return replay_file_event(world, event);
 	case TRACE_FORK:
 		return do_fork(world, event);
 	case TRACE_EXEC:
@@ -535,9 +532,6 @@ static int do_event(struct replay_world *world, const struct trace_event *event)
 		break;
 	case TRACE_PROCESS:
 		return do_process(world, event);
-	case TRACE_FILE_SIZE:
-		set_file_size(world, event);
-		return 0;
 	case TRACE_UFFD_FEATURES:
 		set_features(world, event);
 		return 0;
@@ -546,6 +540,8 @@ static int do_event(struct replay_world *world, const struct trace_event *event)
 	case TRACE_HUGE_POOL:
 		replay_huge_pool(world, event);
 		return 0;
+	case TRACE_UFFD_CLOSE:
+		return close_userfaultfd(world, event);
 	default:
 		err = do_call(world, event);
 	}

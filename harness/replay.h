@@ -50,7 +50,7 @@ struct replay_counts {
 	struct replay_tally placements; /* of those: where mmap, mremap, shmat chose the place */
 	struct replay_tally layouts;    /* of an mm when its last task leaves it */
 	uint64_t random_placements;     /* MAP_32BIT under ASLR: random by design, not compared */
-	uint64_t not_modelled;          /* calls without a rule in mm: no effect here */
+	uint64_t not_modelled;          /* calls without a rule in mm: left out, or as recorded */
 	uint64_t huge_pages_told;       /* times that pools or files had other huge pages than here */
 	uint64_t faults_guessed;        /* of them: read or write, that was not recorded */
 	uint64_t faults_inferred;       /* beside them: no faults, but pages found written */
@@ -69,6 +69,13 @@ struct replay_difference {
 	const char *text;                       /* in words, where recorded is NULL */
 };
 typedef void (*replay_difference_fn)(const struct replay_difference *difference, void *arg);
+
+/* What was not modelled, by name, and how often; REPLAY_NAMES and more share the last. */
+#define REPLAY_NAMES 32
+struct replay_name {
+	char name[96];
+	uint64_t times;
+};
 
 struct replay_options {
 	const struct find_cache *find_cache;    /* in front of find_vma */
@@ -139,6 +146,8 @@ uint64_t replay_live_hash(const struct replay_world *world);
 uint64_t replay_finish(struct replay_world *world);
 
 const struct replay_counts *replay_counts(const struct replay_world *world);
+/* counts.not_modelled by name; the first that has no times ends them. */
+const struct replay_name *replay_names(const struct replay_world *world);
 /* Was everything as it was recorded? */
 bool replay_equal(const struct replay_counts *counts);
 /*

@@ -4,6 +4,7 @@
 #include "harness/replay_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/mempolicy.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -12,6 +13,23 @@
 
 #include "base/hash.h"
 #include "mm/mman.h"
+
+/* Where it goes is the driver's choice, too. */
+static void mmap_other(struct replay_world *world, struct mm_struct *mm,
+		       const struct trace_event *e, struct file *file, struct outcome *out)
+{
+	unsigned long addr = e->arg[0], flags = e->arg[3];
+
+	replay_count_driver(world, file);
+	if (out->placed && !IS_ERR_VALUE(e->result) && world->options.compare &&
+	    !world->options.whatif) {
+		addr = (unsigned long)e->result;
+		flags |= MAP_FIXED;
+		out->placed = false;
+	}
+	out->result = (int64_t)do_mmap(mm, file, addr, e->arg[1], e->arg[2], flags,
+				       e->arg[4] >> PAGE_SHIFT);
+}
 
 static void call_mmap(struct replay_world *world, struct mm_struct *mm,
 		      const struct trace_event *e, struct outcome *out)
@@ -32,8 +50,10 @@ static void call_mmap(struct replay_world *world, struct mm_struct *mm,
 	}
 	if (offset & ~PAGE_MASK)
 		out->result = -EINVAL;
-	else if (!(flags & MAP_ANONYMOUS) && !file)
+	else if (!(flags & MAP_ANONYMOUS) && (!file || file->path_only))
 		out->result = -EBADF;
+	else if (file && file->inode->kind == FILE_OTHER)
+		mmap_other(world, mm, e, file, out);
 	else
 		out->result = (int64_t)do_mmap(mm, file, e->arg[0], e->arg[1], e->arg[2], flags,
 					       offset >> PAGE_SHIFT);
@@ -84,7 +104,7 @@ static void call_prctl(struct replay_world *world, struct mm_struct *mm,
 	if (e->arg[0] == PR_SET_VMA)
 		set_anon_name(mm, e, out);
 	else if (!e->result)
-		world->counts.not_modelled++;
+		replay_not_modelled(world, "prctl %" PRIu64, e->arg[0]);
 }
 
 /* Where a page is, which MPOL_MF_STRICT asks, no trace tells: EIO is believed. */
@@ -257,7 +277,7 @@ static void perform(struct replay_world *world, struct mm_struct *mm,
 		break;
 	default:
 		out->unknown = true;
-		world->counts.not_modelled++;
+		replay_not_modelled(world, "%s", trace_kind_name(e->kind));
 	}
 }
 

@@ -26,6 +26,11 @@ struct replay_task {
 
 #define REPLAY_SPECIALS 8
 
+/* What a trace tells of a file, beyond what mm needs. */
+struct replay_facts {
+	uint64_t magic, mode, rdev;
+};
+
 struct replay_world {
 	struct machine *machine;
 	struct trace_info info;         /* its strings are the reader's and not used here */
@@ -43,6 +48,9 @@ struct replay_world {
 	size_t nsegments;
 	struct file **special;          /* [vdso], [vvar] and their like, by name; NULL: free */
 	size_t reclaim_at;              /* with so many pages in use, RAM is short */
+	struct replay_name not_modelled[REPLAY_NAMES + 1];
+	struct replay_facts *facts;     /* of files, by number */
+	size_t nfacts;
 	int64_t result;                 /* of the last system call */
 	uint64_t hash;
 };
@@ -58,6 +66,21 @@ void replay_join(struct replay_world *world, struct replay_world *beside);
 
 void replay_difference(struct replay_world *world, const struct trace_event *recorded,
 		       int64_t result, const char *text);
+
+/* Counts a call without a rule in mm under a name, printf style. */
+void replay_not_modelled(struct replay_world *world, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- replay_files.c ---- */
+
+/* FILE, FILE_SIZE, FILE_MORE, FILE_SEALS, FILE_FLAGS: 0 or -ENOMEM. */
+must_check int replay_file_event(struct replay_world *world, const struct trace_event *event);
+
+/* An mmap of a file of which mm has no rule: its driver is believed, and it is counted. */
+void replay_count_driver(struct replay_world *world, const struct file *file);
+
+/* Makes the table reach up to number, zeroed: 0 or -ENOMEM. */
+must_check int replay_reach(void **table, size_t *n, size_t size, uint64_t number);
 
 /* The open file of that number, NULL if it was never defined. */
 struct file *replay_file(const struct replay_world *world, uint64_t number);

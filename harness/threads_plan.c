@@ -312,6 +312,10 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 	case TRACE_SHMGET:
 	case TRACE_FILE_SIZE:
 	case TRACE_UFFD_FEATURES:
+	case TRACE_FILE_MORE:
+	case TRACE_FILE_SEALS:
+	case TRACE_FILE_FLAGS:
+	case TRACE_UFFD_CLOSE:
 	case TRACE_SETRLIMIT: /* looks at all tasks for its own */
 		return (struct reach){.kind = REACH_ALL};
 	case TRACE_EXEC:

@@ -7,6 +7,8 @@
  *	huge pages      vm_ops, VM_HUGETLB; reserves    open, close: reservations; may_split
  *	/dev/zero       nothing: anonymous memory       -
  *	device          vm_ops, VM_IO and its like      fault
+ *	memfd_secret    vm_ops; VM_LOCKED, VM_DONTDUMP  fault
+ *	no rule knows   vm_ops; the flags told of it    may_split: as it was; fault
  *	[vdso]          vm_ops, vm_private_data         may_split: never; name; fault
  *
  *  1. Each VMA with vm_ops is told of once as it comes, by vma_mmap if it is a new mapping of
@@ -23,6 +25,9 @@
 #include "mm/mm.h"
 
 #include <errno.h>
+#include <fcntl.h>
+
+#include "mm/mman.h"
 
 /* ---- files with a page cache ---- */
 
@@ -122,6 +127,91 @@ static int device_mmap(struct vm_area_struct *vma)
 	return 0;
 }
 
+/* ---- shared memory that is sealed ---- */
+
+/* What a seal forbids to write cannot be made writable later, either. */
+static int shmem_prepare(const struct file *file, vm_flags_t *vm_flags)
+{
+	if (!(file->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) || !(*vm_flags & VM_SHARED))
+		return 0;
+	*vm_flags &= ~VM_MAYWRITE;
+	return *vm_flags & VM_WRITE ? -EPERM : 0;
+}
+
+/* ---- memfd_secret: nobody but the program sees its pages, and they stay in memory ---- */
+
+static int secretmem_prepare(const struct mm_struct *mm, unsigned long len, vm_flags_t *vm_flags)
+{
+	if (*vm_flags & VM_EXEC)        /* the kernel's own mount of it is one without */
+		return -EPERM;
+	if (!(*vm_flags & (VM_SHARED | VM_MAYSHARE)))
+		return -EINVAL;
+	if (!mlock_future_ok(mm, *vm_flags | VM_LOCKED, len))
+		return -EAGAIN;
+	*vm_flags = (*vm_flags & ~VM_MAYEXEC) | VM_LOCKED | VM_DONTDUMP;
+	return 0;
+}
+
+/* ---- what no rule knows: it does what was told of it ---- */
+
+/* As which of the ways of mapping it counts. */
+static unsigned driver_way(const struct file *file, unsigned long prot, bool shared)
+{
+	return (prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) | shared << 3 | file->writable << 4;
+}
+
+int driver_tell(struct file *file, unsigned long prot, bool shared, vm_flags_t vm_flags)
+{
+	struct inode *inode = file->inode;
+	unsigned way = driver_way(file, prot, shared);
+
+	if (!inode->told_flags)
+		inode->told_flags = arena_alloc(file->machine->arena,
+						DRIVER_WAYS * sizeof(*inode->told_flags), 0);
+	if (!inode->told_flags)
+		return -ENOMEM;
+	inode->kind = FILE_OTHER;
+	inode->told_flags[way] = vm_flags;
+	inode->told |= 1u << way;
+	return 0;
+}
+
+static int other_prepare(const struct mm_struct *mm, const struct file *file, vm_flags_t *vm_flags)
+{
+	unsigned long prot = (*vm_flags & VM_READ ? PROT_READ : 0) |
+			     (*vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+			     (*vm_flags & VM_EXEC ? PROT_EXEC : 0);
+	unsigned way = driver_way(file, prot, *vm_flags & VM_MAYSHARE);
+	int says = this_cpu(mm->machine)->driver_says;
+
+	if (!says && (file->inode->told & 1u << way))
+		*vm_flags = (*vm_flags & ~DRIVER_FLAGS) |
+			    (file->inode->told_flags[way] & DRIVER_FLAGS);
+	return says;
+}
+
+static int other_may_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	(void)addr;
+	return this_cpu(vma->vm_mm->machine)->driver_says;
+}
+
+static int other_fault(struct vm_area_struct *vma, unsigned long pgoff, pfn_t *pfn)
+{
+	return this_cpu(vma->vm_mm->machine)->driver_says ? -ENXIO : filemap_fault(vma, pgoff, pfn);
+}
+
+static const struct vm_operations_struct other_vm_ops = {
+	.may_split = other_may_split,
+	.fault = other_fault,
+};
+
+static int other_mmap(struct vm_area_struct *vma)
+{
+	vma->vm_ops = &other_vm_ops;
+	return 0;
+}
+
 /* ---- what the kernel maps itself: it stays whole, and has a name instead of a path ---- */
 
 static int special_mapping_split(struct vm_area_struct *vma, unsigned long addr)
@@ -159,12 +249,30 @@ static int (*const mmap_of[])(struct vm_area_struct *vma) = {
 	[FILE_PLAIN] = generic_file_mmap,
 	[FILE_NO_MMAP] = NULL,
 	[FILE_HUGETLB] = hugetlb_file_mmap,
+	[FILE_SECRETMEM] = generic_file_mmap,
+	[FILE_OTHER] = other_mmap,
 	[FILE_SPECIAL] = special_mmap,
 };
 
 bool can_mmap_file(const struct file *file)
 {
 	return mmap_of[file->inode->kind];
+}
+
+int mmap_prepare(const struct mm_struct *mm, const struct file *file, unsigned long len,
+		 vm_flags_t *vm_flags)
+{
+	switch (file->inode->kind) {
+	case FILE_SHMEM:
+	case FILE_HUGETLB:
+		return shmem_prepare(file, vm_flags);
+	case FILE_SECRETMEM:
+		return secretmem_prepare(mm, len, vm_flags);
+	case FILE_OTHER:
+		return other_prepare(mm, file, vm_flags);
+	default:
+		return 0;
+	}
 }
 
 int vma_mmap(struct vm_area_struct *vma)

@@ -477,7 +477,7 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 
 	if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) || (vma->vm_flags & VM_LOCKONFAULT))
 		return 0;
-	if (!(vma->vm_flags & VM_ACCESS_FLAGS))
+	if (!(vma->vm_flags & VM_ACCESS_FLAGS) || vma_is_secretmem(vma))
 		err = -EFAULT;
 	for (; start < end && !err; start = (start | (vma_kernel_pagesize(vma) - 1)) + 1)
 		err = handle_mm_fault(vma->vm_mm, start, flags);

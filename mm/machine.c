@@ -204,6 +204,9 @@ void inode_put(struct machine *machine, struct inode *inode)
 	machine_add(machine, &machine->committed, -inode->committed);
 	if (inode->path)
 		arena_free(machine->arena, inode->path, strlen(inode->path) + 1, 0);
+	if (inode->told_flags)
+		arena_free(machine->arena, inode->told_flags,
+			   DRIVER_WAYS * sizeof(*inode->told_flags), 0);
 	this_cpu(machine)->inodes--;
 	arena_free(machine->arena, inode, sizeof(*inode), 0);
 }

@@ -211,7 +211,7 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 	unsigned flags = FAULT_FLAG_FILL |
 			 (*(const int *)arg == MADV_POPULATE_WRITE ? FAULT_FLAG_WRITE : 0);
 
-	if (vma->vm_flags & (VM_PFNMAP | VM_IO))
+	if ((vma->vm_flags & (VM_PFNMAP | VM_IO)) || vma_is_secretmem(vma))
 		return -EINVAL;
 	if (!(vma->vm_flags & (flags & FAULT_FLAG_WRITE ? VM_WRITE : VM_READ)))
 		return -EINVAL;

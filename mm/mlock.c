@@ -32,7 +32,8 @@ static int mlock_fixup(struct vm_area_struct *vma, unsigned long start, unsigned
 	vm_flags_t newflags = (oldflags & ~VM_LOCKED_MASK) | *(const vm_flags_t *)arg;
 	unsigned long npages = (end - start) >> PAGE_SHIFT;
 
-	if (newflags == oldflags || (oldflags & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE)))
+	if (newflags == oldflags || (oldflags & (VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE)) ||
+	    vma_is_secretmem(vma))
 		return 0;
 	struct vma_attr attr = vma_attr(vma);
 	attr.flags = newflags;

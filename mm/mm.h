@@ -198,6 +198,7 @@ struct machine {
 	struct fault_place place;
 	uint64_t merges;                /* ranges that became one with a neighbour */
 	uint64_t commits_refused;
+	int driver_says;                /* FILE_OTHER: how its driver refuses the call that comes; or 0 */
 	struct rng dice;                /* for policies that want some */
 	unsigned long mms, vmas, files, inodes, anon_vmas, anon_vma_chains;     /* alive now */
 	unsigned long peak_vmas;        /* the most in any one mm so far */
@@ -242,8 +243,10 @@ enum file_kind {
 	FILE_ZERO,                      /* /dev/zero */
 	FILE_DEVICE,                    /* a character device that maps its own memory */
 	FILE_PLAIN,                     /* mmap works, placement is never THP-aligned */
-	FILE_NO_MMAP,                   /* a directory, a pipe, a socket: ENODEV */
+	FILE_NO_MMAP,                   /* a directory, a pipe, a socket, /dev/null: ENODEV */
 	FILE_HUGETLB,                   /* on hugetlbfs, MFD_HUGETLB, MAP_HUGETLB: pages of a pool */
+	FILE_SECRETMEM,                 /* memfd_secret: locked, shared only */
+	FILE_OTHER,                     /* no rule knows it: what was told of it is believed */
 	FILE_SPECIAL,                   /* not a file: [vdso], [vvar], which the kernel maps itself */
 };
 
@@ -263,6 +266,9 @@ struct inode {
 	struct resv_map resv;           /* which huge pages were promised to it (hugetlb.c) */
 	bool reserved;                  /* by shmget: mmap promises nothing */
 	unsigned long present;          /* huge pages from its start that were there before */
+	unsigned seals;                 /* FILE_SHMEM: F_SEAL_* */
+	uint32_t told;                  /* FILE_OTHER: a bit for each way of mapping that was told ... */
+	vm_flags_t *told_flags;         /* ... and what flags that gives, of DRIVER_FLAGS; or NULL */
 	char *path;
 };
 
@@ -274,6 +280,8 @@ struct file {
 	bool readable, writable;        /* f_mode */
 	bool uffd_told;                 /* it is a userfaultfd with these UFFD_FEATURE_* */
 	uint64_t uffd_features;
+	bool noexec;                    /* on a mount where nothing may be executed */
+	bool path_only;                 /* O_PATH: no call takes it but those on paths */
 	struct inode *inode;
 };
 
@@ -382,6 +390,11 @@ static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
 	return !vma->vm_ops;
 }
 
+static inline bool vma_is_secretmem(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && vma->vm_file->inode->kind == FILE_SECRETMEM;
+}
+
 /* Its anon_vma, which another thread's fault may be giving it now. */
 static inline struct anon_vma *vma_anon_vma(const struct vm_area_struct *vma)
 {
@@ -429,6 +442,21 @@ void fput(struct file *file);
 
 /* There are mappings of such a file. */
 bool can_mmap_file(const struct file *file);
+/*
+ * What the driver of file says of a new mapping of len bytes before it is placed among others: 0 and
+ * its flags, which are *vm_flags before; or -errno.
+ */
+must_check int mmap_prepare(const struct mm_struct *mm, const struct file *file, unsigned long len,
+			    vm_flags_t *vm_flags);
+/*
+ * file becomes FILE_OTHER.  Its mappings with the rights prot, shared or not, have these flags, as far
+ * as they are in DRIVER_FLAGS; likewise those of other files of its inode that may be written to as it
+ * may.  0 or -ENOMEM.
+ */
+must_check int driver_tell(struct file *file, unsigned long prot, bool shared, vm_flags_t vm_flags);
+#define DRIVER_WAYS 32 /* of mapping a file */
+#define DRIVER_FLAGS \
+	(VM_MAY_FLAGS | VM_SPECIAL | VM_DONTCOPY | VM_DONTDUMP | VM_WIPEONFORK)
 /*
  * The file's own mmap: vma, which is new, shows it and is not in an index yet, gets vm_ops,
  * vm_private_data and flags of its own: VM_SPECIAL, VM_DONTDUMP, VM_DONTCOPY, VM_HUGETLB
@@ -722,6 +750,8 @@ void mremap_userfaultfd_prep(struct vm_area_struct *new_vma, unsigned long start
 /* ctx: userfaultfd_ctx(); mode: UFFDIO_REGISTER_MODE_* (1 missing, 2 wp, 4 minor). */
 int userfaultfd_register(struct mm_struct *mm, uint64_t ctx, unsigned long start,
 			 unsigned long len, unsigned long mode);
+/* The userfaultfd ctx is closed: all its ranges in mm are ordinary memory. 0 or -ENOMEM. */
+must_check int userfaultfd_release(struct mm_struct *mm, uint64_t ctx);
 /*
  * UFFDIO_COPY, _ZEROPAGE: pages of registered anonymous memory that are missing get these contents,
  * a word each, or are zero; wp: write-protected.  How many bytes were done, or if none -EEXIST (a

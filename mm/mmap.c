@@ -62,6 +62,10 @@ static int check_file_mapping(const struct file *file, unsigned long prot, unsig
 	}
 	if (!file->readable)
 		return -EACCES;
+	if (file->noexec && (*vm_flags & VM_EXEC))
+		return -EPERM;
+	if (file->noexec)
+		*vm_flags &= ~VM_MAYEXEC;
 	if (!can_mmap_file(file))
 		return -ENODEV;
 	return *vm_flags & VM_GROWSDOWN ? -EINVAL : 0;
@@ -197,7 +201,7 @@ static unsigned long mmap_pgoff(struct mm_struct *mm, struct file *file, unsigne
 
 	if (!len)
 		return -EINVAL;
-	if ((prot & PROT_READ) && mm->read_implies_exec)
+	if ((prot & PROT_READ) && mm->read_implies_exec && !(file && file->noexec))
 		prot |= PROT_EXEC;
 	if (flags & MAP_FIXED_NOREPLACE)
 		flags |= MAP_FIXED;
@@ -236,11 +240,15 @@ static unsigned long mmap_pgoff(struct mm_struct *mm, struct file *file, unsigne
 	if ((flags & MAP_NORESERVE) && (config->overcommit != 2 || hstate_file(file)))
 		vm_flags |= VM_NORESERVE;
 
+	vm_flags_t asked = vm_flags;
+	err = file ? mmap_prepare(mm, file, len, &vm_flags) : 0;
+	if (err)
+		return (unsigned long)err;
 	struct vma_desc desc = {
 		.start = addr, .end = addr + len, .flags = vm_flags, .pgoff = pgoff, .file = file,
 	};
 	unsigned long result = mmap_region(mm, &desc);
-	if (!IS_ERR_VALUE(result) && wants_populate(vm_flags, flags))
+	if (!IS_ERR_VALUE(result) && wants_populate(asked, flags))
 		mm_populate(mm, addr, addr + len, true);
 	return result;
 }

@@ -156,7 +156,7 @@ static bool wants_thp_area(const struct mm_struct *mm, const struct file *file,
 		return (flags & MAP_TYPE) == MAP_PRIVATE || mm->machine->config.shmem_thp;
 	if (file)
 		return file->inode->kind == FILE_REGULAR ||
-		       (file->inode->kind != FILE_PLAIN && file->inode->kind != FILE_DEVICE &&
+		       ((file->inode->kind == FILE_SHMEM || file->inode->kind == FILE_SYSV_SHM) &&
 			mm->machine->config.shmem_thp);
 	if ((flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
 		return mm->machine->config.shmem_thp;

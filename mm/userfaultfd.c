@@ -302,3 +302,21 @@ int userfaultfd_unregister(struct mm_struct *mm, uint64_t ctx, unsigned long sta
 
 	return change(mm, start, len, &reg);
 }
+
+/* As unregister, but of this context alone. */
+static int release_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
+			void *arg)
+{
+	const struct registration *reg = arg;
+
+	if (vma->vm_userfaultfd_ctx != reg->ctx)
+		return 0;
+	return apply_part(vma, start, end, arg);
+}
+
+int userfaultfd_release(struct mm_struct *mm, uint64_t ctx)
+{
+	struct registration reg = { .ctx = ctx };
+
+	return vma_walk(mm, 0, mm->machine->config.task_size, HOLE_IGNORED, release_part, &reg);
+}

@@ -59,7 +59,11 @@
 	X(UFFD_FEATURES, "uffd_features", "fl")         /* a userfaultfd, its features as fdinfo tells them */ \
 	X(HUGE_FILE,    "huge_file",    "fll")          /* its inode has pages of a pool: bytes of one; how many are in memory */ \
 	X(HUGE_POOL,    "huge_pool",    "llllll")       /* struct trace_pool, as it was found before the next call */ \
-	X(SHMGET,       "shmget",       "lll" "r")      /* key, size, shmflg; with SHM_HUGETLB only */
+	X(SHMGET,       "shmget",       "lll" "r")      /* key, size, shmflg; with SHM_HUGETLB only */ \
+	X(FILE_MORE,    "file_more",    "fll")          /* of a character device: its number; enum trace_mount bits */ \
+	X(FILE_SEALS,   "file_seals",   "fl")           /* F_SEAL_* of its inode, from here on */ \
+	X(FILE_FLAGS,   "file_flags",   "flll")         /* of which mm has no rule: a mapping with such prot and flags gets these vm_flags */ \
+	X(UFFD_CLOSE,   "uffd_close",   "f")            /* nobody has it any more: its ranges are ordinary memory */
 
 enum trace_kind {
 #define X(NAME, name, fields) TRACE_##NAME,
@@ -96,6 +100,10 @@ enum trace_mbind {
 	TRACE_NODES_UNREADABLE = 2,     /* << 32: there is nothing at the address */
 };
 #define TRACE_NODES_SHIFT 32
+
+enum trace_mount {
+	TRACE_NOEXEC = 1,               /* nothing may be executed there */
+};
 
 #define TRACE_MAX_ARGS  6
 #define TRACE_NO_FILE   0       /* MAP_ANONYMOUS, or a VMA without a file */

@@ -75,6 +75,11 @@
 #define RANGES_HUGE_POOL { UP_TO("page size", 1UL << 34), POOL_PAGES, POOL_PAGES, POOL_PAGES, \
 			   POOL_PAGES, POOL_PAGES }
 #define RANGES_SHMGET   CALL
+#define RANGES_FILE_MORE { UP_TO("file", TRACE_MAX_FILES), ANY("device"), BITS("mount", TRACE_NOEXEC) }
+#define RANGES_FILE_SEALS { UP_TO("file", TRACE_MAX_FILES), UP_TO("seals", UINT32_MAX) }
+#define RANGES_FILE_FLAGS { UP_TO("file", TRACE_MAX_FILES), UP_TO("rights", 7), ANY("flags"), \
+			    BITS("vm_flags", VM_FLAGS_KNOWN) }
+#define RANGES_UFFD_CLOSE { UP_TO("file", TRACE_MAX_FILES) }
 
 static const struct trace_range ranges[TRACE_NKINDS][TRACE_MAX_ARGS] = {
 #define X(NAME, name, fields) [TRACE_##NAME] = RANGES_##NAME,
