@@ -171,10 +171,11 @@ static void see_difference(const struct replay_difference *difference, void *arg
 
 	(void)arg;
 	if (recorded)
-		printf("%s: recorded %lld, replayed %lld\n", trace_kind_name(recorded->kind),
+		printf("event %llu, %s: recorded %lld, replayed %lld\n", (unsigned long long)difference->event, trace_kind_name(recorded->kind),
 		       (long long)recorded->result, (long long)difference->result);
 	else
 		puts(difference->text);
+	fflush(stdout);
 }
 
 bool see_replay(const char *path)

@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -23,6 +25,7 @@
 #include "base/util.h"
 #include "tests/subjects.h"
 
+#define F_SEAL_FUTURE_WRITE_ 0x10
 #define RW (PROT_READ | PROT_WRITE)
 
 static char scratch_name[64];
@@ -289,6 +292,112 @@ static int subject_reopened(void)
 	return again < 0 || fd < 0;
 }
 
+/* ---- what drivers make of mappings ---- */
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+/* Maps it in some ways, changes the rights of what comes of it, and asks for more. */
+static void map_kind(int fd)
+{
+	static const int ways[][2] = {
+		{ PROT_READ, MAP_SHARED }, { RW, MAP_SHARED }, { RW, MAP_PRIVATE },
+		{ PROT_READ, MAP_PRIVATE }, { PROT_READ | PROT_EXEC, MAP_PRIVATE },
+		{ PROT_READ | PROT_EXEC, MAP_SHARED },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		char *at = mmap(NULL, 2 * PAGE_SIZE, ways[i][0], ways[i][1], fd, 0);
+
+		if (at == MAP_FAILED)
+			continue;
+		mprotect(at, PAGE_SIZE, PROT_READ);
+		mprotect(at, PAGE_SIZE, PROT_READ | PROT_EXEC);
+		mprotect(at, 2 * PAGE_SIZE, RW);
+		madvise(at, PAGE_SIZE, MADV_DONTFORK);
+		syscall(SYS_munlock, at, PAGE_SIZE);
+		syscall(SYS_mlock, at, PAGE_SIZE);
+		mremap(at, 2 * PAGE_SIZE, PAGE_SIZE, 0);
+	}
+}
+
+static void map_sealed(int seals)
+{
+	int fd = syscall(SYS_memfd_create, "sealed", 2 /* MFD_ALLOW_SEALING */);
+
+	if (fd < 0 || ftruncate(fd, 4 * PAGE_SIZE))
+		return;
+	mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+	fcntl(fd, F_ADD_SEALS, seals);
+	map_kind(fd);
+}
+
+/* A ring of perf's: each user may have one of a clock of his own. */
+static int open_perf(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE, .size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = 1000000,
+		.exclude_kernel = 1, .exclude_hv = 1,
+	};
+
+	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+}
+
+/* Whatever there is here of files that are not on disks; the rest fails with EBADF. */
+static int subject_kinds(void)
+{
+	static const char *const paths[] = {
+		"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/ptmx", "/dev/mem",
+		"/dev/kvm", "/dev/fuse", "/dev/dri/card0", "/dev/snd/timer", "/proc/self/status",
+		"/sys/kernel/mm/transparent_hugepage/enabled", "/tmp",
+	};
+	int ends[2], secret = syscall(SYS_memfd_secret, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		map_kind(open(paths[i], O_RDONLY));
+		map_kind(open(paths[i], O_RDWR));
+	}
+	map_kind(open("/etc/passwd", O_PATH));
+	map_kind(socket(AF_INET, SOCK_STREAM, 0));
+	map_kind(socket(AF_UNIX, SOCK_STREAM, 0));
+	map_kind(socket(AF_PACKET, SOCK_RAW, 0));
+	if (!pipe(ends))
+		map_kind(ends[0]);
+	map_kind(eventfd(0, 0));
+	map_kind(syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* UFFD_USER_MODE_ONLY */));
+	map_kind(open_perf());
+	map_sealed(F_SEAL_WRITE | F_SEAL_GROW);
+	map_sealed(F_SEAL_FUTURE_WRITE_);
+	map_sealed(F_SEAL_SHRINK);
+	if (secret >= 0 && !ftruncate(secret, 4 * PAGE_SIZE))
+		map_kind(secret);
+	return 0;
+}
+
+/* A mount where nothing may be executed: no right to, now or later. */
+static int subject_noexec(void)
+{
+	char folder[] = "/tmp/vmabench-mount-XXXXXX", name[64];
+	int fd;
+
+	if (!mkdtemp(folder))
+		return 1;
+	if (mount("vmabench", folder, "tmpfs", MS_NOEXEC, NULL)) {
+		printf("mounts without execution cannot be tested: %s\n", strerror(errno));
+		rmdir(folder);
+		return 0;
+	}
+	snprintf(name, sizeof(name), "%s/file", folder);
+	fd = open(name, O_RDWR | O_CREAT, 0600);
+	if (fd >= 0 && !ftruncate(fd, 4 * PAGE_SIZE))
+		map_kind(fd);
+	umount2(folder, MNT_DETACH);
+	rmdir(folder);
+	return fd < 0;
+}
+
 /* ---- userfaultfd ---- */
 
 /* Its ranges are ordinary memory as soon as it is closed: neighbours merge, and faults are as usual. */
@@ -324,6 +433,8 @@ static const struct {
 	{ "limits", subject_limits },
 	{ "many_files", subject_many_files },
 	{ "reopened", subject_reopened },
+	{ "kinds", subject_kinds },
+	{ "noexec", subject_noexec },
 	{ "closes_uffd", subject_closes_uffd },
 };
 

@@ -390,7 +390,8 @@ static int record_all(struct recorder *r)
 	else
 		info_collect(&info, r->options->command);
 	r->files = files_create();
-	if (!r->files)
+	r->closes = closes_create();
+	if (!r->files || !r->closes)
 		fprintf(stderr, "vmabench record: no memory\n");
 	else if (r->options->pids)
 		status = record_running(r, &info);
@@ -403,6 +404,8 @@ static int record_all(struct recorder *r)
 		stream_free(r->stream);
 	if (r->files)
 		files_free(r->files);
+	if (r->closes)
+		closes_free(r->closes);
 	record_free_info(&info);
 	return status;
 }

@@ -204,6 +204,8 @@ static bool calls_fill_uffd(struct recorder *r, struct task *task, struct trace_
 	event->arg[0] = told.arg[0] = files_of_fd(r, task, task->arg[0]);
 	told.arg[1] = features;
 	queue_event(r, &told);
+	if (event->arg[0] != TRACE_BAD_FILE)
+		closes_watch(r, task, (int)task->arg[0], event->arg[0]);
 	return true;
 }
 
@@ -312,6 +314,7 @@ const struct record_call record_calls[] = {
 	EXEC(execveat),
 
 	MISSING(SYS_io_setup, "io_setup"),
+	MISSING(SYS_io_uring_setup, "io_uring, which may do madvise"),
 	MISSING(SYS_process_madvise, "process_madvise"),
 	MISSING(NR_set_mempolicy_home_node, "set_mempolicy_home_node"),
 	MISSING(NR_map_shadow_stack, "map_shadow_stack"),
@@ -352,6 +355,7 @@ void calls_result(struct recorder *r, struct task *task, int64_t result)
 	struct trace_event *event = &task->event;
 
 	event->result = result;
+	files_mapped(r, task, event, result);
 	if (event->kind == TRACE_PROCESS)
 		layout_process_event(task, event);
 	if (event->kind == TRACE_FILE_SIZE && !files_resized(r, task, (int)task->arg[0], event))

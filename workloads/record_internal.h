@@ -8,6 +8,7 @@
  *	record_tasks.c   tasks and address spaces
  *	record_files.c   files, inodes and their numbers
  *	record_marks.c   which open file a descriptor is
+ *	record_closes.c  which userfaultfds are closed
  *	record_layout.c  smaps to LAYOUT and VMA events
  *	record_perf.c    faults, calls, locks, births and deaths, from perf
  *	record_tracepoints.c, record_ring.c
@@ -99,6 +100,7 @@ struct task {
 	pid_t awaits;                   /* its ptrace() waits until this task is let go; 0: none */
 	uint64_t awaited;               /* ... since when, ns */
 	bool held, busy;                /* waits in mm->held, or at its exit; counted in mm->busy */
+	uint64_t told;                  /* when it was told of a call whose return it waits for, ns */
 	uint64_t locked;                /* when the call in flight got the mm's lock, ns; 0: unseen */
 	uint64_t arg[6];                /* the call's, as in the registers */
 	struct trace_event event;       /* the call's, but for its result */
@@ -154,6 +156,7 @@ struct recorder {
 	struct stream *stream;          /* perf tells the order; NULL: calls are serialised */
 	bool infers;                    /* writes are found in the pagemap */
 	struct files *files;
+	struct closes *closes;
 	struct rlimit nofile;           /* the program's: the recorder raises its own */
 	struct trace_pool pools[TRACE_MAX_POOLS];       /* as the trace tells them */
 	unsigned npools;                /* 0: not looked at yet */
@@ -301,6 +304,15 @@ int marks_place(struct marks *marks, pid_t tid, int fd);
 /* True: both descriptors are there, and are different open files. */
 bool marks_differ(pid_t tid, int fd, pid_t other, int other_fd);
 
+/* ---- record_closes.c ---- */
+
+must_check struct closes *closes_create(void);
+void closes_free(struct closes *closes);
+/* From here on it is noticed when nobody has the userfaultfd any more. */
+void closes_watch(struct recorder *r, const struct task *task, int fd, uint32_t number);
+/* Queues UFFD_CLOSE events: before a call of task. */
+void closes_see(struct recorder *r, const struct task *task);
+
 /* ---- record_files.c ---- */
 
 must_check struct files *files_create(void);
@@ -312,6 +324,11 @@ uint32_t files_of_fd(struct recorder *r, const struct task *task, int fd);
  * one, so that nobody asks.
  */
 bool files_resized(struct recorder *r, const struct task *task, int fd, struct trace_event *event);
+/* Does the trace lack what the kernel makes of such an mmap, of which mm has no rule? */
+bool files_wants_flags(const struct recorder *r, const struct trace_event *mmap);
+/* It has returned result: queues the FILE_FLAGS event that it wants, which must stand before it. */
+void files_mapped(struct recorder *r, const struct task *task, const struct trace_event *mmap,
+		  int64_t result);
 /* A new attach of a SysV segment. */
 uint32_t files_of_segment(struct recorder *r, const struct task *task, int id, uint32_t key);
 /* A VMA's file by what smaps tells; fresh: as opened by the exec that has just been done. */
@@ -332,6 +349,8 @@ void layout_queue_exec(struct recorder *r, const struct task *task, enum trace_l
 /* PROCESS: after an exec, or when a task may have got or lost capabilities. */
 void layout_process_event(const struct task *task, struct trace_event *event);
 void layout_free(struct layout *layout);
+/* The flags of the VMA at address of a task that has stopped, or false. */
+must_check bool layout_read_flags(const struct task *task, uint64_t address, uint64_t *flags);
 
 /* ---- record_mount.c ---- */
 

@@ -112,6 +112,7 @@ struct layout *layout_read(struct recorder *r, const struct task *task)
 	char path[64];
 	FILE *smaps;
 
+	closes_see(r, task);
 	snprintf(path, sizeof(path), "/proc/%d/smaps", task->tid);
 	smaps = fopen(path, "re");
 	if (smaps && layout) {
@@ -126,6 +127,31 @@ struct layout *layout_read(struct recorder *r, const struct task *task)
 	layout_free(layout);
 	record_missing(r, "layouts that could not be read");
 	return NULL;
+}
+
+bool layout_read_flags(const struct task *task, uint64_t address, uint64_t *flags)
+{
+	struct layout_vma vma = { 0 }, next;
+	char path[64], line[8192];
+	bool there = false, known = false;
+	FILE *smaps;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", task->tid);
+	smaps = fopen(path, "re");
+	while (smaps && !known && fgets(line, sizeof(line), smaps)) {
+		if (layout_parse_head(line, &next)) {
+			free(next.name);
+			vma = next;
+			there = vma.start <= address && address < vma.end;
+		} else if (there) {
+			layout_parse_detail(line, &vma);
+			known = !strncmp(line, "VmFlags:", 8);
+		}
+	}
+	if (smaps)
+		fclose(smaps);
+	*flags = vma.flags;
+	return known;
 }
 
 /* ---- events ---- */

@@ -132,8 +132,10 @@ static void untraced_inherit(struct task *child, const struct task *parent, uint
 /* Runs the call that the task has stopped for. */
 static void call_begin(struct recorder *r, struct task *task)
 {
-	bool wanted = calls_fill(r, task);
+	bool wanted;
 
+	closes_see(r, task);
+	wanted = calls_fill(r, task);
 	if (!wanted) {
 		task->call = NULL;
 		stops_resume(r, task, PTRACE_CONT, 0);

@@ -534,6 +534,16 @@ static void stream_take_note(struct recorder *r, struct note *note)
 	}
 }
 
+/* Behind all that are as old: what is found out late may belong further back. */
+static void notes_add(struct stream *stream, const struct note *note)
+{
+	size_t i = stream->nnotes++;
+
+	for (; i && stream->notes[i - 1].time > note->time; i--)
+		stream->notes[i] = stream->notes[i - 1];
+	stream->notes[i] = *note;
+}
+
 void stream_note(struct recorder *r, enum note_kind kind, pid_t tid,
 		 const struct trace_event *event)
 {
@@ -551,7 +561,7 @@ void stream_note(struct recorder *r, enum note_kind kind, pid_t tid,
 		queue_fail(r);
 		return;
 	}
-	stream->notes[stream->nnotes++] = note;
+	notes_add(stream, &note);
 }
 
 /* ---- merging ---- */

@@ -228,14 +228,16 @@ static uint64_t told_size(const struct task *task, uint64_t size)
 	return task->arg[1] ? size : max(size, task->arg[2] + task->arg[3]);    /* mode 0: it grows */
 }
 
-/* What a process is afterwards can be seen afterwards: it stops as the call returns. */
-static void told_process(struct recorder *r, const struct task *task)
+/* What is there afterwards can be seen afterwards: the task stops as the call returns. */
+static void told_until_return(struct recorder *r, const struct task *task)
 {
 	struct task *traced = watch_seize(r, task->tid);
 
 	if (traced->left)
 		return;
 	traced->call = task->call;
+	traced->event = task->event;
+	traced->told = r->now;
 	ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
 }
 
@@ -243,6 +245,7 @@ static void told_process(struct recorder *r, const struct task *task)
 static void told_call(struct recorder *r, const struct record_call *call, struct task *task)
 {
 	task->call = call;
+	closes_see(r, task);
 	if (call->how == CALL_MISSING) {
 		record_missing(r, call->name);
 	} else if (call->how == CALL_EXEC) {
@@ -252,13 +255,15 @@ static void told_call(struct recorder *r, const struct record_call *call, struct
 		if (task->left)
 			told_unseen_exec(r, task);
 	} else if (call->kind == TRACE_PROCESS) {
-		told_process(r, task);
+		told_until_return(r, task);
 	} else if (calls_fill(r, task)) {
 		if (call->kind == TRACE_FILE_SIZE)
 			task->event.arg[1] = told_size(task, task->event.arg[1]);
 		if (call->how == CALL_FORK)
 			watch_seize(r, task->tid);
 		stream_note(r, NOTE_CALL, task->tid, &task->event);
+		if (files_wants_flags(r, &task->event))
+			told_until_return(r, task);
 	}
 }
 
@@ -494,15 +499,40 @@ static void watch_restart_told(const struct task *task)
 #endif
 }
 
-static void watch_process(struct recorder *r, struct task *task)
+static void watch_process(struct recorder *r, const struct task *task)
 {
 	struct trace_event event;
 
-	if (!task->call || task->call->kind != TRACE_PROCESS)
-		return;
-	task->call = NULL;
 	layout_process_event(task, &event);
 	queue_event(r, &event);
+}
+
+/* What is found out belongs before the call. */
+static void watch_mapped(struct recorder *r, const struct task *task)
+{
+#if defined(__x86_64__)
+	uint64_t now = r->now;
+
+	r->now = task->told;
+	files_mapped(r, task, &task->event, watch_register(task, RAX));
+	r->now = now;
+#else
+	(void)r, (void)task;
+#endif
+}
+
+/* The call has returned of which more is to be seen then. */
+static void watch_returned(struct recorder *r, struct task *task)
+{
+	const struct record_call *call = task->call;
+
+	if (!call || (call->kind != TRACE_PROCESS && call->kind != TRACE_MMAP))
+		return;
+	task->call = NULL;
+	if (call->kind == TRACE_PROCESS)
+		watch_process(r, task);
+	else
+		watch_mapped(r, task);
 }
 
 static void watch_signal(struct task *task, int event, int signal)
@@ -546,7 +576,7 @@ static void watch_stop(struct recorder *r, pid_t tid, int status)
 		watch_exit(r, task);
 		break;
 	case PTRACE_EVENT_STOP:
-		watch_process(r, task);
+		watch_returned(r, task);
 		/* fall through */
 	default:
 		watch_signal(task, event, WSTOPSIG(status));

@@ -84,6 +84,24 @@ START_TEST(many_files)
 }
 END_TEST
 
+START_TEST(kinds)
+{
+	ck_unchanged("kinds", _i);
+}
+END_TEST
+
+START_TEST(noexec)
+{
+	ck_unchanged("noexec", _i);
+}
+END_TEST
+
+START_TEST(userfaultfd_is_closed)
+{
+	ck_unchanged("closes_uffd", _i);
+}
+END_TEST
+
 TEST_SUITE(record_files)
 {
 	Suite *suite = suite_create("record_files");
@@ -97,6 +115,9 @@ TEST_SUITE(record_files)
 	tcase_add_loop_test(tcase, limits_stay, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, reopened, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, many_files, 0, RECORDING_WAYS);
+	tcase_add_loop_test(tcase, kinds, 0, RECORDING_WAYS);
+	tcase_add_loop_test(tcase, userfaultfd_is_closed, 0, RECORDING_WAYS);
+	tcase_add_loop_test(tcase, noexec, 0, RECORDING_WAYS);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
