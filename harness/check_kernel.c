@@ -413,7 +413,7 @@ static int session_start(struct kernel_session *s, struct kernel_bed *bed,
 
 	*s = (struct kernel_session){ .bed = bed, .options = options, .pid = -1 };
 	s->compare = (struct kernel_compare){ .bed = bed, .words = &s->words, .no_thp = mood.no_thp };
-	if (kernel_bed_fresh(bed))
+	if (kernel_bed_fresh(bed) || kernel_bed_wait_for_pool(bed))
 		return -1;
 	kernel_bed_info(bed, mood, &info);
 	s->legacy = info.legacy_layout;
@@ -778,6 +778,7 @@ static int session(struct kernel_run *run, uint64_t number)
 	const struct check_options *options = run->options;
 	struct kernel_gen gen = {
 		.bed = &run->bed, .task = { 1 }, .next_task = 2, .next_file = PAST_FILES,
+		.huge_pages = run->bed.huge_pages && number % 3 == 1,
 	};
 	uint64_t until = min(options->ops, run->report->ops + SESSION);
 

@@ -50,6 +50,7 @@ struct kernel_bed {
 	bool may_drop;                  /* CAP_IPC_LOCK can be taken from the subject */
 	uint64_t memlock_max;           /* RLIMIT_MEMLOCK, hard */
 	bool guards;                    /* pagemap tells guard pages */
+	bool huge_pages;                /* there is a pool of 2 MiB pages, and nobody uses it */
 	int advice[KERNEL_ADVICE];
 	unsigned nadvice;
 };
@@ -66,6 +67,8 @@ must_check int kernel_bed_make(struct kernel_bed *bed, bool quiet);
 void kernel_bed_end(struct kernel_bed *bed);
 /* Empties all files, for another session: 0 or -1 with a message. */
 must_check int kernel_bed_fresh(struct kernel_bed *bed);
+/* The pool of huge pages is as it was at first: 0, or -1 with a message if it does not become so. */
+must_check int kernel_bed_wait_for_pool(const struct kernel_bed *bed);
 /* What sessions differ in. */
 struct kernel_mood {
 	bool no_thp;                    /* there are no huge pages */
@@ -88,6 +91,7 @@ struct kernel_gen {
 	uint32_t task[KERNEL_TASKS];    /* alive, 0: none; the first one stays */
 	uint32_t next_task;
 	uint64_t next_file;
+	bool huge_pages;                /* maps some, and does not fork */
 	struct trace_event pending;     /* comes next, if it is not TRACE_FILE */
 	unsigned nown;                  /* ranges of the subject's own: left alone */
 	struct { unsigned long start, end; } own[16];

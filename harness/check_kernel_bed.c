@@ -272,6 +272,37 @@ static bool read_legacy_sysctl(void)
 	return legacy;
 }
 
+/* ---- huge pages ---- */
+
+/* Some pages, all of them free; else whoever has them would disturb. */
+static bool pool_is_ours(const struct kernel_bed *bed)
+{
+	struct trace_pool pools[TRACE_MAX_POOLS];
+
+	return trace_pools(bed->info.hugetlb, pools) > 0 && pools[0].size == PMD_SIZE &&
+	       pools[0].free == pools[0].pages && pools[0].free >= pools[0].reserved + 4 &&
+	       !pools[0].overcommit;
+}
+
+/* Processes that were killed give their pages back a little later. */
+int kernel_bed_wait_for_pool(const struct kernel_bed *bed)
+{
+	for (unsigned tries = 0; bed->huge_pages && tries < 500; tries++) {
+		char *now = hugetlb_collect();
+		bool same = now && !strcmp(now, bed->info.hugetlb);
+
+		free(now);
+		if (same)
+			return 0;
+		usleep(10000);
+	}
+	if (!bed->huge_pages)
+		return 0;
+	fprintf(stderr, "check --kernel: others use the pool of huge pages (%s at first)\n",
+		bed->info.hugetlb);
+	return -1;
+}
+
 static void find_abilities(struct kernel_bed *bed, bool quiet)
 {
 	bed->mseal = !syscall(SYS_mseal, 0, 0, 0);
@@ -280,12 +311,16 @@ static void find_abilities(struct kernel_bed *bed, bool quiet)
 	find_memlock(bed);
 	bed->guards = tells_guards();
 	find_advice(bed, quiet);
+	bed->huge_pages = pool_is_ours(bed);
 	if (quiet)
 		return;
 	if (kernel_is_older(bed->info.kernel))
 		fprintf(stderr, "check --kernel: Linux %s is older than %u.%u, whose rules are emulated: "
 				"a difference may be the version's\n",
 			bed->info.kernel, KERNEL_MAJOR, KERNEL_MINOR);
+	if (!bed->huge_pages)
+		fprintf(stderr, "check --kernel: no free pool of huge pages of 2 MiB here "
+				"(nr_hugepages): MAP_HUGETLB left out\n");
 	if (!bed->mseal)
 		fprintf(stderr, "check --kernel: no mseal here: left out\n");
 	if (!bed->droppable)
@@ -409,6 +444,7 @@ void kernel_bed_end(struct kernel_bed *bed)
 	char *const texts[] = {
 		bed->info.command, bed->info.versions, bed->info.kernel, bed->info.arch,
 		bed->info.date, bed->info.recorder, bed->info.thp, bed->info.shmem_thp,
+		bed->info.hugetlb,
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++)

@@ -366,7 +366,8 @@ static enum kernel_difference compare_chunk(const struct kernel_compare *compare
 /* The subject's own pages came with its program: they were never emulated. */
 static bool is_subjects(const struct kernel_bed *bed, const struct vm_area_struct *vma)
 {
-	if (vma->vm_start >= 0x7ffffff00000 || (vma->vm_flags & VM_SPECIAL))
+	if (vma->vm_start >= 0x7ffffff00000 || 
+	    ((vma->vm_flags & VM_SPECIAL) && !(vma->vm_flags & VM_HUGETLB)))
 		return true;
 	return vma->vm_file &&
 	       (vma->vm_file->inode->number == bed->file[KERNEL_FILE_SUBJECT].inode ||

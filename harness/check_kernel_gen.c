@@ -19,6 +19,8 @@
 #define WINDOW          0x10000000000UL
 #define WINDOW_PAGES    160
 #define LOWEST          0x10000UL
+#define HUGETLB_WINDOW  0x380000000000UL
+#define HUGETLB_SLOTS   12
 #define HUGE_PLACE      0x300000000000UL
 #define STACKS          0x7ffffff00000UL        /* the subject's stack and its guard gap */
 #define MOST_VMAS       150
@@ -327,6 +329,9 @@ static bool gen_fault(struct kernel_gen *gen, struct mm_struct *mm, struct trace
 		e->arg[0] = vma->vm_start + rng_below(&gen->rng, vma_pages(vma)) * PAGE_SIZE;
 	if (vma && (vma->vm_flags & VM_GROWSDOWN) && rng_one_in(&gen->rng, 3))
 		e->arg[0] = vma->vm_start - rng_between(&gen->rng, 1, 20) * PAGE_SIZE;
+	vma = find_vma(mm, e->arg[0]);  /* a huge page has one word, at its start */
+	if (vma && vma->vm_start <= e->arg[0] && (vma->vm_flags & VM_HUGETLB))
+		e->arg[0] &= ~(vma_kernel_pagesize(vma) - 1);
 	return !is_own(gen, e->arg[0], PAGE_SIZE);
 }
 
@@ -517,6 +522,87 @@ static bool gen_rare(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 	}
 }
 
+/* ---- huge pages of the pool: near each other, in a window of their own ---- */
+
+static bool is_hugetlb(const struct vm_area_struct *vma, unsigned long end)
+{
+	return vma && vma->vm_start < end && (vma->vm_flags & VM_HUGETLB);
+}
+
+/*
+ * Such a mapping never moves, for where a part moves alone the kernel forgets what was promised to
+ * the rest, and the pool lacks it for ever; what is shrunk from a difference might do that.
+ */
+static void keep_hugetlb(struct mm_struct *mm, struct trace_event *e)
+{
+	unsigned long start = e->arg[0] & PAGE_MASK, end = start + PAGE_ALIGN(e->arg[1]) + 1;
+	struct vm_area_struct *vma = find_vma(mm, start);
+
+	while (vma && vma->vm_start < end && !is_hugetlb(vma, end))
+		vma = find_vma(mm, vma->vm_end);
+	if (is_hugetlb(vma, end))
+		e->arg[3] &= ~(uint64_t)(MREMAP_FIXED | MREMAP_DONTUNMAP);
+}
+
+static void mmap_hugetlb(struct kernel_gen *gen, struct trace_event *e)
+{
+	static const unsigned log[] = { 0, 0, 0, 0, 0, 0, 21, 21, 22, 30 };
+	unsigned how = (unsigned)rng_below(&gen->rng, 10);
+
+	e->kind = TRACE_MMAP;
+	e->arg[2] = some_prot(gen);
+	e->arg[3] = MAP_ANONYMOUS | MAP_HUGETLB |
+		    (unsigned long)log[rng_below(&gen->rng, ARRAY_SIZE(log))] << 26 |
+		    (rng_one_in(&gen->rng, 3) ? MAP_SHARED : MAP_PRIVATE) |
+		    (rng_one_in(&gen->rng, 4) ? MAP_NORESERVE : 0) |
+		    (rng_one_in(&gen->rng, 8) ? MAP_POPULATE : 0) |
+		    (rng_one_in(&gen->rng, 16) ? MAP_LOCKED : 0) |
+		    (how < 6 ? MAP_FIXED : how < 7 ? MAP_FIXED_NOREPLACE : 0);
+	if (how < 6)    /* what a file gives back that is replaced comes after the prefaults there */
+		e->arg[3] &= ~(uint64_t)(MAP_POPULATE | MAP_LOCKED);
+	if (how == 9)
+		e->arg[0] = 0;
+	if (rng_one_in(&gen->rng, 10))
+		e->arg[4] = rng_below(&gen->rng, 3) * PMD_SIZE;
+	if (rng_one_in(&gen->rng, 40))
+		e->arg[4] += PAGE_SIZE;
+}
+
+static bool gen_hugetlb(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
+{
+	unsigned dice = (unsigned)rng_below(&gen->rng, 20);
+
+	e->arg[0] = HUGETLB_WINDOW + rng_below(&gen->rng, HUGETLB_SLOTS) * PMD_SIZE;
+	e->arg[1] = rng_between(&gen->rng, 1, 3) * PMD_SIZE;
+	if (rng_one_in(&gen->rng, 12))
+		e->arg[0] += rng_below(&gen->rng, 512) * PAGE_SIZE;
+	if (rng_one_in(&gen->rng, 12))
+		e->arg[1] -= rng_below(&gen->rng, 512) * PAGE_SIZE;
+	if (dice < 6) {
+		mmap_hugetlb(gen, e);
+	} else if (dice < 8) {
+		e->kind = TRACE_MUNMAP;
+	} else if (dice < 10) {
+		return gen_mprotect(gen, mm, e);
+	} else if (dice < 12) {
+		gen_madvise(gen, e);
+	} else if (dice < 13) {
+		e->kind = TRACE_MLOCK;
+	} else if (dice < 15) {
+		e->kind = TRACE_MREMAP;
+		e->arg[2] = rng_between(&gen->rng, 1, 3) * PMD_SIZE;
+		e->arg[3] = rng_below(&gen->rng, 2) * MREMAP_MAYMOVE;
+		e->arg[4] = HUGETLB_WINDOW + rng_below(&gen->rng, HUGETLB_SLOTS) * PMD_SIZE;
+		if (rng_one_in(&gen->rng, 12))
+			e->arg[4] += PAGE_SIZE;
+	} else {
+		e->kind = TRACE_FAULT;
+		e->arg[1] = TRACE_FAULT_USER | (rng_one_in(&gen->rng, 3) ? 0 : TRACE_FAULT_WRITE);
+		e->arg[0] &= ~(PMD_SIZE - 1);
+	}
+	return true;
+}
+
 /* ---- arguments that no program should give ---- */
 
 /* What an argument is: an address, a length, bits of a long or of an int; ' ': left alone. */
@@ -655,6 +741,8 @@ static bool gen_call(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 
 	if (gen_less(gen, mm, e))
 		return true;
+	if (gen->huge_pages && rng_one_in(&gen->rng, 10))
+		return gen_hugetlb(gen, mm, e);
 	some_range(gen, mm, &e->arg[0], &e->arg[1]);
 	if (dice < 300) {
 		gen_mmap(gen, mm, e);
@@ -667,7 +755,10 @@ static bool gen_call(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 	} else if (dice < 600) {
 		return gen_mprotect(gen, mm, e);
 	} else if (dice < 720) {
-		return gen_mremap(gen, mm, e);
+		bool possible = gen_mremap(gen, mm, e);
+
+		keep_hugetlb(mm, e);
+		return possible;
 	} else if (dice < 840) {
 		gen_madvise(gen, e);
 	} else if (dice < 900) {
@@ -686,6 +777,9 @@ static bool gen_task(struct kernel_gen *gen, uint32_t task, struct trace_event *
 {
 	unsigned slot = (unsigned)rng_between(&gen->rng, 1, KERNEL_TASKS - 1);
 
+	/* kernels differ in when a page that a child has too is promised to its owner again */
+	if (gen->huge_pages)
+		return false;
 	if (!gen->task[slot]) {
 		gen->task[slot] = gen->next_task++;
 		e->kind = TRACE_FORK;
@@ -722,4 +816,6 @@ void kernel_gen_next(struct kernel_gen *gen, const struct replay_world *world, u
 	} while (!(rng_one_in(&gen->rng, 150) && gen_task(gen, task, event)) &&
 		 !(gen_call(gen, replay_mm(world, task), event) &&
 		   (rng_below(&gen->rng, 25) || gen_extreme(gen, event))));
+	if (event->kind == TRACE_MREMAP)
+		keep_hugetlb(replay_mm(world, task), event);
 }

@@ -53,6 +53,7 @@ static void become_subject(const struct kernel_bed *bed, struct kernel_mood mood
 	if (personality(ADDR_NO_RANDOMIZE | (mood.legacy ? ADDR_COMPAT_LAYOUT : 0)) < 0 ||
 	    set_limits())
 		return;
+	setpgid(0, 0);                  /* so that none of its children is left when it is stopped */
 	signal(SIGCHLD, SIG_IGN);       /* children vanish without a wait, */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);       /* and theirs too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -85,6 +86,7 @@ pid_t kernel_subject_start(struct kernel_bed *bed, struct kernel_mood mood)
 
 void kernel_subject_stop(pid_t pid)
 {
+	kill(-pid, SIGKILL);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }

@@ -486,6 +486,31 @@ static void unmap_pages(struct mm_struct *mm, const struct gathered *g)
 		       g->next.vma ? g->next.start : pt_end(&mm->pgd));
 }
 
+/*
+ * What stood there has given back what was promised to it before the new mapping wants some; but
+ * files go after the call, and what was promised to them.
+ */
+static int replace_by_hugetlb(struct mm_struct *mm, const struct gathered *g,
+			      const struct vma_desc *desc, struct vm_area_struct **result)
+{
+	size_t bytes = g->nvmas * sizeof(struct file *), n = 0;
+	struct file **files = arena_alloc(mm->machine->arena, bytes, 0);
+	struct vma_desc checked = *desc;
+
+	checked.limits_checked = true;          /* while what stood there counted */
+	if (!files)
+		return -ENOMEM;
+	for (const struct vm_area_struct *vma = g->gone; vma; vma = vma->vm_next_gone)
+		files[n++] = get_file(vma->vm_file);
+	int err = vma_replace(mm, g->start, g->end, NULL, NULL);
+	if (!err)
+		err = vma_replace(mm, desc->start, desc->end, &checked, result);
+	while (n)
+		fput(files[--n]);
+	arena_free(mm->machine->arena, files, bytes, 0);
+	return err;
+}
+
 int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 		const struct vma_desc *desc, struct vm_area_struct **result)
 {
@@ -499,13 +524,8 @@ int vma_replace(struct mm_struct *mm, unsigned long start, unsigned long end,
 	int err = may_replace(mm, &g, desc);
 	if (err)
 		return err;
-	if (desc && hstate_file(desc->file) && g.nvmas) {
-		/* what stood there has given its pages back before the new mapping wants some */
-		err = vma_replace(mm, start, end, NULL, NULL);
-		if (err)
-			return err;
-		gather(mm, &g, start, end);
-	}
+	if (desc && hstate_file(desc->file) && g.nvmas)
+		return replace_by_hugetlb(mm, &g, desc, result);
 
 	enum vma_merge_kind kind = decide(mm, &g, desc);
 	err = alloc_fresh(mm, &g, desc, kind, &fresh);
@@ -594,8 +614,11 @@ static int split_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned 
 	if (splits && mm->map_count < room) {
 		int err = start > vma->vm_start ? may_split(vma, start) : 0;
 
-		if (!err && end < vma->vm_end)
+		if (!err && end < vma->vm_end && splits <= room - mm->map_count) {
 			err = may_split(vma, end);
+			if (err && start > vma->vm_start && cut_out(mm, vma, start, vma->vm_end))
+				return -ENOMEM;         /* else that split stays */
+		}
 		if (err)
 			return err;
 	}

@@ -51,4 +51,7 @@ struct trace_info;
  */
 void record_settings(struct trace_info *info);
 
+/* The pools of huge pages of this machine, as trace_info has them; to be freed. */
+char *hugetlb_collect(void);
+
 #endif

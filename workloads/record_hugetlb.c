@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "workloads/record.h"
 #include "workloads/record_internal.h"
 
 #define POOLS "/sys/kernel/mm/hugepages"

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "workloads/record.h"
 #include "workloads/record_internal.h"
 
 /* Newer than the oldest headers this must build with. */

@@ -215,8 +215,6 @@ bool record_traces(pid_t tid);
 
 /* ---- record_hugetlb.c ---- */
 
-/* The pools of huge pages, as trace_info has them; to be freed. */
-char *hugetlb_collect(void);
 /* Tells of the pools: before a call of task that uses huge pages. */
 void hugetlb_look(struct recorder *r, const struct task *task);
 /* The same for a call about such a file, of which blocks of 512 bytes are in memory. */

@@ -96,6 +96,36 @@ START_TEST(test_agrees_with_the_kernel)
 }
 END_TEST
 
+#define POOL "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+
+static bool set_pool(unsigned long pages)
+{
+	FILE *file = fopen(POOL, "we");
+
+	return file && fprintf(file, "%lu", pages) > 0 && !fclose(file);
+}
+
+/* A pool of huge pages for the time of the test, if there is none and one can be made. */
+START_TEST(test_agrees_about_huge_pages)
+{
+	struct check_report report;
+	unsigned long before = 0;
+	FILE *file = fopen(POOL, "re");
+
+	if (!possible())
+		return;
+	if (!file || fscanf(file, "%lu", &before) != 1 || (before < 16 && !set_pool(17))) {
+		printf("check --kernel: huge pages not tested, no pool of them can be made\n");
+		return;
+	}
+	fclose(file);
+	run(0, 100000, &report);
+	if (before < 16)
+		ck_assert(set_pool(before));
+	ck_assert_msg(!report.different, "%s; see %s", report.what, trace_path());
+}
+END_TEST
+
 static uint64_t differences(const char *path)
 {
 	struct trace_error error;
@@ -182,6 +212,7 @@ TEST_SUITE(kernel)
 	tcase_add_test(tcase, test_agrees_with_the_kernel);
 	tcase_add_test(tcase, test_agrees_in_every_mood);
 	tcase_add_test(tcase, test_older_kernels_are_told);
+	tcase_add_test(tcase, test_agrees_about_huge_pages);
 	tcase_add_loop_test(tcase, test_rule_left_out_is_noticed, 0, 4);
 	suite_add_tcase(suite, tcase);
 	return suite;
