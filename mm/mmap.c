@@ -109,7 +109,8 @@ static struct file *shmem_zero_setup(struct machine *machine, unsigned long page
 /* Drivers whose mmap comes after the attempt to merge: only then is VM_MERGEABLE set. */
 static bool merges_before_ksm(const struct file *file)
 {
-	return file && (file->inode->kind == FILE_ZERO || file->inode->kind == FILE_DEVICE);
+	return file && (file->inode->kind == FILE_ZERO || file->inode->kind == FILE_DEVICE ||
+			file->inode->hstate);
 }
 
 static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
