@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -440,6 +441,73 @@ static int subject_leader_ends(void)
 	return 1;
 }
 
+/* ---- pages that the kernel writes for others: no fault tells of them ---- */
+
+static void subject_write_by_vm(char *page)
+{
+	struct iovec local = { "b", 1 }, remote = { page, 1 };
+
+	if (process_vm_writev(getpid(), &local, 1, &remote, 1, 0) != 1)
+		_exit(90);
+}
+
+static void subject_write_by_mem(char *page)
+{
+	int fd = open("/proc/self/mem", O_RDWR);
+
+	if (pwrite(fd, "b", 1, (off_t)(uintptr_t)page) != 1)
+		_exit(91);
+	close(fd);
+}
+
+static char *subject_map_pages(char *at)
+{
+	return mmap(at, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED : 0), -1, 0);
+}
+
+/* Written memory keeps its offset when it moves, and so does not merge where it comes to stand. */
+static void subject_write_and_move(void (*write_page)(char *page))
+{
+	char *place = subject_map(64 * PAGE_SIZE, PROT_NONE);
+
+	munmap(place, 64 * PAGE_SIZE);
+	subject_map_pages(place);
+	write_page(place);
+	subject_map_pages(place + 20 * PAGE_SIZE);
+	mremap(place, 2 * PAGE_SIZE, 2 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+	       place + 22 * PAGE_SIZE);
+}
+
+/* Memory of a child that only its parent writes to. */
+static void subject_write_to_child(void)
+{
+	char *page = subject_map_pages(NULL);
+	struct iovec local = { "b", 1 }, remote = { page, 1 };
+	int go[2];
+	pid_t pid;
+
+	if (pipe(go))
+		_exit(92);
+	pid = fork();
+	if (!pid) {
+		char byte;
+
+		_exit(read(go[0], &byte, 1) != 1);
+	}
+	if (process_vm_writev(pid, &local, 1, &remote, 1, 0) != 1 || write(go[1], "", 1) != 1)
+		_exit(93);
+	subject_wait_for(pid, 0);
+}
+
+static int subject_written_for_others(void)
+{
+	subject_write_and_move(subject_write_by_vm);
+	subject_write_and_move(subject_write_by_mem);
+	subject_write_to_child();
+	return 12;
+}
+
 /* ---- calls whose arguments, or what was decided before them, the kernel does not like ---- */
 
 /* Places for it: free, and far from what others map. */
@@ -622,6 +690,7 @@ static const struct {
 	{"races", subject_races},
 	{"forking_threads", subject_forking_threads},
 	{"leader_ends", subject_leader_ends},
+	{"written_for_others", subject_written_for_others},
 	{"arguments", subject_arguments},
 };
 

@@ -193,7 +193,7 @@ static const char *record_fault_source(const struct recorder *r)
 	if (!r->perf)
 		return r->infers ? "pagemap" : "";
 	if (perf_complete(r->perf))
-		return "tracepoint";
+		return r->infers ? "tracepoint+pagemap" : "tracepoint";
 	return r->infers ? "software+pagemap" : "software";
 }
 
@@ -249,7 +249,7 @@ void record_open_faults(struct recorder *r, pid_t pid)
 	if (!r->options->faults)
 		return;
 	r->perf = perf_open(&wanted, why, sizeof(why));
-	r->infers = (!r->perf || !perf_complete(r->perf)) && written_supported();
+	r->infers = written_supported();
 	if (!r->perf)
 		fprintf(stderr, "vmabench record: page faults are missing: %s\n", why);
 	else if (!perf_complete(r->perf))
@@ -265,7 +265,7 @@ static bool record_can_listen(void)
 	fflush(NULL);
 	pid = fork();
 	if (!pid)
-		_exit(calls_install_listener() < 0);
+		_exit(calls_install_listener(false) < 0);
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
@@ -293,6 +293,7 @@ static bool record_open_order(struct recorder *r)
 
 	if (r->options->order == RECORD_ORDER_SERIAL)
 		return false;
+	r->infers = r->options->faults && written_supported();
 	calls_perf_filter(calls, sizeof(calls));
 	if (record_can_listen())
 		record_open_calls(r, &wanted, why, sizeof(why));
@@ -342,6 +343,7 @@ static int record_program(struct recorder *r, struct trace_info *info)
 
 	if (!launch.told && r->options->order == RECORD_ORDER_PERF)
 		return RECORD_FAILED;
+	launch.looks = r->infers;
 	error = launch_start(r, &launch);
 	if (error) {
 		fprintf(stderr, "vmabench record: cannot trace: %s\n", strerror(-error));

@@ -253,6 +253,7 @@ static bool calls_fill_fork(struct recorder *r, struct task *task, struct trace_
 	.narg = n, .only = { __VA_ARGS__ }, .nonly = ARRAY_SIZE(((uint32_t[]){ __VA_ARGS__ }))
 #define TOLD .told = true
 #define TOLD_UNLESS(n, flags) .told = true, .narg = n, .unless = flags
+#define LOOKED .looked = true
 #define MEMORY_LIMITS RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
 
 /*
@@ -261,21 +262,21 @@ static bool calls_fill_fork(struct recorder *r, struct task *task, struct trace_
  */
 const struct record_call record_calls[] = {
 	MEMORY(mmap, MMAP, .plan = "01235", .fill = calls_fill_mmap, TOLD_UNLESS(3, MAP_ANONYMOUS),
-	       .despite = MAP_HUGETLB),
-	MEMORY(munmap, MUNMAP, .plan = "01"),
-	MEMORY(mprotect, MPROTECT, .plan = "012-"),
-	MEMORY(pkey_mprotect, MPROTECT, .plan = "012D"),
+	       .despite = MAP_HUGETLB, LOOKED, .looked_if = MAP_FIXED | MAP_FIXED_NOREPLACE),
+	MEMORY(munmap, MUNMAP, .plan = "01", LOOKED),
+	MEMORY(mprotect, MPROTECT, .plan = "012-", LOOKED),
+	MEMORY(pkey_mprotect, MPROTECT, .plan = "012D", LOOKED),
 	MEMORY(pkey_alloc, PKEY_ALLOC, .plan = "01"),
 	MEMORY(pkey_free, PKEY_FREE, .plan = "A"),
-	MEMORY(mremap, MREMAP, .plan = "01234", .fill = calls_fill_mremap),
-	MEMORY(brk, BRK, .plan = "0"),
-	MEMORY(madvise, MADVISE, .plan = "01C"),
-	MEMORY(mlock, MLOCK, .plan = "01 "),
-	MEMORY(mlock2, MLOCK, .plan = "01c"),
-	MEMORY(munlock, MUNLOCK, .plan = "01"),
-	MEMORY(mlockall, MLOCKALL, .plan = "a"),
-	MEMORY(munlockall, MUNLOCKALL, .plan = ""),
-	{ .nr = NR_mseal, .name = "mseal", .kind = TRACE_MSEAL, .plan = "012" },
+	MEMORY(mremap, MREMAP, .plan = "01234", .fill = calls_fill_mremap, LOOKED),
+	MEMORY(brk, BRK, .plan = "0", LOOKED),
+	MEMORY(madvise, MADVISE, .plan = "01C", LOOKED),
+	MEMORY(mlock, MLOCK, .plan = "01 ", LOOKED),
+	MEMORY(mlock2, MLOCK, .plan = "01c", LOOKED),
+	MEMORY(munlock, MUNLOCK, .plan = "01", LOOKED),
+	MEMORY(mlockall, MLOCKALL, .plan = "a", LOOKED),
+	MEMORY(munlockall, MUNLOCKALL, .plan = "", LOOKED),
+	{ .nr = NR_mseal, .name = "mseal", .kind = TRACE_MSEAL, .plan = "012", LOOKED },
 	MEMORY(mbind, MBIND, .plan = "012", .fill = calls_fill_mbind, TOLD),
 	MEMORY(remap_file_pages, REMAP_FILE, .plan = "01234"),
 	MEMORY(shmat, SHMAT, .plan = " 1c a", .fill = calls_fill_shmat, TOLD),
@@ -400,6 +401,13 @@ bool calls_is_told(const struct record_call *call, const uint64_t *args)
 	return call->told && (!(arg & call->unless) || (arg & call->despite));
 }
 
+bool calls_waits(const struct record_call *call, const uint64_t *args, bool looks)
+{
+	return calls_is_told(call, args) ||
+	       (looks && call->looked &&
+		(!call->looked_if || (args[call->narg] & call->looked_if)));
+}
+
 void calls_perf_filter(char *text, size_t size)
 {
 	size_t n = 0;
@@ -416,6 +424,7 @@ void calls_perf_filter(char *text, size_t size)
 enum filter_how {
 	FILTER_STOPS,                   /* for a tracer */
 	FILTER_TELLS,                   /* a listener, of those calls that are told */
+	FILTER_TELLS_LOOKED,            /* of those, too, before which a look is needed */
 	FILTER_TELLS_ALL,               /* a listener, of all */
 };
 
@@ -467,9 +476,12 @@ static void filter_take(struct filter *filter, uint32_t i)
 static void filter_call(struct filter *filter, unsigned i)
 {
 	const struct record_call *call = &record_calls[i];
+	bool looks = filter->how == FILTER_TELLS_LOOKED;
+	bool some = looks || filter->how == FILTER_TELLS;
+	uint32_t despite = call->despite | (looks ? call->looked_if : 0);
 	unsigned n = call->nonly;
 
-	if (filter->how == FILTER_TELLS && !call->told)
+	if (some && !call->told && !(looks && call->looked))
 		return;
 	if (n) {
 		filter_unless_skip(filter, call->nr, 2 + 2 * n);
@@ -485,10 +497,10 @@ static void filter_call(struct filter *filter, unsigned i)
 		filter_if_any(filter, call->needs, 0, 1);
 		filter_take(filter, i);
 		filter_load(filter, offsetof(struct seccomp_data, nr));
-	} else if (filter->how == FILTER_TELLS && call->unless) {
+	} else if (some && call->unless) {
 		filter_unless_skip(filter, call->nr, 5);
 		filter_load_arg(filter, call->narg);
-		filter_if_any(filter, call->despite, 1, 0);
+		filter_if_any(filter, despite, 1, 0);
 		filter_if_any(filter, call->unless, 1, 0);
 		filter_take(filter, i);
 		filter_load(filter, offsetof(struct seccomp_data, nr));
@@ -545,13 +557,13 @@ int calls_install_filter(void)
 	return filter_install(FILTER_STOPS, 0);
 }
 
-int calls_install_listener(void)
+int calls_install_listener(bool looks)
 {
-	int result = filter_install(FILTER_TELLS, SECCOMP_FILTER_FLAG_NEW_LISTENER |
-							  CALLS_WAIT_KILLABLE);
+	enum filter_how how = looks ? FILTER_TELLS_LOOKED : FILTER_TELLS;
+	int result = filter_install(how, SECCOMP_FILTER_FLAG_NEW_LISTENER | CALLS_WAIT_KILLABLE);
 
 	if (result == -EINVAL)          /* before Linux 5.19 */
-		result = filter_install(FILTER_TELLS, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+		result = filter_install(how, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	return result;
 }
 

@@ -1,8 +1,8 @@
 /*
  * record_cgroup - a control group that holds the recorded program and all that it starts
  *
- * perf's events of a control group happen for its tasks alone, whoever they are and whatever else the
- * machine does.  The group has no controllers, so nothing else changes for the program.  Only the
+ * perf's events of a control group happen for its tasks alone, whoever they are and whatever else
+ * the machine does.  The group has no controllers, so nothing else changes for the program.  Only the
  * unified hierarchy has groups that perf knows by themselves; it is mounted at no place.
  */
 #include <errno.h>
@@ -23,7 +23,7 @@ struct cgroup {
 	char name[64];                  /* the new one's, in the parent; "": there is none */
 };
 
-/* The path of a task's group below the mounted root, without the first '/': false if it is not there. */
+/* A task's group, below the mounted root and without the first '/'; false if it is not there. */
 static bool cgroup_path(pid_t tid, char *path, size_t size)
 {
 	char name[64], line[PATH_MAX + 64];

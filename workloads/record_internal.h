@@ -14,9 +14,11 @@
  *	record_tracepoints.c, record_ring.c
  *	                 how perf's records and their fields are found
  *	record_mount.c   tracefs and cgroup2, mounted at no place
+ *	record_written.c what was written to, where nobody tells: looks at pages before calls
  *	record_info.c    the header: the settings of this machine
  *
  * Where perf tells the order:
+ *	record_listen.c  receives the calls that wait to be told of or looked at
  *	record_watch.c   what perf does not tell: layouts, files, arguments in memory
  *	record_stream.c  both merged by time, into the trace
  *	record_cgroup.c  a control group of the program's own, so that perf tells of it alone
@@ -25,7 +27,6 @@
  *	record_stops.c   what to do at each stop: order, births, execs, deaths
  *	record_let_go.c  what the program traces itself
  *	record_attach.c  attaches to running programs, and detaches
- *	record_written.c what was written to, where perf does not tell
  *	record_queue.c   events and faults merged by time, into the trace
  */
 #ifndef WORKLOADS_RECORD_INTERNAL_H
@@ -53,7 +54,6 @@ struct record_mm {
 	struct task *held, **held_end;  /* tasks that wait, in order */
 	int maps, pagemap;              /* its files in /proc; -1: not open */
 	bool told;                      /* its layout at the detaching is in the trace */
-	uint64_t brk;                   /* as the last brk call returned it */
 	struct record_mm *next, **prev; /* all of them */
 };
 
@@ -80,6 +80,8 @@ struct record_call {
 	bool told;                      /* perf does not tell all of it ... */
 	uint32_t unless, despite;       /* ... unless argument narg has one of these bits, and no such */
 	uint32_t needs;                 /* of interest only if it has one of these */
+	bool looked;                    /* its effect depends on what was written to ... */
+	uint32_t looked_if;             /* ... if argument narg has one of these bits; 0: always */
 };
 
 struct layout;
@@ -154,7 +156,7 @@ struct recorder {
 	struct perf *perf;              /* NULL: faults are not recorded */
 	struct cgroup *cgroup;          /* of the program alone; NULL: perf tells of all */
 	struct stream *stream;          /* perf tells the order; NULL: calls are serialised */
-	bool infers;                    /* writes are found in the pagemap */
+	bool infers;                    /* writes that nobody tells are found in the pagemap */
 	struct files *files;
 	struct closes *closes;
 	struct rlimit nofile;           /* the program's: the recorder raises its own */
@@ -180,8 +182,10 @@ void record_open_faults(struct recorder *r, pid_t pid);
 
 struct launch {
 	pid_t pid;                      /* the program's first process */
+	bool looks;                     /* looks at what was written to, too */
 	bool told;                      /* its filter has a listener ... */
 	int listener;                   /* ... which is here; -1: not yet, or not any more */
+	struct listen *listen;          /* receives from it; NULL: as listener */
 	pid_t guard;                    /* keeps it open */
 	int go[2];                      /* a byte when the program may run */
 	int error[2];                   /* its errno if it cannot; but first, if told, its listener */
@@ -212,6 +216,9 @@ void task_free(struct recorder *r, struct task *task);
 int record_status_number(pid_t tid, const char *format);
 /* Does this process trace tid? */
 bool record_traces(pid_t tid);
+
+/* The calling thread runs before the program and all else, as far as it may. */
+void record_raise_priority(void);
 
 /* ---- record_hugetlb.c ---- */
 
@@ -266,8 +273,8 @@ enum { CALLS_FOREIGN = 0xffff, CALLS_OTHER = 0xfffe };
 
 /* Installs the filter whose calls stop in this process: 0 or -errno. */
 must_check int calls_install_filter(void);
-/* That whose calls, if they are told, wait for a listener: its descriptor, or -errno. */
-must_check int calls_install_listener(void);
+/* That whose calls that wait, as below, wait for a listener: its descriptor, or -errno. */
+must_check int calls_install_listener(bool looks);
 #define CALLS_FILTER_MAX 512
 /* A told call is not told again because of a signal that does not kill (Linux 5.19). */
 #define CALLS_WAIT_KILLABLE (1u << 5)
@@ -278,6 +285,8 @@ unsigned short calls_filter_all(struct sock_filter *code);
 void calls_answer(int listener, uint64_t id, unsigned flags, int error);
 /* Is that call told?  If not, perf tells all of it. */
 bool calls_is_told(const struct record_call *call, const uint64_t *args);
+/* Does that call wait for the listener: is it told, or (looks) does it need a look at the memory? */
+bool calls_waits(const struct record_call *call, const uint64_t *args, bool looks);
 /* The filter for perf's events of calls. */
 void calls_perf_filter(char *text, size_t size);
 /* What the filter would say of a call. */
@@ -412,6 +421,22 @@ must_check int perf_take(struct perf *perf, struct sample **list, size_t *n, siz
 uint64_t perf_lost(struct perf *perf);
 void perf_close(struct perf *perf);
 
+/* ---- record_listen.c ---- */
+
+struct seccomp_notif;
+
+/* Receives the calls that wait for that descriptor, from now on; NULL: it cannot. */
+must_check struct listen *listen_create(int listener);
+int listen_fd(const struct listen *listen);     /* readable where listen_take has one */
+/* The next call that waits, until it is answered.  False: there is none. */
+must_check bool listen_take(struct listen *listen, struct seccomp_notif *told);
+/* That call needs no more of the recorder's attention: another can be received. */
+void listen_done(struct listen *listen);
+/* Has no task the filter any more?  Where nothing has come for a while (idle), the kernel is asked. */
+bool listen_ended(const struct listen *listen, bool idle);
+/* What is not answered waits until the descriptor is closed. */
+void listen_free(struct listen *listen);
+
 /* ---- record_watch.c ---- */
 
 #define WATCH_OPTIONS \
@@ -454,9 +479,13 @@ bool written_supported(void);
 /* mm is that of tid, which has stopped or not run yet. */
 void written_open(struct recorder *r, struct record_mm *mm, pid_t tid);
 void written_close(struct record_mm *mm);
-/* Queues inferred faults: before task's call runs, and when it has returned. */
-void written_before(struct recorder *r, const struct task *task);
+/*
+ * Queues inferred faults: before task's call runs, when it has returned, and before its layout
+ * is read.  Of a task without mm the first and the last look into what it has now.
+ */
+void written_before(struct recorder *r, struct task *task);
 void written_after(struct recorder *r, const struct task *task, int64_t result);
+void written_anywhere(struct recorder *r, struct task *task);
 /* Finds out whether a fault of unknown kind was a write, if its page tells. */
 void written_classify(const struct record_mm *mm, struct sample *fault);
 

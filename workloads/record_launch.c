@@ -35,7 +35,7 @@ static int launch_filter(const struct launch *launch)
 
 	if (!launch->told)
 		return -calls_install_filter();
-	listener = calls_install_listener();
+	listener = calls_install_listener(launch->looks);
 	if (listener < 0)
 		return -listener;
 	return write(launch->error[1], &listener, sizeof(listener)) < 0 ? errno : 0;
@@ -172,13 +172,16 @@ void launch_take_listener(struct launch *launch)
 	close(process);
 	if (launch->listener >= 0)
 		launch->guard = launch_guard(launch->listener);
-	if (launch->listener < 0 || launch->guard < 0)
+	if (launch->listener >= 0)
+		launch->listen = listen_create(launch->listener);
+	if (!launch->listen || launch->guard < 0)
 		kill(launch->pid, SIGKILL);     /* its exec would wait for ever */
 }
 
 void launch_close(struct launch *launch)
 {
 	close(launch->error[0]);
+	listen_free(launch->listen);
 	if (launch->listener >= 0)
 		close(launch->listener);
 }

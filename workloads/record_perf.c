@@ -28,13 +28,11 @@
 #include <linux/perf_event.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -188,22 +186,13 @@ static void perf_drain(struct perf *perf)
 		perf_drain_ring(perf, &perf->rings[i]);
 }
 
-/* The thread that empties the rings runs before the program and all else, as far as it may. */
-static void perf_raise_priority(void)
-{
-	struct sched_param first = { .sched_priority = 1 };
-
-	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
-		setpriority(PRIO_PROCESS, gettid(), -20);
-}
-
 static void *perf_thread(void *arg)
 {
 	struct perf *perf = arg;
 	struct pollfd fds[perf->nrings];
 	bool stop = false;
 
-	perf_raise_priority();
+	record_raise_priority();
 	for (unsigned i = 0; i < perf->nrings; i++)
 		fds[i] = (struct pollfd){ .fd = perf->rings[i].first, .events = POLLIN };
 	while (!stop) {

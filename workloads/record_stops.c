@@ -74,9 +74,8 @@ static bool call_waits(const struct task *task)
 /* Looks at what was written to before the call changes it. */
 static void call_take_writes(struct recorder *r, struct task *task)
 {
-	if (r->perf && perf_complete(r->perf))
-		return;
-	queue_take_faults(r);
+	if (!r->perf || !perf_complete(r->perf))
+		queue_take_faults(r);
 	written_before(r, task);
 }
 
@@ -248,11 +247,18 @@ static bool task_let_go(struct recorder *r, struct task *task, bool in_call);
 
 /* ---- entry and exit of a call ---- */
 
+/* What an mm leaves behind. */
+static struct layout *layout_before_end(struct recorder *r, struct task *task)
+{
+	written_anywhere(r, task);
+	return layout_read(r, task);
+}
+
 static void stop_exec_entry(struct recorder *r, struct task *task)
 {
 	queue_take_faults(r);
 	layout_free(task->layout);
-	task->layout = task->mm->users == 1 ? layout_read(r, task) : NULL;
+	task->layout = task->mm->users == 1 ? layout_before_end(r, task) : NULL;
 	queue_mark(r, MARK_CALLS_EXEC, task->tid, task->number);
 	stops_resume(r, task, PTRACE_SYSCALL, 0);
 }
@@ -520,7 +526,7 @@ static void task_dies(struct recorder *r, struct task *task, bool stopped)
 	if (task->mm->users == 1) {
 		/* killed inside an exec: of the old VMAs there is what was read before */
 		struct layout *layout = in_exec ? task->layout :
-					stopped ? layout_read(r, task) : NULL;
+					stopped ? layout_before_end(r, task) : NULL;
 
 		if (layout)
 			layout_queue(r, task, layout, TRACE_AT_EXIT);
@@ -771,7 +777,7 @@ void stops_queue_last_layouts(struct recorder *r)
 
 		if (!task || !task->parked || !task->number || !task->mm || task->mm->told)
 			continue;
-		layout = layout_read(r, task);
+		layout = layout_before_end(r, task);
 		if (layout)
 			layout_queue(r, task, layout, TRACE_AT_DETACH);
 		layout_free(layout);

@@ -1,8 +1,10 @@
 /*
  * record_tasks - the tasks and address spaces that the recorder knows
  */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "workloads/record_internal.h"
@@ -95,4 +97,14 @@ int record_status_number(pid_t tid, const char *format)
 bool record_traces(pid_t tid)
 {
 	return record_status_number(tid, "TracerPid: %d") == getpid();
+}
+
+/* ---- the recorder's own threads ---- */
+
+void record_raise_priority(void)
+{
+	struct sched_param first = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
+		setpriority(PRIO_PROCESS, gettid(), -20);
 }

@@ -206,8 +206,10 @@ static void told_exec(struct recorder *r, struct task *task)
 {
 	layout_free(task->layout);
 	task->layout = NULL;
-	if (!task->shares && watch_threads(task->tgid) == 1)
+	if (!task->shares && watch_threads(task->tgid) == 1) {
+		written_anywhere(r, task);
 		task->layout = layout_read(r, task);
+	}
 }
 
 /* No stop will tell what the exec of a task that the program traces makes of it. */
@@ -261,6 +263,9 @@ static void told_call(struct recorder *r, const struct record_call *call, struct
 			task->event.arg[1] = told_size(task, task->event.arg[1]);
 		if (call->how == CALL_FORK)
 			watch_seize(r, task->tid);
+		written_before(r, task);
+		if (!calls_is_told(call, task->arg))
+			return;
 		stream_note(r, NOTE_CALL, task->tid, &task->event);
 		if (files_wants_flags(r, &task->event))
 			told_until_return(r, task);
@@ -283,7 +288,7 @@ static enum answer watch_told(struct recorder *r, const struct seccomp_notif *to
 	} else if (which != CALLS_OTHER) {
 		if (r->by_tid[task.tid])
 			task.tgid = r->by_tid[task.tid]->tgid;
-		else if (record_calls[which].how == CALL_MEMORY)
+		else if (record_calls[which].how == CALL_MEMORY && record_calls[which].told)
 			task.tgid = watch_tgid(task.tid);
 		if (record_calls[which].nr == SYS_ptrace)
 			return told_trace(r, &task, told->id);
@@ -292,22 +297,21 @@ static enum answer watch_told(struct recorder *r, const struct seccomp_notif *to
 	return ANSWER_RUN;
 }
 
-/* One call that waits, if it still does. */
-static void watch_listen(struct recorder *r, int listener)
+/* The calls that wait. */
+static void watch_listen(struct recorder *r, const struct launch *launch)
 {
-	union {                                 /* the kernel's may be larger */
-		struct seccomp_notif told;
-		char room[256];
-	} in = { 0 };
-	enum answer answer = ANSWER_RUN;
+	struct seccomp_notif told;
 
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &in))
-		return;
-	r->now = record_clock();
-	if (in.told.pid && in.told.pid <= RECORD_MAX_TID)
-		answer = watch_told(r, &in.told);
-	if (answer != ANSWER_LATER)
-		watch_answer(listener, in.told.id, answer);
+	while (listen_take(launch->listen, &told)) {
+		enum answer answer = ANSWER_RUN;
+
+		r->now = record_clock();
+		if (told.pid && told.pid <= RECORD_MAX_TID)
+			answer = watch_told(r, &told);
+		if (answer != ANSWER_LATER)
+			watch_answer(launch->listener, told.id, answer);
+		listen_done(launch->listen);
+	}
 }
 
 /* ---- the end of a process ---- */
@@ -372,6 +376,7 @@ static void watch_end(struct recorder *r, struct task *task)
 		layout = task->layout;
 		task->layout = NULL;
 	} else if (!task->shares) {
+		written_anywhere(r, task);
 		layout = layout_read(r, task);
 	}
 	if (layout)
@@ -480,7 +485,7 @@ static void watch_exit(struct recorder *r, struct task *task)
  * A signal has found the task waiting in a told call that nobody had listened to yet.
  * That must not fail with EINTR, as no such call does: it is told again behind the handler.
  */
-static void watch_restart_told(const struct task *task)
+static void watch_restart_told(const struct recorder *r, const struct task *task)
 {
 #if defined(__x86_64__)
 	static const unsigned regs[6] = { RDI, RSI, RDX, R10, R8, R9 };
@@ -492,10 +497,10 @@ static void watch_restart_told(const struct task *task)
 	for (unsigned i = 0; i < ARRAY_SIZE(regs); i++)
 		args[i] = watch_register(task, regs[i]);
 	which = calls_find_native(watch_register(task, ORIG_RAX), args);
-	if (which != CALLS_OTHER && calls_is_told(&record_calls[which], args))
+	if (which != CALLS_OTHER && calls_waits(&record_calls[which], args, r->infers))
 		ptrace(PTRACE_POKEUSER, task->tid, sizeof(long) * RAX, -ERESTARTNOINTR_);
 #else
-	(void)task;
+	(void)r, (void)task;
 #endif
 }
 
@@ -535,7 +540,7 @@ static void watch_returned(struct recorder *r, struct task *task)
 		watch_mapped(r, task);
 }
 
-static void watch_signal(struct task *task, int event, int signal)
+static void watch_signal(const struct recorder *r, struct task *task, int event, int signal)
 {
 	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
 		     signal == SIGTTOU;
@@ -543,7 +548,7 @@ static void watch_signal(struct task *task, int event, int signal)
 	if (event == PTRACE_EVENT_STOP) {
 		watch_resume(task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
 	} else {
-		watch_restart_told(task);
+		watch_restart_told(r, task);
 		watch_resume(task, PTRACE_CONT, signal);
 	}
 }
@@ -579,7 +584,7 @@ static void watch_stop(struct recorder *r, pid_t tid, int status)
 		watch_returned(r, task);
 		/* fall through */
 	default:
-		watch_signal(task, event, WSTOPSIG(status));
+		watch_signal(r, task, event, WSTOPSIG(status));
 	}
 }
 
@@ -588,6 +593,8 @@ static void watch_stop(struct recorder *r, pid_t tid, int status)
 /* The listener hangs up when no task has its filter any more. */
 static void watch_close_listener(struct launch *launch)
 {
+	listen_free(launch->listen);
+	launch->listen = NULL;
 	close(launch->listener);
 	launch->listener = -1;
 	launch->told = false;
@@ -607,20 +614,21 @@ static void watch_end_guard(struct recorder *r, const struct launch *launch)
 bool watch_once(struct recorder *r, struct launch *launch)
 {
 	bool awaited = launch->told && launch->listener < 0;
-	int fd = awaited ? launch->error[0] : launch->listener, status;
+	int fd = awaited ? launch->error[0] : launch->listen ? listen_fd(launch->listen) : -1;
 	short events = signals_wait(&r->signals, fd, r->again ? WATCH_HELD_MS : WATCH_MS);
+	int status;
 	pid_t tid;
 
 	if (awaited && events) {
 		launch_take_listener(launch);
 		launch->told = launch->listener >= 0;
 	} else if (events & POLLIN) {
-		watch_listen(r, fd);
-	} else if (events) {
-		watch_close_listener(launch);
-	} else {
+		watch_listen(r, launch);
+	} else if (!events) {
 		watch_end_guard(r, launch);
 	}
+	if (launch->listen && listen_ended(launch->listen, !events))
+		watch_close_listener(launch);
 	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
 		if (tid != launch->guard)
 			watch_stop(r, tid, status);

@@ -1,14 +1,15 @@
 /*
  * record_written - which private memory was written to, asked of the kernel
  *
- * Whether a VMA has an anon_vma decides how calls split, merge and place.  Without
- * the tracepoints nobody tells of the writes that make one; but they leave a
- * page behind, and that can be found as long as no call has taken it away:
+ * Whether a VMA has an anon_vma decides how calls split, merge and place.  No fault tells of the
+ * pages that the kernel writes for others (get_user_pages: O_DIRECT, io_uring's buffers,
+ * process_vm_writev, /proc/PID/mem, ptrace, KVM), and without the tracepoints none tells which
+ * were written at all.  But they are there, and can be found as long as no call has taken them away:
  *
  *	call about to run   VMAs that it touches or that stand beside them:
  *	                    a page of the program's own? --> FAULT, inferred
- *	fork                the same of all VMAs
- *	call has placed     the same of what stands beside the new mapping
+ *	fork, exec, exit    the same of all VMAs
+ *	call has placed     the same of what stands beside the new mapping (calls serialised)
  *
  *  1. Only writable VMAs are asked for: what is read-only now was looked at
  *     when it became that.
@@ -40,6 +41,10 @@ struct vma_query {
 #define VMA_WRITABLE    0x02u
 #define VMA_SHARED      0x08u
 #define VMA_OR_NEXT     0x10u
+
+struct span {
+	uint64_t start, end;
+};
 
 struct page_span {
 	uint64_t start, end, categories;
@@ -149,45 +154,40 @@ static void written_around(struct recorder *r, const struct task *task, uint64_t
 	}
 }
 
-void written_before(struct recorder *r, const struct task *task)
+/* What must be looked around before a call runs: so many of spans. */
+static unsigned written_spans(const struct trace_event *event, struct span spans[2])
 {
-	const struct trace_event *event = &task->event;
 	const uint64_t *arg = event->arg;
 
-	if (!r->infers)
-		return;
 	switch (event->kind) {
-	case TRACE_MUNMAP:      /* what is inside does not matter any more */
-		written_around(r, task, arg[0], arg[0]);
-		written_around(r, task, arg[0] + arg[1], arg[0] + arg[1]);
-		break;
 	case TRACE_MMAP:
-		if (arg[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-			written_around(r, task, arg[0], arg[0]);
-			written_around(r, task, arg[0] + arg[1], arg[0] + arg[1]);
-		}
-		break;
+		if (!(arg[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
+			return 0;
+		/* fall through */
+	case TRACE_MUNMAP:      /* what is inside does not matter any more */
+		spans[0] = (struct span){ arg[0], arg[0] };
+		spans[1] = (struct span){ arg[0] + arg[1], arg[0] + arg[1] };
+		return 2;
 	case TRACE_MREMAP:
-		written_around(r, task, arg[0], arg[0] + max(arg[1], arg[2]));
-		if (arg[4])
-			written_around(r, task, arg[4], arg[4] + arg[2]);
-		break;
-	case TRACE_BRK:
-		written_around(r, task, min(arg[0], task->mm->brk), max(arg[0], task->mm->brk));
-		break;
+		spans[0] = (struct span){ arg[0], arg[0] + max(arg[1], arg[2]) };
+		spans[1] = (struct span){ arg[4], arg[4] + arg[2] };
+		return arg[4] ? 2 : 1;
+	case TRACE_BRK:         /* one that grows the heap leaves it what it is */
+		spans[0] = (struct span){ arg[0], arg[0] };
+		return arg[0] ? 1 : 0;
 	case TRACE_UFFD_REGISTER:
 	case TRACE_UFFD_UNREGISTER:
-		written_around(r, task, arg[1], arg[1] + arg[2]);
-		break;
+		spans[0] = (struct span){ arg[1], arg[1] + arg[2] };
+		return 1;
 	case TRACE_FORK:
 		if (arg[1] & CLONE_VM)
-			break;
+			return 0;
 		/* fall through */
 	case TRACE_MLOCKALL:
 	case TRACE_MUNLOCKALL:
 	case TRACE_PRCTL:
-		written_around(r, task, 0, UINT64_MAX);
-		break;
+		spans[0] = (struct span){ 0, UINT64_MAX };
+		return 1;
 	case TRACE_SHMGET:
 	case TRACE_SHMAT:
 	case TRACE_SHMDT:
@@ -197,10 +197,42 @@ void written_before(struct recorder *r, const struct task *task)
 	case TRACE_FILE_SIZE:
 	case TRACE_PKEY_ALLOC:
 	case TRACE_PKEY_FREE:
-		break;
+		return 0;
 	default:                /* all others have address and length first */
-		written_around(r, task, arg[0], arg[0] + arg[1]);
+		spans[0] = (struct span){ arg[0], arg[0] + arg[1] };
+		return 1;
 	}
+}
+
+/* Looks around spans, in files of its own where the task's mm is not known. */
+static void written_look(struct recorder *r, struct task *task, const struct span *spans,
+			 unsigned n)
+{
+	struct record_mm mm = { .maps = -1, .pagemap = -1 }, *known = task->mm;
+
+	if (!known) {
+		written_open(r, &mm, task->tid);
+		task->mm = &mm;
+	}
+	for (unsigned i = 0; i < n; i++)
+		written_around(r, task, spans[i].start, spans[i].end);
+	task->mm = known;
+	written_close(&mm);
+}
+
+void written_before(struct recorder *r, struct task *task)
+{
+	struct span spans[2];
+	unsigned n = r->infers ? written_spans(&task->event, spans) : 0;
+
+	if (n)
+		written_look(r, task, spans, n);
+}
+
+void written_anywhere(struct recorder *r, struct task *task)
+{
+	if (r->infers)
+		written_look(r, task, &(struct span){ 0, UINT64_MAX }, 1);
 }
 
 /* The VMA at addr without what lies outside of [start, end). */
@@ -220,8 +252,6 @@ void written_after(struct recorder *r, const struct task *task, int64_t result)
 
 	if (!r->infers || start >= -4095ull)
 		return;
-	if (event->kind == TRACE_BRK)
-		task->mm->brk = start;
 	if (event->kind == TRACE_MMAP)
 		end = start + event->arg[1];
 	else if (event->kind == TRACE_MREMAP && start != event->arg[0])

@@ -143,7 +143,7 @@ struct trace_info {
 	char *recorder;                 /* "ptrace", ... : how the order was found */
 	char *missing;                  /* what was seen and could not be recorded; "" if nothing */
 	bool faults;                    /* page faults are in the trace, all of them and in full */
-	char *fault_source;             /* "tracepoint", "software+pagemap", "software", "pagemap", "" */
+	char *fault_source;             /* "tracepoint+pagemap", "software", ..., "": see README.md */
 	uint64_t lost;                  /* fault records that the kernel dropped */
 	bool aslr, legacy_layout;
 	char *thp, *shmem_thp;          /* sysfs: always, madvise, never, ... */

@@ -321,6 +321,39 @@ START_TEST(arguments_unprivileged)
 }
 END_TEST
 
+/* Of pages that the kernel writes for others no fault tells, but a look at the pagemap does. */
+static void check_written_for_others(const char *source)
+{
+	struct trace_error error;
+	struct trace_reader *reader;
+	const char *told;
+
+	ck_assert_int_eq(record("written_for_others"), 12);
+	reader = trace_open(path, &error);
+	ck_assert_msg(reader != NULL, "%s", error.reason);
+	told = trace_info(reader)->fault_source;
+	if (strstr(told, "pagemap"))
+		ck_assert_msg(!source || !strcmp(told, source), "%s", told);
+	else
+		printf("the test of what the kernel writes for others cannot run: Linux 6.11\n");
+	if (strstr(told, "pagemap"))
+		replay_recorded(20, 2);
+	trace_close(reader);
+}
+
+START_TEST(written_for_others)
+{
+	check_written_for_others(geteuid() ? NULL : "tracepoint+pagemap");
+}
+END_TEST
+
+START_TEST(written_for_others_unprivileged)
+{
+	drop_rights();
+	check_written_for_others(NULL);
+}
+END_TEST
+
 /* Without this right the thread that empties perf's rings runs when others let it. */
 static void drop_nice(void)
 {
@@ -474,6 +507,7 @@ TEST_SUITE(record)
 		tcase_add_test(both[i], races);
 		tcase_add_test(both[i], forking_threads);
 		tcase_add_test(both[i], leader_ends);
+		tcase_add_test(both[i], written_for_others);
 		tcase_add_test(both[i], arguments);
 		tcase_add_test(both[i], cannot_start);
 		tcase_add_test(both[i], killed_at_once);
@@ -481,6 +515,7 @@ TEST_SUITE(record)
 	}
 	tcase_add_test(tcase, lost);
 	tcase_add_test(tcase, busy);
+	tcase_add_test(tcase, written_for_others_unprivileged);
 	tcase_add_test(tcase, unprivileged);
 	tcase_add_test(tcase, arguments_unprivileged);
 	tcase_add_test(tcase, attach);
