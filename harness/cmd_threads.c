@@ -261,17 +261,11 @@ static int list(void)
 	return STATUS_OK;
 }
 
-/* Some indexes hold nothing, or too few VMAs that stay or move for so many threads. */
+/* Too few VMAs that stay or move for so many threads. */
 static const char *impossible(const struct threads_options *options)
 {
 	static char text[128];
 
-	for (unsigned i = 0; i < options->indexes.n; i++) {
-		if (!(options->indexes.ops[i]->caps & VMA_INDEX_NULL))
-			continue;
-		snprintf(text, sizeof(text), "%s holds nothing", options->indexes.ops[i]->name);
-		return text;
-	}
 	if (options->sizes[0] >= 8 * (size_t)options->threads[options->nthreads - 1])
 		return NULL;
 	snprintf(text, sizeof(text), "%zu VMAs are too few for %u threads: 8 for each",

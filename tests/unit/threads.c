@@ -231,10 +231,10 @@ START_TEST(test_verb)
 	ck_command(2, "no workload 'nothing'", "%s threads -w nothing", vmabench);
 	ck_command(2, "no locking 'nothing'", "%s threads --locking nothing", vmabench);
 	ck_command(2, "no index 'nothing'", "%s threads --index nothing", vmabench);
-	ck_command(2, "null holds nothing", "%s threads --index null", vmabench);
+	ck_command(2, "index 'null' keeps nothing", "%s threads --index null", vmabench);
 	ck_command(2, "must rise", "%s threads -t 2,1", vmabench);
-	ck_command(2, "--threads is from 1", "%s threads -t 0", vmabench);
-	ck_command(2, "is not a number", "%s threads -n many", vmabench);
+	ck_command(2, "is not from 1 to", "%s threads -t 0", vmabench);
+	ck_command(2, "is not a whole number", "%s threads -n many", vmabench);
 	ck_command(2, "too few for 20 threads", "%s threads -t 20 -n 100", vmabench);
 	ck_command(2, "not a number of seconds", "%s threads --seconds -1", vmabench);
 	ck_command(2, "No such file",
