@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 
 #include "mm/mman.h"
 #include "workloads/file_kind.h"
@@ -12,6 +13,8 @@
 #ifndef O_PATH
 #define O_PATH 010000000
 #endif
+
+#define EXT4_MAX_PAGES UINT32_MAX       /* its block numbers in a file have 32 bits */
 
 static int open_file(struct replay_world *world, const struct trace_event *event)
 {
@@ -36,6 +39,8 @@ static int open_file(struct replay_world *world, const struct trace_event *event
 				  access != O_RDONLY) : NULL;
 	if (!file)
 		return -ENOMEM;
+	if (event->arg[2] == EXT4_SUPER_MAGIC)
+		(*inode)->max_pages = EXT4_MAX_PAGES;
 	file->path_only = event->arg[4] & O_PATH;
 	world->files[number] = file;
 	world->facts[number] = (struct replay_facts){ event->arg[2], event->arg[3], 0 };

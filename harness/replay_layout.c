@@ -154,7 +154,7 @@ static const char *vma_differs(const struct replay_world *world, const struct vm
 
 	if (vma->vm_end != recorded->end || (vma->vm_start != recorded->start && !grows))
 		return "bounds";
-	if ((vma->vm_flags ^ recorded->flags) & ~(NOT_COMPARED | VM_PKEY_MASK))
+	if ((vma->vm_flags ^ recorded->flags) & ~NOT_COMPARED)
 		return "flags";
 	if (!replay_same_file(vma, recorded))
 		return "file";

@@ -181,7 +181,7 @@ struct inode *inode_create(struct machine *machine, uint64_t number, enum file_k
 	if (!inode)
 		return NULL;
 	*inode = (struct inode){
-		.refs = 1, .number = number, .kind = kind, .pages = NO_END,
+		.refs = 1, .number = number, .kind = kind, .pages = NO_END, .max_pages = NO_END,
 	};
 	if (path && !(inode->path = arena_alloc(machine->arena, strlen(path) + 1, 0))) {
 		arena_free(machine->arena, inode, sizeof(*inode), 0);

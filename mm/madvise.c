@@ -140,6 +140,8 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 			return -EINVAL;
 		if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 			return -EACCES;
+		if (linear_page_index(vma, end) > vma->vm_file->inode->max_pages)
+			return -EFBIG;
 		if (!(vma->vm_flags & VM_HUGETLB))
 			pt_zap_kinds(pgd, start, end, PT_PAGES);
 		punch_hole(vma->vm_mm->machine, vma->vm_file->inode, linear_page_index(vma, start),

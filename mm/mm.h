@@ -260,6 +260,7 @@ struct inode {
 	struct spinlock lock;           /* of its page cache */
 	struct rb_root i_mmap;          /* the VMAs that show it, by offset */
 	unsigned long pages;            /* its size; NO_END where that is not known */
+	unsigned long max_pages;        /* of the largest file of its file system */
 	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
 	unsigned long shm_nattch;       /* FILE_SYSV_SHM: VMAs that show it */
 	struct hstate *hstate;          /* the pool of its pages, or NULL; then there is: */

@@ -396,6 +396,12 @@ START_TEST(rule_H1_advice)
 	ck_assert_int_eq(do_madvise(mm, page_at(8) + 1, P, MADV_NORMAL), -EINVAL);
 	ck_assert_int_eq(do_madvise(mm, page_at(40), 0, MADV_NORMAL), 0);
 	ck_layout(mm, "AB..CD..EE");
+	/* a hole beyond the largest file of a file system cannot be */
+	world.inode->max_pages = 10;
+	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(40), 4 * P, RW, MAP_SHARED | MAP_FIXED, 8),
+			  page_at(40));
+	ck_assert_int_eq(do_madvise(mm, page_at(40), 2 * P, MADV_REMOVE), 0);
+	ck_assert_int_eq(do_madvise(mm, page_at(40), 3 * P, MADV_REMOVE), -EFBIG);
 	teardown();
 }
 END_TEST
