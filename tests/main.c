@@ -1,6 +1,7 @@
 /*
  * The test program: runs all suites, or those named on its command line; --list
- * names them.  TEST_PLUGIN=FILE.so in the environment is loaded first.
+ * names them.  TEST_PLUGIN=FILE.so in the environment is loaded first.  With SUBJECT_ENV
+ * in it, it is a program to be recorded instead: see subjects.h.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "indexes/vma_index.h"
+#include "tests/subjects.h"
 #include "tests/suite.h"
 
 #define MAX_SUITES 128
@@ -72,8 +74,20 @@ static void load_plugin(void)
 	exit(EXIT_FAILURE);
 }
 
+/* A subject that there is has ended the program by now: its file runs it before main(). */
+static void refuse_unknown_subject(void)
+{
+	const char *name = getenv(SUBJECT_ENV);
+
+	if (!name)
+		return;
+	fprintf(stderr, "tests: %s=%s: no subject of that name\n", SUBJECT_ENV, name);
+	exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
+	refuse_unknown_subject();
 	if (argc == 2 && !strcmp(argv[1], "--list"))
 		return list();
 

@@ -2,7 +2,8 @@
  * subjects - programs that are hard to record
  *
  * They are the test program itself, started again with SUBJECT_ENV in its environment
- * naming one of the functions of subjects.c; it ends with what the function returns.
+ * naming a function of one of the files subjects*.c; it ends with what the function returns.
+ * A name that none of them has ends the test program with an error, before any test.
  */
 #ifndef TESTS_SUBJECTS_H
 #define TESTS_SUBJECTS_H

@@ -200,6 +200,14 @@ START_TEST(cannot_start)
 }
 END_TEST
 
+/* The program to record is this test program: without a subject it would run all tests. */
+START_TEST(unknown_subject)
+{
+	ck_assert_int_eq(record("nosuch"), 1);
+	ck_assert_uint_eq(see_trace(path)->execs, 1);
+}
+END_TEST
+
 START_TEST(killed_at_once)
 {
 	char *command[] = { "/bin/sh", "-c", "kill -9 $$", NULL };
@@ -510,6 +518,7 @@ TEST_SUITE(record)
 		tcase_add_test(both[i], written_for_others);
 		tcase_add_test(both[i], arguments);
 		tcase_add_test(both[i], cannot_start);
+		tcase_add_test(both[i], unknown_subject);
 		tcase_add_test(both[i], killed_at_once);
 		suite_add_tcase(suite, both[i]);
 	}
