@@ -191,14 +191,15 @@ spin:  ## check the model of how maple publishes, and that its broken twins fail
 check-long: all  ## hours of random operations, of damaged input, and of tests with other seeds
 	./vmabench check --ops 20000000 --seed $$(date +%s)
 	@TEST_LONG=1 $(MAKE) VARIANT=test run-tests \
-		SUITE="replay_whatif replay_drivers long_run faults written"
+		SUITE="replay_whatif replay_drivers long_run faults written lib_flags"
 	@TEST_LONG=1 $(MAKE) asan SUITE="contract corrupt model torture"
 	@TEST_LONG=1 $(MAKE) tsan SUITE="long_run faults"
 	@$(MAKE) fuzz
+	@$(MAKE) mutate FILE=mm/mseal.c SUITE=refusals
 	@for seed in 1 2 3; do TEST_SEED=$$seed $(MAKE) VARIANT=test CHECK=3 run-tests || exit 1; done
 
 .PHONY: mutate
-mutate:  ## which mistakes in FILE do the tests SUITE not see? in a checkout of its own
+mutate:  ## which mistakes in FILE do the tests SUITE not see?
 	@tests/mutate $(FILE) '$(SUITE)'
 
 clang:  ## build with clang, to see its warnings
