@@ -4,8 +4,8 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
 # ---- what is built: every .c file of these folders ----
-SRC     := $(wildcard base/*.c indexes/*.c indexes/*/*.c mm/*.c workloads/*.c harness/*.c)
-SRC_CXX := $(wildcard harness/*.cc indexes/peers/*.cc)
+SRC     := $(wildcard base/*.c indexes/*.c indexes/*/*.c mm/*.c workloads/*/*.c harness/*/*.c)
+SRC_CXX := $(wildcard harness/*/*.cc indexes/peers/*.cc)
 SRC_T   := $(wildcard tests/*.c tests/*/*.c)
 
 # ---- peers: other people's indexes, built where their Debian packages are (make peers) ----
@@ -76,14 +76,14 @@ $(PROGRAM): $(OBJ)
 	@$(CXX) $(OPT) $(LDFLAGS) -o $@.new $^ $(LIBS) && mv $@.new $@
 
 # What 'check --kernel' runs: nothing in its address space but itself.
-$(SUBJECT): harness/kernel_subject/subject.c harness/kernel_subject/subject.h | deps
+$(SUBJECT): harness/check/kernel_subject/subject.c harness/check/kernel_subject/subject.h | deps
 	@mkdir -p $(@D)
 	@echo $(CC) $<
 	@$(CC) -I. -D_GNU_SOURCE -std=gnu11 -O2 $(WARN) -ffreestanding -fno-stack-protector -fno-pie \
 		-no-pie -static -nostdlib -o $@.new $< && mv $@.new $@
 
 # The tests link everything but main(), and the library.
-$B/run-tests: $(filter-out $B/harness/main.o,$(OBJ)) $(OBJ_T) $B/lib/vmaindex.o
+$B/run-tests: $(filter-out $B/harness/cli/main.o,$(OBJ)) $(OBJ_T) $B/lib/vmaindex.o
 	@echo link $@
 	@$(CXX) $(OPT) $(LDFLAGS) -o $@.new $^ $(LIBS) -lcheck -lsubunit -lrt && mv $@.new $@
 
@@ -122,8 +122,8 @@ include lib/rules.mk
 COMMIT = $(shell git describe --always --abbrev=12 2>/dev/null)$(shell git diff --quiet HEAD -- \
 	 base indexes mm workloads harness Makefile 2>/dev/null || echo -dirty)
 BUILD  = -DBUILD_FLAGS='"$(OPT) -DCHECK_LEVEL=$(CHECK)"' -DBUILD_COMMIT='"$(COMMIT)"'
-$B/harness/host.o: CPPFLAGS += $(BUILD)
-$B/harness/host.o: $B/build-facts
+$B/harness/measure/host.o: CPPFLAGS += $(BUILD)
+$B/harness/measure/host.o: $B/build-facts
 MISSING = $(foreach p,$(PEERS_MISSING),{ "$(call peer,$p,2)", "$(call peer,$p,3)" },)
 $B/indexes/peers/peers.o: CPPFLAGS += -DPEERS_MISSING='$(MISSING)'
 $B/indexes/peers/peers.o: $B/peers-missing
@@ -256,13 +256,13 @@ worst: all  ## the slowest of 10 million random edits at 1,000,000 VMAs, in inst
 
 counts: all  ## instructions per operation of all cases, by callgrind: CASE= INDEX= VMAS=
 	@command -v valgrind >/dev/null || { echo "make counts: missing packages: $(PACKAGES_counts)" >&2; exit 1; }
-	@harness/counts.sh "$(CASE)" "$(if $(filter file,$(origin INDEX)),,$(INDEX))" \
+	@harness/bench/counts.sh "$(CASE)" "$(if $(filter file,$(origin INDEX)),,$(INDEX))" \
 		$(if $(filter file,$(origin VMAS)),1000,$(VMAS)) results/counts.json
 
 # Ours and the kernel's, as far as they are built, and null: the harness's own share.
 counts-programs: all  ## the same of all recorded programs, into COUNTS
 	@command -v valgrind >/dev/null || { echo "make counts-programs: missing packages: $(PACKAGES_counts)" >&2; exit 1; }
-	@harness/counts.sh 'replay-*' "$$(./vmabench list --names indexes | \
+	@harness/bench/counts.sh 'replay-*' "$$(./vmabench list --names indexes | \
 		grep -xE 'btree|rbtree|linux-maple|linux-rbtree|null' | paste -sd,)" 1000 $(COUNTS)
 
 # ---- the rest ----

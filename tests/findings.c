@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/replay.h"
+#include "harness/replay/replay.h"
 #include "indexes/vma_index.h"
 #include "tests/subjects.h"
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "workloads/trace.h"
+#include "workloads/format/trace.h"
 
 #define MAX_TASKS 65536
 

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "tests/subjects.h"
-#include "workloads/record.h"
+#include "workloads/record/record.h"
 
 /* The order by perf, if that is allowed; serial order; the same as another user than root. */
 enum recording_way { RECORDING_BEST, RECORDING_SERIAL, RECORDING_USER, RECORDING_WAYS };

@@ -4,7 +4,7 @@
 #ifndef TESTS_FUZZ_FORGE_H
 #define TESTS_FUZZ_FORGE_H
 
-#include "workloads/trace_internal.h"
+#include "workloads/format/trace_internal.h"
 
 /* A trace in memory that can be changed at will. */
 struct forge {

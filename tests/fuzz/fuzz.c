@@ -26,8 +26,8 @@
 #include <unistd.h>
 
 #include "base/util.h"
-#include "harness/replay.h"
-#include "harness/verb.h"
+#include "harness/replay/replay.h"
+#include "harness/cli/verb.h"
 #include "tests/fuzz/mutate.h"
 #include "tests/suite.h"
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "harness/index_list.h"
-#include "harness/replay.h"
+#include "harness/measure/index_list.h"
+#include "harness/replay/replay.h"
 #include "tests/accounting.h"
 #include "tests/suite.h"
 

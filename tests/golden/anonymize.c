@@ -9,7 +9,7 @@
 
 #include "tests/command.h"
 #include "tests/suite.h"
-#include "workloads/anonymize.h"
+#include "workloads/format/anonymize.h"
 
 static const char *dir;
 

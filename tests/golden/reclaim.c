@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
-#include "harness/check.h"
-#include "harness/index_list.h"
-#include "harness/replay.h"
+#include "harness/check/check.h"
+#include "harness/measure/index_list.h"
+#include "harness/replay/replay.h"
 #include "tests/suite.h"
 
 #define SMALL 25000

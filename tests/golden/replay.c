@@ -6,8 +6,8 @@
 #include <glob.h>
 #include <stdlib.h>
 
-#include "harness/index_list.h"
-#include "harness/replay.h"
+#include "harness/measure/index_list.h"
+#include "harness/replay/replay.h"
 #include "tests/suite.h"
 
 static glob_t traces;

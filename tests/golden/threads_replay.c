@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "harness/threads_replay.h"
+#include "harness/threads/threads_replay.h"
 #include "mm/mman.h"
 #include "tests/suite.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/rng.h"
 #include "tests/suite.h"
-#include "workloads/trace_internal.h"
+#include "workloads/format/trace_internal.h"
 
 static char folder[] = "/tmp/vmabench-trace.XXXXXX", path[64], other[64];
 

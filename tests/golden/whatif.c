@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "harness/replay.h"
+#include "harness/replay/replay.h"
 #include "tests/suite.h"
 
 #define SMALL 33000

@@ -10,8 +10,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "harness/check.h"
-#include "harness/check_kernel.h"
+#include "harness/check/check.h"
+#include "harness/check/check_kernel.h"
 #include "tests/suite.h"
 
 static int overcommit(void)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/check.h"
+#include "harness/check/check.h"
 #include "tests/suite.h"
 
 START_TEST(test_all_agree)

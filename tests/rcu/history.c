@@ -1,113 +1,275 @@
 /*
- * history: answers that were true at some moment pass, all others are named.
+ * history - the writer's edits, and answers held against them (see history.h)
  */
+#include "tests/rcu/history.h"
+
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "harness/history.h"
-#include "tests/suite.h"
+#include "base/rng.h"
 
-#define P PAGE_SIZE
+#define HISTORY_ENDS 8 /* of one VMA since the seek of a cursor on it */
 
-/* VMAs that nobody looks into. */
-#define VMA(i) ((struct vm_area_struct *)(64UL + 64 * (i)))
+struct history_range {
+	unsigned long start, end;
+	const void *vma;
+};
 
-static void edit(struct history *history, unsigned long lo, unsigned long hi, unsigned vma,
-		 unsigned long start, unsigned long end)
+struct history_end {
+	const void *vma;
+	unsigned long end; /* 0: it is not there */
+};
+
+struct history {
+	uint64_t begun, done; /* edits; shared with readers */
+	uint64_t base; /* edits that are done in ranges */
+	struct vma_edit *edits; /* number base + 1 and so on */
+	size_t nedits, room_edits;
+	struct history_range *ranges; /* behind edit number base, in address order */
+	size_t n, room;
+	struct history_end *ends; /* a hash table */
+	size_t nends, room_ends;
+};
+
+struct history *history_create(void)
 {
-	struct vma_edit edit = {lo, hi, end > start, {{VMA(vma), start, end}}};
-
-	ck_assert_int_eq(history_begin(history, &edit), 0);
-	history_done(history);
+	return calloc(1, sizeof(struct history));
 }
 
-/*
- *	edit      1      2      3          4          5
- *	          A 2-4  B 6-8  A 2-5      B gone     C 5-7
- */
-static struct history *example(void)
+void history_destroy(struct history *history)
 {
-	struct history *history = history_create();
-
-	ck_assert_ptr_nonnull(history);
-	ck_assert_uint_eq(history_ask(history), 0);
-	edit(history, 2 * P, 4 * P, 0, 2 * P, 4 * P);
-	edit(history, 6 * P, 8 * P, 1, 6 * P, 8 * P);
-	edit(history, 2 * P, 5 * P, 0, 2 * P, 5 * P);
-	edit(history, 6 * P, 8 * P, 1, 0, 0);
-	edit(history, 5 * P, 7 * P, 2, 5 * P, 7 * P);
-	ck_assert_uint_eq(history_told(history), 5);
-	return history;
+	if (!history)
+		return;
+	free(history->edits);
+	free(history->ranges);
+	free(history->ends);
+	free(history);
 }
 
-START_TEST(test_answers)
+/* Room for one more in an array: 0, or -ENOMEM. */
+static int history_grow(void *array, size_t *room, size_t n, size_t each)
 {
-	static const struct {
-		unsigned long page;
-		int after, vma; /* numbers; -1: none */
-		unsigned from, to;
-		bool ok;
-	} rows[] = {
-		{0, -1, -1, 0, 0, true},  {0, -1, -1, 0, 1, true}, {0, -1, -1, 1, 5, false},
-		{0, -1, 0, 0, 0, false},  {0, -1, 0, 0, 1, true},  {4, -1, -1, 1, 1, true},
-		{4, -1, 1, 1, 1, false},  {4, -1, 1, 1, 2, true},  {4, -1, 1, 2, 2, true},
-		{4, -1, 1, 3, 5, false},  {4, -1, 0, 3, 3, true},  {4, -1, 0, 2, 2, false},
-		{6, -1, 2, 4, 4, false},  {6, -1, 2, 4, 5, true},  {6, -1, -1, 3, 5, true},
-		{6, -1, -1, 5, 5, false}, {6, -1, 1, 4, 5, false}, {2, 0, 1, 2, 3, true},
-		{2, 0, 1, 3, 4, true},    {2, 0, 1, 4, 5, false},  {2, 0, -1, 4, 5, true},
-		{2, 0, 2, 4, 4, false},   {2, 0, 2, 4, 5, true},   {2, 0, 0, 2, 3, true},
-		{2, 0, 0, 3, 5, false},
-	};
-	char why[200];
+	void **p = array, *more;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct history *history = example();
-		struct history_answer answer = {
-			.addr = rows[i].page * P,
-			.after = rows[i].after < 0 ? NULL : VMA(rows[i].after),
-			.vma = rows[i].vma < 0 ? NULL : VMA(rows[i].vma),
-			.from = rows[i].from,
-			.to = rows[i].to,
-		};
-		int err = history_check(history, &answer, 1, why, sizeof(why));
+	if (n < *room)
+		return 0;
+	more = realloc(*p, (2 * n + 64) * each);
+	if (!more)
+		return -ENOMEM;
+	*p = more;
+	*room = 2 * n + 64;
+	return 0;
+}
 
-		ck_assert_msg(err == (rows[i].ok ? 0 : -EILSEQ), "row %zu: %d", i, err);
-		ck_assert(rows[i].ok || strstr(why, "never true"));
-		history_destroy(history);
+/* ---- the writer and the readers ---- */
+
+int history_begin(struct history *history, const struct vma_edit *edit)
+{
+	if (history_grow(&history->edits, &history->room_edits, history->nedits, sizeof(*edit)))
+		return -ENOMEM;
+	history->edits[history->nedits++] = *edit;
+	__atomic_store_n(&history->begun, history->begun + 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void history_done(struct history *history)
+{
+	__atomic_store_n(&history->done, history->begun, __ATOMIC_RELEASE);
+}
+
+uint64_t history_ask(const struct history *history)
+{
+	return __atomic_load_n(&history->done, __ATOMIC_ACQUIRE);
+}
+
+uint64_t history_told(const struct history *history)
+{
+	return __atomic_load_n(&history->begun, __ATOMIC_ACQUIRE);
+}
+
+/* ---- where each VMA ends now: a table by its address, never emptied ---- */
+
+static struct history_end *history_end(struct history_end *ends, size_t room, const void *vma)
+{
+	size_t i = mix64((uintptr_t)vma) & (room - 1);
+
+	while (ends[i].vma && ends[i].vma != vma)
+		i = (i + 1) & (room - 1);
+	return &ends[i];
+}
+
+/* Room for as many more VMAs as an edit puts. */
+static int history_grow_ends(struct history *history)
+{
+	size_t room = max(2 * history->room_ends, (size_t)1024);
+	struct history_end *ends;
+
+	if (2 * (history->nends + VMA_EDIT_PUTS) < history->room_ends)
+		return 0;
+	ends = calloc(room, sizeof(*ends));
+	if (!ends)
+		return -ENOMEM;
+	for (size_t i = 0; i < history->room_ends; i++) {
+		const struct history_end *old = &history->ends[i];
+
+		if (old->vma)
+			*history_end(ends, room, old->vma) = *old;
 	}
+	free(history->ends);
+	history->ends = ends;
+	history->room_ends = room;
+	return 0;
 }
-END_TEST
 
-/* Many answers at once, in rounds: what is true in one is known in the next. */
-START_TEST(test_rounds)
+/* The VMA ends there from now on; at 0: it is gone. */
+static void history_set_end(struct history *history, const void *vma, unsigned long end)
 {
-	struct history *history = example();
-	struct history_answer answers[] = {
-		{.addr = 4 * P, .vma = VMA(0), .from = 2, .to = 3},
-		{.addr = 0, .vma = NULL, .from = 0, .to = 1},
-		{.addr = 6 * P, .vma = VMA(2), .from = 5, .to = 5},
-	};
-	char why[200];
+	struct history_end *at = history_end(history->ends, history->room_ends, vma);
 
-	ck_assert_int_eq(history_check(history, answers, ARRAY_SIZE(answers), why, sizeof(why)), 0);
-	edit(history, 0, P, 3, 0, P);
-	answers[0] = (struct history_answer){.addr = 0, .vma = VMA(3), .from = 5, .to = 6};
-	answers[1] = (struct history_answer){
-		.addr = 0, .after = VMA(0), .vma = VMA(2), .from = 6, .to = 6};
-	ck_assert_int_eq(history_check(history, answers, 2, why, sizeof(why)), 0);
-	answers[0] = (struct history_answer){.addr = 0, .vma = VMA(0), .from = 6, .to = 6};
-	ck_assert_int_eq(history_check(history, answers, 1, why, sizeof(why)), -EILSEQ);
-	history_destroy(history);
+	history->nends += !at->vma;
+	*at = (struct history_end){vma, end};
 }
-END_TEST
 
-TEST_SUITE(history)
+/* ---- the edits once more ---- */
+
+/* The number of the first range that ends above addr. */
+static size_t history_first(const struct history *history, unsigned long addr)
 {
-	Suite *suite = suite_create("history");
-	TCase *tcase = tcase_create("history");
+	size_t lo = 0, hi = history->n;
 
-	tcase_add_test(tcase, test_answers);
-	tcase_add_test(tcase, test_rounds);
-	suite_add_tcase(suite, tcase);
-	return suite;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (history->ranges[mid].end > addr)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+static int history_apply(struct history *history, const struct vma_edit *edit)
+{
+	size_t first = history_first(history, edit->lo), last = first;
+
+	if (history_grow(&history->ranges, &history->room, history->n + VMA_EDIT_PUTS,
+			 sizeof(*history->ranges)) ||
+	    history_grow_ends(history))
+		return -ENOMEM;
+	for (; last < history->n && history->ranges[last].start < edit->hi; last++)
+		history_set_end(history, history->ranges[last].vma, 0);
+	memmove(&history->ranges[first + edit->nput], &history->ranges[last],
+		(history->n - last) * sizeof(*history->ranges));
+	history->n = history->n - (last - first) + edit->nput;
+	for (unsigned i = 0; i < edit->nput; i++) {
+		const struct vma_put *put = &edit->put[i];
+
+		history->ranges[first + i] = (struct history_range){put->start, put->end, put->vma};
+		history_set_end(history, put->vma, put->end);
+	}
+	return 0;
+}
+
+/* ---- the answers ---- */
+
+/* An answer that was not true yet; where its `after` has ended since it was open. */
+struct history_open {
+	const struct history_answer *answer;
+	unsigned nends;
+	unsigned long ends[HISTORY_ENDS];
+};
+
+static bool history_finds(const struct history *history, unsigned long addr, const void *vma)
+{
+	size_t i = history_first(history, addr);
+
+	return vma == (i < history->n ? history->ranges[i].vma : NULL);
+}
+
+/* Whether the answer is true now.  One whose VMA had very many ends is let pass. */
+static bool history_is_true(const struct history *history, struct history_open *open)
+{
+	const struct history_answer *answer = open->answer;
+	unsigned long end;
+	bool known;
+
+	if (!answer->after)
+		return history_finds(history, answer->addr, answer->vma);
+	end = history_end(history->ends, history->room_ends, answer->after)->end;
+	known = !end;
+	for (unsigned i = 0; i < open->nends; i++)
+		known |= open->ends[i] == end;
+	if (!known && open->nends == HISTORY_ENDS)
+		return true;
+	if (!known)
+		open->ends[open->nends++] = end;
+	for (unsigned i = 0; i < open->nends; i++) {
+		if (history_finds(history, open->ends[i], answer->vma))
+			return true;
+	}
+	return false;
+}
+
+static int history_by_from(const void *a, const void *b)
+{
+	uint64_t x = ((const struct history_answer *)a)->from;
+	uint64_t y = ((const struct history_answer *)b)->from;
+
+	return (x > y) - (x < y);
+}
+
+static int history_never_true(const struct history_answer *answer, char *why, size_t size)
+{
+	snprintf(why, size, "%s %#lx: the answer %p was never true behind edits %lu to %lu",
+		 answer->after ? "next after a VMA found near" : "find", answer->addr, answer->vma,
+		 (unsigned long)answer->from, (unsigned long)answer->to);
+	return -EILSEQ;
+}
+
+/* Drops those that are true now; -EILSEQ if one cannot become true any more. */
+static int history_compare(const struct history *history, uint64_t edit, struct history_open *open,
+			   size_t *nopen, char *why, size_t size)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < *nopen; i++) {
+		if (history_is_true(history, &open[i]))
+			continue;
+		if (open[i].answer->to <= edit)
+			return history_never_true(open[i].answer, why, size);
+		open[left++] = open[i];
+	}
+	*nopen = left;
+	return 0;
+}
+
+int history_check(struct history *history, struct history_answer *answers, size_t n, char *why,
+		  size_t size)
+{
+	size_t at = 0, nopen = 0, room = 0;
+	struct history_open *open = NULL;
+	int err = history_grow_ends(history);
+
+	qsort(answers, n, sizeof(*answers), history_by_from);
+	for (size_t i = 0; !err && i <= history->nedits; i++) {
+		uint64_t edit = history->base + i;
+
+		if (i)
+			err = history_apply(history, &history->edits[i - 1]);
+		for (; !err && at < n && answers[at].from <= edit; at++) {
+			err = history_grow(&open, &room, nopen, sizeof(*open));
+			if (!err)
+				open[nopen++] = (struct history_open){.answer = &answers[at]};
+		}
+		if (!err)
+			err = history_compare(history, edit, open, &nopen, why, size);
+	}
+	if (!err && at < n)
+		err = history_never_true(&answers[at], why, size);
+	free(open);
+	history->base += history->nedits;
+	history->nedits = 0;
+	return err;
 }

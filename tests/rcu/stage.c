@@ -11,7 +11,7 @@
 #include "base/rcu.h"
 #include "base/rng.h"
 #include "base/rwlock.h"
-#include "harness/history.h"
+#include "tests/rcu/history.h"
 
 #define STAGE_READERS 4
 #define STAGE_ANSWERS 40000 /* of one reader in one round */

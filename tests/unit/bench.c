@@ -6,11 +6,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "harness/bench.h"
-#include "harness/counters.h"
-#include "harness/latency.h"
-#include "harness/results.h"
-#include "harness/verb.h"
+#include "harness/bench/bench.h"
+#include "harness/measure/counters.h"
+#include "harness/measure/latency.h"
+#include "harness/measure/results.h"
+#include "harness/cli/verb.h"
 #include "indexes/btree/simd.h"
 #include "tests/suite.h"
 

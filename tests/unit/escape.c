@@ -11,7 +11,7 @@
 #include "base/escape.h"
 #include "tests/command.h"
 #include "tests/suite.h"
-#include "workloads/trace.h"
+#include "workloads/format/trace.h"
 
 /* A bell, an escape sequence, a new line, a table's cell, a command for gnuplot's quotes. */
 #define HOSTILE "x\a\033[2J\n| y\x9b\xc2\x9b`touch HERE`*[a](b)<c>\"'\\"

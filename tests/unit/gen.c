@@ -1,13 +1,13 @@
 /*
- * Tests of the generators: workloads/gen.c and workloads/layout.c.
+ * Tests of the generators: workloads/generate/gen.c and workloads/generate/layout.c.
  */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/suite.h"
-#include "workloads/gen.h"
-#include "workloads/layout.h"
+#include "workloads/generate/gen.h"
+#include "workloads/generate/layout.h"
 
 #define COUNT 100000
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/replay.h"
+#include "harness/replay/replay.h"
 #include "tests/suite.h"
 
 START_TEST(names)

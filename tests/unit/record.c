@@ -12,14 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/replay.h"
+#include "harness/replay/replay.h"
 #include "indexes/vma_index.h"
 #include "tests/findings.h"
 #include "tests/subjects.h"
 #include "tests/suite.h"
-#include "workloads/record.h"
-#include "workloads/record_internal.h"
-#include "workloads/trace.h"
+#include "workloads/record/record.h"
+#include "workloads/record/record_internal.h"
+#include "workloads/format/trace.h"
 
 static char path[] = "/tmp/vmabench-record.XXXXXX";
 

@@ -16,7 +16,7 @@
 #include "tests/findings.h"
 #include "tests/recording.h"
 #include "tests/suite.h"
-#include "workloads/trace.h"
+#include "workloads/format/trace.h"
 
 /* ---- births ---- */
 

@@ -4,8 +4,8 @@
 #include <sched.h>
 #include <sys/personality.h>
 
-#include "harness/check.h"
-#include "harness/replay.h"
+#include "harness/check/check.h"
+#include "harness/replay/replay.h"
 #include "mm/mman.h"
 #include "tests/suite.h"
 

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/results.h"
-#include "harness/verb.h"
+#include "harness/measure/results.h"
+#include "harness/cli/verb.h"
 #include "tests/suite.h"
 
 static char dir[] = "/tmp/vmabench-results-XXXXXX";

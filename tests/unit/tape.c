@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "harness/tape.h"
+#include "harness/bench/tape.h"
 #include "tests/suite.h"
 
 #define VMAS    64

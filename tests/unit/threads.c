@@ -8,7 +8,7 @@
 
 #include "base/rng.h"
 #include "base/rwlock.h"
-#include "harness/threads_bench.h"
+#include "harness/threads/threads_bench.h"
 #include "tests/command.h"
 #include "tests/bed.h"
 #include "tests/suite.h"

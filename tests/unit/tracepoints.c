@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "tests/suite.h"
-#include "workloads/record_ring.h"
-#include "workloads/record_tracepoints.h"
+#include "workloads/record/record_ring.h"
+#include "workloads/record/record_tracepoints.h"
 
 struct fact {
 	const char *declaration;

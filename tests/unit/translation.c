@@ -2,7 +2,7 @@
  * Recorded addresses to emulated ones: random changes, beside a plain array of pages.
  */
 #include "base/rng.h"
-#include "harness/translation.h"
+#include "harness/replay/translation.h"
 #include "tests/suite.h"
 
 #define PAGES 96

@@ -6,8 +6,8 @@
 #include <sched.h>
 #include <string.h>
 
-#include "harness/check.h"
-#include "harness/replay.h"
+#include "harness/check/check.h"
+#include "harness/replay/replay.h"
 #include "mm/mman.h"
 #include "tests/suite.h"
 

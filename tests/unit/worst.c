@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/worst.h"
+#include "harness/bench/worst.h"
 #include "tests/suite.h"
 
 static void spin(void *arg)
