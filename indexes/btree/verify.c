@@ -366,11 +366,13 @@ void btree_dump(const struct vma_index *index, FILE *out)
 	const struct btree *tree = btree_of(index);
 
 	fprintf(out,
-		"btree: %zu VMAs in %zu leaves and %zu inner nodes, %u + %u spare, "
-		"[%#lx, %#lx), largest gap %#lx\n",
+		"btree: %zu VMAs in %zu leaves and %zu inner nodes, %u + %u spare, [%#lx, %#lx)",
 		tree->vmas, tree->nodes[BTREE_LEAF], tree->nodes[BTREE_INNER],
 		tree->pooled[BTREE_LEAF], tree->pooled[BTREE_INNER], tree->first << PAGE_SHIFT,
-		tree->last << PAGE_SHIFT, tree->gap << PAGE_SHIFT);
+		tree->last << PAGE_SHIFT);
+	if (tree->root && tree->root->level) /* a leaf alone is searched for gaps itself */
+		fprintf(out, ", largest gap %#lx", tree->gap << PAGE_SHIFT);
+	putc('\n', out);
 	if (tree->root)
 		btree_dump_node(tree, tree->root, out);
 }
