@@ -100,12 +100,15 @@ static struct vma_desc describe(const struct vm_area_struct *vma, unsigned long 
 	};
 }
 
-/* What is promised more than before: DONTUNMAP promises all of it a second time. */
+/*
+ * What is promised more than before: DONTUNMAP promises all of it a second time.  Even a move
+ * that promises nothing more is refused where more is promised than may be.
+ */
 static int may_promise(const struct vm_area_struct *vma, const struct remap *r)
 {
 	unsigned long before = r->flags & MREMAP_DONTUNMAP ? 0 : r->old_len;
 
-	if (!(vma->vm_flags & VM_ACCOUNT) || r->new_len <= before)
+	if (!(vma->vm_flags & VM_ACCOUNT))
 		return 0;
 	return security_vm_enough_memory_mm(vma->vm_mm, (r->new_len - before) >> PAGE_SHIFT);
 }
@@ -117,7 +120,7 @@ static bool can_expand_in_place(struct vm_area_struct *vma, const struct remap *
 
 	if (r->old_len != vma->vm_end - r->addr || (vma->vm_flags & VM_SPECIAL))
 		return false;
-	return end > vma->vm_end && end <= vma->vm_mm->machine->config.task_size &&
+	return end <= vma->vm_mm->machine->config.task_size &&
 	       !find_vma_intersection(vma->vm_mm, vma->vm_end, end);
 }
 
