@@ -305,6 +305,28 @@ START_TEST(rule_L5_mremap)
 }
 END_TEST
 
+/* Pages of 1 GiB move as those of 2 MiB do: one entry each. */
+START_TEST(rule_L5_mremap_gigantic)
+{
+	const unsigned long G = 1UL << 30, to = BASE + 8 * G;
+	uint64_t content, moved;
+
+	setup(0);
+	ck_assert_uint_eq(do_mmap(mm, NULL, BASE, 2 * G, RW, HUGE | MAP_FIXED | SIZE(30), 0), BASE);
+	fault(BASE + G, true, 0);
+	content = world_content(mm, BASE + G);
+	moved = world.machine->pt.entries_moved;
+	ck_err(do_mremap(mm, BASE, 2 * G, 2 * G, MREMAP_MAYMOVE | MREMAP_FIXED, to + H), EINVAL);
+	ck_assert_uint_eq(do_mremap(mm, BASE, 2 * G, 2 * G, MREMAP_MAYMOVE | MREMAP_FIXED, to), to);
+	ck_assert_uint_eq(world_content(mm, to + G), content);
+	ck_assert_uint_eq(pt_get(&mm->pgd, BASE + G), 0);
+	ck_assert_uint_eq(world.machine->pt.entries_moved - moved, 1);
+	ck_assert_uint_eq(mm->pgd.hugetlb, G / P);
+	ck_assert_ptr_null(mm_verify(mm, stderr));
+	teardown();
+}
+END_TEST
+
 /* The reservation goes along with the part that moves: what is left behind has none. */
 START_TEST(rule_L5_mremap_of_a_part)
 {
@@ -598,6 +620,7 @@ TEST_SUITE(hugetlb)
 	tcase_add_test(rules, rule_L3_replaced);
 	tcase_add_test(rules, rule_L4_cut_where_pages_begin);
 	tcase_add_test(rules, rule_L5_mremap);
+	tcase_add_test(rules, rule_L5_mremap_gigantic);
 	tcase_add_test(rules, rule_L5_mremap_of_a_part);
 	tcase_add_test(rules, rule_L6_advice);
 	tcase_add_test(rules, rule_L6_populate);

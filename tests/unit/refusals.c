@@ -69,6 +69,10 @@ START_TEST(mremap_arguments)
 	refused(do_mremap(mm, page_at(0), P, P, TO, page_at(30) + 1), -EINVAL);
 	refused(do_mremap(mm, page_at(0), 2 * P, 2 * P, TO, task_size - P), -EINVAL);
 	refused(do_mremap(mm, page_at(0), P, P, TO, task_size), -EINVAL);
+	/* of a hint as much is asked as of a fixed place */
+	refused(do_mremap(mm, page_at(0), P, P, KEEP, page_at(30) + 1), -EINVAL);
+	refused(do_mremap(mm, page_at(0), P, P, KEEP, task_size), -EINVAL);
+	refused(do_mremap(mm, page_at(0), P, task_size, MOVE, 0), -ENOMEM);
 	ck_assert_uint_eq(do_mremap(mm, page_at(0), 2 * P, 2 * P, TO, task_size - 2 * P),
 			  task_size - 2 * P);
 	ck_assert_int_eq(do_munmap(mm, task_size - 2 * P, 2 * P), 0);
@@ -108,7 +112,8 @@ START_TEST(mremap_across_an_end)
 	taken(mremap_pages(4, 7, 4, TO, 30), 30);
 	ck_layout(mm, "AAAA.......B..CCCC............DDDD");
 	taken(mremap_pages(2, 10, 10, TO, 50), 50);
-	/* to shrink in place nothing is asked but the first page */
+	/* to shrink in place, or not at all, nothing is asked but the first page */
+	taken(mremap_pages(14, 10, 10, 0, 0), 14);
 	taken(mremap_pages(14, 10, 1, 0, 0), 14);
 	teardown();
 }
@@ -127,6 +132,69 @@ START_TEST(mremap_where_it_may_not_move)
 }
 END_TEST
 
+START_TEST(mremap_up_to_the_last_page)
+{
+	unsigned long addr;
+
+	setup(_i);
+	addr = config->task_size - 3 * P;
+	ck_assert_uint_eq(do_mmap(mm, NULL, addr, P, RW, ANON | MAP_FIXED, 0), addr);
+	ck_assert_uint_eq(do_mremap(mm, addr, P, 3 * P, 0, 0), addr);
+	refused(do_mremap(mm, addr, 3 * P, 4 * P, 0, 0), -ENOMEM);
+	teardown();
+}
+END_TEST
+
+/* What a driver has mapped stays as large as it is, and where it is, but by a plain move. */
+START_TEST(mremap_of_a_driver)
+{
+	static const vm_flags_t flags[] = {VM_DONTEXPAND, VM_PFNMAP};
+
+	setup(_i);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		world_vma(mm, 0)->vm_flags |= flags[i];
+		refused(mremap_pages(0, 8, 9, MOVE, 0), -EFAULT);
+		refused(mremap_pages(0, 8, 9, TO, 30), -EFAULT);
+		refused(mremap_pages(0, 8, 8, KEEP, 40), -EINVAL);
+		refused(mremap_pages(0, 8, 8, MOVE, 0), page_at(0));
+		world_vma(mm, 0)->vm_flags &= ~flags[i];
+	}
+	teardown();
+}
+END_TEST
+
+/* No page may have a number of 2^64 or more in its file. */
+START_TEST(mremap_beyond_the_largest_file)
+{
+	struct vm_area_struct *vma;
+
+	setup(_i);
+	vma = world_vma(mm, 14);
+	vma->vm_pgoff = -8UL;
+	ck_assert_int_eq(mremap_pages(14, 4, 8, 0, 0), -EINVAL);
+	ck_assert_int_eq(mremap_pages(16, 2, 6, 0, 0), -EINVAL);
+	config->limits.as = mm->total_vm * P;   /* what is asked next */
+	ck_assert_int_eq(mremap_pages(14, 4, 7, 0, 0), -ENOMEM);
+	ck_assert_int_eq(mremap_pages(16, 2, 5, 0, 0), -ENOMEM);
+	vma->vm_pgoff = 0;
+	teardown();
+}
+END_TEST
+
+/* Page 22 shows page 12 of the file, wherever it goes. */
+START_TEST(mremap_of_a_part_of_a_file)
+{
+	setup(_i);
+	world_map_file(mm, world.file, 20, 4, PROT_READ, 10);
+	taken(mremap_pages(22, 2, 2, TO, 40), 40);
+	ck_assert_uint_eq(world_vma(mm, 40)->vm_pgoff, 12);
+	ck_assert_uint_eq(world_vma(mm, 20)->vm_pgoff, 10);
+	taken(mremap_pages(41, 1, 3, TO, 50), 50);
+	ck_assert_uint_eq(world_vma(mm, 50)->vm_pgoff, 13);
+	teardown();
+}
+END_TEST
+
 START_TEST(mremap_of_nothing_copies_what_is_shared)
 {
 	setup(_i);
@@ -140,6 +208,8 @@ END_TEST
 
 START_TEST(mremap_limits)
 {
+	long elsewhere;
+
 	setup(_i);
 	config->max_map_count = mm->map_count + 5;
 	refused(mremap_pages(2, 2, 2, TO, 30), -ENOMEM);
@@ -147,6 +217,13 @@ START_TEST(mremap_limits)
 	taken(mremap_pages(0, 8, 8, TO, 30), 30);
 	config->max_map_count = 100;
 	taken(mremap_pages(30, 8, 8, TO, 0), 0);
+	config->max_map_count = mm->map_count + 3;      /* one is enough where it may choose */
+	refused(mremap_pages(0, 8, 9, MOVE, 0), -ENOMEM);
+	config->max_map_count++;
+	elsewhere = mremap_pages(0, 8, 9, MOVE, 0);
+	ck_assert_int_gt(elsewhere, page_at(18));
+	config->max_map_count = 100;
+	taken(do_mremap(mm, elsewhere, 9 * P, 8 * P, TO, page_at(0)), 0);
 	config->limits.as = mm->total_vm * P + P;
 	refused(mremap_pages(0, 8, 10, MOVE, 0), -ENOMEM);
 	refused(mremap_pages(0, 2, 2, KEEP, 40), -ENOMEM);
@@ -163,8 +240,29 @@ START_TEST(mremap_locked)
 	ck_assert_int_eq(do_mlock(mm, page_at(0), 8 * P, 0), 0);
 	ck_assert_int_eq(mremap_pages(0, 8, 10, MOVE, 0), -EAGAIN);
 	ck_layout(mm, layout);
-	ck_assert_int_gt(mremap_pages(0, 8, 9, MOVE, 0), 0);
+	/* what it grows by is there at once, in place and elsewhere */
+	taken(mremap_pages(0, 8, 9, TO, 40), 40);
 	ck_assert_uint_eq(mm->locked_vm, 9);
+	ck_assert_uint_eq(pt_populated(&mm->pgd, page_at(40), page_at(49)), 9);
+	config->limits.memlock = 12 * P;
+	taken(mremap_pages(40, 9, 12, 0, 0), 40);
+	ck_assert_uint_eq(mm->locked_vm, 12);
+	ck_assert_uint_eq(pt_populated(&mm->pgd, page_at(0), page_at(64)), 12);
+	teardown();
+}
+END_TEST
+
+/* It stands right before what is left behind, and is not taken for it. */
+START_TEST(mremap_locked_leaves_unlocked)
+{
+	setup(_i);
+	world_map(mm, 30, 2, RW);
+	ck_assert_int_eq(do_mlock(mm, page_at(30), 2 * P, 0), 0);
+	taken(mremap_pages(30, 2, 2, KEEP | MREMAP_FIXED, 28), 28);
+	ck_assert(world_vma(mm, 28)->vm_flags & VM_LOCKED);
+	ck_assert(!(world_vma(mm, 30)->vm_flags & VM_LOCKED));
+	ck_assert_uint_eq(pt_populated(&mm->pgd, page_at(28), page_at(30)), 2);
+	ck_assert_uint_eq(pt_populated(&mm->pgd, page_at(30), page_at(32)), 0);
 	teardown();
 }
 END_TEST
@@ -210,6 +308,14 @@ START_TEST(commit_limit)
 	ck_assert_int_eq(do_munmap(mm, page_at(0), P), 0);
 	taken(mremap_pages(30, 7, 8, 0, 0), 30);
 	ck_assert_uint_eq(world.machine->committed, 19);
+	/* a move promises nothing more, what nobody may write is not promised at all */
+	taken(mremap_pages(30, 8, 8, TO, 40), 40);
+	do_mmap(mm, NULL, page_at(20), P, PROT_READ, ANON | MAP_FIXED, 0);
+	taken(mremap_pages(20, 1, 3, 0, 0), 20);
+	ck_assert_uint_eq(world.machine->committed, 19);
+	config->committed++;    /* by others, who had more: now not even a move */
+	ck_assert_int_eq(mremap_pages(40, 8, 8, TO, 30), -ENOMEM);
+	taken(mremap_pages(20, 3, 3, TO, 30), 30);
 	teardown();
 }
 END_TEST
@@ -253,8 +359,10 @@ TEST_SUITE(refusals)
 {
 	const TTest *const tests[] = {
 		mremap_arguments, mremap_onto_itself, mremap_across_an_end,
-		mremap_where_it_may_not_move, mremap_of_nothing_copies_what_is_shared,
-		mremap_limits, mremap_locked, mremap_sealed, commit_limit, mseal_arguments,
+		mremap_where_it_may_not_move, mremap_up_to_the_last_page, mremap_of_a_driver,
+		mremap_beyond_the_largest_file, mremap_of_a_part_of_a_file,
+		mremap_of_nothing_copies_what_is_shared, mremap_limits, mremap_locked,
+		mremap_locked_leaves_unlocked, mremap_sealed, commit_limit, mseal_arguments,
 		mseal_splits,
 	};
 	Suite *suite = suite_create("refusals");
