@@ -157,7 +157,7 @@ static int subject_limits(void)
 /* ---- which open file it is ---- */
 
 #define SLOTS           8
-#define PLACES          200
+#define PLACES          600
 #define WHOLE           (PLACES * PAGE_SIZE)
 
 static struct {
@@ -173,7 +173,7 @@ static unsigned many_random(unsigned below)
 	return (many.random >> 16) % below;
 }
 
-/* The next page of the area becomes the next page of the file: they merge if the file is the same. */
+/* The area's next page becomes the file's next page: they merge if the file is the same. */
 static void many_map(int fd)
 {
 	if (many.page == PLACES)
@@ -271,7 +271,7 @@ static int subject_many_files(void)
 	return 0;
 }
 
-/* One closed and opened again, and its first self beside it: two files; a duplicate of one: the same. */
+/* Closed, opened again, and mapped beside its first self: two files; a duplicate: the same. */
 static int subject_reopened(void)
 {
 	int fd, again;
@@ -400,7 +400,7 @@ static int subject_noexec(void)
 
 /* ---- userfaultfd ---- */
 
-/* Its ranges are ordinary memory as soon as it is closed: neighbours merge, and faults are as usual. */
+/* Its ranges are ordinary memory once it is closed: neighbours merge, and faults are as usual. */
 static int subject_closes_uffd(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };

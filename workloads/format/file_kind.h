@@ -7,8 +7,8 @@
 #include "mm/mm.h"
 
 /*
- * By what a FILE event tells: f_type of its file system, st_mode, path.  FILE_OTHER: no rule knows what
- * its driver does with a mapping.
+ * By what a FILE event tells: f_type of its file system, st_mode, path.  FILE_OTHER: no rule knows
+ * what its driver does with a mapping.
  */
 enum file_kind file_kind(uint64_t magic, uint64_t mode, const char *path);
 /* Of a character device, by its number, which the first traces lack. */

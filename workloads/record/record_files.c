@@ -9,10 +9,12 @@
  * program that is written to cannot be run, a socket has no end, a lock stays.
  *
  *  1. Two descriptors show the same file if inode, way of access and place are equal, and kcmp()
- *     does not say otherwise, where the descriptor at which the known file was seen last still has it.
- *  2. A file that is neither mapped nor open has no use for its number: that a later one
+ *     does not say otherwise, where the descriptor at which the known file was seen last still
+ *     has it.
+ *  2. Where a mapping comes beside one that it can merge with, whether it does so decides.
+ *  3. A file that is neither mapped nor open has no use for its number: that a later one
  *     gets the same does no harm.
- *  3. Where the kernel does not let the recorder ask, inode and way of access decide.
+ *  4. Where the kernel does not let the recorder ask, inode and way of access decide.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,9 +42,10 @@ struct open_file {
 	uint32_t number;
 	int place;                      /* among the marks; -1: not known */
 	int flags;
-	pid_t tid;                      /* where it was seen last */
-	int fd;
-	struct open_file *next;         /* of the inode, the latest first */
+	pid_t tid, tgid;                /* where it was seen last */
+	int fd;                         /* -1: nobody knows */
+	bool doubtful;                  /* seen elsewhere now, and no more where it was before */
+	struct open_file *next;         /* of the inode, the latest seen first */
 };
 
 struct record_inode {
@@ -60,19 +63,36 @@ struct record_inode {
 	uint32_t ways;                  /* of mapping it whose flags the trace has: see files_way */
 	char *path;
 	struct open_file *files;
-	struct record_inode *next;             /* in its bucket, the latest first */
+	struct beside beside;
+	struct record_inode *next;      /* in its bucket, the latest first */
 };
 
 struct files {
 	struct record_inode *buckets[FILES_BUCKETS];
-	struct record_inode **by_number;       /* of open files: their inodes; NULL where there is none */
+	struct record_inode **by_number;        /* of open files: their inodes, or NULL */
 	size_t cap;
 	uint32_t files, inodes;         /* the largest numbers given */
 	struct marks *marks;
 	bool by_flags;                  /* the kernel did not let us look at a file itself */
+	bool pipes_noexec;              /* newer kernels: EPERM comes before ENODEV */
 };
 
 /* ---- the table of inodes ---- */
+
+/* The mount of pipes may be one without execution, which its statfs() does not tell. */
+static bool files_pipes_noexec(void)
+{
+	int ends[2];
+	bool noexec;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	noexec = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, ends[0], 0) ==
+			 MAP_FAILED && errno == EPERM;
+	close(ends[0]);
+	close(ends[1]);
+	return noexec;
+}
 
 struct files *files_create(void)
 {
@@ -81,6 +101,7 @@ struct files *files_create(void)
 	if (!files)
 		return NULL;
 	files->files = TRACE_BAD_FILE;
+	files->pipes_noexec = files_pipes_noexec();
 	files->marks = marks_create();
 	if (files->marks)
 		return files;
@@ -97,6 +118,7 @@ void files_free(struct files *files)
 				free(file);
 			}
 			next = inode->next;
+			beside_free(&inode->beside);
 			free(inode->path);
 			free(inode);
 		}
@@ -161,12 +183,12 @@ static void files_remember(struct files *files, struct record_inode *inode)
 {
 	if (inode->latest >= files->cap) {
 		size_t cap = max((size_t)1024, 2 * files->cap);
-		struct record_inode **by_number = realloc(files->by_number, cap * sizeof(*by_number));
+		struct record_inode **grown = realloc(files->by_number, cap * sizeof(*grown));
 
-		if (!by_number)
+		if (!grown)
 			return;
-		memset(by_number + files->cap, 0, (cap - files->cap) * sizeof(*by_number));
-		files->by_number = by_number;
+		memset(grown + files->cap, 0, (cap - files->cap) * sizeof(*grown));
+		files->by_number = grown;
 		files->cap = cap;
 	}
 	files->by_number[inode->latest] = inode;
@@ -266,7 +288,8 @@ static bool files_see(struct recorder *r, const struct task *task, int fd, struc
 	if (statfs(link, &fs))
 		fs = (struct statfs){ 0 };
 	sight->magic = (uint32_t)fs.f_type;
-	sight->noexec = fs.f_flags & ST_NOEXEC;
+	sight->noexec = fs.f_flags & ST_NOEXEC ||
+			(sight->magic == PIPEFS_MAGIC && r->files->pipes_noexec);
 	sight->born = files_read_birth(link);
 	sight->flags = files_read_flags(task->tid, fd);
 	return true;
@@ -280,37 +303,68 @@ static bool files_told_apart(const struct files *files, const struct open_file *
 	       marks_place(files->marks, file->tid, file->fd) == file->place;
 }
 
-/* The open file of the inode that is seen, or NULL. */
-static struct open_file *files_known(const struct files *files, const struct record_inode *inode,
+static bool files_alike(const struct open_file *file, const struct sight *sight)
+{
+	return file->place == sight->place && !((file->flags ^ sight->flags) & FIXED_FLAGS);
+}
+
+/* The first of a list of open files of the inode that is seen, or NULL. */
+static struct open_file *files_known(const struct files *files, struct open_file *file,
 				     const struct sight *sight)
 {
-	struct open_file *file = inode->files;
-
-	while (file && (file->place != sight->place || (file->flags ^ sight->flags) & FIXED_FLAGS ||
+	while (file && (!files_alike(file, sight) ||
 			(file->place >= 0 && files_told_apart(files, file, sight))))
 		file = file->next;
 	return file;
+}
+
+/* It is this one, or NULL: one that was never seen.  It becomes the first of its inode's list. */
+static struct open_file *files_seen(struct recorder *r, const struct task *task,
+				    struct record_inode *inode, struct open_file *file,
+				    const struct sight *sight)
+{
+	struct open_file **at = &inode->files;
+
+	if (file) {
+		while (*at != file)
+			at = &(*at)->next;
+		*at = file->next;
+	} else {
+		file = calloc(1, sizeof(*file));
+		if (!file)
+			return NULL;
+		file->number = files_announce(r, task, inode);
+	}
+	file->next = inode->files;
+	inode->files = file;
+	file->place = sight->place;
+	file->flags = sight->flags;
+	file->tid = sight->tid;
+	file->tgid = task->tgid;
+	file->fd = sight->fd;
+	inode->latest = file->number;
+	return file;
+}
+
+/* Has a known file come to another descriptor of the process, and left the one where it was? */
+static bool files_moved(const struct files *files, const struct task *task,
+			const struct open_file *file, const struct sight *sight)
+{
+	return file->tgid == task->tgid && file->fd >= 0 && file->fd != sight->fd &&
+	       marks_place(files->marks, file->tid, file->fd) != file->place;
 }
 
 /* The number of the open file of the inode that is seen. */
 static uint32_t files_number(struct recorder *r, const struct task *task,
 			     struct record_inode *inode, const struct sight *sight)
 {
-	struct open_file *file = files_known(r->files, inode, sight);
+	struct open_file *file = files_known(r->files, inode->files, sight);
+	bool doubtful = file && files_moved(r->files, task, file, sight);
 
-	if (!file) {
-		file = calloc(1, sizeof(*file));
-		if (!file)
-			return TRACE_BAD_FILE;
-		file->place = sight->place;
-		file->next = inode->files;
-		inode->files = file;
-		file->number = files_announce(r, task, inode);
-	}
-	file->flags = sight->flags;
-	file->tid = sight->tid;
-	file->fd = sight->fd;
-	inode->latest = file->number;
+	file = files_seen(r, task, inode, file, sight);
+	if (!file)
+		return TRACE_BAD_FILE;
+	file->doubtful = doubtful;
 	return file->number;
 }
 
@@ -417,45 +471,155 @@ static uint32_t files_way(const struct record_inode *inode, const struct trace_e
 	return 1u << ((mmap->arg[2] & 7) | shared << 3 | writable << 4);
 }
 
-static struct record_inode *files_without_rule(const struct files *files,
-					       const struct trace_event *mmap)
+/* The inode of an mmap's open file, or NULL. */
+static struct record_inode *files_inode(const struct files *files, const struct trace_event *mmap)
 {
 	uint64_t number = mmap->arg[5];
-	struct record_inode *inode = number < files->cap ? files->by_number[number] : NULL;
-	enum file_kind kind;
 
-	if (mmap->kind != TRACE_MMAP || !inode)
-		return NULL;
-	kind = inode->rdev ? file_kind_of_device(inode->rdev)
-			   : file_kind(inode->magic, inode->mode, inode->path);
-	return kind == FILE_OTHER || kind == FILE_NO_MMAP ? inode : NULL;
+	return mmap->kind == TRACE_MMAP && number < files->cap ? files->by_number[number] : NULL;
 }
 
-bool files_wants_flags(const struct recorder *r, const struct trace_event *mmap)
+/* Does the trace lack what the kernel makes of such an mmap, of which mm has no rule? */
+static bool files_wants_flags(const struct record_inode *inode, const struct trace_event *mmap)
 {
-	const struct record_inode *inode = files_without_rule(r->files, mmap);
+	enum file_kind kind = inode->rdev ? file_kind_of_device(inode->rdev)
+					  : file_kind(inode->magic, inode->mode, inode->path);
 
-	return inode && !(inode->ways & files_way(inode, mmap));
+	return (kind == FILE_OTHER || kind == FILE_NO_MMAP) &&
+	       !(inode->ways & files_way(inode, mmap));
 }
 
-void files_mapped(struct recorder *r, const struct task *task, const struct trace_event *mmap,
-		  int64_t result)
+static void files_tell_flags(struct recorder *r, const struct task *task,
+			     struct record_inode *inode, const struct trace_event *mmap,
+			     uint64_t start)
 {
 	struct trace_event event = {
 		.kind = TRACE_FILE_FLAGS, .task = task->number, .name = "",
 		.arg = { mmap->arg[5], mmap->arg[2] & 7, mmap->arg[3] },
 	};
-	struct record_inode *inode;
 
-	if ((uint64_t)result >= -4095ull || !files_wants_flags(r, mmap))
-		return;
-	inode = files_without_rule(r->files, mmap);
-	if (!layout_read_flags(task, result, &event.arg[3])) {
+	if (!layout_read_flags(task, start, &event.arg[3])) {
 		record_missing(r, "flags of mappings that could not be read");
 		return;
 	}
 	inode->ways |= files_way(inode, mmap);
 	queue_event(r, &event);
+}
+
+/* ---- open files that look alike: what the kernel merges is the same ---- */
+
+static struct open_file *files_of_number(const struct record_inode *inode, uint32_t number)
+{
+	struct open_file *file = inode->files;
+
+	while (file && file->number != number)
+		file = file->next;
+	return file;
+}
+
+/* The open file of the mapping beside that mmap, if it looks like its own; or NULL. */
+static struct open_file *files_beside(const struct record_inode *inode,
+				      const struct trace_event *mmap, uint64_t start, bool after)
+{
+	uint32_t number = beside_number(&inode->beside, mmap, start, files_way(inode, mmap), after);
+	struct open_file *file = files_of_number(inode, (uint32_t)mmap->arg[5]);
+	struct open_file *other = number == TRACE_NO_FILE ? NULL : files_of_number(inode, number);
+
+	return file && other && file->place == other->place &&
+	       !((file->flags ^ other->flags) & FIXED_FLAGS) ? other : NULL;
+}
+
+/*
+ * What was taken for file is other, which the kernel merged it with; or, if it was taken for other,
+ * with which the kernel did not merge it, the next that looks so, or a new one.
+ */
+static struct open_file *files_mend(struct recorder *r, const struct task *task,
+				    struct record_inode *inode, struct open_file *file,
+				    struct open_file *other, bool merged)
+{
+	struct sight sight = {
+		.tid = file->tid, .fd = file->fd, .place = file->place, .flags = file->flags,
+	};
+
+	if ((file == other) == merged)
+		return file;
+	file->fd = -1;
+	if (!merged)
+		other = files_known(r->files, file->next, &sight);
+	return files_seen(r, task, inode, other, &sight);
+}
+
+/* Which open file the mapping shows, by what became of it and those beside it; false: unsaid. */
+static bool files_settle(struct recorder *r, const struct task *task, struct record_inode *inode,
+			 struct trace_event *mmap, uint64_t start)
+{
+	uint64_t end = start + PAGE_ALIGN(mmap->arg[1]);
+	bool settled = false;
+
+	for (int after = 0; after < 2; after++) {
+		struct open_file *file = files_of_number(inode, (uint32_t)mmap->arg[5]);
+		struct open_file *other = files_beside(inode, mmap, start, after);
+		enum beside_what what = other ? layout_beside(task, start, end, after)
+					      : BESIDE_UNKNOWN;
+
+		if (what == BESIDE_UNKNOWN)
+			continue;
+		settled = true;
+		file = files_mend(r, task, inode, file, other, what == BESIDE_MERGED);
+		mmap->arg[5] = file ? file->number : TRACE_BAD_FILE;
+	}
+	return settled;
+}
+
+/* Keeps in mind that it is mapped there; 0: somewhere. */
+static void files_remember_mapping(struct recorder *r, struct record_inode *inode,
+				   const struct trace_event *mmap, uint64_t start,
+				   bool settled)
+{
+	uint32_t number = (uint32_t)mmap->arg[5];
+	const struct open_file *file = files_of_number(inode, number);
+
+	if (file && file->doubtful && !settled && beside_has(&inode->beside, number))
+		record_missing(r, "whether a file was passed on or opened again");
+	beside_add(&inode->beside, mmap, start, files_way(inode, mmap));
+}
+
+/* Where it will be, if that is sure; 0. */
+static uint64_t files_fixed(const struct trace_event *mmap)
+{
+	return mmap->arg[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? mmap->arg[0] : 0;
+}
+
+bool files_wants_result(const struct recorder *r, const struct trace_event *mmap)
+{
+	const struct record_inode *inode = files_inode(r->files, mmap);
+	uint64_t start = files_fixed(mmap);
+
+	return inode && (files_wants_flags(inode, mmap) ||
+			 files_beside(inode, mmap, start, false) ||
+			 files_beside(inode, mmap, start, true));
+}
+
+void files_mapped(struct recorder *r, const struct task *task, struct trace_event *mmap,
+		  int64_t result)
+{
+	struct record_inode *inode = files_inode(r->files, mmap);
+	bool settled;
+
+	if ((uint64_t)result >= -4095ull || !inode)
+		return;
+	if (files_wants_flags(inode, mmap))
+		files_tell_flags(r, task, inode, mmap, result);
+	settled = files_settle(r, task, inode, mmap, result);
+	files_remember_mapping(r, inode, mmap, result, settled);
+}
+
+void files_mapped_unseen(struct recorder *r, const struct trace_event *mmap)
+{
+	struct record_inode *inode = files_inode(r->files, mmap);
+
+	if (inode)
+		files_remember_mapping(r, inode, mmap, files_fixed(mmap), false);
 }
 
 /* ---- files without a descriptor ---- */

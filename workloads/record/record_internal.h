@@ -8,6 +8,7 @@
  *	record_tasks.c   tasks and address spaces
  *	record_files.c   files, inodes and their numbers
  *	record_marks.c   which open file a descriptor is
+ *	record_beside.c  which mappings of a file a new one continues
  *	record_closes.c  which userfaultfds are closed
  *	record_layout.c  smaps to LAYOUT and VMA events
  *	record_perf.c    faults, calls, locks, births and deaths, from perf
@@ -311,6 +312,24 @@ int marks_place(struct marks *marks, pid_t tid, int fd);
 /* True: both descriptors are there, and are different open files. */
 bool marks_differ(pid_t tid, int fd, pid_t other, int other_fd);
 
+/* ---- record_beside.c ---- */
+
+/* The latest mappings of an inode: all zero to begin with. */
+struct beside {
+	struct shown *shown;
+	size_t n;                       /* ever */
+};
+
+void beside_free(struct beside *beside);
+/* A mapping that succeeded; start: where, 0 if that is not known; way: all that must be equal. */
+void beside_add(struct beside *beside, const struct trace_event *mmap, uint64_t start,
+		uint32_t way);
+/* Is there one of that open file? */
+bool beside_has(const struct beside *beside, uint32_t number);
+/* The open file of the mapping that one there (0: anywhere) comes beside; or TRACE_NO_FILE. */
+uint32_t beside_number(const struct beside *beside, const struct trace_event *mmap, uint64_t start,
+		       uint32_t way, bool after);
+
 /* ---- record_closes.c ---- */
 
 must_check struct closes *closes_create(void);
@@ -327,15 +346,20 @@ void files_free(struct files *files);
 /* The number of a task's descriptor; its FILE event is queued if it is new. */
 uint32_t files_of_fd(struct recorder *r, const struct task *task, int fd);
 /*
- * The FILE_SIZE event of what a descriptor is, as large as it is now; false if it was never mapped by
- * one, so that nobody asks.
+ * The FILE_SIZE event of what a descriptor is, as large as it is now; false if it was never mapped
+ * by one, so that nobody asks.
  */
 bool files_resized(struct recorder *r, const struct task *task, int fd, struct trace_event *event);
-/* Does the trace lack what the kernel makes of such an mmap, of which mm has no rule? */
-bool files_wants_flags(const struct recorder *r, const struct trace_event *mmap);
-/* It has returned result: queues the FILE_FLAGS event that it wants, which must stand before it. */
-void files_mapped(struct recorder *r, const struct task *task, const struct trace_event *mmap,
+/* Is there more to see of that mmap when it has returned? */
+bool files_wants_result(const struct recorder *r, const struct trace_event *mmap);
+/*
+ * It has returned result: queues events that must stand before it, and mends its open file, if the
+ * kernel's merging shows that it is another.
+ */
+void files_mapped(struct recorder *r, const struct task *task, struct trace_event *mmap,
 		  int64_t result);
+/* Nobody sees its result. */
+void files_mapped_unseen(struct recorder *r, const struct trace_event *mmap);
 /* A new attach of a SysV segment. */
 uint32_t files_of_segment(struct recorder *r, const struct task *task, int id, uint32_t key);
 /* A VMA's file by what smaps tells; fresh: as opened by the exec that has just been done. */
@@ -358,6 +382,15 @@ void layout_process_event(const struct task *task, struct trace_event *event);
 void layout_free(struct layout *layout);
 /* The flags of the VMA at address of a task that has stopped, or false. */
 must_check bool layout_read_flags(const struct task *task, uint64_t address, uint64_t *flags);
+
+enum beside_what {
+	BESIDE_MERGED,                  /* one VMA */
+	BESIDE_APART,                   /* two, and only their open files can be why */
+	BESIDE_UNKNOWN,                 /* two, and there may be other reasons */
+};
+
+/* What became of a new mapping of a file and the one before or after it, of a stopped task. */
+enum beside_what layout_beside(const struct task *task, uint64_t start, uint64_t end, bool after);
 
 /* ---- record_mount.c ---- */
 

@@ -129,9 +129,10 @@ struct layout *layout_read(struct recorder *r, const struct task *task)
 	return NULL;
 }
 
-bool layout_read_flags(const struct task *task, uint64_t address, uint64_t *flags)
+/* The VMA at address, without its name, or false. */
+static bool layout_read_vma(const struct task *task, uint64_t address, struct layout_vma *vma)
 {
-	struct layout_vma vma = { 0 }, next;
+	struct layout_vma next;
 	char path[64], line[8192];
 	bool there = false, known = false;
 	FILE *smaps;
@@ -141,17 +142,50 @@ bool layout_read_flags(const struct task *task, uint64_t address, uint64_t *flag
 	while (smaps && !known && fgets(line, sizeof(line), smaps)) {
 		if (layout_parse_head(line, &next)) {
 			free(next.name);
-			vma = next;
-			there = vma.start <= address && address < vma.end;
+			next.name = NULL;
+			*vma = next;
+			there = vma->start <= address && address < vma->end;
 		} else if (there) {
-			layout_parse_detail(line, &vma);
+			layout_parse_detail(line, vma);
 			known = !strncmp(line, "VmFlags:", 8);
 		}
 	}
 	if (smaps)
 		fclose(smaps);
-	*flags = vma.flags;
 	return known;
+}
+
+bool layout_read_flags(const struct task *task, uint64_t address, uint64_t *flags)
+{
+	struct layout_vma vma;
+
+	if (!layout_read_vma(task, address, &vma))
+		return false;
+	*flags = vma.flags;
+	return true;
+}
+
+/* Nothing that can be seen keeps them apart. */
+static bool layout_continues(const struct layout_vma *vma, const struct layout_vma *next)
+{
+	return vma->end == next->start && vma->dev == next->dev && vma->ino == next->ino &&
+	       vma->pgoff + ((vma->end - vma->start) >> PAGE_SHIFT) == next->pgoff &&
+	       !((vma->flags ^ next->flags) & ~VM_IGNORE_MERGE) &&
+	       !vma->anon_vma && !next->anon_vma;
+}
+
+enum beside_what layout_beside(const struct task *task, uint64_t start, uint64_t end, bool after)
+{
+	struct layout_vma vma, other;
+
+	if (!layout_read_vma(task, start, &vma))
+		return BESIDE_UNKNOWN;
+	if (after ? vma.end > end : vma.start < start)
+		return BESIDE_MERGED;
+	if (!layout_read_vma(task, after ? end : start - 1, &other))
+		return BESIDE_UNKNOWN;
+	return layout_continues(after ? &vma : &other, after ? &other : &vma) ? BESIDE_APART
+									      : BESIDE_UNKNOWN;
 }
 
 /* ---- events ---- */

@@ -12,8 +12,8 @@
  *  1. Two files that live at the same time have different addresses.  They have the same place with
  *     a probability of 2 in the number of marks.
  *  2. A file that lives no more may have had any place: no VMA shows it either.
- *  3. The marks are a binary tree that is built where it is searched: a mark keeps those below it in a
- *     list until somebody comes by.  So the place between two marks does not change.
+ *  3. The marks are a binary tree that is built where it is searched: a mark keeps those below it
+ *     in a list until somebody comes by.  So the place between two marks does not change.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -267,8 +267,10 @@ static void told_call(struct recorder *r, const struct record_call *call, struct
 		if (!calls_is_told(call, task->arg))
 			return;
 		stream_note(r, NOTE_CALL, task->tid, &task->event);
-		if (files_wants_flags(r, &task->event))
+		if (files_wants_result(r, &task->event))
 			told_until_return(r, task);
+		else
+			files_mapped_unseen(r, &task->event);
 	}
 }
 
@@ -513,13 +515,15 @@ static void watch_process(struct recorder *r, const struct task *task)
 }
 
 /* What is found out belongs before the call. */
-static void watch_mapped(struct recorder *r, const struct task *task)
+static void watch_mapped(struct recorder *r, struct task *task)
 {
 #if defined(__x86_64__)
-	uint64_t now = r->now;
+	uint64_t now = r->now, file = task->event.arg[5];
 
 	r->now = task->told;
 	files_mapped(r, task, &task->event, watch_register(task, RAX));
+	if (task->event.arg[5] != file)
+		stream_note(r, NOTE_CALL, task->tid, &task->event);
 	r->now = now;
 #else
 	(void)r, (void)task;
