@@ -132,7 +132,9 @@ static int device_mmap(struct vm_area_struct *vma)
 /* What a seal forbids to write cannot be made writable later, either. */
 static int shmem_prepare(const struct file *file, vm_flags_t *vm_flags)
 {
-	if (!(file->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) || !(*vm_flags & VM_SHARED))
+	bool sealed = file->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
+
+	if (!sealed || !(*vm_flags & VM_SHARED))
 		return 0;
 	*vm_flags &= ~VM_MAYWRITE;
 	return *vm_flags & VM_WRITE ? -EPERM : 0;

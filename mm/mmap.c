@@ -279,6 +279,8 @@ unsigned long do_mmap(struct mm_struct *mm, struct file *file, unsigned long add
 {
 	struct hstate *h = hstate_file(file);
 
+	if (file && file->path_only)
+		return (unsigned long)-EBADF;
 	if (mm->machine->config.nommu)
 		return nommu_mmap(mm, file, len, prot, flags, pgoff);
 	if (!file && (flags & MAP_HUGETLB))

@@ -42,7 +42,7 @@ static void call_mmap(struct replay_world *world, struct mm_struct *mm,
 		      !(world->tasks[e->task].personality & ADDR_NO_RANDOMIZE);
 	out->len = PAGE_ALIGN(e->arg[1]);
 	if (!replay_hugetlb_known(world, file, flags)) {
-		world->counts.not_modelled++;
+		replay_not_modelled(world, "mmap of huge pages");
 		out->unknown = true;
 		out->placed = false;
 		out->result = e->result;
@@ -50,9 +50,9 @@ static void call_mmap(struct replay_world *world, struct mm_struct *mm,
 	}
 	if (offset & ~PAGE_MASK)
 		out->result = -EINVAL;
-	else if (!(flags & MAP_ANONYMOUS) && (!file || file->path_only))
+	else if (!(flags & MAP_ANONYMOUS) && !file)
 		out->result = -EBADF;
-	else if (file && file->inode->kind == FILE_OTHER)
+	else if (file && file->inode->kind == FILE_OTHER && !file->path_only)
 		mmap_other(world, mm, e, file, out);
 	else
 		out->result = (int64_t)do_mmap(mm, file, e->arg[0], e->arg[1], e->arg[2], flags,

@@ -2,6 +2,7 @@
  * What drivers are told of their VMAs: of each once as it comes and once as it goes.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 
 #include "tests/accounting.h"
@@ -223,7 +224,6 @@ START_TEST(driver_of_a_device_sets_flags)
 }
 END_TEST
 
-/* Linux's table for x86-64: what may be written privately is written to by a fault. */
 /* A disk refuses MAP_SYNC, but only after what was there has gone. */
 START_TEST(driver_of_a_disk_refuses_sync)
 {
@@ -242,6 +242,127 @@ START_TEST(driver_of_a_disk_refuses_sync)
 }
 END_TEST
 
+/* ---- files that refuse some mappings, and later rights ---- */
+
+/* What is not as usual of a file and the mount that it is on. */
+struct odd {
+	unsigned seals;
+	bool noexec, path_only;
+};
+
+/* Maps four pages of a new file of that kind at page 0: 0 or -errno. */
+static long map_kind(enum file_kind kind, struct odd odd, unsigned long prot, unsigned long flags)
+{
+	struct inode *inode = inode_create(world.machine, 9, kind, "/some");
+	struct file *file = file_open(world.machine, inode, 9, true, true);
+	long result;
+
+	inode->seals = odd.seals;
+	file->noexec = odd.noexec;
+	file->path_only = odd.path_only;
+	inode_put(world.machine, inode);
+	result = (long)do_mmap(mm, file, page_at(0), 4 * P, prot, flags | MAP_FIXED, 0);
+	fput(file);
+	return result < 0 ? result : 0;
+}
+
+static const struct odd usual, noexec = { .noexec = true }, path_only = { .path_only = true };
+
+static void settings(int type)
+{
+	struct config config;
+
+	config_default(&config);
+	world_init(&world, bed_type(type), &config);
+	mm = world.mm;
+}
+
+START_TEST(driver_of_sealed_memory)
+{
+	static const unsigned seals[] = { F_SEAL_WRITE, F_SEAL_FUTURE_WRITE };
+	const struct odd about_size = { .seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW };
+
+	settings(_i);
+	for (size_t i = 0; i < ARRAY_SIZE(seals); i++) {
+		struct odd sealed = { .seals = seals[i] };
+
+		ck_assert_int_eq(map_kind(FILE_SHMEM, sealed, RW, MAP_SHARED), -EPERM);
+		ck_assert_int_eq(map_kind(FILE_SHMEM, sealed, RW, MAP_PRIVATE), 0);
+		ck_assert_int_eq(map_kind(FILE_SHMEM, sealed, PROT_READ, MAP_SHARED), 0);
+		ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_MAYWRITE, 0);
+		ck_assert_int_eq(do_mprotect(mm, page_at(1), P, RW, -1), -EACCES);
+	}
+	ck_assert_int_eq(map_kind(FILE_SHMEM, about_size, RW, MAP_SHARED), 0);
+	ck_assert_int_eq(do_munmap(mm, page_at(0), 64 * P), 0);
+	world_done(&world);
+}
+END_TEST
+
+/* On a mount without execution. */
+START_TEST(driver_without_execution)
+{
+	settings(_i);
+	ck_assert_int_eq(map_kind(FILE_REGULAR, noexec, PROT_EXEC, MAP_PRIVATE), -EPERM);
+	ck_assert_int_eq(map_kind(FILE_REGULAR, noexec, RW, MAP_PRIVATE), 0);
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_MAYEXEC, 0);
+	ck_assert_int_eq(do_mprotect(mm, page_at(1), P, PROT_READ | PROT_EXEC, -1), -EACCES);
+	/* a program whose memory can all be executed does without that, here */
+	mm->read_implies_exec = true;
+	ck_assert_int_eq(map_kind(FILE_REGULAR, noexec, PROT_READ, MAP_PRIVATE), 0);
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_EXEC, 0);
+	ck_assert_int_eq(map_kind(FILE_REGULAR, usual, PROT_READ, MAP_PRIVATE), 0);
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_EXEC, VM_EXEC);
+	ck_assert_int_eq(do_munmap(mm, page_at(0), 64 * P), 0);
+	world_done(&world);
+}
+END_TEST
+
+START_TEST(driver_of_secret_memory)
+{
+	struct config *config;
+	vm_flags_t flags;
+
+	settings(_i);
+	ck_assert_int_eq(map_kind(FILE_SECRETMEM, usual, RW, MAP_PRIVATE), -EINVAL);
+	ck_assert_int_eq(map_kind(FILE_SECRETMEM, usual, RW | PROT_EXEC, MAP_SHARED), -EPERM);
+	ck_assert_int_eq(map_kind(FILE_SECRETMEM, usual, RW, MAP_SHARED), 0);
+	flags = world_vma(mm, 0)->vm_flags;
+	ck_assert_uint_eq(flags & (VM_LOCKED | VM_DONTDUMP | VM_MAYEXEC), VM_LOCKED | VM_DONTDUMP);
+	ck_assert_uint_eq(mm->locked_vm, 4);
+	ck_assert_int_eq(do_munlock(mm, page_at(0), 2 * P), 0); /* it stays locked */
+	ck_assert_uint_eq(mm->locked_vm, 4);
+	ck_layout(mm, "AAAA");
+	ck_assert_int_eq(do_madvise(mm, page_at(0), P, MADV_POPULATE_READ), -EINVAL);
+	config = &world.machine->config;
+	config->limits.ipc_lock = false;
+	config->limits.memlock = 7 * P;
+	ck_assert_int_eq(do_munmap(mm, page_at(0), P), 0);
+	ck_assert_int_eq(map_kind(FILE_SECRETMEM, usual, RW, MAP_SHARED), 0);
+	ck_assert_int_eq((long)do_mmap(mm, world_vma(mm, 0)->vm_file, page_at(8), 4 * P, RW,
+				       MAP_SHARED | MAP_FIXED, 0), -EAGAIN);
+	ck_assert_int_eq(do_munmap(mm, page_at(0), 64 * P), 0);
+	world_done(&world);
+}
+END_TEST
+
+/* /dev/null, pipes and sockets cannot be mapped, a descriptor by O_PATH stands for no file. */
+START_TEST(driver_there_is_none)
+{
+	settings(_i);
+	world_map(mm, 0, 4, RW);
+	ck_assert_int_eq(map_kind(FILE_NO_MMAP, usual, RW, MAP_SHARED), -ENODEV);
+	ck_assert_int_eq(map_kind(FILE_NO_MMAP, usual, PROT_READ, MAP_PRIVATE), -ENODEV);
+	ck_assert_int_eq(map_kind(FILE_NO_MMAP, noexec, PROT_EXEC, MAP_PRIVATE), -EPERM);
+	ck_assert_int_eq(map_kind(FILE_REGULAR, path_only, PROT_READ, MAP_PRIVATE), -EBADF);
+	ck_assert_int_eq(map_kind(FILE_NO_MMAP, path_only, PROT_EXEC, MAP_PRIVATE), -EBADF);
+	ck_layout(mm, "AAAA"); /* what was there is there */
+	ck_assert(vma_is_anonymous(world_vma(mm, 0)));
+	ck_assert_int_eq(do_munmap(mm, page_at(0), 64 * P), 0);
+	world_done(&world);
+}
+END_TEST
+
+/* Linux's table for x86-64: what may be written privately is written to by a fault. */
 START_TEST(protection_by_flags)
 {
 	static const struct {
@@ -291,6 +412,10 @@ TEST_SUITE(drivers)
 	tcase_add_loop_test(tcase, driver_of_sysv_segments_counts, 0, types);
 	tcase_add_loop_test(tcase, driver_of_a_device_sets_flags, 0, types);
 	tcase_add_loop_test(tcase, driver_of_a_disk_refuses_sync, 0, types);
+	tcase_add_loop_test(tcase, driver_of_sealed_memory, 0, types);
+	tcase_add_loop_test(tcase, driver_without_execution, 0, types);
+	tcase_add_loop_test(tcase, driver_of_secret_memory, 0, types);
+	tcase_add_loop_test(tcase, driver_there_is_none, 0, types);
 	tcase_add_test(tcase, protection_by_flags);
 	suite_add_tcase(suite, tcase);
 	return suite;
