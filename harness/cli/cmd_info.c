@@ -24,6 +24,7 @@ struct summary {
 	uint64_t layout_vmas;           /* the most VMAs in a layout */
 	bool replayed;                  /* all events were; else nobody knows what was between */
 	uint64_t peak_vmas;             /* the most in any address space of the replay */
+	char unlike[512];               /* replay_unlike() of it */
 	uint64_t time;                  /* of the last event, us */
 	uint64_t calls[TRACE_NKINDS], failed[TRACE_NKINDS];
 	uint64_t reads, writes, execs, kernel;  /* faults; kernel: those that are not USER */
@@ -165,6 +166,7 @@ static void info_print(const char *path, const struct summary *sum)
 	else
 		printf("  %-14s %" PRIu64 " or more: the most in a layout; it cannot be replayed\n",
 		       "peak VMAs", sum->layout_vmas);
+	info_line("in its replay", sum->unlike);
 	info_print_calls(sum);
 	info_print_faults(sum);
 	printf("  %-14s %.3f s\n", "time", sum->time / 1e6);
@@ -245,6 +247,7 @@ static json_t *info_json(const char *path, const struct summary *sum)
 		{ "kernel", info->kernel }, { "arch", info->arch }, { "date", info->date },
 		{ "recorder", info->recorder }, { "missing", info->missing },
 		{ "thp", info->thp }, { "shmem_thp", info->shmem_thp },
+		{ "unlike", sum->unlike },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -287,8 +290,10 @@ static int info_count(struct summary *sum, struct trace_reader *reader, struct t
 		summary_add(sum, &event);
 		sum->replayed = sum->replayed && !replay_event(world, &event);
 	}
-	if (world)
+	if (world) {
 		sum->peak_vmas = max(replay_machine(world)->peak_vmas, sum->layout_vmas);
+		replay_unlike(world, sum->unlike, sizeof(sum->unlike));
+	}
 	replay_destroy(world);
 	return status;
 }

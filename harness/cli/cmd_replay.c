@@ -169,8 +169,8 @@ static int session_finish(struct session *s, const struct arguments *args)
 		if (s->hash[i] == s->hash[0])
 			continue;
 		fprintf(stderr, "%s: state hash of %s %016" PRIx64 ", of %s %016" PRIx64 "\n",
-			escape_text(s->path), args->indexes.ops[0]->name, s->hash[0], args->indexes.ops[i]->name,
-			s->hash[i]);
+			escape_text(s->path), args->indexes.ops[0]->name, s->hash[0],
+			args->indexes.ops[i]->name, s->hash[i]);
 		status = STATUS_DIFFERENCE;
 	}
 	return status;
@@ -332,8 +332,8 @@ static void print_json(const struct session *s, const struct arguments *args, in
 		"s:I, s:I}",
 		"file", escape_text(s->path), "agree", status == STATUS_OK,
 		"equal", replay_equal(c), "note",
-		escape_text(replay_note(trace_info(s->reader), c, note, sizeof(note))), "indexes", indexes, "events",
-		(json_int_t)c->events, "syscalls", (json_int_t)c->syscalls, "faults",
+		escape_text(replay_note(trace_info(s->reader), s->world[0], note, sizeof(note))),
+		"indexes", indexes, "events", (json_int_t)c->events, "syscalls", (json_int_t)c->syscalls, "faults",
 		(json_int_t)c->faults, "tasks", (json_int_t)c->tasks, "mms", (json_int_t)c->mms,
 		"peak_vmas", (json_int_t)c->peak_vmas, "results", json_tally(&c->results),
 		"placements", json_tally(&c->placements), "layouts", json_tally(&c->layouts),

@@ -95,7 +95,7 @@ static int replay_once(struct trace_reader *reader, char *path,
 
 		print_row(path, options, c);
 		fflush(stdout);
-		if (*replay_note(trace_info(reader), c, note, sizeof(note)))
+		if (*replay_note(trace_info(reader), world, note, sizeof(note)))
 			fprintf(stderr, "%s, placement %s, merge %s: %s\n", escape_text(path),
 				options->placement->name, options->merge->name, escape_text(note));
 		if (!replay_equal(c))

@@ -107,7 +107,7 @@ const char *program_replay(struct program *program)
 	for (size_t i = 0; world && i < program->n && !err; i++)
 		err = replay_event(world, &program->events[i]);
 	if (world && !err)
-		replay_note(info, replay_counts(world), program->note, sizeof(program->note));
+		replay_note(info, world, program->note, sizeof(program->note));
 	replay_destroy(world);
 	return world && !err ? NULL : replay_out_of_memory();
 }

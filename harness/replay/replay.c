@@ -614,6 +614,8 @@ bool replay_equal(const struct replay_counts *counts)
 	       counts->layouts.equal == counts->layouts.compared && !counts->bad_events;
 }
 
+#define NOTE_NAMES 3
+
 /* One more reason, behind those that are there. */
 __attribute__((format(printf, 3, 4)))
 static void note(char *text, size_t size, const char *format, ...)
@@ -629,9 +631,24 @@ static void note(char *text, size_t size, const char *format, ...)
 	va_end(args);
 }
 
-char *replay_note(const struct trace_info *info, const struct replay_counts *counts, char *text,
-		  size_t size)
+/* The first of them by name, as the text's last reason. */
+static void note_names(const struct replay_name *name, char *text, size_t size)
 {
+	size_t n = strlen(text);
+
+	for (unsigned i = 0; name[i].times && n < size; i++) {
+		if (i == NOTE_NAMES) {
+			snprintf(text + n, size - n, " and others");
+			return;
+		}
+		n += (size_t)snprintf(text + n, size - n, "%s%s (%" PRIu64 ")", i ? ", " : ": ",
+				      name[i].name, name[i].times);
+	}
+}
+
+char *replay_unlike(const struct replay_world *world, char *text, size_t size)
+{
+	const struct replay_counts *counts = &world->counts;
 	const struct { const char *what; uint64_t n, of; } numbers[] = {
 		{ "results differ", counts->results.compared - counts->results.equal,
 		  counts->results.compared },
@@ -639,7 +656,6 @@ char *replay_note(const struct trace_info *info, const struct replay_counts *cou
 		  counts->layouts.compared },
 		{ "events contradict the trace", counts->bad_events, counts->events },
 		{ "calls have no rule", counts->not_modelled, counts->syscalls },
-		{ "records of faults were lost", info->lost, counts->faults + info->lost },
 	};
 
 	text[0] = '\0';
@@ -648,6 +664,17 @@ char *replay_note(const struct trace_info *info, const struct replay_counts *cou
 			note(text, size, "%" PRIu64 " of %" PRIu64 " %s", numbers[i].n,
 			     numbers[i].of, numbers[i].what);
 	}
+	note_names(world->not_modelled, text, size);
+	return text;
+}
+
+char *replay_note(const struct trace_info *info, const struct replay_world *world, char *text,
+		  size_t size)
+{
+	replay_unlike(world, text, size);
+	if (info->lost)
+		note(text, size, "%" PRIu64 " of %" PRIu64 " records of faults were lost",
+		     info->lost, world->counts.faults + info->lost);
 	if (!info->faults)
 		note(text, size, *info->fault_source ? "faults by %s only" : "no faults%s",
 		     info->fault_source);

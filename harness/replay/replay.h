@@ -151,10 +151,12 @@ const struct replay_name *replay_names(const struct replay_world *world);
 /* Was everything as it was recorded? */
 bool replay_equal(const struct replay_counts *counts);
 /*
- * What has to be said beside any number of this replay: differences, calls without a rule, faults
- * and calls that were not recorded. "" if there is nothing.  Returns text, of size bytes.
+ * What was not as recorded: differences, and calls without a rule, the first of them by name. "" if
+ * there is nothing.  Returns text, of size bytes.
  */
-char *replay_note(const struct trace_info *info, const struct replay_counts *counts, char *text,
+char *replay_unlike(const struct replay_world *world, char *text, size_t size);
+/* The same with faults and calls that were not recorded: to be said beside any number of it. */
+char *replay_note(const struct trace_info *info, const struct replay_world *world, char *text,
 		  size_t size);
 const struct machine *replay_machine(const struct replay_world *world);
 

@@ -169,7 +169,7 @@ void replay_shmget(struct replay_world *world, const struct trace_event *e, stru
 	out->result = e->result;
 	out->unknown = !pools_known(world) || !is_modelled(h) || (h && !asks_the_pool(world, e));
 	if (!pools_known(world) || !is_modelled(h))
-		world->counts.not_modelled++;
+		replay_not_modelled(world, "shmget of huge pages");
 	if (out->unknown)
 		return;
 	if (!h) {

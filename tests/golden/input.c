@@ -197,6 +197,8 @@ START_TEST(no_number_without_a_word)
 {
 	struct trace_event wrong = { .kind = TRACE_MUNMAP, .task = 1, .name = "", .result = -12,
 				     .arg = { 0x400000, 4096 } };
+	const struct trace_event unknown = { .kind = TRACE_PRCTL, .task = 1, .name = "",
+					     .arg = { 1 } };
 	const char *vmabench = command_vmabench();
 	char folder[128];
 
@@ -216,6 +218,16 @@ START_TEST(no_number_without_a_word)
 		      &small_mmap);
 	ck_command(0, "not recorded: shadow stacks (3)", "%s replay %s", vmabench, path);
 	ck_command(0, "not recorded: shadow stacks (3)", "%s whatif %s", vmabench, path);
+	forge_program(header(NULL, NULL), S_IFREG | 0755, 0x555555760000, &unknown);
+	ck_command(0, "1 of 1 calls have no rule: prctl 1 (1)", "%s replay --json %s", vmabench,
+		   path);
+	ck_command(0, "1 of 1 calls have no rule: prctl 1 (1)", "%s info %s", vmabench, path);
+	ck_command(0, "\"unlike\": \"1 of 1 calls have no rule: prctl 1 (1)\"", "%s info --json %s",
+		   vmabench, path);
+	ck_command(0, "1 of 1 calls have no rule: prctl 1 (1)", "%s whatif %s", vmabench, path);
+	ck_command(0, "calls have no rule: prctl 1 (1)", "%s threads -t 1 --trace %s", vmabench, path);
+	ck_command(0, "calls have no rule: prctl 1 (1)", "%s bench --traces %s --case 'replay-*' "
+		   "--index btree --count 1", vmabench, folder);
 	forge_program(header("lost", "0x7"), S_IFREG | 0755, 0x555555760000, &small_mmap);
 	ck_command(0, "records of faults that were lost: 7", "%s replay %s", vmabench, path);
 	ck_command(0, "7 of 7 records of faults were lost", "%s bench --traces %s --case 'replay-*' "
