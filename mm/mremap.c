@@ -251,8 +251,6 @@ static unsigned long remap_to(struct mm_struct *mm, struct remap *r)
 	if (err)
 		return (unsigned long)err;
 	vma = vma_lookup(mm, r->addr);
-	if (!vma || r->old_len > vma->vm_end - r->addr)
-		return -EFAULT;
 	if ((r->flags & MREMAP_DONTUNMAP) &&
 	    !may_expand_vm(mm, vma->vm_flags, r->old_len >> PAGE_SHIFT))
 		return -ENOMEM;

@@ -119,6 +119,36 @@ START_TEST(mremap_across_an_end)
 }
 END_TEST
 
+/* What has its own say where it is mapped moves alone, or where it comes first not at all. */
+START_TEST(mremap_of_several)
+{
+	static const struct {
+		enum file_kind file;
+		unsigned long flags;
+	} kinds[] = {{FILE_ZERO, MAP_PRIVATE}, {FILE_SYSV_SHM, MAP_SHARED}};
+
+	setup(_i);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct inode *inode = inode_create(world.machine, 9, kinds[i].file, "/own");
+		struct file *file = file_open(world.machine, inode, 0, true, true);
+
+		inode_put(world.machine, inode);
+		ck_assert_uint_eq(do_mmap(mm, file, page_at(12), 2 * P, RW,
+					  kinds[i].flags | MAP_FIXED, 0), page_at(12));
+		fput(file);
+		ck_assert_int_eq(mremap_pages(12, 4, 4, TO, 40), -EFAULT);
+		ck_layout(mm, "AAAAAAAABBBBCCDDDD");
+		ck_assert_int_eq(mremap_pages(10, 4, 4, TO, 40), -EFAULT);
+		ck_layout(mm, "AAAAAAAABB..CCDDDD......................EE");
+		taken(mremap_pages(12, 2, 2, TO, 50), 50);
+		taken(mremap_pages(40, 2, 2, TO, 10), 10);
+		ck_assert_int_eq(do_munmap(mm, page_at(50), 2 * P), 0);
+		ck_layout(mm, layout);
+	}
+	teardown();
+}
+END_TEST
+
 START_TEST(mremap_where_it_may_not_move)
 {
 	setup(_i);
@@ -184,6 +214,8 @@ END_TEST
 /* Page 22 shows page 12 of the file, wherever it goes. */
 START_TEST(mremap_of_a_part_of_a_file)
 {
+	long moved;
+
 	setup(_i);
 	world_map_file(mm, world.file, 20, 4, PROT_READ, 10);
 	taken(mremap_pages(22, 2, 2, TO, 40), 40);
@@ -191,6 +223,10 @@ START_TEST(mremap_of_a_part_of_a_file)
 	ck_assert_uint_eq(world_vma(mm, 20)->vm_pgoff, 10);
 	taken(mremap_pages(41, 1, 3, TO, 50), 50);
 	ck_assert_uint_eq(world_vma(mm, 50)->vm_pgoff, 13);
+	/* where it may choose, huge pages would be whole ones of the file */
+	moved = mremap_pages(51, 1, 2 * HUGE_PAGES, MOVE, 0);
+	ck_assert_int_gt(moved, 0);
+	ck_assert_uint_eq(moved / P % HUGE_PAGES, 14);
 	teardown();
 }
 END_TEST
@@ -217,6 +253,8 @@ START_TEST(mremap_limits)
 	taken(mremap_pages(0, 8, 8, TO, 30), 30);
 	config->max_map_count = 100;
 	taken(mremap_pages(30, 8, 8, TO, 0), 0);
+	config->max_map_count = mm->map_count;          /* to shrink may need one more */
+	refused(mremap_pages(0, 4, 2, 0, 0), -ENOMEM);
 	config->max_map_count = mm->map_count + 3;      /* one is enough where it may choose */
 	refused(mremap_pages(0, 8, 9, MOVE, 0), -ENOMEM);
 	config->max_map_count++;
@@ -358,7 +396,7 @@ END_TEST
 TEST_SUITE(refusals)
 {
 	const TTest *const tests[] = {
-		mremap_arguments, mremap_onto_itself, mremap_across_an_end,
+		mremap_arguments, mremap_onto_itself, mremap_across_an_end, mremap_of_several,
 		mremap_where_it_may_not_move, mremap_up_to_the_last_page, mremap_of_a_driver,
 		mremap_beyond_the_largest_file, mremap_of_a_part_of_a_file,
 		mremap_of_nothing_copies_what_is_shared, mremap_limits, mremap_locked,
