@@ -12,8 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "workloads/format/event_text.h"
 #include "tests/suite.h"
+#include "workloads/format/event_text.h"
 #include "workloads/format/trace.h"
 
 static const struct {
