@@ -85,7 +85,8 @@ static int install_guards(struct vm_area_struct *vma, unsigned long start, unsig
 
 	if (vma->vm_flags & (VM_SPECIAL | VM_HUGETLB | VM_LOCKED))
 		return -EINVAL;
-	if (vma_is_anonymous(vma) && anon_vma_prepare(vma))
+	if ((vma_is_anonymous(vma) || vma->vm_mm->machine->config.file_guards_prepare) &&
+	    anon_vma_prepare(vma))
 		return -ENOMEM;
 	vma_start_write(vma);
 	vma->vm_flags |= VM_MAYBE_GUARD;

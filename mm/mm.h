@@ -104,6 +104,7 @@ struct config {
 	bool pkeys;                     /* the processor has protection keys */
 	unsigned mdwe;                  /* PR_SET_MDWE, PR_SET_MEMORY_MERGE: of the first programs */
 	bool merge_any;
+	bool file_guards_prepare;       /* guard pages give VMAs of files an anon_vma, too (F7) */
 	struct hstate hugetlb[HUGETLB_POOLS];   /* as it begins; the usual one first, then shift 0 */
 	bool hugetlb_hint_down;         /* before Linux 6.13: hints round down, MAP_32BIT is nothing */
 	unsigned pagetable_levels;      /* 4 or 5 */

@@ -67,6 +67,7 @@ static void config_from(struct config *config, const struct trace_info *info,
 	config->memory_nodes = info->memory_nodes;
 	config->mdwe = (unsigned)info->mdwe;
 	config->merge_any = info->memory_merge;
+	config->file_guards_prepare = info->file_guards_prepare;
 	config->stack_guard_gap = info->stack_guard_gap << PAGE_SHIFT;
 	config->max_map_count = info->max_map_count;
 	config->overcommit = (unsigned)info->overcommit;

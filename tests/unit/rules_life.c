@@ -291,6 +291,36 @@ static void ck_guards(struct mm_struct *of, unsigned long page, const char *draw
 			      (drawn[i] != 'G'), "page %zu of %s", i, drawn);
 }
 
+/* Where guards prepare files as well, what lies between two guarded mappings of a file joins one of them only. */
+START_TEST(rule_F7_guard_pages_of_files_may_prepare)
+{
+	struct mm_struct *child;
+
+	setup(_i);
+	for (unsigned prepare = 0; prepare < 2; prepare++) {
+		unsigned long base = prepare * 10;
+
+		world.machine->config.file_guards_prepare = prepare;
+		for (unsigned long page = 0; page < 3; page += 2) {
+			ck_assert_uint_eq(do_mmap(mm, world.file, page_at(base + page), P, RW,
+						  MAP_SHARED | MAP_FIXED, page), page_at(base + page));
+			ck_assert_int_eq(do_madvise(mm, page_at(base + page), P, MADV_GUARD_INSTALL), 0);
+			ck_assert(!anon_of(mm, base + page) == !prepare);
+		}
+		do_mmap(mm, world.file, page_at(base + 1), P, RW, MAP_SHARED | MAP_FIXED, 1);
+		ck_assert_uint_eq(world_vma(mm, base)->vm_end, page_at(base + (prepare ? 2 : 3)));
+	}
+	child = dup_mm(mm);
+	ck_assert_ptr_nonnull(child);
+	ck_assert_ptr_null(anon_of(child, 0));
+	ck_assert_ptr_nonnull(anon_of(child, 10));
+	ck_assert_ptr_ne(anon_of(child, 10), anon_of(mm, 10));
+	ck_guards(child, 10, "G.G");
+	mmput(child);
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_F7_what_guard_pages_survive)
 {
 	struct mm_struct *child;
@@ -829,6 +859,7 @@ TEST_SUITE(rules_life)
 	tcase_add_loop_test(anon, rule_F6_prefaults, 0, types);
 	tcase_add_loop_test(anon, rule_F6_execute_only, 0, types);
 	tcase_add_loop_test(anon, rule_F7_guard_pages, 0, types);
+	tcase_add_loop_test(anon, rule_F7_guard_pages_of_files_may_prepare, 0, types);
 	tcase_add_loop_test(anon, rule_F7_what_guard_pages_survive, 0, types);
 	tcase_add_loop_test(anon, fault_beyond_the_end_of_a_file, 0, types);
 	suite_add_tcase(suite, anon);

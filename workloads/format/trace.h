@@ -161,6 +161,7 @@ struct trace_info {
 	uint64_t memory_nodes;          /* NUMA nodes with memory that the program may use, a bit each */
 	uint64_t mdwe;                  /* PR_SET_MDWE's bits, at the start */
 	bool memory_merge;              /* PR_SET_MEMORY_MERGE, at the start */
+	bool file_guards_prepare;       /* MADV_GUARD_INSTALL gives VMAs of files an anon_vma, too */
 	char *hugetlb;                  /* the pools at the start, the usual size first; "": not known */
 };
 

@@ -67,6 +67,7 @@ static const struct info_field {
 	NEWER_NUMBER(memory_nodes, 0, UINT64_MAX),
 	NEWER_NUMBER(mdwe, 0, 3),
 	NEWER(BOOL, memory_merge),
+	NEWER(BOOL, file_guards_prepare),
 	NEWER(STRING, hugetlb),
 #undef FIELD
 #undef NEWER

@@ -380,6 +380,7 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 	info->memory_nodes = info_mask(pid, "Mems_allowed:") &
 			     info_list("/sys/devices/system/node/has_memory");
 	info_collect_inherited(info, pid);
+	info->file_guards_prepare = rules_file_guards_prepare();
 	info->stack_guard_gap = info_find_number("/proc/cmdline", "stack_guard_gap=", 256);
 	info_collect_overcommit(info);
 	info_status(pid, &info->lacks_capabilities, &no_thp);

@@ -567,4 +567,9 @@ uint64_t info_find_number(const char *path, const char *key, uint64_t fallback);
  */
 void info_status(pid_t tid, uint64_t *lacks_capabilities, bool *no_thp);
 
+/* ---- record_rules.c ---- */
+
+/* Does MADV_GUARD_INSTALL give VMAs of files an anon_vma?  False where it cannot be tried. */
+bool rules_file_guards_prepare(void);
+
 #endif
