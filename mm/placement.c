@@ -83,7 +83,8 @@ unsigned long hole_topdown(const struct hole_search *s)
 	return -ENOMEM;
 }
 
-unsigned long hole_bottomup(const struct hole_search *s)
+/* The lowest place that is congruent to off modulo align; s->len has room for any alignment. */
+static unsigned long bottomup(const struct hole_search *s, unsigned long align, unsigned long off)
 {
 	struct vma_index *index = s->mm->mm_mt;
 	struct vma_gap gap = {
@@ -96,6 +97,8 @@ unsigned long hole_bottomup(const struct hole_search *s)
 		unsigned long start = max(gap.start, gap.lo);
 		struct vm_area_struct *above = above_hole(s->mm, &gap);
 
+		start += (off - start) & (align - 1);
+		/* as in the kernel, the room for alignment is to be free behind it once more */
 		if (guard_in_the_way(above, start + s->len - 1))
 			gap.lo = above->vm_end;
 		else if (kept_in_the_way(s, start))
@@ -104,6 +107,11 @@ unsigned long hole_bottomup(const struct hole_search *s)
 			return start;
 	}
 	return -ENOMEM;
+}
+
+unsigned long hole_bottomup(const struct hole_search *s)
+{
+	return bottomup(s, PAGE_SIZE, 0);
 }
 
 /* Room for any alignment is asked for; then the highest or lowest place in it is taken. */
@@ -131,9 +139,8 @@ unsigned long hole_bottomup_aligned(const struct hole_search *s, unsigned long a
 				    unsigned long off)
 {
 	struct hole_search wide = padded(s, align);
-	unsigned long area = hole_bottomup(&wide);
 
-	return IS_ERR_VALUE(area) ? area : area + ((off - area) & (align - 1));
+	return bottomup(&wide, align, off);
 }
 
 bool placement_hint_is_free(struct mm_struct *mm, unsigned long addr, unsigned long len)

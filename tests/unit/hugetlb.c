@@ -150,6 +150,25 @@ START_TEST(rule_L2_places)
 }
 END_TEST
 
+/* Bottom-up, a stack above a gap needs its guard gap behind all the room that was asked for. */
+START_TEST(rule_L2_places_below_a_stack)
+{
+	struct config config;
+
+	config_default(&config);
+	config.legacy_layout = true;
+	setup_with(&config, 8);
+	mm->mmap_base = BASE;
+	do_mmap(mm, NULL, BASE, 103 * P, RW, ANON | MAP_FIXED, 0);
+	do_mmap(mm, NULL, BASE + 3 * H, P, RW, ANON | MAP_FIXED, 0);
+	ck_assert_uint_eq(do_mmap(mm, NULL, 0, H, RW, HUGE, 0), BASE + H);
+	do_munmap(mm, BASE + H, H);
+	do_mmap(mm, NULL, BASE + 3 * H, P, RW, ANON | MAP_GROWSDOWN | MAP_FIXED, 0);
+	ck_assert_uint_eq(do_mmap(mm, NULL, 0, H, RW, HUGE, 0), BASE + 4 * H);
+	teardown();
+}
+END_TEST
+
 START_TEST(rule_L2_places_before_6_13)
 {
 	struct config config;
@@ -612,6 +631,7 @@ TEST_SUITE(hugetlb)
 	tcase_add_test(rules, rule_L1_sizes_and_flags);
 	tcase_add_test(rules, rule_L1_files);
 	tcase_add_test(rules, rule_L2_places);
+	tcase_add_test(rules, rule_L2_places_below_a_stack);
 	tcase_add_test(rules, rule_L2_places_before_6_13);
 	tcase_add_loop_test(rules, rule_L2_all_policies, 0, policies);
 	tcase_add_test(rules, rule_L3_promises);
