@@ -31,7 +31,8 @@ struct kernel_file {
 	int fd;                         /* the same in the subject */
 	unsigned inode;                 /* number in the trace */
 	uint64_t magic, mode, access;   /* access: O_ACCMODE of open */
-	ino_t ino;
+	dev_t dev;
+	ino_t ino;                      /* of dev, whose number smaps need not show */
 	off_t size;                     /* that a session finds it with; 0: it has none */
 	const char *path;
 };

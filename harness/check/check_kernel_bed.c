@@ -70,10 +70,11 @@ static int add_file(struct kernel_bed *bed, unsigned i, int fd, unsigned access,
 		return bed_error(path);
 	*file = (struct kernel_file){
 		.fd = fd, .inode = ++bed->inodes, .magic = (uint64_t)fs.f_type,
-		.mode = stat.st_mode, .access = access, .ino = stat.st_ino, .path = path,
+		.mode = stat.st_mode, .access = access, .dev = stat.st_dev, .ino = stat.st_ino,
+		.path = path,
 	};
 	for (unsigned j = 0; j < i; j++) {
-		if (bed->file[j].ino != file->ino || bed->file[j].magic != file->magic)
+		if (bed->file[j].ino != file->ino || bed->file[j].dev != file->dev)
 			continue;
 		file->inode = bed->file[j].inode;
 		bed->inodes--;

@@ -5,6 +5,7 @@
  * tests say so and pass.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/utsname.h>
@@ -194,6 +195,37 @@ START_TEST(test_agrees_in_every_mood)
 }
 END_TEST
 
+/* Inodes of several file systems of shared memory may have the same number. */
+START_TEST(test_files_of_two_file_systems_are_two)
+{
+	char dir[] = "/dev/shm/vmabench-kernel-XXXXXX", *before = getenv("TMPDIR");
+	struct kernel_bed *bed = calloc(1, sizeof(*bed));
+
+	if (!possible() || !mkdtemp(dir)) {
+		printf("check --kernel: files of two file systems not tested, no /dev/shm here\n");
+		free(bed);
+		return;
+	}
+	before = before ? strdup(before) : NULL;
+	setenv("TMPDIR", dir, 1);
+	ck_assert_int_eq(kernel_bed_make(bed, true), 0);
+	for (unsigned i = 0; i < KERNEL_FILES; i++) {
+		for (unsigned j = 0; j < i; j++)
+			ck_assert((bed->file[i].inode == bed->file[j].inode) ==
+				  (bed->file[i].ino == bed->file[j].ino &&
+				   bed->file[i].dev == bed->file[j].dev));
+	}
+	kernel_bed_end(bed);
+	rmdir(dir);
+	if (before)
+		setenv("TMPDIR", before, 1);
+	else
+		unsetenv("TMPDIR");
+	free(before);
+	free(bed);
+}
+END_TEST
+
 START_TEST(test_older_kernels_are_told)
 {
 	ck_assert(kernel_is_older("6.17.13+deb13-cloud-amd64"));
@@ -211,6 +243,7 @@ TEST_SUITE(kernel)
 
 	tcase_add_test(tcase, test_agrees_with_the_kernel);
 	tcase_add_test(tcase, test_agrees_in_every_mood);
+	tcase_add_test(tcase, test_files_of_two_file_systems_are_two);
 	tcase_add_test(tcase, test_older_kernels_are_told);
 	tcase_add_test(tcase, test_agrees_about_huge_pages);
 	tcase_add_loop_test(tcase, test_rule_left_out_is_noticed, 0, 4);
