@@ -180,7 +180,7 @@ static void record_free_info(struct trace_info *info)
 {
 	char *strings[] = { info->command, info->versions, info->kernel, info->arch, info->date,
 			    info->recorder, info->missing, info->fault_source, info->thp,
-			    info->shmem_thp };
+			    info->shmem_thp, info->hugetlb };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
