@@ -327,14 +327,13 @@ static void print_json(const struct session *s, const struct arguments *args, in
 							 args->indexes.ops[i]->name, "hash", hash));
 	}
 	root = json_pack(
-		"{s:s, s:b, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, "
-		"s:I, s:s, "
-		"s:I, s:I}",
+		"{s:s, s:b, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, "
+		"s:I, s:I, s:s, s:I, s:I}",
 		"file", escape_text(s->path), "agree", status == STATUS_OK,
 		"equal", replay_equal(c), "note",
 		escape_text(replay_note(trace_info(s->reader), s->world[0], note, sizeof(note))),
-		"indexes", indexes, "events", (json_int_t)c->events, "syscalls", (json_int_t)c->syscalls, "faults",
-		(json_int_t)c->faults, "tasks", (json_int_t)c->tasks, "mms", (json_int_t)c->mms,
+		"indexes", indexes, "events", (json_int_t)c->events,
+		"syscalls", (json_int_t)c->syscalls, "faults", (json_int_t)c->faults, "tasks", (json_int_t)c->tasks, "mms", (json_int_t)c->mms,
 		"peak_vmas", (json_int_t)c->peak_vmas, "results", json_tally(&c->results),
 		"placements", json_tally(&c->placements), "layouts", json_tally(&c->layouts),
 		"random_placements", (json_int_t)c->random_placements, "not_modelled",

@@ -497,8 +497,9 @@ const char *replay_out_of_memory(void)
 			 replay_budget.limit >> 20);
 		return text;
 	}
-	return frames_exhausted ? "it takes more pages than the recorded machine had in RAM and swap"
-				: "out of memory";
+	if (frames_exhausted)
+		return "it takes more pages than the recorded machine had in RAM and swap";
+	return "out of memory";
 }
 
 static int do_event(struct replay_world *world, const struct trace_event *event)

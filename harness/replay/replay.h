@@ -37,7 +37,7 @@ struct replay_whatif {
 	uint64_t peak_tables;           /* page-table pages, the most in any one mm */
 	uint64_t merges;                /* ranges that became one with a neighbour */
 	/* what was done otherwise, so that the program could go on */
-	uint64_t moved;                 /* MAP_FIXED, where something else stood: placed elsewhere */
+	uint64_t moved;                 /* MAP_FIXED, where another stood: placed elsewhere */
 	uint64_t in_parts;              /* calls whose range is in several places */
 	uint64_t not_tried;             /* mremaps that the kernel refused: layout decides */
 	uint64_t beyond_limit;          /* calls that left more VMAs than max_map_count */
@@ -51,7 +51,7 @@ struct replay_counts {
 	struct replay_tally layouts;    /* of an mm when its last task leaves it */
 	uint64_t random_placements;     /* MAP_32BIT under ASLR: random by design, not compared */
 	uint64_t not_modelled;          /* calls without a rule in mm: left out, or as recorded */
-	uint64_t huge_pages_told;       /* times that pools or files had other huge pages than here */
+	uint64_t huge_pages_told;       /* times that pools or files had others than here */
 	uint64_t faults_guessed;        /* of them: read or write, that was not recorded */
 	uint64_t faults_inferred;       /* beside them: no faults, but pages found written */
 	uint64_t faults_without_mm;     /* of tasks that have left theirs */
@@ -167,7 +167,7 @@ unsigned long replay_translate(const struct replay_world *world, uint32_t task,
 /* The mm of a task, or NULL: for those who look into a world between events. */
 struct mm_struct *replay_mm(const struct replay_world *world, uint32_t task);
 
-/* What mm_verify says of the first address space that contradicts itself, or rmap_verify, or NULL. */
+/* What mm_verify says of the first mm that contradicts itself, or rmap_verify, or NULL. */
 const char *replay_verify(const struct replay_world *world, FILE *report);
 
 void replay_destroy(struct replay_world *world);

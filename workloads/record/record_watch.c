@@ -227,7 +227,7 @@ static uint64_t told_size(const struct task *task, uint64_t size)
 {
 	if (task->call->nr == SYS_ftruncate)
 		return task->arg[1];
-	return task->arg[1] ? size : max(size, task->arg[2] + task->arg[3]);    /* mode 0: it grows */
+	return task->arg[1] ? size : max(size, task->arg[2] + task->arg[3]);    /* it grows */
 }
 
 /* What is there afterwards can be seen afterwards: the task stops as the call returns. */
