@@ -79,7 +79,7 @@ static const char *objection(struct vma_index_ops *ops)
 void vma_index_register(const struct vma_index_ops *given)
 {
 	struct vma_index_ops *ops = malloc(sizeof(*ops));
-	const char *why = "no memory";
+	const char *why = "out of memory";
 	unsigned i = ntypes;
 
 	if (ops) {

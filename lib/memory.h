@@ -12,7 +12,7 @@ struct arena {
 	struct vmaindex_edit reserved[2];       /* the last nreserved of them */
 };
 
-/* An arena whose memory comes from there, as of vmaindex_create; NULL when memory is out. */
+/* An arena whose memory comes from there, as of vmaindex_create; NULL if out of memory. */
 struct arena *memory_arena(const struct vmaindex_memory *memory);
 
 /* Ends it; what was allocated from it has to be freed before. */

@@ -78,7 +78,7 @@ static const struct vm_operations_struct shm_vm_ops = {
 	.fault = filemap_fault,
 };
 
-/* A segment of huge pages: what was promised, shmget has settled. */
+/* A segment of huge pages: what was committed, shmget has settled. */
 static const struct vm_operations_struct shm_huge_vm_ops = {
 	.open = shm_open_vma,
 	.close = shm_close_vma,

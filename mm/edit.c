@@ -23,7 +23,7 @@ struct gathered {
 	struct vma_side prev, next;             /* what will stand beside the range */
 	unsigned long nvmas;                    /* low, high and gone */
 	unsigned long npages;                   /* mapped in the range now, */
-	unsigned long naccounted;               /* of them promised */
+	unsigned long naccounted;               /* of them committed */
 	bool sealed, low_sealed;                /* something inside must not go */
 };
 
@@ -261,7 +261,7 @@ static void unaccount_all(struct mm_struct *mm, const struct gathered *g)
 
 /* The new objects that a replacement needs. */
 struct fresh {
-	struct vm_area_struct *upper;   /* the part above a hole in the middle of one VMA */
+	struct vm_area_struct *upper;   /* the part above a gap in the middle of one VMA */
 	struct vm_area_struct *vma;     /* the new mapping, if it merges with nothing */
 };
 
@@ -387,7 +387,7 @@ static int refuse_for_limits(struct mm_struct *mm, const struct gathered *g)
 	return -ENOMEM;
 }
 
-/* A part that had other flags has become promised memory. */
+/* A part that had other flags has become committed memory. */
 static void charge(const struct vm_area_struct *holder, vm_flags_t before, unsigned long bytes)
 {
 	struct machine *machine = holder->vm_mm->machine;
@@ -435,8 +435,8 @@ static enum vma_merge_kind decide(const struct mm_struct *mm, const struct gathe
 	return desc ? vma_merge(&merge) : MERGE_NONE;
 }
 
-/* Is there enough memory for what is promised, less what was promised for the range before? */
-static int may_promise(struct mm_struct *mm, const struct gathered *g,
+/* Is there enough memory for what is committed, less what was committed for the range before? */
+static int may_commit(struct mm_struct *mm, const struct gathered *g,
 		       const struct vma_desc *desc)
 {
 	unsigned long npages = (g->end - g->start) >> PAGE_SHIFT;
@@ -459,7 +459,7 @@ static int may_replace(struct mm_struct *mm, const struct gathered *g,
 		return err;
 
 	unsigned long more = ((g->end - g->start) >> PAGE_SHIFT) - g->npages;
-	if (!may_expand_vm(mm, desc->flags, more) || may_promise(mm, g, desc))
+	if (!may_expand_vm(mm, desc->flags, more) || may_commit(mm, g, desc))
 		return refuse_for_limits(mm, g);
 	if (!desc->shmem || !security_vm_enough_memory_mm(mm, desc->shmem))
 		return 0;
@@ -487,8 +487,8 @@ static void unmap_pages(struct mm_struct *mm, const struct gathered *g)
 }
 
 /*
- * What stood there has given back what was promised to it before the new mapping wants some; but
- * files go after the call, and what was promised to them.
+ * What stood there has given back what was committed to it before the new mapping wants some; but
+ * files go after the call, and what was committed to them.
  */
 static int replace_by_hugetlb(struct mm_struct *mm, const struct gathered *g,
 			      const struct vma_desc *desc, struct vm_area_struct **result)

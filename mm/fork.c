@@ -144,7 +144,7 @@ static void batch_drop(struct batch *batch)
 	batch_end(batch);
 }
 
-/* From here on its pages count, also against what is promised to the next one; and are found. */
+/* From here on its pages count, also against what is committed to the next one; and are found. */
 static void batch_add(struct batch *batch, struct vm_area_struct *vma)
 {
 	vm_stat_account(batch->mm, vma->vm_flags, (long)vma_pages(vma));
@@ -175,7 +175,7 @@ static int batch_commit(struct batch *batch, const struct mm_struct *oldmm)
 
 /* ---- fork ---- */
 
-/* F5: a child's copy of one VMA; NULL also where it would be promised too much. */
+/* F5: a child's copy of one VMA; NULL also where it would be committed too much. */
 static struct vm_area_struct *dup_vma(struct mm_struct *mm, const struct vm_area_struct *mpnt)
 {
 	struct vm_area_struct *vma;

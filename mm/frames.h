@@ -70,7 +70,7 @@ void frames_destroy(struct frames *frames);
 
 /*
  * A page that holds content, with one reference (the caller's) and mapped
- * nowhere; 0, which is never handed out, when memory is out.
+ * nowhere; 0, which is never handed out, when out of memory.
  */
 must_check pfn_t alloc_page(struct frames *frames, uint64_t content);
 
@@ -152,7 +152,7 @@ static inline void page_unmap(struct frames *frames, pfn_t pfn)
 #define HUGE_PAGE_SHIFT 9
 #define HUGE_PAGES      (1UL << HUGE_PAGE_SHIFT)
 
-/* A compound with one reference, the caller's, or 0: memory is out. */
+/* A compound with one reference, the caller's, or 0: out of memory. */
 must_check pfn_t alloc_huge_page(struct frames *frames, uint64_t content);
 /* One reference more or less to the whole, by its first page; the last one frees it. */
 void get_huge_page(struct frames *frames, pfn_t pfn);

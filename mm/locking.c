@@ -1,5 +1,5 @@
 /*
- * locking - brackets, faults under mmap_lock, and the lockings by name (see locking.h)
+ * locking - brackets, faults under mmap_lock, and the locking schemes by name (see locking.h)
  */
 #include "mm/locking.h"
 
@@ -17,13 +17,13 @@ static const struct mm_locking locking_mmap_lock = {
 	.summary = "faults share one lock, which a call has alone (Linux up to 6.3)",
 };
 
-static const struct mm_locking *const lockings[] = {
+static const struct mm_locking *const schemes[] = {
 	&locking_mmap_lock, &locking_per_vma, &locking_rcu, &locking_range,
 };
 
 const struct mm_locking *mm_locking(unsigned i)
 {
-	return i < ARRAY_SIZE(lockings) ? lockings[i] : NULL;
+	return i < ARRAY_SIZE(schemes) ? schemes[i] : NULL;
 }
 
 const struct mm_locking *mm_locking_lookup(const char *name)

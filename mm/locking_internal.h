@@ -1,5 +1,5 @@
 /*
- * What locking.c and the lockings share (see locking.h).
+ * What locking.c and the locking schemes share (see locking.h).
  */
 #ifndef MM_LOCKING_INTERNAL_H
 #define MM_LOCKING_INTERNAL_H

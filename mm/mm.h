@@ -91,7 +91,7 @@ struct config {
 	unsigned overcommit;            /* vm.overcommit_memory: 0, 1 or 2 */
 	unsigned long ram, swap;        /* pages; no ram: not known, nothing is refused for it; */
 	                                /* no swap: none to promise, and reclaim takes what it needs */
-	unsigned long committed;        /* pages promised to others than these address spaces */
+	unsigned long committed;        /* pages committed to others than these address spaces */
 	unsigned overcommit_ratio;      /* per cent of ram, for mode 2, */
 	unsigned long overcommit_pages; /* or if not 0 so many pages */
 	unsigned long admin_reserve, user_reserve;      /* pages of them that are kept back */
@@ -265,7 +265,7 @@ struct inode {
 	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
 	unsigned long shm_nattch;       /* FILE_SYSV_SHM: VMAs that show it */
 	struct hstate *hstate;          /* the pool of its pages, or NULL; then there is: */
-	struct resv_map resv;           /* which huge pages were promised to it (hugetlb.c) */
+	struct resv_map resv;           /* which huge pages were committed to it (hugetlb.c) */
 	bool reserved;                  /* by shmget: mmap promises nothing */
 	unsigned long present;          /* huge pages from its start that were there before */
 	unsigned seals;                 /* FILE_SHMEM: F_SEAL_* */
@@ -421,7 +421,7 @@ void config_default(struct config *config);
 
 /*
  * A machine whose address spaces use that index; max_pages limits its physical
- * memory (0: no limit), config.budget what all of it takes of the host's.  NULL when memory is out.  machine_destroy wants all
+ * memory (0: no limit), config.budget what all of it takes of the host's.  NULL if out of memory.  machine_destroy wants all
  * mms and files gone: what is left is a leak and ends the program with a message.
  */
 must_check struct machine *machine_create(const struct vma_index_ops *ops,
@@ -579,7 +579,7 @@ void vmacache_flush(struct task_struct *tsk);
 
 /*
  * Adds a VMA whose bounds are set, without merging: 0, or -ENOMEM if something
- * is there already or memory is out; the VMA stays the caller's then.
+ * is there already or out of memory; the VMA stays the caller's then.
  */
 must_check int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma);
 
@@ -596,7 +596,7 @@ void vm_count_pages(struct mm_struct *mm, vm_flags_t flags, long npages);
 /* ---- overcommit.c ---- */
 
 /*
- * May npages more be promised to mm, by vm.overcommit_memory?  0 or -ENOMEM.
+ * May npages more be committed to mm, by vm.overcommit_memory?  0 or -ENOMEM.
  * Promises nothing: vm_stat_account counts what is mapped with VM_ACCOUNT.
  */
 must_check int security_vm_enough_memory_mm(struct mm_struct *mm, unsigned long npages);
@@ -605,7 +605,7 @@ must_check int security_vm_enough_memory_mm(struct mm_struct *mm, unsigned long 
 
 /*
  * Unmaps [start, end), and maps desc there, if given (start and end are then
- * desc's): one edit that truncates at either end, makes a hole in the middle,
+ * desc's): one edit that truncates at either end, makes a gap in the middle,
  * removes all between, and merges the new mapping with what stands beside it.
  * Returns 0 and *result (may be NULL), the VMA that holds the new range; or -ENOMEM, or what
  * the new mapping's driver says, and nothing has changed.
@@ -644,15 +644,15 @@ must_check int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsig
 /*
  * Calls part for the piece of each VMA in [start, end), in order; part may change
  * the layout inside its piece, and says so by returning 0; anything else ends
- * the walk and is returned.  A hole ends it with -ENOMEM (HOLE_STOPS), or is passed over
+ * the walk and is returned.  A gap ends it with -ENOMEM (HOLE_STOPS), or is passed over
  * and -ENOMEM is returned at the end (HOLE_NOTED), or is nothing to mention (HOLE_IGNORED).
- * part may be NULL: only holes are looked for.
+ * part may be NULL: only gaps are looked for.
  */
-enum vma_walk_holes { HOLE_STOPS, HOLE_NOTED, HOLE_IGNORED };
+enum vma_walk_gaps { HOLE_STOPS, HOLE_NOTED, HOLE_IGNORED };
 typedef int (*vma_part_fn)(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			   void *arg);
 int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end,
-	     enum vma_walk_holes holes, vma_part_fn part, void *arg);
+	     enum vma_walk_gaps gaps, vma_part_fn part, void *arg);
 
 /* ---- system calls; pgoff in pages, everything else as in the manual ---- */
 
@@ -810,7 +810,7 @@ int handle_vma_fault(struct vm_area_struct *vma, unsigned long addr, unsigned fl
 int handle_vma_fault_locked(struct vm_area_struct *vma, unsigned long addr, unsigned flags);
 /*
  * Prefaults [start, end) as MAP_POPULATE and mlock do: what can be written is
- * written to.  Stops at the first hole or VMA that refuses with -ENOMEM or
+ * written to.  Stops at the first gap or VMA that refuses with -ENOMEM or
  * -EFAULT, unless errors are to be ignored (rule F6).
  */
 int mm_populate(struct mm_struct *mm, unsigned long start, unsigned long end,

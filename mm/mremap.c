@@ -101,10 +101,10 @@ static struct vma_desc describe(const struct vm_area_struct *vma, unsigned long 
 }
 
 /*
- * What is promised more than before: DONTUNMAP promises all of it a second time.  Even a move
- * that promises nothing more is refused where more is promised than may be.
+ * The memory committed in addition: with DONTUNMAP all of it a second time.  Even a move that
+ * commits nothing more is refused where more is committed than may be.
  */
-static int may_promise(const struct vm_area_struct *vma, const struct remap *r)
+static int may_commit(const struct vm_area_struct *vma, const struct remap *r)
 {
 	unsigned long before = r->flags & MREMAP_DONTUNMAP ? 0 : r->old_len;
 
@@ -130,7 +130,7 @@ static unsigned long expand_in_place(struct vm_area_struct *vma, const struct re
 	unsigned long old_end = vma->vm_end, delta = r->new_len - r->old_len;
 	struct vma_desc desc = describe(vma, old_end, delta, vma->vm_pgoff + vma_pages(vma));
 
-	if (may_promise(vma, r))
+	if (may_commit(vma, r))
 		return -ENOMEM;
 	desc.grows = true;
 	int err = vma_replace(mm, desc.start, desc.end, &desc, NULL);
@@ -193,7 +193,7 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 	int err = may_split_off(vma, r);
 	if (err)
 		return (unsigned long)err;
-	if (may_promise(vma, r))
+	if (may_commit(vma, r))
 		return -ENOMEM;
 	desc.copied_from = vma;
 	err = vma_replace(mm, desc.start, desc.end, &desc, &new_vma);

@@ -1,12 +1,12 @@
 /*
- * overcommit - how much memory may be promised (vm.overcommit_memory)
+ * overcommit - how much memory may be committed (vm.overcommit_memory)
  *
  *	0 guess    what alone is more than ram and swap together is refused
  *	1 always   nothing is
  *	2 never    all promises together stay below a limit, less reserves
  *
- * Promised are the pages of VMAs with VM_ACCOUNT, and shared memory without a name
- * when it is made.  What the machine has promised to others (config.committed) is a
+ * Committed are the pages of VMAs with VM_ACCOUNT, and shared memory without a name
+ * when it is made.  What the machine has committed to others (config.committed) is a
  * number of the recording's start and does not change.
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/util.c, __vm_enough_memory.

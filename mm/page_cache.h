@@ -31,7 +31,7 @@ void page_cache_init(struct page_cache *cache, uint64_t ino);
 void page_cache_destroy(struct page_cache *cache, struct frames *frames);
 
 /*
- * The page at pgoff, read in if it was not there; 0 when memory is out.  The
+ * The page at pgoff, read in if it was not there; 0 when out of memory.  The
  * reference stays the cache's: get_page() for one of your own.
  */
 must_check pfn_t page_cache_get(struct page_cache *cache, struct frames *frames, uint64_t pgoff);

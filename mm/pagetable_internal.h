@@ -118,7 +118,7 @@ static inline void pt_descend(struct pagetable *pt, unsigned long addr, struct p
 must_check int pt_descend_make(struct pagetable *pt, unsigned long addr, unsigned level,
 			       struct path *path);
 
-/* An empty table, counted, or NULL when memory is out; and back. */
+/* An empty table, counted, or NULL if out of memory; and back. */
 must_check uint64_t *pt_table_alloc(struct pagetable *pt, unsigned level);
 void pt_table_free(struct pagetable *pt, uint64_t *table, unsigned level);
 

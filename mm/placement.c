@@ -1,12 +1,12 @@
 /*
- * placement - where a new mapping goes: get_unmapped_area, and the search for a hole
+ * placement - where a new mapping goes: get_unmapped_area, and the search for a gap
  *
  *	do_mmap, do_mremap ── get_unmapped_area ── policy->select ── find_gap of the index
  *	                            │
  *	                            └─ checks the answer: aligned, below task_size, free
  *
  *  1. A policy changes nothing but the state of the machine's dice.
- *  2. The index answers where the holes are; hints, limits, guard gaps and
+ *  2. The index answers where the gaps are; hints, limits, guard gaps and
  *     alignment are decided here, by asking it again with narrower limits.
  *
  * Source of the seam: OpenBSD's uvm_addr.h, whose selectors may not change the map
@@ -40,7 +40,7 @@ const struct placement_policy *placement_policy_lookup(const char *name)
 	return NULL;
 }
 
-/* ---- holes ---- */
+/* ---- gaps ---- */
 
 /* A5: the VMA above is a stack whose guard gap reaches below end. */
 static bool guard_in_the_way(const struct vm_area_struct *above, unsigned long end)
@@ -48,18 +48,18 @@ static bool guard_in_the_way(const struct vm_area_struct *above, unsigned long e
 	return above && (above->vm_flags & VM_GROWSDOWN) && vm_start_gap(above) < end;
 }
 
-/* The VMA that starts where this hole ends. */
-static struct vm_area_struct *above_hole(struct mm_struct *mm, const struct vma_gap *gap)
+/* The VMA that starts where this gap ends. */
+static struct vm_area_struct *above_gap(struct mm_struct *mm, const struct vma_gap *gap)
 {
 	return mm->mm_mt->ops->find(mm->mm_mt, gap->end);
 }
 
-static bool kept_in_the_way(const struct hole_search *s, unsigned long start)
+static bool kept_in_the_way(const struct gap_search *s, unsigned long start)
 {
 	return start < s->kept_hi && start + s->len > s->kept_lo;
 }
 
-unsigned long hole_topdown(const struct hole_search *s)
+unsigned long gap_topdown(const struct gap_search *s)
 {
 	struct vma_index *index = s->mm->mm_mt;
 	struct vma_gap gap = {
@@ -71,7 +71,7 @@ unsigned long hole_topdown(const struct hole_search *s)
 
 	while (gap.lo < gap.hi && !index->ops->find_gap(index, &gap)) {
 		unsigned long end = min(gap.end, gap.hi);
-		struct vm_area_struct *above = above_hole(s->mm, &gap);
+		struct vm_area_struct *above = above_gap(s->mm, &gap);
 
 		if (guard_in_the_way(above, end))
 			gap.hi = vm_start_gap(above);
@@ -84,7 +84,7 @@ unsigned long hole_topdown(const struct hole_search *s)
 }
 
 /* The lowest place that is congruent to off modulo align; s->len has room for any alignment. */
-static unsigned long bottomup(const struct hole_search *s, unsigned long align, unsigned long off)
+static unsigned long bottomup(const struct gap_search *s, unsigned long align, unsigned long off)
 {
 	struct vma_index *index = s->mm->mm_mt;
 	struct vma_gap gap = {
@@ -95,7 +95,7 @@ static unsigned long bottomup(const struct hole_search *s, unsigned long align, 
 
 	while (gap.lo < gap.hi && !index->ops->find_gap(index, &gap)) {
 		unsigned long start = max(gap.start, gap.lo);
-		struct vm_area_struct *above = above_hole(s->mm, &gap);
+		struct vm_area_struct *above = above_gap(s->mm, &gap);
 
 		start += (off - start) & (align - 1);
 		/* as in the kernel, the room for alignment is to be free behind it once more */
@@ -109,25 +109,25 @@ static unsigned long bottomup(const struct hole_search *s, unsigned long align, 
 	return -ENOMEM;
 }
 
-unsigned long hole_bottomup(const struct hole_search *s)
+unsigned long gap_bottomup(const struct gap_search *s)
 {
 	return bottomup(s, PAGE_SIZE, 0);
 }
 
 /* Room for any alignment is asked for; then the highest or lowest place in it is taken. */
-static struct hole_search padded(const struct hole_search *s, unsigned long align)
+static struct gap_search padded(const struct gap_search *s, unsigned long align)
 {
-	struct hole_search wide = *s;
+	struct gap_search wide = *s;
 
 	wide.len += align - PAGE_SIZE;
 	return wide;
 }
 
-unsigned long hole_topdown_aligned(const struct hole_search *s, unsigned long align,
+unsigned long gap_topdown_aligned(const struct gap_search *s, unsigned long align,
 				   unsigned long off)
 {
-	struct hole_search wide = padded(s, align);
-	unsigned long area = hole_topdown(&wide);
+	struct gap_search wide = padded(s, align);
+	unsigned long area = gap_topdown(&wide);
 
 	if (IS_ERR_VALUE(area))
 		return area;
@@ -135,10 +135,10 @@ unsigned long hole_topdown_aligned(const struct hole_search *s, unsigned long al
 	return area - ((area - off) & (align - 1));
 }
 
-unsigned long hole_bottomup_aligned(const struct hole_search *s, unsigned long align,
+unsigned long gap_bottomup_aligned(const struct gap_search *s, unsigned long align,
 				    unsigned long off)
 {
-	struct hole_search wide = padded(s, align);
+	struct gap_search wide = padded(s, align);
 
 	return bottomup(&wide, align, off);
 }

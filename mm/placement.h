@@ -1,5 +1,5 @@
 /*
- * placement - what placement policies share: the search for a hole
+ * placement - what placement policies share: the search for a gap
  *
  * A policy selects a place and changes nothing; get_unmapped_area (placement.c)
  * checks its answer.
@@ -18,19 +18,19 @@ struct placement {
 };
 
 /* len bytes inside [low_limit, high_limit) and outside [kept_lo, kept_hi), if that is not empty. */
-struct hole_search {
+struct gap_search {
 	struct mm_struct *mm;
 	unsigned long len, low_limit, high_limit, kept_lo, kept_hi;
 };
 
 /* The highest place, or the lowest: an address, or -ENOMEM. Guard gaps of stacks stay free. */
-unsigned long hole_topdown(const struct hole_search *s);
-unsigned long hole_bottomup(const struct hole_search *s);
+unsigned long gap_topdown(const struct gap_search *s);
+unsigned long gap_bottomup(const struct gap_search *s);
 
 /* The same where the place is congruent to off modulo align, a power of two. */
-unsigned long hole_topdown_aligned(const struct hole_search *s, unsigned long align,
+unsigned long gap_topdown_aligned(const struct gap_search *s, unsigned long align,
 				   unsigned long off);
-unsigned long hole_bottomup_aligned(const struct hole_search *s, unsigned long align,
+unsigned long gap_bottomup_aligned(const struct gap_search *s, unsigned long align,
 				    unsigned long off);
 
 /* Nothing stands in [addr, addr + len), nor does a guard gap of what follows (A4). */

@@ -31,7 +31,7 @@ static unsigned long end_for(const struct mm_struct *mm, unsigned long addr)
 static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, unsigned long len,
 				   unsigned long flags, struct alignment a)
 {
-	struct hole_search s = {
+	struct gap_search s = {
 		.mm = mm, .len = len, .low_limit = mm->mmap_base, .high_limit = end_for(mm, addr),
 	};
 
@@ -48,7 +48,7 @@ static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, uns
 		if (s.high_limit - len >= addr && placement_hint_is_free(mm, addr, len))
 			return addr;
 	}
-	return a.align ? hole_bottomup_aligned(&s, a.align, a.off) : hole_bottomup(&s);
+	return a.align ? gap_bottomup_aligned(&s, a.align, a.off) : gap_bottomup(&s);
 }
 
 static bool mmap_address_hint_valid(const struct mm_struct *mm, unsigned long addr,
@@ -64,7 +64,7 @@ static unsigned long area_topdown(struct mm_struct *mm, unsigned long addr, unsi
 {
 	unsigned long task_size = mm->machine->config.task_size;
 	unsigned long hint = addr & PAGE_MASK;
-	struct hole_search s = {
+	struct gap_search s = {
 		.mm = mm, .len = len, .low_limit = PAGE_SIZE, .high_limit = mm->mmap_base,
 	};
 
@@ -76,7 +76,7 @@ static unsigned long area_topdown(struct mm_struct *mm, unsigned long addr, unsi
 		s.low_limit = 1UL << 32;
 	if (hint > DEFAULT_MAP_WINDOW)
 		s.high_limit += task_size - DEFAULT_MAP_WINDOW;
-	addr = a.align ? hole_topdown_aligned(&s, a.align, a.off) : hole_topdown(&s);
+	addr = a.align ? gap_topdown_aligned(&s, a.align, a.off) : gap_topdown(&s);
 	return IS_ERR_VALUE(addr) ? area_bottomup(mm, hint, len, flags, a) : addr;
 }
 
@@ -175,5 +175,5 @@ static unsigned long linux_select(const struct placement *p)
 }
 
 const struct placement_policy placement_linux = {
-	"linux", "the kernel's: the highest hole, hints and huge page alignment", linux_select,
+	"linux", "the kernel's: the highest gap, hints and huge page alignment", linux_select,
 };

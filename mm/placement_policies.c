@@ -12,7 +12,7 @@
  * The start at a third of the address space is Linux's for its bottom-up
  * layout; it keeps the low 4 GB for those who ask for them.  Random places and
  * room kept for the heap are OpenBSD's ideas (uvm_addr.c: uaddr_rnd picks any
- * address and takes the first hole from there on; uaddr_stack_brk is the last
+ * address and takes the first gap from there on; uaddr_stack_brk is the last
  * resort); there the room is 32 GB or less by architecture.
  */
 #include "mm/placement.h"
@@ -23,7 +23,7 @@
 
 #define HEAP_ROOM (64UL << 30)
 
-typedef unsigned long (*hole_fn)(const struct hole_search *s);
+typedef unsigned long (*gap_fn)(const struct gap_search *s);
 
 /* Where the stack's room begins: mmap_base, or in the legacy layout what it would be. */
 static unsigned long top(const struct mm_struct *mm)
@@ -46,10 +46,10 @@ static bool hint_is_good(const struct placement *p, unsigned long hint)
 	return placement_hint_is_free(p->mm, hint, p->len);
 }
 
-static unsigned long select_by(const struct placement *p, hole_fn hole)
+static unsigned long select_by(const struct placement *p, gap_fn gap)
 {
 	struct mm_struct *mm = p->mm;
-	struct hole_search s = {.mm = mm, .len = p->len};
+	struct gap_search s = {.mm = mm, .len = p->len};
 	unsigned long task_size = mm->machine->config.task_size, hint = p->addr & PAGE_MASK, area;
 
 	if (hint_is_good(p, hint))
@@ -57,24 +57,24 @@ static unsigned long select_by(const struct placement *p, hole_fn hole)
 	if (p->flags & MAP_32BIT) {
 		s.low_limit = 0x40000000;
 		s.high_limit = 0x80000000;
-		return hole(&s);
+		return gap(&s);
 	}
 	s.low_limit = PAGE_ALIGN(task_size / 3);
 	s.high_limit = top(mm);
 	s.kept_lo = mm->start_brk & PAGE_MASK;
 	s.kept_hi = PAGE_ALIGN(mm->brk) + HEAP_ROOM;
-	area = hole(&s);
+	area = gap(&s);
 	if (!IS_ERR_VALUE(area))
 		return area;
-	s = (struct hole_search){.mm = mm, .len = p->len, .high_limit = task_size};
-	return hole(&s);
+	s = (struct gap_search){.mm = mm, .len = p->len, .high_limit = task_size};
+	return gap(&s);
 }
 
-/* ---- topdown: the highest hole that fits ---- */
+/* ---- topdown: the highest gap that fits ---- */
 
 static unsigned long topdown_select(const struct placement *p)
 {
-	return select_by(p, hole_topdown);
+	return select_by(p, gap_topdown);
 }
 
 const struct placement_policy placement_topdown = {
@@ -87,7 +87,7 @@ const struct placement_policy placement_topdown = {
 
 static unsigned long bottomup_select(const struct placement *p)
 {
-	return select_by(p, hole_bottomup);
+	return select_by(p, gap_bottomup);
 }
 
 const struct placement_policy placement_bottomup = {
@@ -96,7 +96,7 @@ const struct placement_policy placement_bottomup = {
 	bottomup_select,
 };
 
-/* ---- best-fit: the end of the smallest hole that fits, the lowest of several ---- */
+/* ---- best-fit: the end of the smallest gap that fits, the lowest of several ---- */
 
 struct best {
 	unsigned long len, start, end;
@@ -111,8 +111,8 @@ static void best_consider(struct best *best, unsigned long start, unsigned long 
 	}
 }
 
-/* A hole, or what the kept range leaves of it at either side. */
-static void best_consider_hole(struct best *best, const struct hole_search *s, unsigned long start,
+/* A gap, or what the kept range leaves of it at either side. */
+static void best_consider_gap(struct best *best, const struct gap_search *s, unsigned long start,
 			       unsigned long end)
 {
 	end = min(end, s->high_limit);
@@ -124,7 +124,7 @@ static void best_consider_hole(struct best *best, const struct hole_search *s, u
 	best_consider(best, s->kept_hi, end);
 }
 
-static unsigned long best_hole(const struct hole_search *s)
+static unsigned long best_gap(const struct gap_search *s)
 {
 	const struct vma_index_ops *ops = s->mm->mm_mt->ops;
 	struct vma_cursor cursor = {.index = s->mm->mm_mt};
@@ -133,30 +133,30 @@ static unsigned long best_hole(const struct hole_search *s)
 	struct best best = {.len = s->len};
 
 	for (; vma && vma->vm_start < s->high_limit; vma = ops->next(&cursor)) {
-		best_consider_hole(&best, s, from, vm_start_gap(vma));
+		best_consider_gap(&best, s, from, vm_start_gap(vma));
 		from = max(from, vma->vm_end);
 	}
-	best_consider_hole(&best, s, from, vma ? vm_start_gap(vma) : s->high_limit);
+	best_consider_gap(&best, s, from, vma ? vm_start_gap(vma) : s->high_limit);
 	return best.end ? best.end - s->len : (unsigned long)-ENOMEM;
 }
 
 static unsigned long best_fit_select(const struct placement *p)
 {
-	return select_by(p, best_hole);
+	return select_by(p, best_gap);
 }
 
 const struct placement_policy placement_best_fit = {
 	"best-fit",
-	"the end of the smallest hole that fits",
+	"the end of the smallest gap that fits",
 	best_fit_select,
 };
 
 /* ---- random: any address, or the first place above it, or the last below ---- */
 
-static unsigned long random_hole(const struct hole_search *s)
+static unsigned long random_gap(const struct gap_search *s)
 {
 	unsigned long lo = max(s->low_limit, s->mm->machine->config.mmap_min_addr), at, area;
-	struct hole_search part = *s;
+	struct gap_search part = *s;
 
 	if (lo >= s->high_limit || s->high_limit - lo < s->len)
 		return -ENOMEM;
@@ -164,17 +164,17 @@ static unsigned long random_hole(const struct hole_search *s)
 			 (s->high_limit - s->len) >> PAGE_SHIFT)
 	     << PAGE_SHIFT;
 	part.low_limit = at;
-	area = hole_bottomup(&part);
+	area = gap_bottomup(&part);
 	if (!IS_ERR_VALUE(area))
 		return area;
 	part.low_limit = lo;
 	part.high_limit = at + s->len;
-	return hole_topdown(&part);
+	return gap_topdown(&part);
 }
 
 static unsigned long random_select(const struct placement *p)
 {
-	return select_by(p, random_hole);
+	return select_by(p, random_gap);
 }
 
 const struct placement_policy placement_random = {

@@ -164,17 +164,17 @@ struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
 }
 
 int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end,
-	     enum vma_walk_holes holes, vma_part_fn part, void *arg)
+	     enum vma_walk_gaps gaps, vma_part_fn part, void *arg)
 {
-	int hole = holes == HOLE_IGNORED ? 0 : -ENOMEM;
+	int gap = gaps == HOLE_IGNORED ? 0 : -ENOMEM;
 	int result = 0;
 
 	while (start < end) {
 		struct vm_area_struct *vma = find_vma(mm, start);
 
 		if (!vma || vma->vm_start > start) {
-			result = hole;
-			if (!vma || vma->vm_start >= end || holes == HOLE_STOPS)
+			result = gap;
+			if (!vma || vma->vm_start >= end || gaps == HOLE_STOPS)
 				break;
 			start = vma->vm_start;
 		}

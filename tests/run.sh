@@ -16,10 +16,10 @@ trap 'rm -rf "$out"' EXIT
 one() {
 	local program=$1 suite=$2 out=$3 begin=$SECONDS status=0
 	"$program" "$suite" > "$out/$suite" 2>&1 || status=$?
-	summary=$(grep -E '^[0-9]+%: Checks: ' "$out/$suite")
+	summary=$(grep -aE '^[0-9]+%: Checks: ' "$out/$suite")
 	printf '%-16s %s (%d s)\n' "$suite" "${summary:-ended with status $status}" \
 		$((SECONDS - begin))
-	grep '^index tests leave out' "$out/$suite"
+	grep -a '^index tests leave out' "$out/$suite"
 	[ -n "$summary" ] || echo "0%: Checks: 1, Failures: 0, Errors: 1" >> "$out/$suite"
 	[ $status = 0 ] || cat "$out/$suite"
 }

@@ -3,7 +3,7 @@
  *
  * Layouts are drawn as text, a character for each page from WORLD_BASE on:
  *
- *	"AAAA..BB"      a VMA of four pages, a hole of two, a VMA of two
+ *	"AAAA..BB"      a VMA of four pages, a gap of two, a VMA of two
  *
  * Which letters are used does not matter; where one run of letters ends and
  * another begins, so do VMAs.

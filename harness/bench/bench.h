@@ -160,10 +160,10 @@ bool bench_parts_wanted(const struct bench_session *session, const char *program
 void bench_program_parts(struct bench_session *session, const struct program *program);
 
 /*
- * Makes the branch predictor forget, about a millisecond long: before a program
+ * Flushes the branch predictor, about a millisecond long: before a program
  * that is so short that the processor learns it when it runs again and again.
  */
-void bench_forget(void);
+void bench_flush_predictor(void);
 
 /* ---- an index under test with its VMAs (bench_space.c) ---- */
 
@@ -214,7 +214,7 @@ size_t bench_stride(const struct index_list *indexes);
 
 /*
  * The layout in an index: built, aged by the layout's moves, or built as aged
- * where the moves would take longer than limit seconds.  NULL when memory is out.
+ * where the moves would take longer than limit seconds.  NULL if out of memory.
  */
 must_check struct bench_space *bench_space_create(const struct vma_index_ops *ops,
 						  const struct layout *layout, size_t stride,
@@ -224,7 +224,7 @@ void bench_space_destroy(struct bench_space *space);
 /* The digest of what the index holds: bounds and number of each VMA, in order. */
 uint64_t bench_contents(const struct bench_space *space);
 
-/* VMA from where it stands to place: two edits. False when memory is out. */
+/* VMA from where it stands to place: two edits. False when out of memory. */
 bool bench_move(struct bench_space *space, struct vm_area_struct *vma, const struct place *place);
 
 /* ---- a case over layouts (bench_find.c, bench_gap.c, bench_edit.c, and so on) ---- */

@@ -58,7 +58,7 @@ static void *find_local(const struct layout *layout, struct bench_run *run, stru
 	return find_queries(layout, run, rng, gen_local, true);
 }
 
-/* Addresses in the holes behind VMAs, of which the last has none that counts. */
+/* Addresses in the gaps behind VMAs, of which the last has none that counts. */
 static void *find_miss(const struct layout *layout, struct bench_run *run, struct rng *rng)
 {
 	unsigned long *queries = find_queries(layout, run, rng, gen_uniform, false);
@@ -67,7 +67,7 @@ static void *find_miss(const struct layout *layout, struct bench_run *run, struc
 		size_t at = rng_below(rng, layout->vmas), tries = layout->vmas;
 		const struct place *place = NULL, *next = NULL;
 
-		/* from a random VMA on, the first with a hole behind it */
+		/* from a random VMA on, the first with a gap behind it */
 		for (; tries > 0; tries--, at = (at + 1) % layout->vmas) {
 			if (at + 1 == layout->vmas)
 				continue;

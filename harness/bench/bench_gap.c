@@ -1,12 +1,12 @@
 /*
  * bench_gap - where there is room
  *
- * deep: only the holes far from both ends are large enough (layout.h), so the
+ * deep: only the gaps far from both ends are large enough (layout.h), so the
  * search has to pass by a quarter to half of all VMAs.  first: a few pages,
- * which the first holes have; what mmap asks most of the time.  changing: both kinds mixed,
+ * which the first gaps have; what mmap asks most of the time.  changing: both kinds mixed,
  * and each answer is mapped and unmapped again, so that an index that remembers
  * answers has to keep them true.  Wanted are
- * holes between VMAs: the ends of the address space are out of bounds.
+ * gaps between VMAs: the ends of the address space are out of bounds.
  */
 #include <stdlib.h>
 
@@ -81,7 +81,7 @@ static uint64_t gap_down(struct bench_run *run, uint64_t pos, uint64_t n, uint64
 	return gap_all(run, pos, n, digest, true);
 }
 
-/* mmap and munmap: at the end of the hole that the search came from. */
+/* mmap and munmap: at the end of the gap that the search came from. */
 static bool gap_use(struct bench_space *space, const struct vma_gap *gap)
 {
 	unsigned long start = gap->topdown ? min(gap->end, gap->hi) - gap->len :

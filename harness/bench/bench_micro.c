@@ -77,7 +77,7 @@ static const char *micro_run(void *ctx, uint64_t n)
 		if (run->pos == stop)
 			micro_stopped(run);
 	}
-	return run->failed ? "memory is out" : NULL;
+	return run->failed ? "out of memory" : NULL;
 }
 
 static void micro_restore(void *ctx)
@@ -187,7 +187,7 @@ static void micro_runs(struct micro *micro, const struct bench_run *template)
 		if (space && template->stream)
 			micro->entries[micro->n - 1].skipped = true;
 		bench_skip(micro->session, options->indexes.ops[i]->name, kase->name, kase->mode,
-			   micro->layout->vmas, "memory is out");
+			   micro->layout->vmas, "out of memory");
 	}
 }
 

@@ -154,7 +154,7 @@ static int time_variants(const struct vma_index_ops *ops, const struct program *
 		for (size_t i = 0; i < VARIANTS; i++) {
 			struct pass pass;
 
-			bench_forget();
+			bench_flush_predictor();
 			if (pass_run(ops, program, &variants[i], false, &pass))
 				return -ENOMEM;
 			spent += pass.seconds;

@@ -71,7 +71,7 @@ bool bench_move(struct bench_space *space, struct vm_area_struct *vma, const str
 	return !vma_index_edit(space->index, &erase) && !vma_index_edit(space->index, &insert);
 }
 
-/* Ages by edits: 1 done, 0 it takes too long, -1 memory is out, or the run is to end. */
+/* Ages by edits: 1 done, 0 it takes too long, -1 out of memory, or the run is to end. */
 static int space_age(struct bench_space *space, double limit)
 {
 	const struct layout *layout = space->layout;

@@ -7,7 +7,7 @@
  *	parts-NAME          the replay with each part of mm switched off in turn (bench_parts.c)
  *
  * A trace is decoded before the clock runs.  One operation is the whole program,
- * and before each the branch predictor forgets: a program of a few thousand calls
+ * and before each the branch predictor is flushed: a program of a few thousand calls
  * would be learnt by heart when it runs again, as no kernel learns it (the array
  * looks a quarter faster then than it is).
  */
@@ -103,7 +103,7 @@ static const char *tape_entry_run(void *ctx, uint64_t n)
 
 	for (uint64_t i = 0; i < n; i++) {
 		if (tape_play(run->player, &digest))
-			return "memory is out";
+			return "out of memory";
 		if (digest != run->expected)
 			run->wrong++;
 	}
@@ -173,10 +173,10 @@ static void traced_without(struct traced *traced, const struct vma_index_ops *op
 	bench_fail(traced->session, program->name, mode, program->peak_vmas, reason);
 }
 
-static void traced_forget(void *ctx)
+static void traced_flush_predictor(void *ctx)
 {
 	(void)ctx;
-	bench_forget();
+	bench_flush_predictor();
 }
 
 static void traced_add(struct traced *traced, struct bench_entry entry, double seconds)
@@ -184,7 +184,7 @@ static void traced_add(struct traced *traced, struct bench_entry entry, double s
 	entry.name = traced->program.name;
 	entry.vmas = traced->program.peak_vmas;
 	entry.unit = entry.batch = entry.cycle = 1;
-	entry.restore = traced_forget;
+	entry.restore = traced_flush_predictor;
 	entry.op_seconds = seconds;
 	traced->seconds += max(seconds, bench_options(traced->session)->min_time);
 	traced->entries[traced->n++] = entry;

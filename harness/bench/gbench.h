@@ -33,7 +33,7 @@ void gbench_add(const struct gbench_case *bench);
 /*
  * Runs the repetitions of all cases added since the last time, in random order,
  * and forgets them.  The result is Google Benchmark's JSON, to be freed; NULL
- * when memory is out.
+ * when out of memory.
  */
 char *gbench_run(void);
 

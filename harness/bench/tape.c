@@ -48,7 +48,7 @@ static void tape_word(struct tape *tape, uint64_t word)
 		}
 		words = realloc(tape->words, room * sizeof(*words));
 		if (!words) {
-			tape->why = "memory is out";
+			tape->why = "out of memory";
 			return;
 		}
 		tape->words = words;
@@ -94,7 +94,7 @@ static uint64_t tape_number(struct tape *tape, const struct vm_area_struct *vma)
 	if (!vma)
 		return 0;
 	if (tape->vmas * 2 >= tape->numbers_room && !numbers_grow(tape)) {
-		tape->why = "memory is out";
+		tape->why = "out of memory";
 		return 0;
 	}
 	at = mix64((uintptr_t)vma) & (tape->numbers_room - 1);

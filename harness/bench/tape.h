@@ -22,7 +22,7 @@ struct tape;
 
 /*
  * A tape that records over inner; its memory ends at limit bytes.  NULL when
- * memory is out.  tape_ops() is an index type as any other, whose indexes record; one
+ * out of memory.  tape_ops() is an index type as any other, whose indexes record; one
  * tape records at a time.
  */
 must_check struct tape *tape_create(const struct vma_index_ops *inner, size_t limit);
@@ -40,7 +40,7 @@ uint64_t tape_digest(const struct tape *tape, size_t stride);
 
 /*
  * A player asks an index type all that is on the tape, any number of times; its VMAs
- * are stride bytes apart, their nodes included.  NULL when memory is out.
+ * are stride bytes apart, their nodes included.  NULL if out of memory.
  * tape_play: 0 and the digest of the answers, or -ENOMEM.
  */
 struct tape_player;

@@ -24,7 +24,7 @@ enum tape_kind {
 	TAPE_FIND_GAP, TAPE_RESERVE, TAPE_COMMIT, TAPE_UNRESERVE, TAPE_BUILD, TAPE_CLONE,
 };
 
-/* Of the VMAs that were answers, by number; of the holes that were. */
+/* Of the VMAs that were answers, by number; of the gaps that were. */
 struct tape_digest {
 	uint64_t vmas, gaps;
 };

@@ -99,7 +99,7 @@ static bool all_consistent(const struct worlds *w, char *what, size_t size)
 	return true;
 }
 
-/* Do the indexes differ on these events?  *what says how. -1 when memory is out. */
+/* Do the indexes differ on these events?  *what says how. -1 when out of memory. */
 static int indexes_differ(const struct index_list *indexes, const struct check_options *options,
 			  const struct check_events *events, char *what, size_t size)
 {

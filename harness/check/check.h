@@ -46,7 +46,7 @@ struct check_report {
 
 /*
  * Runs: 0 and report (report->different says whether all agreed), or -1 when
- * memory is out or options->save cannot be written, with a message on stderr.
+ * out of memory or options->save cannot be written, with a message on stderr.
  */
 must_check int check_run(const struct index_list *indexes, const struct check_options *options,
 			 struct check_report *report);
@@ -86,7 +86,7 @@ struct check_events {
 	size_t n, room;
 };
 
-/* One more, at the end; NULL when memory is out. */
+/* One more, at the end; NULL if out of memory. */
 struct trace_event *check_events_add(struct check_events *events);
 
 /* Writes them as a trace, their tasks renumbered: 0, or -1 with a message. */

@@ -358,7 +358,7 @@ static int check_settings(const struct trace_info *info)
 {
 	if (info->overcommit != 2)
 		return 0;
-	fprintf(stderr, "check --kernel: vm.overcommit_memory is 2: what other processes are promised "
+	fprintf(stderr, "check --kernel: vm.overcommit_memory is 2: what other processes are committed "
 			"decides which calls fail; set it to 0 or 1\n");
 	return -1;
 }

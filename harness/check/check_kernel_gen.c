@@ -530,7 +530,7 @@ static bool is_hugetlb(const struct vm_area_struct *vma, unsigned long end)
 }
 
 /*
- * Such a mapping never moves, for where a part moves alone the kernel forgets what was promised to
+ * Such a mapping never moves, for where a part moves alone the kernel forgets what was committed to
  * the rest, and the pool lacks it for ever; what is shrunk from a difference might do that.
  */
 static void keep_hugetlb(struct mm_struct *mm, struct trace_event *e)
@@ -777,7 +777,7 @@ static bool gen_task(struct kernel_gen *gen, uint32_t task, struct trace_event *
 {
 	unsigned slot = (unsigned)rng_between(&gen->rng, 1, KERNEL_TASKS - 1);
 
-	/* kernels differ in when a page that a child has too is promised to its owner again */
+	/* kernels differ in when a page that a child has too is committed to its owner again */
 	if (gen->huge_pages)
 		return false;
 	if (!gen->task[slot]) {

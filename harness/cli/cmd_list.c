@@ -22,7 +22,7 @@ enum { KEY_NAMES = 256, KEY_TRACES, KEY_LOCKING };
 static const struct argp_option options[] = {
 	{ "names", KEY_NAMES, "indexes|cases", 0, "only these names, one a line, for scripts", 0 },
 	{ "locking", KEY_LOCKING, NULL, 0,
-	  "only the lockings, and under which an index needs a lock of its own", 0 },
+	  "only the locking schemes, and under which an index needs a lock of its own", 0 },
 	{ "traces", KEY_TRACES, "DIR", 0, "where recorded programs are (workloads/traces)", 0 },
 	{ 0 }
 };
@@ -81,7 +81,7 @@ static void list_indexes_by_lock(const struct mm_locking *locking, bool inner)
 	putchar('\n');
 }
 
-static void list_lockings(void)
+static void list_locking_schemes(void)
 {
 	const struct mm_locking *locking;
 
@@ -134,7 +134,7 @@ int cmd_list(int argc, char **argv)
 		return STATUS_OK;
 	}
 	if (arguments.locking) {
-		list_lockings();
+		list_locking_schemes();
 		return STATUS_OK;
 	}
 	puts("Indexes");

@@ -275,8 +275,8 @@ static void print_whatif(const struct arguments *args, const struct replay_count
 	       args->options.placement->name, args->options.merge->name, c->peak_vmas,
 	       w->end_vmas, w->peak_tables, w->merges);
 	printf("  the address space with the most: %" PRIu64 " VMAs, %" PRIu64
-	       " holes, the largest %.1f GiB; places chosen within %.3f GiB\n",
-	       w->widest.vmas, w->widest.holes, (double)w->widest.largest_hole / (1 << 30),
+	       " gaps, the largest %.1f GiB; places chosen within %.3f GiB\n",
+	       w->widest.vmas, w->widest.gaps, (double)w->widest.largest_gap / (1 << 30),
 	       (double)w->widest.span / (1 << 30));
 	printf("  otherwise than recorded: %" PRIu64 " fixed mappings moved, %" PRIu64
 	       " calls in parts, %" PRIu64 " refused mremaps not tried, %" PRIu64
@@ -528,7 +528,7 @@ static const struct argp argp = {
 	       "in lockstep.\v"
 	       "Every recorded result is compared, and the layout of each address space at its "
 	       "end. Exit status: 0 all indexes agree with each other and with the recording, 1 they "
-	       "do not, 2 a file cannot be read or memory is out.",
+	       "do not, 2 a file cannot be read or out of memory.",
 };
 
 int cmd_replay(int argc, char **argv)

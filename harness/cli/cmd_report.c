@@ -73,7 +73,7 @@ static const struct section {
 	{ "Recorded programs, index alone", RESULTS_PROGRAM "*/index", "programs.svg",
 	  "Everything that mm asked its indexes while the program was replayed, asked again of "
 	  "each index without mm: ns for the whole program. Between two runs the branch predictor "
-	  "is made to forget, or it would know a short program by heart. VMAs: the most there "
+	  "is flushed, or it would know a short program by heart. VMAs: the most there "
 	  "were in one address space." },
 	{ "Recorded programs, whole mm", RESULTS_PROGRAM "*/mm", NULL,
 	  "The whole replay, with system calls, page tables and faults of the emulated mm: ns for "
@@ -82,10 +82,10 @@ static const struct section {
 	  "dependent: a query begins when the answer to the one before is there; independent: the "
 	  "processor may overlap them; all other cases are dependent. local: nine of ten are near "
 	  "the one before; zipf: some VMAs are asked for much more often; miss: addresses in "
-	  "holes. touch: the VMA found is read, as a page fault does." },
+	  "gaps. touch: the VMA found is read, as a page fault does." },
 	{ "find_gap", "gap-*/*", "gap.svg",
-	  "deep: only holes far from both ends are large enough; first: a few pages, which the "
-	  "first holes have. changing: both, and each answer is mapped and unmapped again (two edits "
+	  "deep: only gaps far from both ends are large enough; first: a few pages, which the "
+	  "first gaps have. changing: both, and each answer is mapped and unmapped again (two edits "
 	  "more)." },
 	{ "Changes", "churn/* split-merge/* munmap-many/* order/*", "churn.svg",
 	  "churn: a VMA is erased here and inserted there (two edits). split-merge: one VMA "

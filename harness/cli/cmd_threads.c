@@ -13,7 +13,7 @@
 #include "harness/cli/verb.h"
 
 static const char doc[] =
-	"Runs concurrent workloads over indexes, lockings, numbers of threads and of VMAs, and "
+	"Runs concurrent workloads over indexes, locking schemes, numbers of threads and of VMAs, and "
 	"prints operations a second, what a single one took, and how often a fault fell back to "
 	"the lock of the whole address space.\v"
 	"A thread does a fixed number of operations, pinned to a processor. In the end what they "
@@ -25,7 +25,7 @@ enum { KEY_LIST = 256, KEY_LOCKING, KEY_NO_LATENCY, KEY_OPS, KEY_RESUME, KEY_SEC
 
 static const struct argp_option argp_options[] = {
 	{ "workload", 'w', "GLOB,GLOB", 0, "these workloads only", 0 },
-	{ "locking", KEY_LOCKING, "A,B", 0, "these lockings only, of none and what --list names", 0 },
+	{ "locking", KEY_LOCKING, "A,B", 0, "these locking schemes only, of none and what --list names", 0 },
 	{ "threads", 't', "N,N", 0, "how many threads (1 up to the processors there are)", 0 },
 	{ "vmas", 'n', "N,N", 0, "VMAs in the address space (65536)", 0 },
 	{ "repetitions", 'r', "N", 0, "how often each is run (3)", 0 },
@@ -38,7 +38,7 @@ static const struct argp_option argp_options[] = {
 	{ "json", 'j', "FILE", 0, "write the results to FILE, or - for stdout", 0 },
 	{ "resume", KEY_RESUME, NULL, 0,
 	  "go on with the run that left FILE incomplete: same build, machine and options", 0 },
-	{ "list", KEY_LIST, NULL, 0, "the workloads and lockings there are", 0 },
+	{ "list", KEY_LIST, NULL, 0, "the workloads and locking schemes there are", 0 },
 	{ 0 } };
 
 struct arguments {
@@ -90,19 +90,19 @@ static void take_sizes(struct argp_state *state, struct threads_options *options
 		argp_error(state, "--vmas: no number");
 }
 
-static void take_lockings(struct argp_state *state, struct threads_options *options, char *list)
+static void take_locking_schemes(struct argp_state *state, struct threads_options *options, char *list)
 {
-	options->nlockings = 0;
+	options->nschemes = 0;
 	for (char *name; (name = strsep(&list, ","));) {
 		const struct mm_locking *locking = mm_locking_lookup(name);
 
 		if (!locking && strcmp(name, "none"))
 			argp_error(state, "no locking '%s' (see vmabench threads --list)", name);
-		if (options->nlockings == THREADS_LIST)
+		if (options->nschemes == THREADS_LIST)
 			argp_error(state, "--locking: more than %d", THREADS_LIST);
-		options->lockings[options->nlockings++] = locking;
+		options->schemes[options->nschemes++] = locking;
 	}
-	if (!options->nlockings)
+	if (!options->nschemes)
 		argp_error(state, "--locking: none named");
 }
 
@@ -146,7 +146,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		take_workloads(state, options, arg);
 		return 0;
 	case KEY_LOCKING:
-		take_lockings(state, options, arg);
+		take_locking_schemes(state, options, arg);
 		return 0;
 	case 't':
 		take_threads(state, options, arg);
@@ -216,13 +216,13 @@ static void usual_threads(struct threads_options *options)
 }
 
 /* Every one there is: no such call says otherwise. */
-static void usual_lockings(struct threads_options *options)
+static void usual_schemes(struct threads_options *options)
 {
 	const struct mm_locking *locking;
 
-	options->lockings[options->nlockings++] = NULL;
-	while ((locking = mm_locking(options->nlockings - 1)))
-		options->lockings[options->nlockings++] = locking;
+	options->schemes[options->nschemes++] = NULL;
+	while ((locking = mm_locking(options->nschemes - 1)))
+		options->schemes[options->nschemes++] = locking;
 }
 
 static void usual(struct threads_options *options)
@@ -233,8 +233,8 @@ static void usual(struct threads_options *options)
 		usual_indexes(&options->indexes);
 	if (!options->nthreads)
 		usual_threads(options);
-	if (!options->nlockings)
-		usual_lockings(options);
+	if (!options->nschemes)
+		usual_schemes(options);
 	if (!options->nworkloads && !options->ntraces) {
 		for (unsigned i = 0; (workload = threads_workload(i)); i++)
 			options->workloads[i] = workload;
@@ -273,13 +273,13 @@ static const char *impossible(const struct threads_options *options)
 	return text;
 }
 
-static json_t *lockings(const struct threads_options *options)
+static json_t *schemes(const struct threads_options *options)
 {
 	json_t *names = json_array();
 
-	for (unsigned i = 0; i < options->nlockings; i++)
-		json_array_append_new(names, json_string(options->lockings[i] ?
-							  options->lockings[i]->name : "none"));
+	for (unsigned i = 0; i < options->nschemes; i++)
+		json_array_append_new(names, json_string(options->schemes[i] ?
+							  options->schemes[i]->name : "none"));
 	return names;
 }
 
@@ -292,7 +292,7 @@ static json_t *numbers(const struct threads_options *options)
 	for (unsigned i = 0; i < options->nthreads; i++)
 		json_array_append_new(threads, json_integer(options->threads[i]));
 	return json_pack("{s:o, s:o, s:o, s:i, s:f, s:I, s:I, s:b}", "vmas", sizes, "threads",
-			 threads, "locking", lockings(options), "repetitions",
+			 threads, "locking", schemes(options), "repetitions",
 			 (int)options->repetitions, "seconds", options->seconds, "ops",
 			 (json_int_t)options->ops, "seed", (json_int_t)options->seed, "latency",
 			 options->latency);

@@ -32,7 +32,7 @@ static void show_difference(const struct replay_difference *difference, void *ar
 }
 
 static const char head[] =
-	"| program | placement | merge | VMAs, most | VMAs at end | merges | holes | largest hole, "
+	"| program | placement | merge | VMAs, most | VMAs at end | merges | gaps | largest gap, "
 	"GiB | chosen within, GiB | page-table pages |\n"
 	"|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n";
 
@@ -46,8 +46,8 @@ static void print_row(const char *path, const struct replay_options *options,
 	printf("| %s | %s | %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
 	       " | %.0f | %.3f | %" PRIu64 " |\n",
 	       escape_markdown(name), options->placement->name, options->merge->name,
-	       c->peak_vmas, w->end_vmas, w->merges, w->widest.holes,
-	       (double)w->widest.largest_hole / (1 << 30),
+	       c->peak_vmas, w->end_vmas, w->merges, w->widest.gaps,
+	       (double)w->widest.largest_gap / (1 << 30),
 	       (double)w->widest.span / (1 << 30), w->peak_tables);
 }
 
@@ -190,7 +190,7 @@ static const struct argp argp = {
 	.args_doc = "FILE...",
 	.doc = "Replays recorded programs as if the kernel placed or merged mappings in another "
 	       "way, and prints a row for each.\v"
-	       "Holes, the largest one and the range that places were chosen in are those of the "
+	       "Gaps, the largest one and the range that places were chosen in are those of the "
 	       "address space with the most VMAs, when it has them; VMAs at end are those of all. "
 	       "Exit status: 0, 1 if a program would have seen a difference other than "
 	       "addresses, 2 a file cannot be read.",

@@ -22,7 +22,7 @@ static const char doc[] =
 	"Does the same random edits several times, notes how fast each can be, and counts the "
 	"instructions of the slowest ones and of a sample, by stepping through them.\v"
 	"With the same seed the same edits meet the same index, so what is slow each time is slow "
-	"by itself. Exit status: 0, or 2 where memory is out or processes may not be traced.";
+	"by itself. Exit status: 0, or 2 where out of memory or processes may not be traced.";
 
 enum { KEY_EDITS = 256, KEY_PASSES, KEY_RESUME, KEY_SEED };
 

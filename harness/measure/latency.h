@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-/* ns a load, of one line after the other all over bytes; 0 when memory is out. */
+/* ns a load, of one line after the other all over bytes; 0 when out of memory. */
 double latency_of(size_t bytes);
 
 /* [{"bytes":, "ns":}, ...]: from the first cache to 4 GiB, or to half of what memory is free. */

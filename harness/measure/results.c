@@ -167,7 +167,7 @@ int results_of(struct results *results, json_t *root, char *why, size_t size)
 	results->root = json_incref(root);
 	results->rows = calloc(json_array_size(benchmarks) + 1, sizeof(*results->rows));
 	if (!results->rows) {
-		snprintf(why, size, "memory is out");
+		snprintf(why, size, "out of memory");
 		results_free(results);
 		return -1;
 	}

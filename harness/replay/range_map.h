@@ -21,9 +21,9 @@ struct range {
 	bool mapped; /* there is one */
 };
 
-/* Empty; its memory comes from arena. NULL when memory is out. */
+/* Empty; its memory comes from arena. NULL if out of memory. */
 must_check struct range_map *range_map_create(struct arena *arena);
-/* The same ranges once more, or NULL when memory is out. */
+/* The same ranges once more, or NULL if out of memory. */
 must_check struct range_map *range_map_copy(const struct range_map *from);
 /* NULL is allowed. */
 void range_map_destroy(struct range_map *map);

@@ -24,8 +24,8 @@ struct replay_tally {
 
 /* What an address space looks like. */
 struct replay_shape {
-	uint64_t vmas, holes;           /* holes: between VMAs */
-	uint64_t largest_hole;          /* bytes, from mmap_min_addr to task_size */
+	uint64_t vmas, gaps;           /* gaps: between VMAs */
+	uint64_t largest_gap;          /* bytes, from mmap_min_addr to task_size */
 	uint64_t span;                  /* bytes that all places chosen so far lie within */
 	uint64_t tables;                /* page-table pages */
 };
@@ -116,7 +116,7 @@ extern struct budget replay_budget;
 /* The usual options: cache, 4 levels, digest, compare, Linux's policy and rule, tell nobody. */
 void replay_options_default(struct replay_options *options);
 
-/* A new world for a trace with this header, or NULL when memory is out. */
+/* A new world for a trace with this header, or NULL if out of memory. */
 must_check struct replay_world *replay_create(const struct vma_index_ops *ops,
 					      const struct trace_info *info,
 					      const struct replay_options *options);

@@ -57,7 +57,7 @@ struct replay_world {
 
 /*
  * For threads: the tables of tasks move no more up to that number; 0 or -ENOMEM.  Another view of
- * the same world, with results and counts of its own, or NULL when memory is out; files are
+ * the same world, with results and counts of its own, or NULL if out of memory; files are
  * opened, and new tasks reserved, before there is one.  join ends it, and world has its counts.
  */
 must_check int replay_reserve_tasks(struct replay_world *world, uint64_t number);
@@ -85,13 +85,13 @@ must_check int replay_reach(void **table, size_t *n, size_t size, uint64_t numbe
 /* The open file of that number, NULL if it was never defined. */
 struct file *replay_file(const struct replay_world *world, uint64_t number);
 
-/* What the kernel maps itself under that name; NULL when memory is out. */
+/* What the kernel maps itself under that name; NULL if out of memory. */
 struct file *replay_special(struct replay_world *world, const char *name);
 
 /* That task acts from here on: its limits count. Its mm, or NULL. */
 struct mm_struct *replay_act_as(struct replay_world *world, uint32_t number);
 
-/* The task of that number, born now if it was not; NULL when memory is out. */
+/* The task of that number, born now if it was not; NULL if out of memory. */
 struct replay_task *replay_task_born(struct replay_world *world, uint64_t number);
 
 /* A task is about to leave its mm: if it is the last one, what mm is goes into the digest. */

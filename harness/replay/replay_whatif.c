@@ -225,14 +225,14 @@ static void whatif_brk(struct call *c)
 /* ---- calls on a range ---- */
 
 /* What a part of a range that is mapped nowhere does to the rest. */
-enum holes {
+enum gaps {
 	HOLES_SILENT, /* nothing, if anything is mapped: munmap, userfaultfd */
 	HOLES_IN_TURN, /* they are met on the way: mprotect, mlock */
 	HOLES_NOTED, /* likewise, and the call goes on: madvise */
 	HOLES_FIRST, /* they are looked for before anything changes: mseal, mbind */
 };
 
-static enum holes holes_of(const struct trace_event *event)
+static enum gaps gaps_of(const struct trace_event *event)
 {
 	switch (event->kind) {
 	case TRACE_PRCTL:
@@ -295,7 +295,7 @@ static int64_t part_unmapped(struct call *c)
 }
 
 static int64_t range_in_parts(struct call *c, unsigned long start, unsigned long end,
-			      enum holes holes)
+			      enum gaps gaps)
 {
 	int64_t noted = 0, err;
 
@@ -305,11 +305,11 @@ static int64_t range_in_parts(struct call *c, unsigned long start, unsigned long
 		addr = p.end;
 		if (p.mapped)
 			err = part(c, p.start, p.end, p.start + p.delta);
-		else if (holes == HOLES_IN_TURN || holes == HOLES_NOTED)
+		else if (gaps == HOLES_IN_TURN || gaps == HOLES_NOTED)
 			err = part_unmapped(c);
 		else
 			continue;
-		if (err && (p.mapped || holes != HOLES_NOTED))
+		if (err && (p.mapped || gaps != HOLES_NOTED))
 			return err;
 		noted = err ? err : noted;
 	}
@@ -318,13 +318,13 @@ static int64_t range_in_parts(struct call *c, unsigned long start, unsigned long
 
 /* Is any of [start, end) mapped, and is any not? */
 static void what_is_there(const struct call *c, unsigned long start, unsigned long end,
-			  bool *mapped, bool *holes)
+			  bool *mapped, bool *gaps)
 {
-	*mapped = *holes = false;
-	while (start < end && !(*mapped && *holes)) {
+	*mapped = *gaps = false;
+	while (start < end && !(*mapped && *gaps)) {
 		struct piece p = piece_at(c, start, end);
 
-		*(p.mapped ? mapped : holes) = true;
+		*(p.mapped ? mapped : gaps) = true;
 		start = p.end;
 	}
 }
@@ -344,8 +344,8 @@ static void whatif_range(struct call *c)
 {
 	unsigned a = range_argument(c->event);
 	unsigned long start = c->event->arg[a], len = c->event->arg[a + 1], end;
-	enum holes says = holes_of(c->event);
-	bool mapped, holes;
+	enum gaps says = gaps_of(c->event);
+	bool mapped, gaps;
 
 	if (!is_range(c, start, len)) { /* refused before anything is touched */
 		replay_perform(c->world, c->mm, c->event, c->out);
@@ -357,9 +357,9 @@ static void whatif_range(struct call *c)
 		c->out->result = part(c, start, start + len, start + p.delta);
 		return;
 	}
-	what_is_there(c, start, end, &mapped, &holes);
+	what_is_there(c, start, end, &mapped, &gaps);
 	c->counts->in_parts += mapped;
-	if (!mapped || (holes && says == HOLES_FIRST))
+	if (!mapped || (gaps && says == HOLES_FIRST))
 		c->out->result = part_unmapped(c);
 	else
 		c->out->result = range_in_parts(c, start, end, says);

@@ -96,9 +96,9 @@ static void take_shape(struct replay_shape *shape, const struct mm_struct *mm,
 	for_each_vma(&walk, mm->mm_mt, vma)
 	{
 		if (vma->vm_start > end) {
-			shape->largest_hole =
-				max(shape->largest_hole, (uint64_t)(vma->vm_start - end));
-			shape->holes++;
+			shape->largest_gap =
+				max(shape->largest_gap, (uint64_t)(vma->vm_start - end));
+			shape->gaps++;
 		}
 		end = max(end, vma->vm_end);
 	}

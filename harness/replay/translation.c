@@ -12,7 +12,7 @@ struct translation {
 	unsigned long lowest, highest; /* of what was placed: emulated addresses */
 };
 
-/* With these ranges, which are freed where memory is out. */
+/* With these ranges, which are freed where out of memory. */
 static struct translation *translation_with(struct arena *arena, struct range_map *moved)
 {
 	struct translation *t = moved ? calloc(1, sizeof(*t)) : NULL;

@@ -23,7 +23,7 @@ struct piece {
 	bool mapped; /* false: nothing is mapped here, delta is 0 */
 };
 
-/* Empty, with one user; its memory comes from arena. NULL when memory is out. */
+/* Empty, with one user; its memory comes from arena. NULL if out of memory. */
 must_check struct translation *translation_create(struct arena *arena);
 /* The same stretches once more, as fork copies an address space. */
 must_check struct translation *translation_copy(const struct translation *t);

@@ -132,7 +132,7 @@ static void cache_table(FILE *out, const json_t *parts)
 	fputs("\n## find_vma's caches\n\nHow many calls of find_vma each cache answers, and the time "
 	      "of the replay, times that without a cache. mmap_cache: one answer for each mm, as Linux "
 	      "2.6; vmacache: four for each task, as 3.15 to 6.0; finger: the last answer, its "
-	      "hole and the VMA after it, until the next change. All end in the same state.\n\n"
+	      "gap and the VMA after it, until the next change. All end in the same state.\n\n"
 	      "| program | find_vma calls | mmap_cache | vmacache | finger |\n"
 	      "|---|---:|---:|---:|---:|\n", out);
 	json_array_foreach(parts, i, whole) {

@@ -52,12 +52,12 @@ static const struct target {
 	  " help; in large ones the lines of leaf and VMA, waited for" },
 	{ "gap up, deep", "gap-up", "deep", 4, { 1.5, 1.5, 1.5, 1.5 }, "linux-rbtree",
 	  "each level waits for a comparison of a whole node, some 7 ns; the way down a small"
-	  " binary tree is foretold by the branch predictor" },
+	  " binary tree is predicted by the branch predictor" },
 	{ "gap down, deep", "gap-down", "deep", 4.5, { 1, 1, 1, 1 }, "linux-rbtree",
 	  "as gap up" },
 	{ "gap up, first fit", "gap-up", "first", 10, { 0.9, 0.9, 0.9, 0.9 }, NULL,
 	  "8 ns from the call to the answer: a tenth of linux-maple's time is less"
-	  " than a call takes; in trees of 100 others walk branches that are foretold" },
+	  " than a call takes; in trees of 100 others walk branches that are predicted" },
 	{ "gap down, first fit", "gap-down", "first", 10, { 0.9, 0.9, 0.9, 0.9 }, NULL,
 	  "as gap up" },
 	{ "gap up, mapped, unmapped", "gap-up", "changing", 0, { 0 }, NULL, NULL },

@@ -245,7 +245,7 @@ void report_threads(const struct report *report)
 	if (!json_array_size(rows_of(report)))
 		return;
 	fputs("\n## Several threads\n\nThreads pinned to processors, a fixed number of operations "
-	      "each; operations a second by the clock on the wall, summed over the threads, medians. "
+	      "each; operations a second by the wall-clock time, summed over the threads, medians. "
 	      "Latencies of single operations are from runs of their own, with the most threads. "
 	      "Fallbacks: faults that had to take the lock of the whole address space. Of an index "
 	      "alone `rcu` and `rwlock` say how readers go beside the writer; `none` is one thread "

@@ -9,7 +9,7 @@
  *	writer   pin, begin ──▶ wait ──▶ as many as it can until stop
  *
  * The work is a number of operations, not a time: a rate is operations over the time
- * that the thread took for them, by the clock on the wall, summed over the threads.
+ * that the thread took for them, by the wall-clock time, summed over the threads.
  * In the end the space must hold what it should, or nothing that was run on it counts.
  */
 #ifndef HARNESS_THREADS_H
@@ -63,7 +63,7 @@ struct threads_tally {
 
 /* What threads run on: an index alone, or an mm. */
 struct threads_ground {
-	/* A space that holds layout's VMAs, or NULL: memory is out. */
+	/* A space that holds layout's VMAs, or NULL: out of memory. */
 	void *(*open)(const struct threads_setup *setup);
 	void (*close)(void *space);
 	/* NULL, or what is not as it should be; nobody runs. */

@@ -407,8 +407,8 @@ static void run_ground(struct session *session, const struct threads_ground *gro
 		       const struct layout *layout)
 {
 	const struct threads_options *options = session->options;
-	unsigned lockings = ground->has_mm ? options->nlockings : 1, n = 0;
-	unsigned all = options->indexes.n * lockings;
+	unsigned schemes = ground->has_mm ? options->nschemes : 1, n = 0;
+	unsigned all = options->indexes.n * schemes;
 	unsigned room = max(min((size_t)all, AT_ONCE / layout->vmas), (size_t)1);
 	struct seat *seats = calloc(room, sizeof(*seats));
 
@@ -418,7 +418,7 @@ static void run_ground(struct session *session, const struct threads_ground *gro
 				.ops = options->indexes.ops[i % options->indexes.n],
 				.layout = layout,
 				.locking = ground->has_mm
-						   ? options->lockings[i / options->indexes.n]
+						   ? options->schemes[i / options->indexes.n]
 						   : NULL,
 				.threads = options->threads[options->nthreads - 1],
 			} };
@@ -479,14 +479,14 @@ static void replay_all(struct session *session, const char *name, const struct t
 		step(session, "%s, %u threads", name, options->threads[t]);
 		if (options->threads[t] > 1)
 			print_bound(session, name, plan, options->threads[t]);
-		for (unsigned i = 0; i < options->indexes.n * options->nlockings; i++) {
+		for (unsigned i = 0; i < options->indexes.n * options->nschemes; i++) {
 			struct seat *seat = calloc(1, sizeof(*seat));
 
 			if (!seat)
 				return;
 			seat->setup.layout = &none;
 			seat->setup.ops = options->indexes.ops[i % options->indexes.n];
-			seat->setup.locking = options->lockings[i / options->indexes.n];
+			seat->setup.locking = options->schemes[i / options->indexes.n];
 			if (options->threads[t] == 1 || seat->setup.locking)
 				replay_seat(session, name, plan, seat, options->threads[t]);
 			free(seat);
@@ -549,7 +549,7 @@ static void run_size(struct session *session, size_t vmas)
 		last = ground;
 	}
 	if (!layout)
-		fprintf(options->talk, "skipped: %zu VMAs: memory is out\n", vmas);
+		fprintf(options->talk, "skipped: %zu VMAs: out of memory\n", vmas);
 	layout_destroy(layout);
 }
 

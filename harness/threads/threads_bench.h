@@ -1,5 +1,5 @@
 /*
- * threads_bench - concurrent workloads measured over indexes, lockings, threads, VMAs
+ * threads_bench - concurrent workloads measured over indexes, locking schemes, threads, VMAs
  */
 #ifndef HARNESS_THREADS_BENCH_H
 #define HARNESS_THREADS_BENCH_H
@@ -16,8 +16,8 @@
 
 struct threads_options {
 	struct index_list indexes;
-	const struct mm_locking *lockings[THREADS_LIST]; /* NULL: none, one thread only */
-	unsigned nlockings;
+	const struct mm_locking *schemes[THREADS_LIST]; /* NULL: none, one thread only */
+	unsigned nschemes;
 	const struct threads_workload *workloads[THREADS_LIST];
 	unsigned nworkloads;
 	unsigned threads[THREADS_LIST];

@@ -242,11 +242,11 @@ static const char *edit(struct index_space *space, const struct vma_edit *edit)
 	int err;
 
 	if (space->rcu)
-		return vma_index_edit(space->index, edit) ? "memory is out" : NULL;
+		return vma_index_edit(space->index, edit) ? "out of memory" : NULL;
 	rwlock_write_lock(&space->lock);
 	err = vma_index_edit(space->index, edit);
 	rwlock_write_unlock(&space->lock);
-	return err ? "memory is out" : NULL;
+	return err ? "out of memory" : NULL;
 }
 
 static void move(struct threads_thread *thread)

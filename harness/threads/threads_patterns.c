@@ -301,7 +301,7 @@ static void malloc_run(struct threads_thread *thread, uint64_t n)
 	if (!heap) {
 		heap = thread->memory = calloc(1, sizeof(*heap));
 		if (!heap) {
-			thread->wrong = "memory is out";
+			thread->wrong = "out of memory";
 			return;
 		}
 		heap->arena = map(thread, 0, ARENA, PROT_NONE, ANONYMOUS | MAP_NORESERVE, NULL);

@@ -19,7 +19,7 @@
  *     recorded order, and what cuts files short after all before it and before all behind it.
  *
  * Which VMAs an event looks at, and what it leaves, a serial replay tells: the plan is made
- * beside one.  Where memory is promised strictly (overcommit 2) all mms' calls are one order.
+ * beside one.  Where memory is committed strictly (overcommit 2) all mms' calls are one order.
  */
 #ifndef HARNESS_THREADS_PLAN_H
 #define HARNESS_THREADS_PLAN_H
@@ -44,11 +44,11 @@ void threads_plan_done(struct threads_plan *plan);
 
 /*
  * How long n threads take that wait for nothing else, in events that all take the same time; or 0
- * when memory is out.  As many as tasks: the longest chain of events that wait for each other.
+ * when out of memory.  As many as tasks: the longest chain of events that wait for each other.
  */
 uint32_t threads_plan_length(const struct threads_plan *plan, unsigned n);
 
-/* A world for it, with all files open and room for all tasks, or NULL when memory is out. */
+/* A world for it, with all files open and room for all tasks, or NULL if out of memory. */
 must_check struct replay_world *threads_world(const struct threads_plan *plan,
 					      const struct vma_index_ops *ops,
 					      const struct mm_locking *locking, unsigned threads);

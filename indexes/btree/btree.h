@@ -99,7 +99,7 @@ struct btree {
 	struct btree_node *grown; /* a leaf with room for what is reserved, or NULL */
 	bool far[BTREE_KINDS]; /* such a pointer did not fit in a compressed node */
 	bool planned; /* the next commit changes one leaf, in place: */
-	uint8_t pending; /* commits that reserve has promised memory to */
+	uint8_t pending; /* commits that reserve has committed memory to */
 	uint16_t from, to; /* these entries of it go */
 	struct btree_path path; /* and this leads to them */
 	unsigned long finger,

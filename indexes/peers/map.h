@@ -59,7 +59,7 @@ struct map_pool {
 		return i;
 	}
 
-	/* At least need[] spares of each size; false if memory is out. */
+	/* At least need[] spares of each size; false if out of memory. */
 	bool fill(const size_t need[MAP_SIZES]) noexcept
 	{
 		for (unsigned i = 0; i < sizes->n; i++) {

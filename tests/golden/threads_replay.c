@@ -2,7 +2,7 @@
  * Recorded programs by several threads: what waits for what, and all shipped programs that
  * have more than one task: each event leaves what it leaves when one thread does them all.
  *
- * TEST_LONG=1 (make check-long) does each of them under all lockings with several numbers of
+ * TEST_LONG=1 (make check-long) does each of them under all locking schemes with several numbers of
  * threads, else those of more than SMALL bytes under one in turn.
  */
 #include <glob.h>

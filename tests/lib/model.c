@@ -215,7 +215,7 @@ static void same_all(const struct model *m)
 	must(stats.bytes <= m->memory.bytes);
 }
 
-static void same_hole(struct model *m, uint64_t len, uint64_t lo, uint64_t hi, bool highest)
+static void same_gap(struct model *m, uint64_t len, uint64_t lo, uint64_t hi, bool highest)
 {
 	struct vmaindex_range gap = {1, 1}, best = {1, 1};
 	size_t i = model_first(m, lo);
@@ -259,10 +259,10 @@ static void questions(struct model *m)
 	range = model_range(m, model_first(m, window.start));
 	must(vmaindex_overlap(m->index, window.start, window.end) ==
 	     (range && range->start < window.end ? range : NULL));
-	same_hole(m, len, window.start, window.end, false);
-	same_hole(m, len, window.start, window.end, true);
-	same_hole(m, len, window.start, UINT64_MAX, false);
-	same_hole(m, len, 0, window.end, true);
+	same_gap(m, len, window.start, window.end, false);
+	same_gap(m, len, window.start, window.end, true);
+	same_gap(m, len, window.start, UINT64_MAX, false);
+	same_gap(m, len, 0, window.end, true);
 }
 
 /* ---- changes ---- */

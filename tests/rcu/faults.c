@@ -247,7 +247,7 @@ static bool left_out(const struct vma_index_ops *ops)
 	return ops->caps & VMA_INDEX_NULL;
 }
 
-static unsigned lockings(void)
+static unsigned schemes(void)
 {
 	unsigned n = 0;
 
@@ -258,13 +258,13 @@ static unsigned lockings(void)
 
 START_TEST(test_faults)
 {
-	const struct vma_index_ops *ops = bed_type((unsigned)_i / lockings());
+	const struct vma_index_ops *ops = bed_type((unsigned)_i / schemes());
 	bool long_one = getenv("TEST_LONG") && ops->caps & VMA_INDEX_RCU;
 
 	if (left_out(ops))
 		return;
-	faults_beside_calls(ops, mm_locking((unsigned)_i % lockings()),
-			    long_one ? LONG_OPS / lockings() : 40000);
+	faults_beside_calls(ops, mm_locking((unsigned)_i % schemes()),
+			    long_one ? LONG_OPS / schemes() : 40000);
 }
 END_TEST
 
@@ -274,7 +274,7 @@ TEST_SUITE(faults)
 	TCase *cases = tcase_create("faults");
 
 	tcase_set_timeout(cases, getenv("TEST_LONG") ? 7200 : 600);
-	tcase_add_loop_test(cases, test_faults, 0, (int)(bed_plain_types() * lockings()));
+	tcase_add_loop_test(cases, test_faults, 0, (int)(bed_plain_types() * schemes()));
 	suite_add_tcase(suite, cases);
 	return suite;
 }

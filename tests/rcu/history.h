@@ -33,7 +33,7 @@ struct history_answer {
 	uint64_t from, to;
 };
 
-/* A history whose writer's index is empty; NULL when memory is out. */
+/* A history whose writer's index is empty; NULL if out of memory. */
 struct history *history_create(void);
 void history_destroy(struct history *history);
 

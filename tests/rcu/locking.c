@@ -1,5 +1,5 @@
 /*
- * Tests of the lockings with several threads: what a fault may meet at its worst moments, and
+ * Tests of the locking schemes with several threads: what a fault may meet at its worst moments, and
  * that each rule of locking.h which is left out is noticed.
  *
  *	fault    find ─────────┬───────── lock ─────────┬───── the page

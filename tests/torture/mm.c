@@ -57,7 +57,7 @@ static long map_over_all(void)
 	return map(2, 12, PROT_READ, ANON, NULL);
 }
 
-static long map_hole(void)
+static long map_gap(void)
 {
 	return map(3, 1, RW, ANON, NULL);
 }
@@ -275,7 +275,7 @@ static const struct step script[] = {
 	{ "populate", SUCCEEDS, map_populated, map_again },
 	{ "anywhere", WHOLE, map_anywhere, NULL },
 	{ "munmap of the middle", WHOLE, unmap_middle, NULL },
-	{ "a gap filled", WHOLE, map_hole, NULL },
+	{ "a gap filled", WHOLE, map_gap, NULL },
 	{ "mprotect", PARTS, protect, NULL },
 	{ "mprotect back", PARTS, unprotect, NULL },
 	{ "madvise", PARTS, advise, NULL },

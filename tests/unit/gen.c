@@ -172,7 +172,7 @@ START_TEST(test_moves)
 }
 END_TEST
 
-/* How many VMAs lie below the first hole of that length (above the last one, if topdown). */
+/* How many VMAs lie below the first gap of that length (above the last one, if topdown). */
 static size_t depth(const struct layout *layout, unsigned long len, bool topdown)
 {
 	for (size_t i = 1; i < layout->vmas; i++) {

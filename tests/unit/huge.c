@@ -281,7 +281,7 @@ static void shadow_check(const struct shadow *s)
 	}
 }
 
-/* Of one VMA: several leave at the new place what stands where they have holes. */
+/* Of one VMA: several leave at the new place what stands where they have gaps. */
 static void shadow_move(struct shadow *s, unsigned long from, unsigned long to, unsigned long n)
 {
 	struct vm_area_struct *vma = vma_lookup(s->task.mm, page_at(from));

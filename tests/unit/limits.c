@@ -127,7 +127,7 @@ START_TEST(overcommit_guess_of_shared_memory)
 	ck_assert_uint_eq(world.machine->committed, 2);
 	ck_assert_int_gt(map(2, 30, PROT_READ, flags), 0);
 	ck_assert_uint_eq(world.machine->committed, 32);
-	/* it stays promised as a whole while a part is mapped anywhere */
+	/* it stays committed as a whole while a part is mapped anywhere */
 	struct mm_struct *child = dup_mm(mm);
 	ck_assert_ptr_nonnull(child);
 	ck_assert_int_eq(do_munmap(mm, page_at(2), 31 * P), 0);
@@ -163,7 +163,7 @@ START_TEST(overcommit_never)
 	ck_assert_int_gt(map(30, 1, PROT_READ, ANON), 0);
 	ck_assert_int_eq(do_munmap(mm, page_at(0), 4 * P), 0);
 	ck_assert_int_gt(map(40, 4, RW, ANON), 0);
-	/* others have promised something too, and reserves are kept */
+	/* others have committed something too, and reserves are kept */
 	config->overcommit_pages = 40;
 	ck_assert_int_gt(map(44, 4, RW, ANON), 0);
 	config->committed = 10;

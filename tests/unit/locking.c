@@ -1,5 +1,5 @@
 /*
- * Tests of the lockings with one thread: names, and replays that end in the same state.
+ * Tests of the locking schemes with one thread: names, and replays that end in the same state.
  */
 #include <stdio.h>
 #include <string.h>

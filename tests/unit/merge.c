@@ -448,7 +448,7 @@ START_TEST(merge_by_brk)
 }
 END_TEST
 
-/* A hole in the middle, truncation at either end, all between: one call each. */
+/* A gap in the middle, truncation at either end, all between: one call each. */
 START_TEST(cut_by_munmap)
 {
 	struct mm_struct *mm;

@@ -338,7 +338,7 @@ START_TEST(test_move)
 }
 END_TEST
 
-/* A few pages in a wide range, with holes where a table would be. */
+/* A few pages in a wide range, with gaps where a table would be. */
 START_TEST(test_move_sparse)
 {
 	const unsigned long old = GB512 + 3 * PAGE_SIZE, new = 7 * GB512 + 9 * PAGE_SIZE;

@@ -77,7 +77,7 @@ END_TEST
 START_TEST(best_fit_takes_the_smallest)
 {
 	setup(_i, "best-fit");
-	/* holes of 4, 2 and 3 pages, and two endless ones */
+	/* gaps of 4, 2 and 3 pages, and two endless ones */
 	world_map(mm, 0, 1, RW);
 	mm->mmap_base = LOWEST + GIB;
 	for (unsigned long page = 0; page <= 12; page++) {
@@ -88,7 +88,7 @@ START_TEST(best_fit_takes_the_smallest)
 	unsigned long base = LOWEST + GIB - 20 * P;
 
 	ck_assert_uint_eq(anon(0, 3 * P, 0), base + 9 * P);
-	ck_assert_uint_eq(anon(0, P, 0), base + 7 * P); /* at the end of the hole of 2 */
+	ck_assert_uint_eq(anon(0, P, 0), base + 7 * P); /* at the end of the gap of 2 */
 	ck_assert_uint_eq(anon(0, P, 0), base + 6 * P);
 	ck_assert_uint_eq(anon(0, 2 * P, 0), base + 3 * P); /* of that of 4 */
 	ck_assert_uint_eq(anon(0, 5 * P, 0), base + 15 * P); /* of that of 7 above all */

@@ -346,7 +346,7 @@ START_TEST(commit_limit)
 	ck_assert_int_eq(do_munmap(mm, page_at(0), P), 0);
 	taken(mremap_pages(30, 7, 8, 0, 0), 30);
 	ck_assert_uint_eq(world.machine->committed, 19);
-	/* a move promises nothing more, what nobody may write is not promised at all */
+	/* a move promises nothing more, what nobody may write is not committed at all */
 	taken(mremap_pages(30, 8, 8, TO, 40), 40);
 	do_mmap(mm, NULL, page_at(20), P, PROT_READ, ANON | MAP_FIXED, 0);
 	taken(mremap_pages(20, 1, 3, 0, 0), 20);

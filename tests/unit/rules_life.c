@@ -768,7 +768,7 @@ START_TEST(rule_H6_mbind_and_userfaultfd)
 	ck_layout(mm, "AABBBBCC");
 	ck_assert_int_eq(do_mbind(mm, page_at(0), 8 * P, 0, 0, 0, 0), 0);
 	ck_layout(mm, "AAAAAAAA");
-	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 2, 1, 0, 0), -EFAULT);       /* a hole */
+	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 2, 1, 0, 0), -EFAULT);       /* a gap */
 	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 0, 0, 0, 0), 0);
 	ck_assert_int_eq(do_mbind(mm, page_at(20), 4 * P, 0, 0, 0, 0), -EFAULT);
 	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(2), 4 * P, 1), 0);
@@ -804,7 +804,7 @@ START_TEST(rule_I1_map_count)
 	ck_assert_int_eq(do_munmap(mm, page_at(40), P), 0);
 	ck_assert_int_eq(do_munmap(mm, page_at(27), P), 0);
 	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, PROT_READ, -1), 0);
-	/* a hole in the middle needs one more */
+	/* a gap in the middle needs one more */
 	world_map(mm, 40, 3, RW);
 	ck_assert_int_eq(do_munmap(mm, page_at(41), P), -ENOMEM);
 	ck_assert_int_eq(do_munmap(mm, page_at(42), P), 0);

@@ -263,7 +263,7 @@ START_TEST(rule_A7_32bit)
 }
 END_TEST
 
-START_TEST(rule_A8_highest_hole_below_mmap_base)
+START_TEST(rule_A8_highest_gap_below_mmap_base)
 {
 	setup(_i, NULL);
 	ck_assert_uint_eq(anon(0, 8 * P, MAP_PRIVATE), WORLD_TOP - 8 * P);
@@ -484,7 +484,7 @@ TEST_SUITE(rules_place)
 	tcase_add_loop_test(tcase, large_address_space_has_a_window, 0, types);
 	tcase_add_loop_test(tcase, rule_A2_offset_near_the_largest_file, 0, types);
 	tcase_add_loop_test(tcase, rule_A7_32bit, 0, types);
-	tcase_add_loop_test(tcase, rule_A8_highest_hole_below_mmap_base, 0, types);
+	tcase_add_loop_test(tcase, rule_A8_highest_gap_below_mmap_base, 0, types);
 	tcase_add_loop_test(tcase, rule_A9_legacy, 0, types);
 	tcase_add_loop_test(tcase, rule_B1_stacks_have_no_huge_pages, 0, types);
 	tcase_add_loop_test(tcase, rule_B2_account, 0, types);

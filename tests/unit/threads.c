@@ -131,11 +131,11 @@ static void options_tiny(struct threads_options *options)
 		.latency = true,
 		.talk = fopen("/dev/null", "w"),
 	};
-	while (mm_locking(options->nlockings)) {
-		options->lockings[options->nlockings] = mm_locking(options->nlockings);
-		options->nlockings++;
+	while (mm_locking(options->nschemes)) {
+		options->schemes[options->nschemes] = mm_locking(options->nschemes);
+		options->nschemes++;
 	}
-	options->lockings[options->nlockings++] = NULL;
+	options->schemes[options->nschemes++] = NULL;
 	all_indexes(&options->indexes);
 	while ((options->workloads[options->nworkloads] = threads_workload(options->nworkloads)))
 		options->nworkloads++;
@@ -181,7 +181,7 @@ START_TEST(test_all_of_everything)
 	for (i = 0; i < options.nworkloads; i++) { /* "none" is for one thread */
 		bool mm = options.workloads[i]->ground->has_mm;
 
-		expected += options.indexes.n * (mm ? 2 * options.nlockings - 1 : 2);
+		expected += options.indexes.n * (mm ? 2 * options.nschemes - 1 : 2);
 	}
 	ck_assert_uint_eq(json_array_size(json_object_get(results, "threads")), expected);
 	json_array_foreach(json_object_get(results, "threads"), i, row) row_good(row);

@@ -253,7 +253,7 @@ START_TEST(walk)
 {
 	static const struct {
 		unsigned long start, end;
-		enum vma_walk_holes holes;
+		enum vma_walk_gaps gaps;
 		int result;
 		const char *parts;
 	} cases[] = {
@@ -278,7 +278,7 @@ START_TEST(walk)
 		char text[100] = "", *at = text;
 
 		ck_assert_int_eq(vma_walk(mm, page_at(cases[i].start), page_at(cases[i].end),
-					  cases[i].holes, note_part, &at), cases[i].result);
+					  cases[i].gaps, note_part, &at), cases[i].result);
 		ck_assert_str_eq(text, cases[i].parts);
 	}
 	ck_assert_int_eq(vma_walk(mm, page_at(0), page_at(8), HOLE_STOPS, NULL, NULL), 0);

@@ -161,7 +161,7 @@ START_TEST(a_partial_munmap_leaves_the_rest)
 	ck_assert_ptr_null(vma_lookup(replay_mm(world, 1), here(1, A) + 2 * P));
 	ck_assert_uint_eq(here(1, A + 5 * P), here(1, A) + 5 * P);
 	LAYOUT(1, {A, A + 2 * P, RW_FLAGS}, {A + 5 * P, A + 8 * P, RW_FLAGS});
-	/* holes are met as they were recorded */
+	/* gaps are met as they were recorded */
 	call(TRACE_MPROTECT, A + P, 3 * P, PROT_READ, -ENOMEM);
 	call(TRACE_MADVISE, A, 8 * P, MADV_DONTFORK, -ENOMEM);
 	call(TRACE_MSEAL, A, 8 * P, 0, -ENOMEM);
@@ -297,7 +297,7 @@ START_TEST(a_fixed_mapping_replaces_its_own)
 }
 END_TEST
 
-/* Over two mappings, which are no neighbours here, and a hole: all of it is one afterwards. */
+/* Over two mappings, which are no neighbours here, and a gap: all of it is one afterwards. */
 START_TEST(a_fixed_mapping_over_several)
 {
 	setup("random", "linux");

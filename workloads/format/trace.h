@@ -155,7 +155,7 @@ struct trace_info {
 	uint64_t lacks_capabilities;    /* a bit for each that the first task has not */
 	bool pkeys;                     /* the processor has protection keys, the kernel uses them */
 	uint64_t ram, swap;             /* bytes */
-	uint64_t committed;             /* bytes promised to other processes at the start */
+	uint64_t committed;             /* bytes committed to other processes at the start */
 	uint64_t overcommit_ratio, overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;
 	uint64_t least_hint;            /* to which mmap raises lower hints */
 	uint64_t memory_nodes;          /* NUMA nodes with memory that the program may use, a bit each */

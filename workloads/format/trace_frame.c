@@ -124,7 +124,7 @@ int frame_write(struct frame_io *io, enum frame_type type, const void *raw, size
 		io->pack = ZSTD_createCCtx();
 	io->packed.len = 0;
 	if (!io->pack || bytes_reserve(&io->packed, FRAME_HEADER + bound))
-		return trace_fail(error, io->path, io->offset, "no memory");
+		return trace_fail(error, io->path, io->offset, "out of memory");
 	ZSTD_CCtx_setParameter(io->pack, ZSTD_c_checksumFlag, 1);
 	ZSTD_CCtx_setParameter(io->pack, ZSTD_c_compressionLevel, level);
 
@@ -172,7 +172,7 @@ static int frame_unpack(struct frame_io *io, const uint8_t *payload, size_t pack
 	if (!io->unpack)
 		io->unpack = ZSTD_createDCtx();
 	if (!io->unpack || bytes_reserve(raw, len + 1))
-		return trace_fail(error, io->path, io->frame, "no memory");
+		return trace_fail(error, io->path, io->frame, "out of memory");
 	n = ZSTD_decompressDCtx(io->unpack, raw->data, len, payload, packed);
 	if (ZSTD_isError(n))
 		return trace_fail(error, io->path, io->frame, "the frame cannot be unpacked: %s",
@@ -207,7 +207,7 @@ int frame_read(struct frame_io *io, enum frame_type *type, struct bytes *raw,
 				  (unsigned long long)limit);
 	io->packed.len = 0;
 	if (bytes_reserve(&io->packed, packed))
-		return trace_fail(error, io->path, io->frame, "no memory");
+		return trace_fail(error, io->path, io->frame, "out of memory");
 	if (frame_read_bytes(io, io->packed.data, packed, error))
 		return -1;
 	if (frame_crc(header, io->packed.data, packed) != load_le(header + 12, 4))

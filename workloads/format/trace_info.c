@@ -162,7 +162,7 @@ static const char *info_set(struct trace_info *info, const struct info_field *fi
 		if (!json_is_string(value))
 			return info_refuse(why, field, "is not a string");
 		*(char **)member = strdup(json_string_value(value));
-		return *(char **)member ? NULL : "no memory";
+		return *(char **)member ? NULL : "out of memory";
 	case INFO_BOOL:
 		if (!json_is_boolean(value))
 			return info_refuse(why, field, "is not a boolean");
@@ -181,7 +181,7 @@ static const char *info_default(char **member, const char *text)
 {
 	if (!*member)
 		*member = strdup(text);
-	return *member ? NULL : "no memory";
+	return *member ? NULL : "out of memory";
 }
 
 /* Sets those fields that the object has, each of which it must have. */

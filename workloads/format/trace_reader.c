@@ -97,7 +97,7 @@ struct trace_reader *trace_open(const char *path, struct trace_error *error)
 		return NULL;
 	reader = calloc(1, sizeof(*reader));
 	if (!reader || !(reader->path = strdup(path))) {
-		trace_fail(error, path, 0, "no memory");
+		trace_fail(error, path, 0, "out of memory");
 		free(reader);
 		close(fd);
 		return NULL;

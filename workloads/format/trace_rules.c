@@ -53,7 +53,7 @@ static const char *bitmap_set(struct trace_bitmap *map, uint64_t i)
 		uint8_t *bits = realloc(map->bits, bytes);
 
 		if (!bits)
-			return "no memory";
+			return "out of memory";
 		memset(bits + map->bytes, 0, bytes - map->bytes);
 		map->bits = bits;
 		map->bytes = bytes;

@@ -49,7 +49,7 @@ struct trace_writer *trace_create(const char *path, struct trace_error *error)
 	struct trace_writer *writer = calloc(1, sizeof(*writer));
 
 	if (!writer || !(writer->path = strdup(path))) {
-		trace_fail(error, path, 0, "no memory");
+		trace_fail(error, path, 0, "out of memory");
 		free(writer);
 		return NULL;
 	}
@@ -80,7 +80,7 @@ static int writer_flush(struct trace_writer *writer, struct trace_error *error)
 	if (!writer->codec.events)
 		return 0;
 	if (codec_flush(&writer->codec, &writer->raw))
-		return writer_fail(writer, "no memory", error);
+		return writer_fail(writer, "out of memory", error);
 	writer->frames++;
 	return frame_write(&writer->spool, FRAME_EVENTS, writer->raw.data, writer->raw.len,
 			   LEVEL_SPOOL, error);
@@ -95,14 +95,14 @@ int trace_write(struct trace_writer *writer, const struct trace_event *event,
 	if (writer->anonymizer) {
 		nameless.name = anonymize_name(writer->anonymizer, event);
 		if (!nameless.name)
-			return writer_fail(writer, "no memory", error);
+			return writer_fail(writer, "out of memory", error);
 		event = &nameless;
 	}
 	if (reason)
 		return trace_fail(error, writer->path, writer->spool.offset,
 				  "the event to be written is against the rules: %s", reason);
 	if (codec_put(&writer->codec, event))
-		return writer_fail(writer, "no memory", error);
+		return writer_fail(writer, "out of memory", error);
 	writer->events++;
 	if (writer->codec.events < FRAME_EVENTS_MAX &&
 	    codec_size(&writer->codec) < FRAME_EVENTS_RAW - 2 * TRACE_MAX_NAME)
@@ -124,7 +124,7 @@ static int writer_head(struct trace_writer *writer, const struct trace_info *inf
 	int status;
 
 	if (!json)
-		return writer_fail(writer, "no memory", error);
+		return writer_fail(writer, "out of memory", error);
 	store_le(start + sizeof(TRACE_MAGIC), TRACE_VERSION, 4);
 	status = frame_write_bytes(&writer->final, start, sizeof(start), error);
 	if (!status)

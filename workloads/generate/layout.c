@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEEP        32      /* deep holes on each side */
+#define MAX_DEEP        32      /* deep gaps on each side */
 #define SPACE_START     0x10000000UL
 
 /* 1 to 2^bits, each power of two as likely as the others. */
@@ -25,7 +25,7 @@ struct builder {
 	unsigned long at;       /* where the next one may begin */
 };
 
-/* The deep hole in front of place i, if there is one: 1 for the first from an end, and so on. */
+/* The deep gap in front of place i, if there is one: 1 for the first from an end, and so on. */
 static unsigned long deep_before(const struct layout *layout, size_t i)
 {
 	size_t quarter = layout->nplaces / 4, step = max(quarter / layout->deep, (size_t)1);
@@ -38,7 +38,7 @@ static unsigned long deep_before(const struct layout *layout, size_t i)
 	return 0;
 }
 
-/* A place of that many pages, right behind the one before unless a deep hole comes there. */
+/* A place of that many pages, right behind the one before unless a deep gap comes there. */
 static void add_place(struct builder *b, unsigned long pages)
 {
 	struct layout *layout = b->layout;
@@ -202,7 +202,7 @@ int layout_churn(const struct layout *layout, struct rng *rng, struct move *out,
 	return 0;
 }
 
-/* More than the hole k - 1 from an end has, with what may be free beside it; at most the k-th's. */
+/* More than the gap k - 1 from an end has, with what may be free beside it; at most the k-th's. */
 unsigned long layout_deep_length(const struct layout *layout, struct rng *rng)
 {
 	unsigned long k = rng_between(rng, 1, layout->deep);

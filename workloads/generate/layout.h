@@ -10,8 +10,8 @@
  * that a move (unmap here, map there) is valid without asking any index.  The
  * same seed gives the same layout on every machine.
  *
- * Some holes get larger towards the middle of the space, from both ends: a
- * hole of a given length has to be looked for deep.
+ * Some gaps get larger towards the middle of the space, from both ends: a
+ * gap of a given length has to be looked for deep.
  *
  *	..  ...  .....  .......  .....  ...  ..
  */
@@ -26,7 +26,7 @@
 
 #define LAYOUT_MAX_VMAS 10000000
 #define LAYOUT_NO_VMA   UINT32_MAX
-#define LAYOUT_DEEP     (8UL << 30)     /* the k-th deep hole from an end: k times this, and a bit */
+#define LAYOUT_DEEP     (8UL << 30)     /* the k-th deep gap from an end: k times this, and a bit */
 
 struct place {
 	unsigned long start, end;
@@ -42,10 +42,10 @@ struct layout {
 	uint32_t *fresh, *aged;         /* the place of each VMA, before and after the moves */
 	uint32_t *fresh_order, *aged_order;     /* the VMAs in address order */
 	struct move *moves;
-	unsigned deep;                  /* deep holes on each side */
+	unsigned deep;                  /* deep gaps on each side */
 };
 
-/* A layout of 1 to LAYOUT_MAX_VMAS VMAs; NULL when memory is out. */
+/* A layout of 1 to LAYOUT_MAX_VMAS VMAs; NULL if out of memory. */
 must_check struct layout *layout_create(size_t vmas, uint64_t seed);
 void layout_destroy(struct layout *layout);
 
@@ -62,7 +62,7 @@ static inline const struct place *layout_aged(const struct layout *layout, uint3
 must_check int layout_churn(const struct layout *layout, struct rng *rng, struct move *out,
 			    size_t n);
 
-/* A length for which only a deep hole will do, found after a different walk each time. */
+/* A length for which only a deep gap will do, found after a different walk each time. */
 unsigned long layout_deep_length(const struct layout *layout, struct rng *rng);
 
 #endif

@@ -303,7 +303,7 @@ static bool record_open_order(struct recorder *r)
 			return true;
 		perf_close(r->perf);
 		r->perf = NULL;
-		snprintf(why, sizeof(why), "no memory");
+		snprintf(why, sizeof(why), "out of memory");
 	}
 	fprintf(stderr, "vmabench record: the order of calls cannot come from perf (%s)%s\n", why,
 		r->options->order == RECORD_ORDER_PERF ? ""
@@ -394,7 +394,7 @@ static int record_all(struct recorder *r)
 	r->files = files_create();
 	r->closes = closes_create();
 	if (!r->files || !r->closes)
-		fprintf(stderr, "vmabench record: no memory\n");
+		fprintf(stderr, "vmabench record: out of memory\n");
 	else if (r->options->pids)
 		status = record_running(r, &info);
 	else
@@ -427,7 +427,7 @@ static int record_write(struct recorder *r)
 	if (r->queue && r->by_tid && (!r->options->anonymize || !trace_anonymize(r->writer)))
 		status = record_all(r);
 	else
-		fprintf(stderr, "vmabench record: no memory\n");
+		fprintf(stderr, "vmabench record: out of memory\n");
 	if (r->writer)
 		trace_abandon(r->writer);
 	if (r->queue)

@@ -383,7 +383,7 @@ struct perf *perf_open(const struct perf_wanted *wanted, char *why, size_t size)
 	struct perf *perf = calloc(1, sizeof(*perf) + cpus * sizeof(struct ring));
 	int error;
 
-	snprintf(why, size, "no memory");
+	snprintf(why, size, "out of memory");
 	if (!perf)
 		return NULL;
 	perf->wanted = *wanted;

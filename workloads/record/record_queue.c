@@ -103,7 +103,7 @@ void queue_fail(struct recorder *r)
 	if (r->failed)
 		return;
 	snprintf(r->error.file, sizeof(r->error.file), "%s", r->options->output);
-	snprintf(r->error.reason, sizeof(r->error.reason), "no memory");
+	snprintf(r->error.reason, sizeof(r->error.reason), "out of memory");
 	r->failed = true;
 }
 

@@ -13,7 +13,7 @@
 
 static void tasks_out_of_memory(void)
 {
-	fprintf(stderr, "vmabench record: no memory\n");
+	fprintf(stderr, "vmabench record: out of memory\n");
 	exit(2);        /* PTRACE_O_EXITKILL ends the program */
 }
 

@@ -21,7 +21,7 @@ struct linux_maple {
 	struct linux_slab slab;
 	struct linux_maple_store store; /* the only one of the edit that is reserved */
 	bool prepared; /* there is such a one */
-	unsigned pending; /* commits that reserve has promised nodes to */
+	unsigned pending; /* commits that reserve has committed nodes to */
 	size_t keep; /* spare nodes between edits: what edits needed lately */
 };
 

@@ -1,5 +1,5 @@
 /*
- * bench_forget - makes the processor forget how branches went
+ * bench_flush_predictor - flushes the branch predictor
  *
  * A branch predictor tells branches apart by their address and by how the last
  * ones went.  Random branches in random company take its entries over, those
@@ -10,7 +10,7 @@
 
 #define FORGET_STEPS (1 << 14)
 
-void bench_forget(void)
+void bench_flush_predictor(void)
 {
 	static struct rng rng;
 	uint64_t sum = 0;
