@@ -38,6 +38,7 @@ PACKAGES_clang    := clang
 PACKAGES_perf     := linux-perf
 PACKAGES_counts   := valgrind
 PACKAGES_spin     := spin
+PACKAGES_lint     := clang-format shellcheck git
 
 # ---- variants: release (timed), test, asan (with UBSan), tsan, clang (built only) ----
 VARIANT ?= release
@@ -157,7 +158,7 @@ peers:  ## install the packages of the peers, other people's indexes, and build 
 	@$(MAKE) all
 
 # ---- tests ----
-.PHONY: test run-tests asan tsan check-long clang format-check
+.PHONY: test run-tests asan tsan check-long clang lint format
 test: all  ## build and run the tests; SUITE=NAME only that one
 	@$(MAKE) VARIANT=test run-tests
 
@@ -205,9 +206,13 @@ mutate:  ## which mistakes in FILE do the tests SUITE not see?
 clang:  ## build with clang, to see its warnings
 	@$(MAKE) VARIANT=clang all
 
-format-check:  ## where clang-format would do otherwise
-	@command -v clang-format >/dev/null || { echo "make: missing package: clang-format"; exit 1; }
-	clang-format --dry-run $(sort $(SRC) $(LIB_SRC)) $(SRC_CXX) $(SRC_T)
+lint:  ## formatting, scripts, the direction of includes, words
+	@$(MAKE) deps PACKAGES='$(PACKAGES_lint)'
+	@tests/lint
+
+format:  ## clang-format of all sources
+	@$(MAKE) deps PACKAGES='$(PACKAGES_lint)'
+	@git ls-files '*.c' '*.h' '*.cc' | xargs clang-format -i
 
 # ---- measuring ----
 RESULTS ?= results/bench.json

@@ -14,7 +14,9 @@
 #ifdef ARENA_SYSTEM_MALLOC
 
 struct backing {
-	struct block { struct block *next, *prev; } live;       /* for arena_destroy */
+	struct block {
+		struct block *next, *prev;
+	} live; /* for arena_destroy */
 };
 
 /* The list node stands in front of each block, padded to the alignment. */
@@ -74,8 +76,8 @@ static void backing_destroy(struct backing *b)
 #include <jemalloc/jemalloc.h>
 
 struct backing {
-	unsigned id;            /* jemalloc's number of the arena */
-	unsigned tcache;        /* and of the cache in front of it */
+	unsigned id;     /* jemalloc's number of the arena */
+	unsigned tcache; /* and of the cache in front of it */
 };
 
 static bool backing_init(struct backing *b)
@@ -122,10 +124,10 @@ static void backing_destroy(struct backing *b)
 struct arena {
 	struct backing backing;
 	struct arena_stats stats;
-	unsigned long fail_at;          /* counts down; 1: fail from now on; 0: never */
-	struct budget *budget;          /* NULL: none */
+	unsigned long fail_at; /* counts down; 1: fail from now on; 0: never */
+	struct budget *budget; /* NULL: none */
 	bool shared;
-	struct spinlock lock;           /* of all of it, if it is shared */
+	struct spinlock lock; /* of all of it, if it is shared */
 };
 
 struct arena *arena_create(void)

@@ -18,11 +18,11 @@ struct arena;
 struct budget;
 
 struct arena_stats {
-	size_t objects;         /* live allocations */
-	size_t asked;           /* bytes asked for by them */
-	size_t used;            /* bytes they occupy, rounded up to size classes */
-	size_t peak_used;       /* the largest that used ever was */
-	unsigned long allocs;   /* allocations so far, failed ones included */
+	size_t objects;       /* live allocations */
+	size_t asked;         /* bytes asked for by them */
+	size_t used;          /* bytes they occupy, rounded up to size classes */
+	size_t peak_used;     /* the largest that used ever was */
+	unsigned long allocs; /* allocations so far, failed ones included */
 };
 
 /* A new arena, or NULL when there is no memory for one. */

@@ -20,9 +20,9 @@ struct backlog_item {
 };
 
 struct backlog {
-	struct backlog_item *items; /* the latest first */
-	size_t n, bytes; /* waiting now */
-	size_t peak_bytes; /* the most that ever waited */
+	struct backlog_item *items;  /* the latest first */
+	size_t n, bytes;             /* waiting now */
+	size_t peak_bytes;           /* the most that ever waited */
 	unsigned long grace_periods; /* waited for so far */
 };
 

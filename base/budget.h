@@ -11,9 +11,9 @@
 #include <stddef.h>
 
 struct budget {
-	size_t limit, taken;            /* bytes */
-	bool refused;                   /* someone wanted more than there was */
-	bool shared;                    /* threads take and give at the same time */
+	size_t limit, taken; /* bytes */
+	bool refused;        /* someone wanted more than there was */
+	bool shared;         /* threads take and give at the same time */
 };
 
 static inline void budget_give(struct budget *budget, size_t bytes)

@@ -19,7 +19,12 @@ static char *escape_room(void)
 static unsigned escape_length(const unsigned char *c, unsigned long *code)
 {
 	static const unsigned long least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned n = *c < 0x80 ? 1 : *c < 0xc0 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf8 ? 4 : 0;
+	unsigned n = *c < 0x80   ? 1
+		     : *c < 0xc0 ? 0
+		     : *c < 0xe0 ? 2
+		     : *c < 0xf0 ? 3
+		     : *c < 0xf8 ? 4
+				 : 0;
 
 	*code = n < 2 ? *c : *c & (0x7fu >> n);
 	for (unsigned i = 1; i < n; i++) {
@@ -35,14 +40,14 @@ static unsigned escape_length(const unsigned char *c, unsigned long *code)
 /* Whether a character is shown, and does nothing but that. */
 static bool escape_shown(unsigned long code)
 {
-	static const unsigned long not[][2] = {
-		{ 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c }, { 0x200b, 0x200f },
-		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff0, 0xfffb },
-		{ 0xe0000, 0xe0fff },
+	static const unsigned long not [][2] = {
+		{ 0, 0x1f },        { 0x7f, 0x9f },       { 0xad, 0xad },     { 0x61c, 0x61c },
+		{ 0x200b, 0x200f }, { 0x2028, 0x202e },   { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
+		{ 0xfff0, 0xfffb }, { 0xe0000, 0xe0fff },
 	};
 
-	for (size_t i = 0; i < sizeof(not) / sizeof(not[0]); i++) {
-		if (code >= not[i][0] && code <= not[i][1])
+	for (size_t i = 0; i < sizeof(not ) / sizeof(not [0]); i++) {
+		if (code >= not [i][0] && code <= not [i][1])
 			return false;
 	}
 	return true;

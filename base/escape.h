@@ -16,8 +16,8 @@
 
 #include <stdio.h>
 
-#define ESCAPE_KEPT     6
-#define ESCAPE_SIZE     6000
+#define ESCAPE_KEPT 6
+#define ESCAPE_SIZE 6000
 
 /* As a part of a line of text: for terminals, messages, tables in text. */
 const char *escape_text(const char *name);

@@ -6,8 +6,8 @@
 
 enum {
 	STATUS_OK = 0,
-	STATUS_DIFFERENCE = 1,          /* a check, a comparison or a replay found one */
-	STATUS_BAD_INPUT = 2,           /* or bad usage, or a file that cannot be written */
+	STATUS_DIFFERENCE = 1, /* a check, a comparison or a replay found one */
+	STATUS_BAD_INPUT = 2,  /* or bad usage, or a file that cannot be written */
 };
 
 #endif

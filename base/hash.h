@@ -9,7 +9,7 @@
 
 #include "base/rng.h"
 
-#define HASH_START 0x766d6162656e6368ULL        /* "vmabench" */
+#define HASH_START 0x766d6162656e6368ULL /* "vmabench" */
 
 /* The digest of everything so far, and then x. */
 static inline uint64_t hash_add(uint64_t hash, uint64_t x)

@@ -21,14 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TEMPORARY       ".vmabench-"
-#define DIGITS          16              /* hexadecimal, after TEMPORARY */
-#define TRIES           100             /* names that somebody else has already */
-#define ROOM            (64 << 10)      /* bytes: a disk with less left is full */
-#define READER_WAITS    20              /* times 50 ms, for the reader of a FIFO */
+#define TEMPORARY    ".vmabench-"
+#define DIGITS       16         /* hexadecimal, after TEMPORARY */
+#define TRIES        100        /* names that somebody else has already */
+#define ROOM         (64 << 10) /* bytes: a disk with less left is full */
+#define READER_WAITS 20         /* times 50 ms, for the reader of a FIFO */
 
-__attribute__((format(printf, 2, 3)))
-static int fail(struct outfile *out, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static int fail(struct outfile *out, const char *format, ...)
 {
 	va_list args;
 
@@ -76,7 +75,8 @@ static bool lock_new(int fd)
 
 static int create_file(struct outfile *out)
 {
-	int fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, out->mode);
+	int fd =
+		open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, out->mode);
 
 	return above_stderr(fd);
 }
@@ -282,7 +282,7 @@ void outfile_close(struct outfile *out)
 int outfile_begin(struct outfile *out)
 {
 	if (out->through)
-		fflush(stdout);         /* what was printed before comes before */
+		fflush(stdout); /* what was printed before comes before */
 	out->fd = out->through ? out->device : create(out, create_file);
 	return out->fd < 0 ? -1 : 0;
 }

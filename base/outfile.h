@@ -17,8 +17,10 @@
  *  2. A writer holds a lock (flock) on its temporary file.  One without a lock was left by a
  *     process that was killed: the next outfile_open in that folder removes those of its own user.
  *     So what is left behind does not grow.
- *  3. Any number of processes may write the same target: each replaces it as a whole, the last wins.
- *  4. Descriptors are 3 or more and close on exec: a program that is started with stdout closed does
+ *  3. Any number of processes may write the same target: each replaces it as a whole, the last
+ * wins.
+ *  4. Descriptors are 3 or more and close on exec: a program that is started with stdout closed
+ * does
  *     not print into its results.
  *
  * Functions return 0, or -1 and the reason in out->why; the target is unharmed then.
@@ -33,15 +35,15 @@
 #include "base/util.h"
 
 struct outfile {
-	int fd;                         /* between begin and commit: what is written to; else -1 */
-	bool through;                   /* not a regular file: what was written stays written */
-	char why[256];                  /* the last failure, with the path */
+	int fd;        /* between begin and commit: what is written to; else -1 */
+	bool through;  /* not a regular file: what was written stays written */
+	char why[256]; /* the last failure, with the path */
 
 	/* outfile.c's own */
-	char *target, *folder;          /* the file that is replaced, and where it is */
-	char *temporary;                /* NULL while there is none */
-	int device;                     /* what is written through, opened; -1 */
-	mode_t mode;                    /* of a new file, before the umask */
+	char *target, *folder; /* the file that is replaced, and where it is */
+	char *temporary;       /* NULL while there is none */
+	int device;            /* what is written through, opened; -1 */
+	mode_t mode;           /* of a new file, before the umask */
 };
 
 /*
@@ -70,7 +72,8 @@ must_check int outfile_save(const char *path, const void *data, size_t len, char
 must_check int outfile_spool(struct outfile *out);
 
 /*
- * A new private folder in the folder given, with a name and a lock as temporary files have: its path,
+ * A new private folder in the folder given, with a name and a lock as temporary files have: its
+ * path,
  * or NULL and the reason in why.  lock is kept until outfile_remove_folder, which frees path.
  */
 must_check char *outfile_make_folder(const char *in, int *lock, char *why, size_t size);

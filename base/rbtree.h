@@ -27,7 +27,7 @@
 
 enum { RB_LOWER, RB_HIGHER };
 
-#define RB_BLACK 1UL /* in bit 0 of parent; red is 0 */
+#define RB_BLACK     1UL /* in bit 0 of parent; red is 0 */
 #define RB_MAX_DEPTH 128 /* twice the logarithm of any number of nodes */
 
 struct rb_node {
@@ -133,7 +133,9 @@ rb_inline void rb_rotate(struct rb_root *root, struct rb_node *node, unsigned si
 	node->largest = rb_largest(node, own);
 }
 
-/* node becomes a leaf: that child of parent, or the root (NULL).  Then rb_update and rb_insert_fix. */
+/*
+ * node becomes a leaf: that child of parent, or the root (NULL).  Then rb_update and rb_insert_fix.
+ */
 rb_inline void rb_link(struct rb_root *root, struct rb_node *parent, unsigned side,
 		       struct rb_node *node, rb_own_fn own)
 {
@@ -210,7 +212,9 @@ rb_inline void rb_erase_fix(struct rb_root *root, struct rb_node *parent, rb_own
 	}
 }
 
-/* node has two children: heir, its successor, leaves its place, below what is returned, for node's. */
+/*
+ * node has two children: heir, its successor, leaves its place, below what is returned, for node's.
+ */
 rb_inline struct rb_node *rb_inherit(struct rb_root *root, struct rb_node *node,
 				     struct rb_node *heir, rb_own_fn own)
 {

@@ -20,9 +20,9 @@
 #define BASE_RCU_H
 
 #ifndef __SANITIZE_THREAD__
-#define _LGPL_SOURCE    /* a few lines of the library are inlined, as it allows */
+#define _LGPL_SOURCE /* a few lines of the library are inlined, as it allows */
 #endif
-#define URCU_API_MAP    /* rcu_read_lock, not urcu_memb_read_lock */
+#define URCU_API_MAP /* rcu_read_lock, not urcu_memb_read_lock */
 #include <urcu/urcu-memb.h>
 
 #include "base/rcu_pointer.h"

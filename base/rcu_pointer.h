@@ -7,7 +7,7 @@
 #ifndef BASE_RCU_POINTER_H
 #define BASE_RCU_POINTER_H
 
-#define rcu_load(p)             __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define rcu_store(p, value)     __atomic_store_n(p, value, __ATOMIC_RELEASE)
+#define rcu_load(p)         __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define rcu_store(p, value) __atomic_store_n(p, value, __ATOMIC_RELEASE)
 
 #endif

@@ -17,9 +17,9 @@
 
 #define RWLOCK_READER 4u /* rin and rout count by this; below in rin: */
 #define RWLOCK_WRITER 2u /* a writer is there, */
-#define RWLOCK_PHASE 1u /* its ticket's lowest bit */
-#define RWLOCK_BITS (RWLOCK_WRITER | RWLOCK_PHASE)
-#define RWLOCK_SPINS 256 /* before the processor is yielded */
+#define RWLOCK_PHASE  1u /* its ticket's lowest bit */
+#define RWLOCK_BITS   (RWLOCK_WRITER | RWLOCK_PHASE)
+#define RWLOCK_SPINS  256 /* before the processor is yielded */
 
 struct rwlock {
 	unsigned rin, rout; /* readers that came, that went */

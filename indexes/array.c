@@ -166,7 +166,7 @@ static void array_commit(struct vma_index *index, const struct vma_edit *edit)
 	for (unsigned i = 0; i < edit->nput; i++) {
 		const struct vma_put *put = &edit->put[i];
 
-		entries[first + i] = (struct array_entry){put->start, put->end, put->vma};
+		entries[first + i] = (struct array_entry){ put->start, put->end, put->vma };
 		vma_set_bounds(put->vma, put->start, put->end);
 	}
 }

@@ -5,7 +5,8 @@
  *   read ──> X's answer, if the oracle's is the same
  *
  * A difference prints the index, the question and both answers, dumps X where
- * it is small, and aborts; so does an edit that vma_index.h does not allow.  X commits first, so the oracle must not read the
+ * it is small, and aborts; so does an edit that vma_index.h does not allow.  X commits first, so
+ * the oracle must not read the
  * bounds in the VMAs, and does not.
  *
  * The cursor is X's own.  The oracle has none: it seeks to where the cursor
@@ -33,7 +34,7 @@ struct check_ops {
 struct check {
 	struct vma_index index;
 	struct vma_index *inner, *oracle;
-	size_t vmas; /* at the last full comparison */
+	size_t vmas;  /* at the last full comparison */
 	size_t edits; /* since then */
 };
 
@@ -125,7 +126,7 @@ static struct vm_area_struct *check_expect(const struct check *check,
 					   const struct vm_area_struct *from, bool up)
 {
 	const struct vma_index_ops *ops = check->oracle->ops;
-	struct vma_cursor cursor = {.index = check->oracle};
+	struct vma_cursor cursor = { .index = check->oracle };
 
 	ops->seek(&cursor, vma_start(from));
 	return up ? ops->next(&cursor) : ops->prev(&cursor);
@@ -135,7 +136,7 @@ static struct vm_area_struct *check_expect(const struct check *check,
 static struct vm_area_struct *check_end(const struct check *check, bool up)
 {
 	const struct vma_index_ops *ops = check->oracle->ops;
-	struct vma_cursor cursor = {.index = check->oracle};
+	struct vma_cursor cursor = { .index = check->oracle };
 
 	if (up)
 		return ops->find(check->oracle, 0);
@@ -254,7 +255,7 @@ static unsigned check_verify(const struct vma_index *index, FILE *report)
 {
 	struct check *check = check_of(index);
 	const struct vma_index_ops *inner = check->inner->ops, *oracle = check->oracle->ops;
-	struct vma_cursor a = {.index = check->inner}, b = {.index = check->oracle};
+	struct vma_cursor a = { .index = check->inner }, b = { .index = check->oracle };
 	unsigned broken = inner->verify(check->inner, report);
 
 	if (broken)
@@ -300,7 +301,7 @@ static void check_all_at_times(struct check *check)
 /* Both ends of vma, from inside and outside. */
 static void check_edges(const struct vma_index *index, const struct vm_area_struct *vma)
 {
-	struct vma_cursor cursor = {.index = index};
+	struct vma_cursor cursor = { .index = index };
 
 	check_seek(&cursor, vma_start(vma));
 	check_seek(&cursor, vma_end(vma) - 1);
@@ -314,7 +315,7 @@ static void check_edges(const struct vma_index *index, const struct vm_area_stru
 static void check_gaps(const struct vma_index *index, unsigned long len, unsigned long lo,
 		       unsigned long hi)
 {
-	struct vma_gap up = {.len = len, .lo = lo, .hi = hi}, down = up;
+	struct vma_gap up = { .len = len, .lo = lo, .hi = hi }, down = up;
 
 	down.topdown = true;
 	(void)check_find_gap(index, &up);
@@ -324,7 +325,7 @@ static void check_gaps(const struct vma_index *index, unsigned long len, unsigne
 /* The window, the VMA on each side and the gaps between, walked up and down. */
 static void check_around(const struct vma_index *index, unsigned long lo, unsigned long hi)
 {
-	struct vma_cursor cursor = {.index = index};
+	struct vma_cursor cursor = { .index = index };
 	unsigned long below = 0, above = VMA_INDEX_END;
 
 	check_seek(&cursor, lo);
@@ -364,7 +365,7 @@ static bool check_range(unsigned long start, unsigned long end, unsigned long lo
 /* The caller's part: the edit is one that vma_index.h allows. */
 static void check_edit(const struct check *check, const struct vma_edit *edit)
 {
-	unsigned long ends[] = {edit->lo, edit->hi}, lo = edit->lo;
+	unsigned long ends[] = { edit->lo, edit->hi }, lo = edit->lo;
 
 	if (!check_range(edit->lo, edit->hi, 0, VMA_INDEX_END) || edit->nput > VMA_EDIT_PUTS)
 		check_fail(check, "the edit's window is %#lx-%#lx, with %u puts", edit->lo,
@@ -425,7 +426,7 @@ static void check_commit(struct vma_index *index, const struct vma_edit *edit)
 /* After the oracle was filled: the inner one's error, or both are compared. */
 static int check_filled(struct check *check, int err)
 {
-	static const struct vma_edit nothing = {.lo = 0, .hi = VMA_INDEX_END};
+	static const struct vma_edit nothing = { .lo = 0, .hi = VMA_INDEX_END };
 
 	if (err) {
 		check->oracle->ops->commit(check->oracle, &nothing);

@@ -34,7 +34,7 @@ static int default_reserve(struct vma_index *index, const struct vma_edit *edits
 
 static struct vm_area_struct *default_find(const struct vma_index *index, unsigned long addr)
 {
-	struct vma_cursor cursor = {.index = index};
+	struct vma_cursor cursor = { .index = index };
 
 	return index->ops->seek(&cursor, addr);
 }
@@ -49,7 +49,7 @@ static int default_find_gap(const struct vma_index *index, struct vma_gap *gap)
 /* Takes all VMAs out again. */
 static void default_empty(struct vma_index *index)
 {
-	const struct vma_edit all = {.lo = 0, .hi = VMA_INDEX_END};
+	const struct vma_edit all = { .lo = 0, .hi = VMA_INDEX_END };
 
 	if (!index->ops->reserve(index, &all, 1))
 		index->ops->commit(index, &all);
@@ -59,7 +59,7 @@ static int default_build(struct vma_index *index, struct vm_area_struct *const *
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned long start = vma_start(vmas[i]), end = vma_end(vmas[i]);
-		struct vma_edit edit = {start, end, 1, {{vmas[i], start, end}}};
+		struct vma_edit edit = { start, end, 1, { { vmas[i], start, end } } };
 
 		if (vma_index_edit(index, &edit)) {
 			default_empty(index);
@@ -91,7 +91,7 @@ static unsigned default_verify(const struct vma_index *index, FILE *report)
 		[2] = "has such bounds",
 		[3] = "starts below the end of the one before it",
 	};
-	struct vma_cursor cursor = {.index = index};
+	struct vma_cursor cursor = { .index = index };
 	const struct vm_area_struct *vma, *first = NULL;
 	unsigned lowest = DEFAULT_INVARIANTS + 1, broken;
 	unsigned long below = 0;
@@ -112,7 +112,7 @@ static unsigned default_verify(const struct vma_index *index, FILE *report)
 
 static int default_corrupt(struct vma_index *index, unsigned n)
 {
-	struct vma_cursor cursor = {.index = index};
+	struct vma_cursor cursor = { .index = index };
 	struct vm_area_struct *first = index->ops->seek(&cursor, 0);
 	struct vm_area_struct *second = index->ops->next(&cursor);
 
@@ -131,7 +131,7 @@ static int default_corrupt(struct vma_index *index, unsigned n)
 
 static void default_dump(const struct vma_index *index, FILE *out)
 {
-	struct vma_cursor cursor = {.index = index};
+	struct vma_cursor cursor = { .index = index };
 	const struct vm_area_struct *vma;
 
 	fprintf(out, "%s\n", index->ops->name);
@@ -142,7 +142,7 @@ static void default_dump(const struct vma_index *index, FILE *out)
 /* Of an index that has no memory but the bytes in front of its VMAs. */
 static void default_footprint(const struct vma_index *index, struct vma_footprint *footprint)
 {
-	struct vma_cursor cursor = {.index = index};
+	struct vma_cursor cursor = { .index = index };
 	size_t vmas = 0;
 
 	for (index->ops->seek(&cursor, 0); cursor.vma; index->ops->next(&cursor))
@@ -155,8 +155,8 @@ static void default_footprint(const struct vma_index *index, struct vma_footprin
 
 const char *vma_index_fill(struct vma_index_ops *ops)
 {
-#define NEED(op)                                                                                   \
-	if (!ops->op)                                                                              \
+#define NEED(op)      \
+	if (!ops->op) \
 	return #op
 	NEED(summary);
 	NEED(size);
@@ -173,8 +173,8 @@ const char *vma_index_fill(struct vma_index_ops *ops)
 		ops->invariants = DEFAULT_INVARIANTS;
 	}
 #undef NEED
-#define DEFAULT(op, fallback)                                                                      \
-	if (!ops->op)                                                                              \
+#define DEFAULT(op, fallback) \
+	if (!ops->op)         \
 	ops->op = (fallback)
 	DEFAULT(init, default_init);
 	DEFAULT(destroy, default_nothing);

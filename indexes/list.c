@@ -66,7 +66,7 @@ static int list_init(struct vma_index *index)
 
 	list->before.node.prev = &list->before.node;
 	list->after.node.next = &list->after.node;
-	list->after.bounds = (struct vma_bounds){VMA_INDEX_END, VMA_INDEX_END};
+	list->after.bounds = (struct vma_bounds){ VMA_INDEX_END, VMA_INDEX_END };
 	list_link(&list->before.node, &list->after.node);
 	return 0;
 }

@@ -59,7 +59,7 @@ static inline __attribute__((always_inline)) int
 ordered_find_gap(const struct vma_index *index, struct vma_gap *gap, ordered_seek_fn *seek,
 		 ordered_step_fn *next, ordered_step_fn *prev)
 {
-	struct vma_cursor cursor = {index, NULL, NULL, 0};
+	struct vma_cursor cursor = { index, NULL, NULL, 0 };
 
 	if (gap->hi <= gap->lo || gap->hi - gap->lo < gap->len)
 		return -ENOMEM;

@@ -104,7 +104,7 @@ void vma_index_register_wrapper(const char *prefix, vma_index_wrap *wrap)
 	if (nwrappers == ARRAY_SIZE(wrappers))
 		refuse(prefix, "too many wrappers");
 	else
-		wrappers[nwrappers++] = (struct wrapper){prefix, wrap};
+		wrappers[nwrappers++] = (struct wrapper){ prefix, wrap };
 }
 
 /* What dlerror() says, without the file's name in front. */
@@ -120,7 +120,7 @@ static void tell_dlerror(const char *path, char *why, size_t size)
 
 int vma_index_load(const char *file, char *why, size_t size)
 {
-	struct loading plugin = {.why = why, .size = size};
+	struct loading plugin = { .why = why, .size = size };
 	char path[PATH_MAX];
 	void *object;
 

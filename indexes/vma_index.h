@@ -106,8 +106,8 @@ struct vma_gap {
 
 struct vma_footprint {
 	size_t vmas;
-	size_t nodes; /* index nodes of its own (0 if it lives in the VMAs) */
-	size_t bytes; /* all its memory: its struct, nodes, reserves, node_size of each VMA */
+	size_t nodes;    /* index nodes of its own (0 if it lives in the VMAs) */
+	size_t bytes;    /* all its memory: its struct, nodes, reserves, node_size of each VMA */
 	unsigned height; /* levels from the root to a VMA; 0: no tree, or it does not tell */
 };
 
@@ -126,14 +126,14 @@ struct vma_index {
 struct vma_cursor {
 	const struct vma_index *index;
 	struct vm_area_struct *vma; /* where it stands, or NULL off either end */
-	void *node; /* the index's own */
-	unsigned long slot; /* the index's own */
+	void *node;                 /* the index's own */
+	unsigned long slot;         /* the index's own */
 };
 
 /* ops->caps: what the harness has to know */
-#define VMA_INDEX_NULL 1u /* does nothing: measures the harness, fails every check */
+#define VMA_INDEX_NULL       1u /* does nothing: measures the harness, fails every check */
 #define VMA_INDEX_OWN_MALLOC 2u /* its memory is malloc's, not the arena's: see footprint */
-#define VMA_INDEX_PEER 4u /* other people's: the tests leave out check: of it */
+#define VMA_INDEX_PEER       4u /* other people's: the tests leave out check: of it */
 /*
  * Readers beside one writer: in a read section (base/rcu.h) find, seek, next, prev
  * and scan may be called while another thread calls any op but destroy.
@@ -148,7 +148,7 @@ struct vma_cursor {
  * VMA out of it.  reserve, commit, build and destroy may wait for one, so they are
  * not called in a read section.  The other readers are the writer's.
  */
-#define VMA_INDEX_RCU 8u
+#define VMA_INDEX_RCU       8u
 #define VMA_INDEX_RCU_PARTS 16u /* and as above, but an edit is seen in parts */
 
 /*
@@ -157,17 +157,20 @@ struct vma_cursor {
  * bytes in front of its VMAs and needs no other memory.
  */
 struct vma_index_ops {
-	const char *name; /* lower case; also the file's name */
+	const char *name;    /* lower case; also the file's name */
 	const char *summary; /* one line */
-	unsigned abi; /* VMA_INDEX_ABI */
+	unsigned abi;        /* VMA_INDEX_ABI */
 	unsigned caps;
 	unsigned invariants; /* verify knows the numbers 1 .. invariants; 0 without it */
-	size_t size; /* of the index's struct, struct vma_index first */
-	size_t node_size; /* bytes in front of each VMA, a multiple of 8 */
+	size_t size;         /* of the index's struct, struct vma_index first */
+	size_t node_size;    /* bytes in front of each VMA, a multiple of 8 */
 
 	/* Makes *index, zeroed but for ops and arena, empty. 0 or -ENOMEM. Default: it is so. */
 	int (*init)(struct vma_index *index);
-	/* Frees all memory of the index; does not look at the VMAs, they may be gone. Default: none. */
+	/*
+	 * Frees all memory of the index; does not look at the VMAs, they may be gone. Default:
+	 * none.
+	 */
 	void (*destroy)(struct vma_index *index);
 
 	/* The first VMA that ends above addr, or NULL. Any addr. Default: by seek. */
@@ -217,7 +220,8 @@ struct vma_index_ops {
 		     struct vm_area_struct *const *copies);
 
 	/*
-	 * 0, or the number of the first invariant that is broken, explained on report (may be NULL).
+	 * 0, or the number of the first invariant that is broken, explained on report (may be
+	 * NULL).
 	 * Default, with corrupt: what readers answer (defaults.c).
 	 */
 	unsigned (*verify)(const struct vma_index *index, FILE *report);
@@ -275,11 +279,11 @@ static inline void *vma_node(const struct vma_index_ops *ops, const struct vm_ar
 
 /* ---- the registry (registry.c) and what all indexes share (vma_index.c) ---- */
 
-#define VMA_INDEX_REGISTER(ops)                                                                    \
-	__attribute__((constructor)) static void ops##_register(void)                              \
-	{                                                                                          \
-		vma_index_register(&(ops));                                                        \
-	}                                                                                          \
+#define VMA_INDEX_REGISTER(ops)                                       \
+	__attribute__((constructor)) static void ops##_register(void) \
+	{                                                             \
+		vma_index_register(&(ops));                           \
+	}                                                             \
 	_Static_assert(1, "")
 
 /*
@@ -354,7 +358,7 @@ vma_walk_from(struct vma_walk *walk, const struct vma_index *index, unsigned lon
 	return vma_walk_next(walk);
 }
 
-#define for_each_vma(walk, index, vma)                                                             \
+#define for_each_vma(walk, index, vma) \
 	for ((vma) = vma_walk_from((walk), (index), 0); (vma); (vma) = vma_walk_next(walk))
 
 /*

@@ -8,8 +8,8 @@
 
 struct arena {
 	struct vmaindex_memory memory;
-	unsigned nreserved;                     /* edits that are reserved and not committed */
-	struct vmaindex_edit reserved[2];       /* the last nreserved of them */
+	unsigned nreserved;               /* edits that are reserved and not committed */
+	struct vmaindex_edit reserved[2]; /* the last nreserved of them */
 };
 
 /* An arena whose memory comes from there, as of vmaindex_create; NULL if out of memory. */

@@ -58,8 +58,8 @@ extern "C" {
 #endif
 
 #define VMAINDEX_VERSION "0.3.0"
-#define VMAINDEX_PAGE    UINT64_C(4096)         /* bounds are multiples of it */
-#define VMAINDEX_END     (UINT64_C(1) << 57)    /* and at most this */
+#define VMAINDEX_PAGE    UINT64_C(4096)      /* bounds are multiples of it */
+#define VMAINDEX_END     (UINT64_C(1) << 57) /* and at most this */
 
 #define VMAINDEX_API     __attribute__((visibility("default")))
 #define VMAINDEX_CHECKED __attribute__((visibility("default"), warn_unused_result))
@@ -142,9 +142,9 @@ static inline struct vmaindex_range *vmaindex_overlap(const struct vmaindex *ind
  * so are the answers.
  */
 VMAINDEX_API bool vmaindex_lowest_gap(const struct vmaindex *index, uint64_t len, uint64_t lo,
-				       uint64_t hi, struct vmaindex_range *gap);
+				      uint64_t hi, struct vmaindex_range *gap);
 VMAINDEX_API bool vmaindex_highest_gap(const struct vmaindex *index, uint64_t len, uint64_t lo,
-					uint64_t hi, struct vmaindex_range *gap);
+				       uint64_t hi, struct vmaindex_range *gap);
 
 /*
  * A place in an index: on a range, before the first or after the last.  vmaindex_seek puts
@@ -152,14 +152,14 @@ VMAINDEX_API bool vmaindex_highest_gap(const struct vmaindex *index, uint64_t le
  */
 struct vmaindex_cursor {
 	const struct vmaindex *index;
-	struct vmaindex_range *range;   /* where it stands, or NULL */
-	void *node;                     /* the library's own */
-	uint64_t slot;                  /* the library's own */
+	struct vmaindex_range *range; /* where it stands, or NULL */
+	void *node;                   /* the library's own */
+	uint64_t slot;                /* the library's own */
 };
 
 /* Puts the cursor on the lowest range that ends above addr, which it returns, or after the last. */
-VMAINDEX_API struct vmaindex_range *
-vmaindex_seek(struct vmaindex_cursor *cursor, const struct vmaindex *index, uint64_t addr);
+VMAINDEX_API struct vmaindex_range *vmaindex_seek(struct vmaindex_cursor *cursor,
+						  const struct vmaindex *index, uint64_t addr);
 
 /* Moves by one range and returns it, or NULL off either end; the way back is open. */
 VMAINDEX_API struct vmaindex_range *vmaindex_next(struct vmaindex_cursor *cursor);
@@ -211,10 +211,10 @@ VMAINDEX_CHECKED int vmaindex_resize(struct vmaindex *index, struct vmaindex_ran
  */
 struct vmaindex_edit {
 	uint64_t start, end;
-	unsigned n;                             /* 0 to 3 */
+	unsigned n; /* 0 to 3 */
 	struct {
 		struct vmaindex_range *range;
-		uint64_t start, end;            /* its bounds from now on */
+		uint64_t start, end; /* its bounds from now on */
 	} put[3];
 };
 
@@ -242,8 +242,8 @@ VMAINDEX_API void vmaindex_cancel(struct vmaindex *index);
 struct vmaindex_stats {
 	size_t ranges;
 	size_t nodes;
-	size_t bytes;           /* all memory of the index; the ranges are yours */
-	unsigned height;        /* nodes from the root to a range */
+	size_t bytes;    /* all memory of the index; the ranges are yours */
+	unsigned height; /* nodes from the root to a range */
 };
 
 VMAINDEX_API void vmaindex_get_stats(const struct vmaindex *index, struct vmaindex_stats *stats);

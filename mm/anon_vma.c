@@ -55,7 +55,9 @@ static int anon_vma_link(struct vm_area_struct *vma, struct anon_vma *anon_vma)
 		if (!avc)
 			return -ENOMEM;
 		*avc = (struct anon_vma_chain){
-			.vma = vma, .anon_vma = anon_vma, .next = vma->anon_vma_chain,
+			.vma = vma,
+			.anon_vma = anon_vma,
+			.next = vma->anon_vma_chain,
 		};
 		vma->anon_vma_chain = avc;
 		interval_tree_set(&anon_vma->rb_root, &avc->rb, vma->vm_pgoff,
@@ -202,7 +204,7 @@ int anon_vma_prepare(struct vm_area_struct *vma)
 	if (vma_anon_vma(vma))
 		return 0;
 	rmap_lock(machine);
-	if (!vma->anon_vma) {           /* nobody else was faster */
+	if (!vma->anon_vma) { /* nobody else was faster */
 		struct anon_vma *anon_vma = find_mergeable_anon_vma(vma);
 
 		err = anon_vma ? join_anon_vma(vma, anon_vma) : new_anon_vma(vma, NULL);

@@ -24,11 +24,15 @@ static int grow(struct mm_struct *mm, unsigned long oldbrk, unsigned long newbrk
 {
 	unsigned long npages = (newbrk - oldbrk) >> PAGE_SHIFT;
 	struct vma_desc desc = {
-		.start = oldbrk, .end = newbrk, .pgoff = oldbrk >> PAGE_SHIFT,
+		.start = oldbrk,
+		.end = newbrk,
+		.pgoff = oldbrk >> PAGE_SHIFT,
 		.flags = ksm_vma_flags(mm, VM_READ | VM_WRITE | VM_MAY_FLAGS | VM_ACCOUNT |
-					   mm->def_flags |
-					   (mm->read_implies_exec ? VM_EXEC : 0)),
-		.grows = true, .expand_only = true, .prev_limit = mm->start_brk,
+						   mm->def_flags |
+						   (mm->read_implies_exec ? VM_EXEC : 0)),
+		.grows = true,
+		.expand_only = true,
+		.prev_limit = mm->start_brk,
 	};
 
 	if (!newbrk || newbrk > mm->machine->config.task_size ||
@@ -53,7 +57,8 @@ static int shrink(struct mm_struct *mm, unsigned long newbrk, unsigned long oldb
 
 unsigned long do_brk(struct mm_struct *mm, unsigned long brk)
 {
-	unsigned long newbrk = PAGE_ALIGN(brk), oldbrk = PAGE_ALIGN(mm->brk);   /* newbrk: 0 at the top */
+	unsigned long newbrk = PAGE_ALIGN(brk),
+		      oldbrk = PAGE_ALIGN(mm->brk); /* newbrk: 0 at the top */
 	int err = 0;
 
 	if (mm->machine->config.nommu || brk < mm->start_brk ||

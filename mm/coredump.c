@@ -12,8 +12,7 @@ static bool is_mapped_executable(struct mm_struct *mm, const struct inode *inode
 	struct vm_area_struct *vma;
 	struct vma_walk walk;
 
-	for_each_vma(&walk, mm->mm_mt, vma)
-	{
+	for_each_vma(&walk, mm->mm_mt, vma) {
 		if ((vma->vm_flags & VM_EXEC) && vma->vm_file && vma->vm_file->inode == inode)
 			return true;
 	}
@@ -44,9 +43,9 @@ unsigned long vma_dump_size(struct vm_area_struct *vma, unsigned long filter, co
 		return 0;
 	*why = vma->vm_flags & VM_SHARED ? "shared huge pages" : "private huge pages";
 	if (vma->vm_flags & VM_HUGETLB)
-		return whole_if(vma, filter & (vma->vm_flags & VM_SHARED
-						       ? MMF_DUMP_HUGETLB_SHARED
-						       : MMF_DUMP_HUGETLB_PRIVATE));
+		return whole_if(vma,
+				filter & (vma->vm_flags & VM_SHARED ? MMF_DUMP_HUGETLB_SHARED
+								    : MMF_DUMP_HUGETLB_PRIVATE));
 	if (vma->vm_flags & VM_SHARED) {
 		bool nameless = is_nameless(vma->vm_file);
 

@@ -144,7 +144,7 @@ static int shmem_prepare(const struct file *file, vm_flags_t *vm_flags)
 
 static int secretmem_prepare(const struct mm_struct *mm, unsigned long len, vm_flags_t *vm_flags)
 {
-	if (*vm_flags & VM_EXEC)        /* the kernel's own mount of it is one without */
+	if (*vm_flags & VM_EXEC) /* the kernel's own mount of it is one without */
 		return -EPERM;
 	if (!(*vm_flags & (VM_SHARED | VM_MAYSHARE)))
 		return -EINVAL;
@@ -187,8 +187,8 @@ static int other_prepare(const struct mm_struct *mm, const struct file *file, vm
 	int says = this_cpu(mm->machine)->driver_says;
 
 	if (!says && (file->inode->told & 1u << way))
-		*vm_flags = (*vm_flags & ~DRIVER_FLAGS) |
-			    (file->inode->told_flags[way] & DRIVER_FLAGS);
+		*vm_flags =
+			(*vm_flags & ~DRIVER_FLAGS) | (file->inode->told_flags[way] & DRIVER_FLAGS);
 	return says;
 }
 

@@ -18,13 +18,13 @@
 
 struct gathered {
 	unsigned long start, end;
-	struct vm_area_struct *low, *high;      /* NULL: nothing is cut there */
-	struct vm_area_struct *gone;            /* linked by vm_next_gone */
-	struct vma_side prev, next;             /* what will stand beside the range */
-	unsigned long nvmas;                    /* low, high and gone */
-	unsigned long npages;                   /* mapped in the range now, */
-	unsigned long naccounted;               /* of them committed */
-	bool sealed, low_sealed;                /* something inside must not go */
+	struct vm_area_struct *low, *high; /* NULL: nothing is cut there */
+	struct vm_area_struct *gone;       /* linked by vm_next_gone */
+	struct vma_side prev, next;        /* what will stand beside the range */
+	unsigned long nvmas;               /* low, high and gone */
+	unsigned long npages;              /* mapped in the range now, */
+	unsigned long naccounted;          /* of them committed */
+	bool sealed, low_sealed;           /* something inside must not go */
 };
 
 static struct vma_side whole_side(struct vm_area_struct *vma)
@@ -67,8 +67,7 @@ static void gather_one(struct gathered *g, struct vm_area_struct *vma)
 	}
 }
 
-static void gather(struct mm_struct *mm, struct gathered *g, unsigned long start,
-		   unsigned long end)
+static void gather(struct mm_struct *mm, struct gathered *g, unsigned long start, unsigned long end)
 {
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
 	struct vma_cursor cursor = { .index = mm->mm_mt };
@@ -131,8 +130,8 @@ static void commit(struct mm_struct *mm, const struct vma_edit *edit, unsigned l
 
 		pt_cut(&mm->pgd, edit->put[i].start);
 		pt_cut(&mm->pgd, edit->put[i].end);
-		vma->vm_pgoff += (unsigned long)((long)(edit->put[i].start - vma->vm_start) >>
-						 PAGE_SHIFT);
+		vma->vm_pgoff +=
+			(unsigned long)((long)(edit->put[i].start - vma->vm_start) >> PAGE_SHIFT);
 	}
 	index_lock(mm);
 	mm->mm_mt->ops->commit(mm->mm_mt, edit);
@@ -261,8 +260,8 @@ static void unaccount_all(struct mm_struct *mm, const struct gathered *g)
 
 /* The new objects that a replacement needs. */
 struct fresh {
-	struct vm_area_struct *upper;   /* the part above a gap in the middle of one VMA */
-	struct vm_area_struct *vma;     /* the new mapping, if it merges with nothing */
+	struct vm_area_struct *upper; /* the part above a gap in the middle of one VMA */
+	struct vm_area_struct *vma;   /* the new mapping, if it merges with nothing */
 };
 
 static void free_fresh(struct fresh *fresh)
@@ -273,8 +272,8 @@ static void free_fresh(struct fresh *fresh)
 		vm_area_free(fresh->vma);
 }
 
-static int alloc_fresh(struct mm_struct *mm, const struct gathered *g,
-		       const struct vma_desc *desc, enum vma_merge_kind kind, struct fresh *fresh)
+static int alloc_fresh(struct mm_struct *mm, const struct gathered *g, const struct vma_desc *desc,
+		       enum vma_merge_kind kind, struct fresh *fresh)
 {
 	bool one_cut = g->low && g->low == g->high;
 
@@ -333,7 +332,7 @@ static struct vm_area_struct *shape(const struct gathered *g, const struct vma_d
 	} else if (g->high && kind != MERGE_BOTH) {
 		put(edit, high, g->end, g->next.end);
 	}
-	if (kind == MERGE_BOTH)         /* next goes away: the window takes it in */
+	if (kind == MERGE_BOTH) /* next goes away: the window takes it in */
 		edit->hi = max(edit->hi, g->next.end);
 	return holder;
 }
@@ -364,7 +363,9 @@ static void inherit_flags(struct vm_area_struct *holder, vm_flags_t flags)
 	holder->vm_flags |= flags & merge_rule_ignores(holder->vm_mm->machine->config.merge);
 }
 
-/* What must stay whole is not cut; where that is noticed at the end, the split at the start stays. */
+/*
+ * What must stay whole is not cut; where that is noticed at the end, the split at the start stays.
+ */
 static int may_cut(struct mm_struct *mm, const struct gathered *g)
 {
 	int err = g->low ? may_split(g->low, g->start) : 0;
@@ -427,7 +428,9 @@ static enum vma_merge_kind decide(const struct mm_struct *mm, const struct gathe
 				  const struct vma_desc *desc)
 {
 	struct vma_merge merge = {
-		.prev = &g->prev, .next = &g->next, .range = desc,
+		.prev = &g->prev,
+		.next = &g->next,
+		.range = desc,
 		.rule = mm->machine->config.merge,
 		.leave_out = mm->machine->config.leave_out,
 	};
@@ -436,8 +439,7 @@ static enum vma_merge_kind decide(const struct mm_struct *mm, const struct gathe
 }
 
 /* Is there enough memory for what is committed, less what was committed for the range before? */
-static int may_commit(struct mm_struct *mm, const struct gathered *g,
-		       const struct vma_desc *desc)
+static int may_commit(struct mm_struct *mm, const struct gathered *g, const struct vma_desc *desc)
 {
 	unsigned long npages = (g->end - g->start) >> PAGE_SHIFT;
 
@@ -447,8 +449,7 @@ static int may_commit(struct mm_struct *mm, const struct gathered *g,
 }
 
 /* May the range be replaced at all?  0 or -errno. */
-static int may_replace(struct mm_struct *mm, const struct gathered *g,
-		       const struct vma_desc *desc)
+static int may_replace(struct mm_struct *mm, const struct gathered *g, const struct vma_desc *desc)
 {
 	if (g->low && g->low == g->high && mm->map_count >= mm->machine->config.max_map_count)
 		return -ENOMEM;
@@ -463,7 +464,7 @@ static int may_replace(struct mm_struct *mm, const struct gathered *g,
 		return refuse_for_limits(mm, g);
 	if (!desc->shmem || !security_vm_enough_memory_mm(mm, desc->shmem))
 		return 0;
-	(void)!vma_replace(mm, g->start, g->end, NULL, NULL);   /* so late that this has gone */
+	(void)!vma_replace(mm, g->start, g->end, NULL, NULL); /* so late that this has gone */
 	return -ENOMEM;
 }
 
@@ -497,7 +498,7 @@ static int replace_by_hugetlb(struct mm_struct *mm, const struct gathered *g,
 	struct file **files = arena_alloc(mm->machine->arena, bytes, 0);
 	struct vma_desc checked = *desc;
 
-	checked.limits_checked = true;          /* while what stood there counted */
+	checked.limits_checked = true; /* while what stood there counted */
 	if (!files)
 		return -ENOMEM;
 	for (const struct vm_area_struct *vma = g->gone; vma; vma = vma->vm_next_gone)
@@ -587,7 +588,9 @@ int vma_grow_down(struct vm_area_struct *vma, unsigned long start)
 int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma)
 {
 	struct vma_edit edit = {
-		.lo = vma->vm_start, .hi = vma->vm_end, .nput = 1,
+		.lo = vma->vm_start,
+		.hi = vma->vm_end,
+		.nput = 1,
 		.put = { { vma, vma->vm_start, vma->vm_end } },
 	};
 
@@ -617,7 +620,7 @@ static int split_out(struct mm_struct *mm, struct vm_area_struct *vma, unsigned 
 		if (!err && end < vma->vm_end && splits <= room - mm->map_count) {
 			err = may_split(vma, end);
 			if (err && start > vma->vm_start && cut_out(mm, vma, start, vma->vm_end))
-				return -ENOMEM;         /* else that split stays */
+				return -ENOMEM; /* else that split stays */
 		}
 		if (err)
 			return err;
@@ -682,10 +685,15 @@ int vma_modify(struct mm_struct *mm, struct vm_area_struct **pvma, unsigned long
 {
 	struct vm_area_struct *vma = *pvma;
 	struct vma_desc range = {
-		.start = start, .end = end, .flags = attr->flags,
+		.start = start,
+		.end = end,
+		.flags = attr->flags,
 		.pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT),
-		.file = vma->vm_file, .policy = attr->policy, .uffd = attr->uffd,
-		.anon_name = attr->anon_name, .anon_vma = vma->anon_vma,
+		.file = vma->vm_file,
+		.policy = attr->policy,
+		.uffd = attr->uffd,
+		.anon_name = attr->anon_name,
+		.anon_vma = vma->anon_vma,
 	};
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
 	struct vma_cursor cursor = { .index = mm->mm_mt };
@@ -696,7 +704,10 @@ int vma_modify(struct mm_struct *mm, struct vm_area_struct **pvma, unsigned long
 		ops->next(&cursor);
 	struct vma_side next = whole_side(end == vma->vm_end ? ops->next(&cursor) : NULL);
 	struct vma_merge merge = {
-		.prev = &prev, .next = &next, .range = &range, .middle = vma,
+		.prev = &prev,
+		.next = &next,
+		.range = &range,
+		.middle = vma,
 		.rule = mm->machine->config.merge,
 		.leave_out = mm->machine->config.leave_out,
 	};

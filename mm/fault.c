@@ -23,21 +23,20 @@
 
 /* ---- rights ---- */
 
-#define PAGE_READONLY_EXEC      (PTE_PRESENT | PTE_USER)
-#define PAGE_READONLY           (PAGE_READONLY_EXEC | PTE_NX)
-#define PAGE_SHARED_EXEC        (PAGE_READONLY_EXEC | PTE_WRITE)
-#define PAGE_SHARED             (PAGE_READONLY | PTE_WRITE)
+#define PAGE_READONLY_EXEC (PTE_PRESENT | PTE_USER)
+#define PAGE_READONLY      (PAGE_READONLY_EXEC | PTE_NX)
+#define PAGE_SHARED_EXEC   (PAGE_READONLY_EXEC | PTE_WRITE)
+#define PAGE_SHARED        (PAGE_READONLY | PTE_WRITE)
 
 /* By VM_READ, WRITE, EXEC and SHARED: x86-64 reads what it may write or execute. */
 static const uint64_t protection_map[16] = {
-	PTE_PROTNONE,           PAGE_READONLY,          /* private: ---, r-- */
-	PAGE_READONLY,          PAGE_READONLY,          /* -w-, rw-: a write makes a copy first */
-	PAGE_READONLY_EXEC,     PAGE_READONLY_EXEC,     /* --x, r-x */
-	PAGE_READONLY_EXEC,     PAGE_READONLY_EXEC,     /* -wx, rwx */
-	PTE_PROTNONE,           PAGE_READONLY,          /* shared */
-	PAGE_SHARED,            PAGE_SHARED,
-	PAGE_READONLY_EXEC,     PAGE_READONLY_EXEC,
-	PAGE_SHARED_EXEC,       PAGE_SHARED_EXEC,
+	PTE_PROTNONE,       PAGE_READONLY,      /* private: ---, r-- */
+	PAGE_READONLY,      PAGE_READONLY,      /* -w-, rw-: a write makes a copy first */
+	PAGE_READONLY_EXEC, PAGE_READONLY_EXEC, /* --x, r-x */
+	PAGE_READONLY_EXEC, PAGE_READONLY_EXEC, /* -wx, rwx */
+	PTE_PROTNONE,       PAGE_READONLY,      /* shared */
+	PAGE_SHARED,        PAGE_SHARED,        PAGE_READONLY_EXEC,
+	PAGE_READONLY_EXEC, PAGE_SHARED_EXEC,   PAGE_SHARED_EXEC,
 };
 
 uint64_t vm_get_page_prot(vm_flags_t flags)
@@ -59,10 +58,11 @@ static bool tracks_writes(const struct vm_area_struct *vma)
 
 void change_protection(struct vm_area_struct *vma, unsigned long start, unsigned long end)
 {
-	uint64_t write_if = !(vma->vm_flags & VM_SHARED) ? PTE_EXCLUSIVE :
-			    tracks_writes(vma) ? PTE_DIRTY : ~0UL;
+	uint64_t write_if = !(vma->vm_flags & VM_SHARED) ? PTE_EXCLUSIVE
+			    : tracks_writes(vma)         ? PTE_DIRTY
+							 : ~0UL;
 
-	if (vma->vm_flags & VM_HUGETLB)         /* private pages wait for the next write */
+	if (vma->vm_flags & VM_HUGETLB) /* private pages wait for the next write */
 		pt_protect(&vma->vm_mm->pgd, start, end, vm_get_page_prot(vma->vm_flags), ~0UL);
 	else
 		pt_protect(&vma->vm_mm->pgd, start, end, page_prot(vma->vm_flags), write_if);
@@ -111,8 +111,8 @@ static int map_private(struct vm_area_struct *vma, unsigned long addr, uint64_t 
 		       unsigned flags)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	uint64_t bits = page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON |
-			PTE_EXCLUSIVE;
+	uint64_t bits =
+		page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON | PTE_EXCLUSIVE;
 
 	if (anon_vma_prepare(vma))
 		return -ENOMEM;
@@ -146,8 +146,7 @@ static bool may_map_pmd(const struct vm_area_struct *vma, unsigned long addr, en
 	unsigned long start = addr & ~(PMD_SIZE - 1);
 
 	return wants_huge_pages(vma, thp) && start >= vma->vm_start &&
-	       start + PMD_SIZE <= vma->vm_end &&
-	       !pt_has_table(&vma->vm_mm->pgd, addr);
+	       start + PMD_SIZE <= vma->vm_end && !pt_has_table(&vma->vm_mm->pgd, addr);
 }
 
 /* Where nothing is in 2 MB that may be a huge page: 0, -ENOMEM, or -EAGAIN: there is none. */
@@ -265,7 +264,7 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, uint64_t e
 	}
 	if ((entry & PTE_ANON) && page_count(page) == 1) {
 		this_cpu(machine)->faults.cow_reuse++;
-		page_set_anon(vma, addr, PTE_PFN(entry));       /* nobody else's any more */
+		page_set_anon(vma, addr, PTE_PFN(entry)); /* nobody else's any more */
 		store(machine, PTE_PFN(entry), flags);
 		pt_update(&vma->vm_mm->pgd, addr,
 			  entry | PTE_WRITE | PTE_DIRTY | PTE_ACCESSED | PTE_EXCLUSIVE);
@@ -304,8 +303,8 @@ static int do_swap_page(struct vm_area_struct *vma, unsigned long addr, uint64_t
 			unsigned flags)
 {
 	struct machine *machine = vma->vm_mm->machine;
-	uint64_t bits = page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON |
-			PTE_EXCLUSIVE;
+	uint64_t bits =
+		page_prot(vma->vm_flags) | PTE_ACCESSED | PTE_DIRTY | PTE_ANON | PTE_EXCLUSIVE;
 	pfn_t pfn = alloc_page(machine->frames, pt_content(&vma->vm_mm->pgd, entry));
 
 	if (!pfn)
@@ -449,8 +448,7 @@ static bool vma_is_enough(const struct vm_area_struct *vma, unsigned flags)
 	if ((vma->vm_flags & VM_SHARED) || vma_anon_vma(vma))
 		return true;
 	return !(flags & FAULT_FLAG_WRITE) &&
-	       !(vma_is_anonymous(vma) &&
-		 wants_huge_pages(vma, vma->vm_mm->machine->config.thp));
+	       !(vma_is_anonymous(vma) && wants_huge_pages(vma, vma->vm_mm->machine->config.thp));
 }
 
 int handle_vma_fault_locked(struct vm_area_struct *vma, unsigned long addr, unsigned flags)

@@ -166,7 +166,7 @@ static struct vm_area_struct *finger_ask(struct mm_struct *mm, unsigned long add
 	struct find_finger *finger = &mm->finger;
 	struct vm_area_struct *vma;
 
-	finger->cursor = (struct vma_cursor){.index = mm->mm_mt};
+	finger->cursor = (struct vma_cursor){ .index = mm->mm_mt };
 	vma = mm->mm_mt->ops->seek(&finger->cursor, addr);
 	if (vma)
 		finger->from = min(addr, vma->vm_start);

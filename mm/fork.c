@@ -102,7 +102,7 @@ void exit_mmap(struct mm_struct *mm)
 		vm_stat_account(mm, vma->vm_flags, -(long)vma_pages(vma));
 		remove_vma(vma);
 	}
-	free_mm(mm);    /* destroy does not look at the VMAs */
+	free_mm(mm); /* destroy does not look at the VMAs */
 }
 
 void mmput(struct mm_struct *mm)
@@ -129,8 +129,8 @@ static int batch_start(struct batch *batch, struct mm_struct *mm, size_t room)
 
 static void batch_end(struct batch *batch)
 {
-	arena_free(batch->mm->machine->arena, batch->vmas,
-		   (batch->room + 1) * sizeof(*batch->vmas), 0);
+	arena_free(batch->mm->machine->arena, batch->vmas, (batch->room + 1) * sizeof(*batch->vmas),
+		   0);
 }
 
 static void batch_drop(struct batch *batch)
@@ -160,8 +160,8 @@ static int batch_commit(struct batch *batch, const struct mm_struct *oldmm)
 {
 	struct mm_struct *mm = batch->mm;
 	struct vma_index *index = mm->mm_mt;
-	int err = oldmm ? vma_index_clone(index, oldmm->mm_mt, batch->vmas, batch->n) :
-			  index->ops->build(index, batch->vmas, batch->n);
+	int err = oldmm ? vma_index_clone(index, oldmm->mm_mt, batch->vmas, batch->n)
+			: index->ops->build(index, batch->vmas, batch->n);
 
 	if (err) {
 		batch_drop(batch);
@@ -203,8 +203,7 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm, const struct vm_area
 static bool vma_needs_copy(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & VM_WIPEONFORK) &&
-	       (vma->anon_vma ||
-		(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_MAYBE_GUARD)));
+	       (vma->anon_vma || (vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_MAYBE_GUARD)));
 }
 
 static bool is_cow_mapping(vm_flags_t flags)
@@ -306,8 +305,11 @@ int copy_mm(unsigned long clone_flags, struct task_struct *tsk, const struct tas
 static struct vm_area_struct *layout_vma(struct mm_struct *mm, const struct vma_layout *layout)
 {
 	struct vma_desc desc = {
-		.start = layout->start, .end = layout->end, .flags = layout->flags,
-		.pgoff = layout->pgoff, .file = layout->file,
+		.start = layout->start,
+		.end = layout->end,
+		.flags = layout->flags,
+		.pgoff = layout->pgoff,
+		.file = layout->file,
 	};
 	struct vm_area_struct *vma = vm_area_alloc(mm, &desc);
 
@@ -317,7 +319,7 @@ static struct vm_area_struct *layout_vma(struct mm_struct *mm, const struct vma_
 		vm_area_free(vma);
 		return NULL;
 	}
-	vma->vm_flags = layout->flags;  /* of the kernel's drivers */
+	vma->vm_flags = layout->flags; /* of the kernel's drivers */
 	if (!hugetlb_fits(vma))
 		vma->vm_flags &= ~VM_HUGETLB;
 	return vma;
@@ -361,7 +363,7 @@ int exec_mmap(struct machine *machine, struct task_struct *tsk, const struct vma
 	mm->start_stack = start_stack;
 	mm->merge_any = machine->config.merge_any;
 	mm->mdwe = machine->config.mdwe;
-	if (tsk->mm) {          /* what prctl has set outlives an exec */
+	if (tsk->mm) { /* what prctl has set outlives an exec */
 		mm->thp = tsk->mm->thp;
 		mm->merge_any = tsk->mm->merge_any;
 		mm->mdwe = mdwe_inherited(tsk->mm);

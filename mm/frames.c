@@ -19,15 +19,15 @@
 
 #include "mm/thread.h"
 
-#define BATCH           64
-#define CHUNK_BYTES     (CHUNK_PAGES * sizeof(struct page))
-#define SHARED_CHUNKS   (1UL << 15)     /* 512 GiB of pages */
+#define BATCH         64
+#define CHUNK_BYTES   (CHUNK_PAGES * sizeof(struct page))
+#define SHARED_CHUNKS (1UL << 15) /* 512 GiB of pages */
 
 /* A thread's free pages, on a cache line of their own. */
 struct frame_cache {
-	pfn_t free;                     /* the first of those that were in use before, */
-	size_t n;                       /* how many there are; */
-	pfn_t next, end;                /* and some that never were */
+	pfn_t free;      /* the first of those that were in use before, */
+	size_t n;        /* how many there are; */
+	pfn_t next, end; /* and some that never were */
 	char rest[32];
 };
 

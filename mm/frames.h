@@ -18,38 +18,38 @@
 #include "base/spinlock.h"
 #include "base/util.h"
 
-typedef uint64_t pfn_t;         /* page frame number; 0 is the shared zero page */
+typedef uint64_t pfn_t; /* page frame number; 0 is the shared zero page */
 
 struct page {
-	int _refcount;          /* leaf entries, page caches, others; 0: free; < 0: in a compound */
-	int _mapcount;          /* leaf entries that map it */
-	uint64_t content;       /* of a free page: the next free one */
-	uintptr_t mapping;      /* the page_cache or, with PAGE_ANON, the anon_vma it is in; or 0 */
-	unsigned long index;    /* and where: its offset, in pages */
+	int _refcount;       /* leaf entries, page caches, others; 0: free; < 0: in a compound */
+	int _mapcount;       /* leaf entries that map it */
+	uint64_t content;    /* of a free page: the next free one */
+	uintptr_t mapping;   /* the page_cache or, with PAGE_ANON, the anon_vma it is in; or 0 */
+	unsigned long index; /* and where: its offset, in pages */
 };
 
 #define PAGE_ANON 1UL
 
-#define CHUNK_SHIFT     12
-#define CHUNK_PAGES     (1UL << CHUNK_SHIFT)
+#define CHUNK_SHIFT 12
+#define CHUNK_PAGES (1UL << CHUNK_SHIFT)
 
 struct frame_cache;
 
 /* See frames.c; here only for what is inlined below. */
 struct frames {
 	struct page **chunk;
-	struct frame_cache *cache;      /* of each thread */
-	bool shared;                    /* then chunk[] has all its room from the start, */
-	size_t spill_at;                /* and no thread keeps that many free pages */
+	struct frame_cache *cache; /* of each thread */
+	bool shared;               /* then chunk[] has all its room from the start, */
+	size_t spill_at;           /* and no thread keeps that many free pages */
 	unsigned threads;
-	struct spinlock lock;           /* of all that follows, if shared */
-	size_t nchunks, max_chunks;     /* there are; chunk[] has room for */
-	pfn_t next;                     /* the lowest frame that was never used */
-	pfn_t free;                     /* the first free one below next, or 0 */
-	pfn_t huge_free;                /* the first of the first free huge page, or 0 */
-	size_t taken, max_pages;        /* in use or in a thread's list; they may be */
-	struct budget *budget;          /* of the host's memory, or NULL */
-	bool exhausted;                 /* a page was refused because of max_pages */
+	struct spinlock lock;       /* of all that follows, if shared */
+	size_t nchunks, max_chunks; /* there are; chunk[] has room for */
+	pfn_t next;                 /* the lowest frame that was never used */
+	pfn_t free;                 /* the first free one below next, or 0 */
+	pfn_t huge_free;            /* the first of the first free huge page, or 0 */
+	size_t taken, max_pages;    /* in use or in a thread's list; they may be */
+	struct budget *budget;      /* of the host's memory, or NULL */
+	bool exhausted;             /* a page was refused because of max_pages */
 };
 
 /*

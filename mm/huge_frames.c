@@ -32,7 +32,7 @@ struct page *compound_head(struct frames *frames, pfn_t pfn)
 static void free_row(struct frames *frames, pfn_t pfn, pfn_t end)
 {
 	for (; pfn < end; pfn++) {
-		*pfn_to_page(frames, pfn) = (struct page){.content = frames->free};
+		*pfn_to_page(frames, pfn) = (struct page){ .content = frames->free };
 		frames->free = pfn;
 	}
 }
@@ -86,7 +86,7 @@ pfn_t alloc_huge_page(struct frames *frames, uint64_t content)
 	spin_unlock(&frames->lock);
 	for (unsigned i = 0; pfn && i < HUGE_PAGES; i++)
 		*pfn_to_page(frames, pfn + i) =
-			(struct page){._refcount = i ? TAIL : 1, .content = content};
+			(struct page){ ._refcount = i ? TAIL : 1, .content = content };
 	return pfn;
 }
 

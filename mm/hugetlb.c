@@ -18,7 +18,8 @@
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/hugetlb.c and fs/hugetlbfs/inode.c.  It differs in
  * that there are no nodes, limits of cgroups or of mounts, and page tables are not shared; a file
- * that MAP_FIXED replaced gives its pages back before the new mapping is prefaulted; and a page that
+ * that MAP_FIXED replaced gives its pages back before the new mapping is prefaulted; and a page
+ * that
  * a child maps too is promised to its owner again by the last of them, as in newer kernels.
  */
 #include "mm/hugetlb.h"
@@ -264,8 +265,8 @@ void hugetlb_init_inode(struct inode *inode, struct hstate *h)
 struct file *hugetlb_file_setup(struct machine *machine, struct hstate *h, unsigned long size)
 {
 	uint64_t number = (this_cpu(machine)->anon_inodes + 1) | 1UL << 63;
-	struct inode *inode = inode_create(machine, number, FILE_HUGETLB,
-					   "/anon_hugepage (deleted)");
+	struct inode *inode =
+		inode_create(machine, number, FILE_HUGETLB, "/anon_hugepage (deleted)");
 	struct file *file;
 
 	if (!inode)
@@ -310,7 +311,7 @@ int hugetlb_present(struct machine *machine, struct inode *inode, unsigned long 
 struct leaving {
 	struct machine *machine;
 	struct inode *inode;
-	bool hole;                      /* what is promised of other pages stays promised */
+	bool hole; /* what is promised of other pages stays promised */
 	unsigned long pages;
 };
 
@@ -320,12 +321,12 @@ static void leave_cache(void *arg, pfn_t pfn)
 	const struct page *page = pfn_to_page(l->machine->frames, pfn);
 	unsigned long idx = page->index >> huge_page_order(l->inode->hstate);
 
-	l->pages += idx >= l->inode->present;   /* those present are counted afterwards, */
-	if (idx < l->inode->present) {          /* and go back to the pool then */
+	l->pages += idx >= l->inode->present; /* those present are counted afterwards, */
+	if (idx < l->inode->present) {        /* and go back to the pool then */
 		put_page(l->machine->frames, pfn);
 		return;
 	}
-	if (l->hole)                            /* without memory it stays: promised, but not there */
+	if (l->hole) /* without memory it stays: promised, but not there */
 		(void)!resv_map_del(l->machine->arena, &l->inode->resv, idx, idx + 1);
 	put_huge(l->machine, l->inode->hstate, pfn, false);
 }
@@ -395,7 +396,9 @@ static int reserve(struct vm_area_struct *vma)
 	return reserve_private(vma, vma_pages(vma) >> order);
 }
 
-/* A mapping that was there before anybody looked has its flags, and its reservation is not known. */
+/*
+ * A mapping that was there before anybody looked has its flags, and its reservation is not known.
+ */
 int hugetlb_mmap(struct vm_area_struct *vma)
 {
 	struct machine *machine = vma->vm_mm->machine;
@@ -404,7 +407,7 @@ int hugetlb_mmap(struct vm_area_struct *vma)
 	bool taken_over = vma->vm_flags & VM_HUGETLB;
 
 	vma->vm_private_data = NULL;
-	if (!h)                         /* not known which pages: an old layout may have it */
+	if (!h) /* not known which pages: an old layout may have it */
 		return taken_over ? 0 : -ENODEV;
 	vma->vm_flags |= VM_HUGETLB | VM_DONTEXPAND;
 	machine->hugetlb_used = true;
@@ -516,10 +519,10 @@ static int take_page(struct vm_area_struct *vma, unsigned long idx, bool beyond,
 
 	if (!may_take(machine, h, promised))
 		return -ENXIO;
-	*pfn = vma->vm_flags & VM_MAYSHARE ?
-	       page_cache_get(&vma->vm_file->inode->cache, machine->frames,
-			      idx << huge_page_order(h)) :
-	       alloc_page(machine->frames, content);
+	*pfn = vma->vm_flags & VM_MAYSHARE
+		       ? page_cache_get(&vma->vm_file->inode->cache, machine->frames,
+					idx << huge_page_order(h))
+		       : alloc_page(machine->frames, content);
 	if (!*pfn)
 		return -ENOMEM;
 	if (use_up(vma, idx)) {
@@ -534,7 +537,9 @@ static int take_page(struct vm_area_struct *vma, unsigned long idx, bool beyond,
 	return 0;
 }
 
-/* The file's page there, if it is in memory, taken from the pool or present before; else *pfn is 0. */
+/*
+ * The file's page there, if it is in memory, taken from the pool or present before; else *pfn is 0.
+ */
 static int find_cached(struct vm_area_struct *vma, unsigned long idx, pfn_t *pfn)
 {
 	struct inode *inode = vma->vm_file->inode;
@@ -637,7 +642,7 @@ static int copy_page(struct vm_area_struct *vma, unsigned long addr, uint64_t en
 
 	if (err)
 		return err;
-	if (anon_vma_prepare(vma)) {            /* there is one already where beyond */
+	if (anon_vma_prepare(vma)) { /* there is one already where beyond */
 		put_huge(machine, h, pfn, restores_promise(vma, addr, PTE_ANON, pfn));
 		return -ENOMEM;
 	}

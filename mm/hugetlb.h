@@ -12,16 +12,16 @@
 
 #include "base/util.h"
 
-#define HUGETLB_POOLS   4
+#define HUGETLB_POOLS 4
 
 /* The pool of one size of huge pages (kernel: hstate). */
 struct hstate {
-	unsigned shift;                 /* log2 of the size; 0: there is no such pool */
-	unsigned long pages;            /* all that it has, surplus ones too; */
-	unsigned long free;             /* of them nobody's, */
-	unsigned long reserved;         /* and of these promised */
-	unsigned long surplus;          /* of pages: made when needed, gone when free */
-	unsigned long overcommit;       /* so many surplus pages there may be */
+	unsigned shift;           /* log2 of the size; 0: there is no such pool */
+	unsigned long pages;      /* all that it has, surplus ones too; */
+	unsigned long free;       /* of them nobody's, */
+	unsigned long reserved;   /* and of these promised */
+	unsigned long surplus;    /* of pages: made when needed, gone when free */
+	unsigned long overcommit; /* so many surplus pages there may be */
 };
 
 struct machine;
@@ -53,7 +53,7 @@ unsigned long vma_kernel_pagesize(const struct vm_area_struct *vma);
 
 /*
  * A file without a name of size bytes, as MAP_HUGETLB makes it: file with one reference, or NULL
- * when memory is out.
+ * if out of memory.
  */
 must_check struct file *hugetlb_file_setup(struct machine *machine, struct hstate *h,
 					   unsigned long size);
@@ -66,7 +66,9 @@ void hugetlb_init_segment(struct machine *machine, struct inode *inode, struct h
 			  unsigned long pages);
 /* How many of inode's huge pages are in memory. */
 unsigned long hugetlb_cached(const struct inode *inode);
-/* The first so many pages of inode are there, from before anybody looked; they count for nothing. */
+/*
+ * The first so many pages of inode are there, from before anybody looked; they count for nothing.
+ */
 must_check int hugetlb_present(struct machine *machine, struct inode *inode, unsigned long pages);
 /* All that inode has goes back to the pool: its last user has gone. */
 void hugetlb_evict_inode(struct machine *machine, struct inode *inode);
@@ -89,7 +91,9 @@ void hugetlb_clear_reservation(struct vm_area_struct *vma);
 /* [lo, hi) of vma goes, of which the rest stays: the pages, and what was promised there. */
 void hugetlb_unmap_part(struct vm_area_struct *vma, unsigned long lo, unsigned long hi);
 
-/* A fault as in fault.c: 0, -ENXIO (SIGBUS: the pool has none left, the file has ended), -ENOMEM. */
+/*
+ * A fault as in fault.c: 0, -ENXIO (SIGBUS: the pool has none left, the file has ended), -ENOMEM.
+ */
 int hugetlb_fault(struct vm_area_struct *vma, unsigned long addr, unsigned flags);
 /* The pages of [lo, hi) of vma are unmapped; private ones go back to the pool. */
 void hugetlb_zap(struct vm_area_struct *vma, unsigned long lo, unsigned long hi);

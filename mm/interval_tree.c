@@ -45,7 +45,7 @@ void interval_tree_remove(struct rb_root *tree, struct interval *node)
 	if (!rb_linked(&node->rb))
 		return;
 	rb_erase(tree, &node->rb, inside ? rb_lowest_above(&node->rb) : NULL, interval_own);
-	node->rb = (struct rb_node){.parent = 0};
+	node->rb = (struct rb_node){ .parent = 0 };
 }
 
 void interval_tree_set(struct rb_root *tree, struct interval *node, unsigned long start,

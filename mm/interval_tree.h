@@ -11,7 +11,7 @@
 #include "base/rbtree.h"
 
 struct interval {
-	struct rb_node rb; /* zeroed at first */
+	struct rb_node rb;         /* zeroed at first */
 	unsigned long start, last; /* both included */
 };
 

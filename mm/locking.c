@@ -18,7 +18,10 @@ static const struct mm_locking locking_mmap_lock = {
 };
 
 static const struct mm_locking *const schemes[] = {
-	&locking_mmap_lock, &locking_per_vma, &locking_rcu, &locking_range,
+	&locking_mmap_lock,
+	&locking_per_vma,
+	&locking_rcu,
+	&locking_range,
 };
 
 const struct mm_locking *mm_locking(unsigned i)
@@ -37,8 +40,7 @@ const struct mm_locking *mm_locking_lookup(const char *name)
 
 bool mm_locking_inner(const struct mm_locking *locking, const struct vma_index_ops *ops)
 {
-	return locking && locking->beside &&
-	       !(ops->caps & (VMA_INDEX_RCU | VMA_INDEX_RCU_PARTS));
+	return locking && locking->beside && !(ops->caps & (VMA_INDEX_RCU | VMA_INDEX_RCU_PARTS));
 }
 
 /* ---- threads ---- */

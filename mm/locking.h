@@ -45,7 +45,7 @@ struct vm_area_struct;
 
 struct mm_locking {
 	const char *name, *summary;
-	bool beside;                    /* faults look VMAs up beside a call, by rule 3 or 5 */
+	bool beside; /* faults look VMAs up beside a call, by rule 3 or 5 */
 	/* A fault as mm_user_fault: -EAGAIN if it has to be done under mmap_lock. NULL: all. */
 	int (*fault)(struct mm_struct *mm, unsigned long addr, unsigned flags);
 	/* A call has mmap_lock for writing, is about to let go of it.  Each may be NULL. */
@@ -59,12 +59,12 @@ struct mm_locking {
 
 /* Of each mm where config.locking is set: what each call writes several times, and the rest. */
 struct mm_locks {
-	struct rwlock mmap_lock;        /* calls write; it starves neither them nor faults */
-	uint64_t call;                  /* the latest call's number */
-	struct backlog gone;            /* VMAs */
+	struct rwlock mmap_lock; /* calls write; it starves neither them nor faults */
+	uint64_t call;           /* the latest call's number */
+	struct backlog gone;     /* VMAs */
 	/* what a fault beside a call looks at */
 	uint64_t done __attribute__((aligned(MM_LOCKS_ALIGN))); /* the last call that is through */
-	unsigned long lo, hi;           /* range: the window, while there is one */
+	unsigned long lo, hi; /* range: the window, while there is one */
 	bool window;
 	/* of an index without VMA_INDEX_RCU, round its edits */
 	struct rwlock index_lock __attribute__((aligned(MM_LOCKS_ALIGN)));

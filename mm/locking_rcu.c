@@ -15,8 +15,7 @@
 #include "base/rcu.h"
 
 /* With addr's page table locked: as handle_vma_fault, or -EAGAIN. */
-static int try_fault(struct vm_area_struct *vma, unsigned long addr, unsigned flags,
-		     uint64_t done)
+static int try_fault(struct vm_area_struct *vma, unsigned long addr, unsigned flags, uint64_t done)
 {
 	if (!vma_untouched(vma, done)) {
 		count_retry(vma->vm_mm);

@@ -59,7 +59,7 @@ static int per_vma_fault(struct mm_struct *mm, unsigned long addr, unsigned flag
 
 	if (!vma)
 		return -EAGAIN;
-	rcu_read_lock();        /* for the page tables */
+	rcu_read_lock(); /* for the page tables */
 	fault_point(mm, FAULT_LOCKED);
 	if (vma_holds(vma, addr))
 		err = handle_vma_fault(vma, addr, flags);

@@ -115,7 +115,7 @@ struct machine *machine_create(const struct vma_index_ops *ops, const struct con
 	machine->index_ops = ops;
 	machine->config = *config;
 	memcpy(machine->hstate, config->hugetlb, sizeof(machine->hstate));
-	if (config->locking)            /* what faults remember they would have to lock */
+	if (config->locking) /* what faults remember they would have to lock */
 		machine->config.find_cache = find_cache_lookup("none");
 	threads_init(machine);
 	machine->index_arena = arena_create();
@@ -181,7 +181,11 @@ struct inode *inode_create(struct machine *machine, uint64_t number, enum file_k
 	if (!inode)
 		return NULL;
 	*inode = (struct inode){
-		.refs = 1, .number = number, .kind = kind, .pages = NO_END, .max_pages = NO_END,
+		.refs = 1,
+		.number = number,
+		.kind = kind,
+		.pages = NO_END,
+		.max_pages = NO_END,
 	};
 	if (path && !(inode->path = arena_alloc(machine->arena, strlen(path) + 1, 0))) {
 		arena_free(machine->arena, inode, sizeof(*inode), 0);
@@ -211,8 +215,8 @@ void inode_put(struct machine *machine, struct inode *inode)
 	arena_free(machine->arena, inode, sizeof(*inode), 0);
 }
 
-struct file *file_open(struct machine *machine, struct inode *inode, uint64_t number,
-		       bool readable, bool writable)
+struct file *file_open(struct machine *machine, struct inode *inode, uint64_t number, bool readable,
+		       bool writable)
 {
 	struct file *file = arena_alloc(machine->arena, sizeof(*file), 0);
 

@@ -131,11 +131,13 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 		if (vma->vm_flags & VM_PFNMAP)
 			return -EINVAL;
 		pt_zap_kinds(pgd, start, end, PT_PAGES);
-		pt_free_tables(pgd, start, end, start, end);    /* CONFIG_PT_RECLAIM */
+		pt_free_tables(pgd, start, end, start, end); /* CONFIG_PT_RECLAIM */
 		return 0;
-	case MADV_FREE:         /* the pages stay until memory is short */
+	case MADV_FREE: /* the pages stay until memory is short */
 		return vma_is_anonymous(vma) &&
-		       !(vma->vm_flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB)) ? 0 : -EINVAL;
+				       !(vma->vm_flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB))
+			       ? 0
+			       : -EINVAL;
 	case MADV_REMOVE:
 		if ((vma->vm_flags & VM_LOCKED) || !vma->vm_file)
 			return -EINVAL;
@@ -160,7 +162,7 @@ static int advise_pages(struct vm_area_struct *vma, unsigned long start, unsigne
 		return 0;
 	case MADV_COLLAPSE:
 		return vma->vm_flags & VM_HUGETLB ? -EINVAL : 0;
-	default:                        /* WILLNEED: nothing to keep */
+	default: /* WILLNEED: nothing to keep */
 		return 0;
 	}
 }
@@ -211,8 +213,8 @@ int madvise_set_anon_name(struct mm_struct *mm, unsigned long start, unsigned lo
 static int populate_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			 void *arg)
 {
-	unsigned flags = FAULT_FLAG_FILL |
-			 (*(const int *)arg == MADV_POPULATE_WRITE ? FAULT_FLAG_WRITE : 0);
+	unsigned flags =
+		FAULT_FLAG_FILL | (*(const int *)arg == MADV_POPULATE_WRITE ? FAULT_FLAG_WRITE : 0);
 
 	if ((vma->vm_flags & (VM_PFNMAP | VM_IO)) || vma_is_secretmem(vma))
 		return -EINVAL;
@@ -222,7 +224,7 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 		int err = handle_mm_fault(vma->vm_mm, start, flags);
 
 		if (err)
-			return err == -ENXIO ? -EFAULT : err;   /* EFAULT: a guard page */
+			return err == -ENXIO ? -EFAULT : err; /* EFAULT: a guard page */
 	}
 	return 0;
 }
@@ -230,8 +232,7 @@ static int populate_part(struct vm_area_struct *vma, unsigned long start, unsign
 static bool behavior_valid(int behavior)
 {
 	return (behavior >= MADV_NORMAL && behavior <= MADV_WILLNEED) ||
-	       behavior == MADV_DONTNEED ||
-	       (behavior >= MADV_FREE && behavior <= MADV_COLLAPSE) ||
+	       behavior == MADV_DONTNEED || (behavior >= MADV_FREE && behavior <= MADV_COLLAPSE) ||
 	       behavior == MADV_GUARD_INSTALL || behavior == MADV_GUARD_REMOVE;
 }
 

@@ -54,7 +54,7 @@ void show_maps(struct mm_struct *mm, FILE *out)
 /* ---- smaps ---- */
 
 struct smaps {
-	unsigned long rss, pss_shifted;         /* bytes; pss_shifted: 4096ths of them */
+	unsigned long rss, pss_shifted; /* bytes; pss_shifted: 4096ths of them */
 	unsigned long shared_clean, shared_dirty, private_clean, private_dirty;
 	unsigned long referenced, anonymous, anon_huge, swap;
 	unsigned long shared_hugetlb, private_hugetlb;
@@ -138,8 +138,8 @@ static void show_smap(struct vm_area_struct *vma, FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
 		fprintf(out, "%-16s%8lu kB\n", figures[i].name, figures[i].bytes >> 10);
 	if (vma->vm_mm->machine->config.pkeys)
-		fprintf(out, "%-16s%8lu\n", "ProtectionKey:",
-			(flags & VM_PKEY_MASK) >> VM_PKEY_SHIFT);
+		fprintf(out, "%-16s%8lu\n",
+			"ProtectionKey:", (flags & VM_PKEY_MASK) >> VM_PKEY_SHIFT);
 	fprintf(out, "VmFlags: %s\n", vm_flags_to_smaps(flags, codes, sizeof(codes)));
 }
 

@@ -13,14 +13,14 @@
 
 #include "base/rng.h"
 
-#define MODES           7       /* the last one is MPOL_WEIGHTED_INTERLEAVE */
-#define STATIC_NODES    (1UL << 15)
-#define RELATIVE_NODES  (1UL << 14)
-#define NUMA_BALANCING  (1UL << 13)
-#define MODE_FLAGS      (STATIC_NODES | RELATIVE_NODES | NUMA_BALANCING)
-#define BIND            2
-#define PREFERRED_MANY  5
-#define NODES           64      /* in a word; no machine here has more */
+#define MODES          7 /* the last one is MPOL_WEIGHTED_INTERLEAVE */
+#define STATIC_NODES   (1UL << 15)
+#define RELATIVE_NODES (1UL << 14)
+#define NUMA_BALANCING (1UL << 13)
+#define MODE_FLAGS     (STATIC_NODES | RELATIVE_NODES | NUMA_BALANCING)
+#define BIND           2
+#define PREFERRED_MANY 5
+#define NODES          64 /* in a word; no machine here has more */
 
 struct policy {
 	unsigned long mode, flags, user_nodes, nodes;
@@ -88,8 +88,7 @@ static unsigned policy_number(const struct policy *policy)
 	return (unsigned)mix64(mix64(hash) ^ (relate ? policy->user_nodes : 0)) | 1;
 }
 
-static int mbind_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-		      void *arg)
+static int mbind_part(struct vm_area_struct *vma, unsigned long start, unsigned long end, void *arg)
 {
 	unsigned policy = *(unsigned *)arg;
 
@@ -115,7 +114,9 @@ int do_mbind(struct mm_struct *mm, unsigned long start, unsigned long len, unsig
 	     unsigned long nodes, unsigned flags, int mask_error)
 {
 	struct policy policy = {
-		.mode = (unsigned)mode & ~MODE_FLAGS, .flags = mode & MODE_FLAGS, .user_nodes = nodes,
+		.mode = (unsigned)mode & ~MODE_FLAGS,
+		.flags = mode & MODE_FLAGS,
+		.user_nodes = nodes,
 	};
 	unsigned long end = start + PAGE_ALIGN(len);
 	int err = check_mode(&policy);

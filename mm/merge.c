@@ -38,10 +38,17 @@
 #include <string.h>
 
 static const struct merge_rule rules[] = {
-	{ .name = "linux", .summary = "the kernel's", .anon_vma = true, .open_file = true,
+	{ .name = "linux",
+	  .summary = "the kernel's",
+	  .anon_vma = true,
+	  .open_file = true,
 	  .account = true },
-	{ .name = "none", .summary = "never: what is mapped by itself stays by itself",
-	  .growth_only = true, .anon_vma = true, .open_file = true, .account = true },
+	{ .name = "none",
+	  .summary = "never: what is mapped by itself stays by itself",
+	  .growth_only = true,
+	  .anon_vma = true,
+	  .open_file = true,
+	  .account = true },
 	{ .name = "eager", .summary = "whatever has the same rights and goes on in the file" },
 };
 
@@ -77,8 +84,7 @@ static bool is_mergeable_vma(const struct vma_merge *merge, const struct vm_area
 	if (merge->leave_out & LEAVE_OUT_ACCOUNT_MERGE)
 		ignored |= VM_ACCOUNT;
 	return !((vma->vm_flags ^ range->flags) & ~ignored) &&
-	       same_file(merge->rule, vma, range->file) &&
-	       vma->vm_policy == range->policy &&
+	       same_file(merge->rule, vma, range->file) && vma->vm_policy == range->policy &&
 	       vma->vm_userfaultfd_ctx == range->uffd && vma->anon_name == range->anon_name;
 }
 
@@ -145,7 +151,7 @@ enum vma_merge_kind vma_merge(const struct vma_merge *merge)
 
 	if (left && right && !anon_vmas_compatible(merge))
 		right = false;
-	if ((left || right) && whole && !can_merge_remove_vma(middle))  /* C5 */
+	if ((left || right) && whole && !can_merge_remove_vma(middle)) /* C5 */
 		return MERGE_NONE;
 	if (left && right && !can_merge_remove_vma(merge->next->vma))
 		right = false;

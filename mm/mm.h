@@ -41,30 +41,30 @@
 
 /* Rules that can be left out, to see that a checker notices: bits of config.leave_out. */
 enum leave_out {
-	LEAVE_OUT_THP_ALIGNMENT = 1,    /* A2 */
-	LEAVE_OUT_ACCOUNT_MERGE = 2,    /* B2: VM_ACCOUNT keeps VMAs apart */
-	LEAVE_OUT_MAP_STACK = 4,        /* B1 */
-	LEAVE_OUT_ANON_VMA = 8,         /* C3, C4 */
+	LEAVE_OUT_THP_ALIGNMENT = 1, /* A2 */
+	LEAVE_OUT_ACCOUNT_MERGE = 2, /* B2: VM_ACCOUNT keeps VMAs apart */
+	LEAVE_OUT_MAP_STACK = 4,     /* B1 */
+	LEAVE_OUT_ANON_VMA = 8,      /* C3, C4 */
 	/* of locking (locking.h); for tests of the tests, that these are missed */
-	LEAVE_OUT_VMA_MARK = 16,        /* a call gives VMAs that it touches no number */
-	LEAVE_OUT_VMA_DRAIN = 32,       /* a call does not wait for faults that have begun */
-	LEAVE_OUT_VMA_RECHECK = 64,     /* a fault believes what it has found */
-	LEAVE_OUT_GRACE_PERIOD = 128,   /* VMAs are freed at once */
-	LEAVE_OUT_PAGE_LOCK = 256,      /* a fault does not lock its page table */
+	LEAVE_OUT_VMA_MARK = 16,      /* a call gives VMAs that it touches no number */
+	LEAVE_OUT_VMA_DRAIN = 32,     /* a call does not wait for faults that have begun */
+	LEAVE_OUT_VMA_RECHECK = 64,   /* a fault believes what it has found */
+	LEAVE_OUT_GRACE_PERIOD = 128, /* VMAs are freed at once */
+	LEAVE_OUT_PAGE_LOCK = 256,    /* a fault does not lock its page table */
 };
 
 /* Parts that can be switched off, to see what they cost: bits of config.without. */
 enum part {
-	PART_DRIVERS = 1,               /* no VMA's open, close or mremap is called */
-	PART_ACCOUNTING = 2,            /* no totals, no limits, no promises */
+	PART_DRIVERS = 1,    /* no VMA's open, close or mremap is called */
+	PART_ACCOUNTING = 2, /* no totals, no limits, no promises */
 };
 
 /* What binds the process that acts: its limits, in bytes, and some of its capabilities. */
 struct limits {
 	unsigned long stack, as, memlock;
-	unsigned long data, data_max;   /* RLIMIT_DATA, soft and hard */
-	bool ipc_lock, sys_admin;       /* CAP_IPC_LOCK, CAP_SYS_ADMIN */
-	bool sys_nice, sys_rawio;       /* CAP_SYS_NICE, CAP_SYS_RAWIO */
+	unsigned long data, data_max; /* RLIMIT_DATA, soft and hard */
+	bool ipc_lock, sys_admin;     /* CAP_IPC_LOCK, CAP_SYS_ADMIN */
+	bool sys_nice, sys_rawio;     /* CAP_SYS_NICE, CAP_SYS_RAWIO */
 };
 
 struct placement_policy;
@@ -77,42 +77,44 @@ enum fault_point { FAULT_FOUND, FAULT_LOCKED };
 
 /* What kernel version, settings and hardware decide. config_default() fills it. */
 struct config {
-	const struct placement_policy *placement;       /* where mappings go (placement.c) */
-	const struct merge_rule *merge;                 /* which become one (merge.c) */
-	const struct mm_locking *locking;               /* NULL: one thread only (locking.h) */
-	unsigned threads;               /* that many may use the machine at a time; 0 is 1 */
-	uint64_t seed;                  /* of the machine's dice: random placement */
-	unsigned long task_size;        /* one past the last user address */
-	unsigned long mmap_min_addr;    /* bytes; low hints are raised to it (K18) */
-	unsigned long dac_mmap_min_addr;        /* vm.mmap_min_addr: below it needs CAP_SYS_RAWIO */
-	unsigned long memory_nodes;     /* NUMA nodes with memory, a bit each; 0: not known */
-	unsigned long stack_guard_gap;  /* bytes */
+	const struct placement_policy *placement; /* where mappings go (placement.c) */
+	const struct merge_rule *merge;           /* which become one (merge.c) */
+	const struct mm_locking *locking;         /* NULL: one thread only (locking.h) */
+	unsigned threads;                /* that many may use the machine at a time; 0 is 1 */
+	uint64_t seed;                   /* of the machine's dice: random placement */
+	unsigned long task_size;         /* one past the last user address */
+	unsigned long mmap_min_addr;     /* bytes; low hints are raised to it (K18) */
+	unsigned long dac_mmap_min_addr; /* vm.mmap_min_addr: below it needs CAP_SYS_RAWIO */
+	unsigned long memory_nodes;      /* NUMA nodes with memory, a bit each; 0: not known */
+	unsigned long stack_guard_gap;   /* bytes */
 	unsigned long max_map_count;
-	unsigned overcommit;            /* vm.overcommit_memory: 0, 1 or 2 */
-	unsigned long ram, swap;        /* pages; no ram: not known, nothing is refused for it; */
-	                                /* no swap: none to promise, and reclaim takes what it needs */
-	unsigned long committed;        /* pages committed to others than these address spaces */
-	unsigned overcommit_ratio;      /* per cent of ram, for mode 2, */
-	unsigned long overcommit_pages; /* or if not 0 so many pages */
-	unsigned long admin_reserve, user_reserve;      /* pages of them that are kept back */
-	bool legacy_layout;             /* new address spaces have the old layout, bottom-up */
-	enum thp { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp;    /* of anonymous memory */
-	bool shmem_thp;                 /* shmem huge pages are not 'never' */
-	enum thp huge_pages;            /* which huge pages the page tables get; as thp if all */
-	const struct find_cache *find_cache;    /* what find_vma asks before the index */
-	bool rmap;                      /* pages and files know who maps them (rmap.c) */
-	bool pkeys;                     /* the processor has protection keys */
-	unsigned mdwe;                  /* PR_SET_MDWE, PR_SET_MEMORY_MERGE: of the first programs */
+	unsigned overcommit;       /* vm.overcommit_memory: 0, 1 or 2 */
+	unsigned long ram, swap;   /* pages; no ram: not known, nothing is refused for it; */
+				   /* no swap: none to promise, and reclaim takes what it needs */
+	unsigned long committed;   /* pages committed to others than these address spaces */
+	unsigned overcommit_ratio; /* per cent of ram, for mode 2, */
+	unsigned long overcommit_pages;            /* or if not 0 so many pages */
+	unsigned long admin_reserve, user_reserve; /* pages of them that are kept back */
+	bool legacy_layout; /* new address spaces have the old layout, bottom-up */
+	enum thp { THP_NEVER, THP_MADVISE, THP_ALWAYS } thp; /* of anonymous memory */
+	bool shmem_thp;                                      /* shmem huge pages are not 'never' */
+	enum thp huge_pages; /* which huge pages the page tables get; as thp if all */
+	const struct find_cache *find_cache; /* what find_vma asks before the index */
+	bool rmap;                           /* pages and files know who maps them (rmap.c) */
+	bool pkeys;                          /* the processor has protection keys */
+	unsigned mdwe; /* PR_SET_MDWE, PR_SET_MEMORY_MERGE: of the first programs */
 	bool merge_any;
-	bool file_guards_prepare;       /* guard pages give VMAs of files an anon_vma, too (F7) */
-	struct hstate hugetlb[HUGETLB_POOLS];   /* as it begins; the usual one first, then shift 0 */
-	bool hugetlb_hint_down;         /* before Linux 6.13: hints round down, MAP_32BIT is nothing */
-	unsigned pagetable_levels;      /* 4 or 5 */
-	bool nommu;                     /* no page tables, no faults, no fork: nommu.c */
-	unsigned long nr_trim_pages;    /* there: how many pages too many are given back; 0: none */
-	unsigned leave_out;             /* enum leave_out; 0 but where a checker is checked */
-	unsigned without;               /* enum part; 0 but where their cost is measured */
-	/* who stands in front of the drivers: called after a file's own mmap, and may fail likewise */
+	bool file_guards_prepare; /* guard pages give VMAs of files an anon_vma, too (F7) */
+	struct hstate hugetlb[HUGETLB_POOLS]; /* as it begins; the usual one first, then shift 0 */
+	bool hugetlb_hint_down;      /* before Linux 6.13: hints round down, MAP_32BIT is nothing */
+	unsigned pagetable_levels;   /* 4 or 5 */
+	bool nommu;                  /* no page tables, no faults, no fork: nommu.c */
+	unsigned long nr_trim_pages; /* there: how many pages too many are given back; 0: none */
+	unsigned leave_out;          /* enum leave_out; 0 but where a checker is checked */
+	unsigned without;            /* enum part; 0 but where their cost is measured */
+	/*
+	 * who stands in front of the drivers: called after a file's own mmap, and may fail likewise
+	 */
 	int (*mmap_hook)(struct vm_area_struct *vma);
 	/* what a test does in the middle of a fault, under a locking; or NULL */
 	void (*fault_hook)(struct mm_struct *mm, enum fault_point point);
@@ -123,21 +125,21 @@ struct config {
 	 * NULL: faults are as if nobody had registered.  Threads: called with what a fault locks.
 	 */
 	int (*userfault)(struct vm_area_struct *vma, unsigned long addr, vm_flags_t reason);
-	struct budget *budget;          /* of the host's memory; NULL: without end */
-	struct limits limits;           /* of whoever acts, while nobody else is machine.current */
+	struct budget *budget; /* of the host's memory; NULL: without end */
+	struct limits limits;  /* of whoever acts, while nobody else is machine.current */
 };
 
 struct locking_counters {
-	uint64_t faults;                /* by mm_user_fault */
-	uint64_t fallbacks;             /* of them: had to take the lock of the whole mm */
-	uint64_t retries;               /* tries that a call beside them made worthless */
-	uint64_t grace_periods;         /* that calls waited for, to free VMAs */
-	uint64_t backlog_peak;          /* bytes of VMAs that waited, the most of any one mm */
+	uint64_t faults;        /* by mm_user_fault */
+	uint64_t fallbacks;     /* of them: had to take the lock of the whole mm */
+	uint64_t retries;       /* tries that a call beside them made worthless */
+	uint64_t grace_periods; /* that calls waited for, to free VMAs */
+	uint64_t backlog_peak;  /* bytes of VMAs that waited, the most of any one mm */
 };
 
 /* Where a thread's fault is (locking_range.c). */
 struct fault_place {
-	struct mm_struct *mm;           /* NULL: nowhere */
+	struct mm_struct *mm; /* NULL: nowhere */
 	unsigned long addr;
 };
 
@@ -164,47 +166,47 @@ struct find_counters {
 
 /* What reclaim did (vmscan.c). */
 struct reclaim {
-	pfn_t hand;                     /* the next page that it looks at */
-	uint64_t scanned, referenced;   /* pages looked at; of them touched since the last time */
+	pfn_t hand;                   /* the next page that it looks at */
+	uint64_t scanned, referenced; /* pages looked at; of them touched since the last time */
 	uint64_t swapped_out, written, dropped; /* anonymous; a file's: to the file, from memory */
 };
 
 /* All that the address spaces of one emulated computer share. */
 struct machine {
 	const struct vma_index_ops *index_ops;
-	struct arena *index_arena;      /* the indexes' nodes */
-	struct arena *arena;            /* everything else of mm */
+	struct arena *index_arena; /* the indexes' nodes */
+	struct arena *arena;       /* everything else of mm */
 	struct frames *frames;
-	struct vm_region *regions;      /* without an MMU: what all address spaces have, by address */
-	struct frames *swap;            /* the swap area: its slots have counts and contents as pages */
+	struct vm_region *regions; /* without an MMU: what all address spaces have, by address */
+	struct frames *swap;       /* the swap area: its slots have counts and contents as pages */
 	struct config config;
-	unsigned long committed;        /* vm_committed_as, but for config.committed; pages */
-	struct hstate hstate[HUGETLB_POOLS];    /* huge pages set aside: hugetlb.c */
-	bool hugetlb_used;              /* some were mapped */
-	struct spinlock hugetlb_lock;   /* of these and who has some, among threads */
-	struct spinlock rmap_lock;      /* of all i_mmaps, anon_vmas and this, among threads: */
-	struct mm_struct *mm_list;      /* all there are */
+	unsigned long committed;             /* vm_committed_as, but for config.committed; pages */
+	struct hstate hstate[HUGETLB_POOLS]; /* huge pages set aside: hugetlb.c */
+	bool hugetlb_used;                   /* some were mapped */
+	struct spinlock hugetlb_lock;        /* of these and who has some, among threads */
+	struct spinlock rmap_lock; /* of all i_mmaps, anon_vmas and this, among threads: */
+	struct mm_struct *mm_list; /* all there are */
 	struct reclaim reclaim;
-	uint64_t forks;                 /* address spaces copied so far */
+	uint64_t forks; /* address spaces copied so far */
 	/*
 	 * From here on thread 0's, reached by this_cpu(machine): each thread has all this
 	 * for itself.  Sums are known after machine_gather().
 	 */
-	const struct limits *current;   /* of the task that acts now; borrowed */
-	struct task_struct *task;       /* that task, or NULL: its vmacache counts; borrowed */
+	const struct limits *current; /* of the task that acts now; borrowed */
+	struct task_struct *task;     /* that task, or NULL: its vmacache counts; borrowed */
 	struct pt_counters pt;
 	struct fault_counters faults;
 	struct find_counters finds;
 	struct locking_counters locking;
 	struct fault_place place;
-	uint64_t merges;                /* ranges that became one with a neighbour */
+	uint64_t merges; /* ranges that became one with a neighbour */
 	uint64_t commits_refused;
-	int driver_says;                /* FILE_OTHER: how its driver refuses the call that comes; or 0 */
-	struct rng dice;                /* for policies that want some */
-	unsigned long mms, vmas, files, inodes, anon_vmas, anon_vma_chains;     /* alive now */
-	unsigned long peak_vmas;        /* the most in any one mm so far */
-	uint64_t anon_inodes;           /* numbers given to inodes without a name */
-	uint64_t writes;                /* emulated stores: each leaves a content of its own */
+	int driver_says; /* FILE_OTHER: how its driver refuses the call that comes; or 0 */
+	struct rng dice; /* for policies that want some */
+	unsigned long mms, vmas, files, inodes, anon_vmas, anon_vma_chains; /* alive now */
+	unsigned long peak_vmas; /* the most in any one mm so far */
+	uint64_t anon_inodes;    /* numbers given to inodes without a name */
+	uint64_t writes;         /* emulated stores: each leaves a content of its own */
 };
 
 /* As many threads have a place; what that thread sees as this_cpu(machine). */
@@ -232,23 +234,23 @@ static inline void machine_unlock(const struct machine *machine, struct spinlock
 }
 
 /* Adds to a number that threads share; what it is then. */
-#define machine_add(machine, counter, n) \
+#define machine_add(machine, counter, n)                                              \
 	((machine)->config.locking ? __atomic_add_fetch(counter, n, __ATOMIC_ACQ_REL) \
 				   : (*(counter) += (n)))
 
 /* What kind of file it is, as far as mmap cares. */
 enum file_kind {
-	FILE_REGULAR,                   /* on a disk file system: placement may be THP-aligned */
-	FILE_SHMEM,                     /* tmpfs, memfd, shared anonymous memory */
-	FILE_SYSV_SHM,                  /* attached by shmat: its VMAs have a close op */
-	FILE_ZERO,                      /* /dev/zero */
-	FILE_DEVICE,                    /* a character device that maps its own memory */
-	FILE_PLAIN,                     /* mmap works, placement is never THP-aligned */
-	FILE_NO_MMAP,                   /* a directory, a pipe, a socket, /dev/null: ENODEV */
-	FILE_HUGETLB,                   /* on hugetlbfs, MFD_HUGETLB, MAP_HUGETLB: pages of a pool */
-	FILE_SECRETMEM,                 /* memfd_secret: locked, shared only */
-	FILE_OTHER,                     /* no rule knows it: what was told of it is believed */
-	FILE_SPECIAL,                   /* not a file: [vdso], [vvar], which the kernel maps itself */
+	FILE_REGULAR,   /* on a disk file system: placement may be THP-aligned */
+	FILE_SHMEM,     /* tmpfs, memfd, shared anonymous memory */
+	FILE_SYSV_SHM,  /* attached by shmat: its VMAs have a close op */
+	FILE_ZERO,      /* /dev/zero */
+	FILE_DEVICE,    /* a character device that maps its own memory */
+	FILE_PLAIN,     /* mmap works, placement is never THP-aligned */
+	FILE_NO_MMAP,   /* a directory, a pipe, a socket, /dev/null: ENODEV */
+	FILE_HUGETLB,   /* on hugetlbfs, MFD_HUGETLB, MAP_HUGETLB: pages of a pool */
+	FILE_SECRETMEM, /* memfd_secret: locked, shared only */
+	FILE_OTHER,     /* no rule knows it: what was told of it is believed */
+	FILE_SPECIAL,   /* not a file: [vdso], [vvar], which the kernel maps itself */
 };
 
 #define NO_END (~0UL)
@@ -258,19 +260,19 @@ struct inode {
 	uint64_t number;
 	enum file_kind kind;
 	struct page_cache cache;
-	struct spinlock lock;           /* of its page cache */
-	struct rb_root i_mmap;          /* the VMAs that show it, by offset */
-	unsigned long pages;            /* its size; NO_END where that is not known */
-	unsigned long max_pages;        /* of the largest file of its file system */
-	unsigned long committed;        /* pages that it is accounted for, whoever maps it */
-	unsigned long shm_nattch;       /* FILE_SYSV_SHM: VMAs that show it */
-	struct hstate *hstate;          /* the pool of its pages, or NULL; then there is: */
-	struct resv_map resv;           /* which huge pages were committed to it (hugetlb.c) */
-	bool reserved;                  /* by shmget: mmap promises nothing */
-	unsigned long present;          /* huge pages from its start that were there before */
-	unsigned seals;                 /* FILE_SHMEM: F_SEAL_* */
-	uint32_t told;                  /* FILE_OTHER: a bit for each way of mapping that was told ... */
-	vm_flags_t *told_flags;         /* ... and what flags that gives, of DRIVER_FLAGS; or NULL */
+	struct spinlock lock;     /* of its page cache */
+	struct rb_root i_mmap;    /* the VMAs that show it, by offset */
+	unsigned long pages;      /* its size; NO_END where that is not known */
+	unsigned long max_pages;  /* of the largest file of its file system */
+	unsigned long committed;  /* pages that it is accounted for, whoever maps it */
+	unsigned long shm_nattch; /* FILE_SYSV_SHM: VMAs that show it */
+	struct hstate *hstate;    /* the pool of its pages, or NULL; then there is: */
+	struct resv_map resv;     /* which huge pages were committed to it (hugetlb.c) */
+	bool reserved;            /* by shmget: mmap promises nothing */
+	unsigned long present;    /* huge pages from its start that were there before */
+	unsigned seals;           /* FILE_SHMEM: F_SEAL_* */
+	uint32_t told;            /* FILE_OTHER: a bit for each way of mapping that was told ... */
+	vm_flags_t *told_flags;   /* ... and what flags that gives, of DRIVER_FLAGS; or NULL */
 	char *path;
 };
 
@@ -278,68 +280,70 @@ struct inode {
 struct file {
 	struct machine *machine;
 	unsigned refs;
-	uint64_t number;                /* the trace's, 0 for files that mm made */
-	bool readable, writable;        /* f_mode */
-	bool uffd_told;                 /* it is a userfaultfd with these UFFD_FEATURE_* */
+	uint64_t number;         /* the trace's, 0 for files that mm made */
+	bool readable, writable; /* f_mode */
+	bool uffd_told;          /* it is a userfaultfd with these UFFD_FEATURE_* */
 	uint64_t uffd_features;
-	bool noexec;                    /* on a mount where nothing may be executed */
-	bool path_only;                 /* O_PATH: no call takes it but those on paths */
+	bool noexec;    /* on a mount where nothing may be executed */
+	bool path_only; /* O_PATH: no call takes it but those on paths */
 	struct inode *inode;
 };
 
 /* What the anonymous pages of related VMAs hang on. */
 struct anon_vma {
-	struct rb_root rb_root;         /* the links of all VMAs where its pages may be, by offset */
-	struct anon_vma *parent;        /* whose VMA was forked; a root's own self */
+	struct rb_root rb_root;  /* the links of all VMAs where its pages may be, by offset */
+	struct anon_vma *parent; /* whose VMA was forked; a root's own self */
 	unsigned links;
-	unsigned num_children;          /* anon_vmas that it is the parent of */
-	unsigned num_active_vmas;       /* VMAs whose anon_vma it is: their new pages go there */
+	unsigned num_children;    /* anon_vmas that it is the parent of */
+	unsigned num_active_vmas; /* VMAs whose anon_vma it is: their new pages go there */
 };
 
 /* A link between a VMA and an anon_vma where pages of it may be (anon_vma.c). */
 struct anon_vma_chain {
-	struct interval rb;             /* in the anon_vma's tree: the offsets of the VMA */
+	struct interval rb; /* in the anon_vma's tree: the offsets of the VMA */
 	struct vm_area_struct *vma;
 	struct anon_vma *anon_vma;
-	struct anon_vma_chain *next;    /* of the same VMA */
+	struct anon_vma_chain *next; /* of the same VMA */
 };
 
 struct mm_struct;
 
 /* A driver's say in the life of the VMAs that show its file (drivers.c). Each may be NULL. */
 struct vm_operations_struct {
-	void (*open)(struct vm_area_struct *vma);       /* one more VMA: a copy, a part split off */
-	void (*close)(struct vm_area_struct *vma);      /* it goes; no merge removes it (C5) */
-	int (*may_split)(struct vm_area_struct *vma, unsigned long addr);       /* 0 or -errno */
-	/* vma shows what another one did, whose pages it gets next: 0, or -errno and it goes again */
+	void (*open)(struct vm_area_struct *vma);  /* one more VMA: a copy, a part split off */
+	void (*close)(struct vm_area_struct *vma); /* it goes; no merge removes it (C5) */
+	int (*may_split)(struct vm_area_struct *vma, unsigned long addr); /* 0 or -errno */
+	/*
+	 * vma shows what another one did, whose pages it gets next: 0, or -errno and it goes again
+	 */
 	int (*mremap)(struct vm_area_struct *vma);
 	/* The page of the file at pgoff, still the driver's: 0, -ENXIO (SIGBUS) or -ENOMEM. */
 	int (*fault)(struct vm_area_struct *vma, unsigned long pgoff, pfn_t *pfn);
-	const char *(*name)(struct vm_area_struct *vma);        /* of what is not a file; or NULL */
+	const char *(*name)(struct vm_area_struct *vma); /* of what is not a file; or NULL */
 };
 
 struct vm_area_struct {
 	/* What a fault looks at: one cache line, where the index has no node in front of it. */
 	unsigned long vm_start, vm_end; /* first: the index's; see vma_index.h */
 	vm_flags_t vm_flags;
-	const struct vm_operations_struct *vm_ops;      /* NULL: anonymous */
-	struct anon_vma *anon_vma;      /* NULL: never written to */
+	const struct vm_operations_struct *vm_ops; /* NULL: anonymous */
+	struct anon_vma *anon_vma;                 /* NULL: never written to */
 	struct mm_struct *vm_mm;
 	/* its own, and no copy's (locking.h) */
-	uint64_t vm_lock_seq;           /* the call that touched it last */
-	unsigned vm_readers;            /* faults that have it locked (locking_vma.c) */
+	uint64_t vm_lock_seq; /* the call that touched it last */
+	unsigned vm_readers;  /* faults that have it locked (locking_vma.c) */
 	/* The rest. */
-	unsigned vm_policy;             /* memory policy's number, 0 is the default */
-	unsigned long vm_pgoff;         /* offset in vm_file, or where it was first mapped; pages */
-	struct file *vm_file;           /* NULL: anonymous; /dev/zero may be, too */
-	void *vm_private_data;          /* the driver's own */
-	struct interval shared;         /* of the file's pages, in its inode's i_mmap */
-	struct vm_region *vm_region;    /* without an MMU: the memory it shows; else NULL */
-	struct anon_vma_chain *anon_vma_chain;  /* to all anon_vmas where its pages may be; */
-	unsigned anon_vma_links;        /* so many: above 1 where it has a share of its parents' pages */
-	uint64_t vm_userfaultfd_ctx;    /* userfaultfd_ctx(); 0: none */
-	uint64_t anon_name;             /* PR_SET_VMA_ANON_NAME: a hash of the name, 0: none */
-	union {                         /* links VMAs on their way out, and those that went */
+	unsigned vm_policy;          /* memory policy's number, 0 is the default */
+	unsigned long vm_pgoff;      /* offset in vm_file, or where it was first mapped; pages */
+	struct file *vm_file;        /* NULL: anonymous; /dev/zero may be, too */
+	void *vm_private_data;       /* the driver's own */
+	struct interval shared;      /* of the file's pages, in its inode's i_mmap */
+	struct vm_region *vm_region; /* without an MMU: the memory it shows; else NULL */
+	struct anon_vma_chain *anon_vma_chain; /* to all anon_vmas where its pages may be; */
+	unsigned anon_vma_links; /* so many: above 1 where it has a share of its parents' pages */
+	uint64_t vm_userfaultfd_ctx; /* userfaultfd_ctx(); 0: none */
+	uint64_t anon_name;          /* PR_SET_VMA_ANON_NAME: a hash of the name, 0: none */
+	union {                      /* links VMAs on their way out, and those that went */
 		struct vm_area_struct *vm_next_gone;
 		struct backlog_item vm_gone;
 	};
@@ -347,32 +351,32 @@ struct vm_area_struct {
 
 /* A place in the index; see find_cache.c. */
 struct find_finger {
-	struct vma_cursor cursor;       /* its vma is NULL where it is out of date */
-	unsigned long from;             /* the first address whose VMA it is */
+	struct vma_cursor cursor; /* its vma is NULL where it is out of date */
+	unsigned long from;       /* the first address whose VMA it is */
 };
 
 struct mm_struct {
 	struct machine *machine;
-	struct mm_struct *mm_next, **mm_pprev;  /* in the machine's list */
-	struct vma_index *mm_mt;        /* the index under test */
-	struct mm_locks *locks;         /* NULL: one thread only */
-	struct pagetable pgd;           /* behind it all that calls write */
+	struct mm_struct *mm_next, **mm_pprev; /* in the machine's list */
+	struct vma_index *mm_mt;               /* the index under test */
+	struct mm_locks *locks;                /* NULL: one thread only */
+	struct pagetable pgd;                  /* behind it all that calls write */
 	unsigned mm_users;
 	unsigned long map_count;
 	unsigned long mmap_base;
 	unsigned long start_brk, brk, start_stack;
-	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm;         /* pages */
+	unsigned long total_vm, locked_vm, data_vm, exec_vm, stack_vm; /* pages */
 	unsigned long locked_forgotten; /* of locked_vm: left by MREMAP_DONTUNMAP */
 	vm_flags_t def_flags;           /* mlockall(MCL_FUTURE) */
 	bool merge_any;                 /* PR_SET_MEMORY_MERGE */
 	unsigned mdwe;                  /* PR_SET_MDWE: the bits that were set */
 	bool read_implies_exec;         /* personality */
-	enum { THP_AS_USUAL, THP_DISABLED, THP_ADVISED_ONLY } thp;      /* PR_SET_THP_DISABLE */
-	unsigned pkey_allocation_map;   /* a bit for each protection key that is in use */
-	int execute_only_pkey;          /* -1: no mapping was for execution only so far */
-	bool legacy_layout;             /* mmap searches bottom-up, from mmap_base */
-	unsigned long data_size;        /* bytes of the program's data, which brk's limit counts */
-	struct vm_area_struct *mmap_cache;      /* of the find caches one is in use (find_cache.c) */
+	enum { THP_AS_USUAL, THP_DISABLED, THP_ADVISED_ONLY } thp; /* PR_SET_THP_DISABLE */
+	unsigned pkey_allocation_map; /* a bit for each protection key that is in use */
+	int execute_only_pkey;        /* -1: no mapping was for execution only so far */
+	bool legacy_layout;           /* mmap searches bottom-up, from mmap_base */
+	unsigned long data_size;      /* bytes of the program's data, which brk's limit counts */
+	struct vm_area_struct *mmap_cache; /* of the find caches one is in use (find_cache.c) */
 	uint64_t vmacache_seqnum;
 	struct find_finger finger;
 };
@@ -380,9 +384,9 @@ struct mm_struct {
 #define VMACACHE_SIZE 4
 
 struct task_struct {
-	struct mm_struct *mm;           /* NULL for a kernel thread, or after exit */
+	struct mm_struct *mm; /* NULL for a kernel thread, or after exit */
 	struct vm_area_struct *vmacache[VMACACHE_SIZE];
-	uint64_t vmacache_seqnum;       /* the mm's, when the cache was true */
+	uint64_t vmacache_seqnum; /* the mm's, when the cache was true */
 };
 
 #define IS_ERR_VALUE(x) ((unsigned long)(x) >= (unsigned long)-4095)
@@ -421,7 +425,8 @@ void config_default(struct config *config);
 
 /*
  * A machine whose address spaces use that index; max_pages limits its physical
- * memory (0: no limit), config.budget what all of it takes of the host's.  NULL if out of memory.  machine_destroy wants all
+ * memory (0: no limit), config.budget what all of it takes of the host's.  NULL if out of memory.
+ * machine_destroy wants all
  * mms and files gone: what is left is a leak and ends the program with a message.
  */
 must_check struct machine *machine_create(const struct vma_index_ops *ops,
@@ -431,8 +436,8 @@ void machine_destroy(struct machine *machine);
 void machine_gather(struct machine *machine);
 
 /* An inode's first reference is its creator's. path is copied, and may be NULL. */
-must_check struct inode *inode_create(struct machine *machine, uint64_t number,
-				      enum file_kind kind, const char *path);
+must_check struct inode *inode_create(struct machine *machine, uint64_t number, enum file_kind kind,
+				      const char *path);
 void inode_put(struct machine *machine, struct inode *inode);
 /* An open file with a reference to its inode of its own. */
 must_check struct file *file_open(struct machine *machine, struct inode *inode, uint64_t number,
@@ -445,20 +450,22 @@ void fput(struct file *file);
 /* There are mappings of such a file. */
 bool can_mmap_file(const struct file *file);
 /*
- * What the driver of file says of a new mapping of len bytes before it is placed among others: 0 and
+ * What the driver of file says of a new mapping of len bytes before it is placed among others: 0
+ * and
  * its flags, which are *vm_flags before; or -errno.
  */
 must_check int mmap_prepare(const struct mm_struct *mm, const struct file *file, unsigned long len,
 			    vm_flags_t *vm_flags);
 /*
- * file becomes FILE_OTHER.  Its mappings with the rights prot, shared or not, have these flags, as far
- * as they are in DRIVER_FLAGS; likewise those of other files of its inode that may be written to as it
+ * file becomes FILE_OTHER.  Its mappings with the rights prot, shared or not, have these flags, as
+ * far
+ * as they are in DRIVER_FLAGS; likewise those of other files of its inode that may be written to as
+ * it
  * may.  0 or -ENOMEM.
  */
 must_check int driver_tell(struct file *file, unsigned long prot, bool shared, vm_flags_t vm_flags);
-#define DRIVER_WAYS 32 /* of mapping a file */
-#define DRIVER_FLAGS \
-	(VM_MAY_FLAGS | VM_SPECIAL | VM_DONTCOPY | VM_DONTDUMP | VM_WIPEONFORK)
+#define DRIVER_WAYS  32 /* of mapping a file */
+#define DRIVER_FLAGS (VM_MAY_FLAGS | VM_SPECIAL | VM_DONTCOPY | VM_DONTDUMP | VM_WIPEONFORK)
 /*
  * The file's own mmap: vma, which is new, shows it and is not in an index yet, gets vm_ops,
  * vm_private_data and flags of its own: VM_SPECIAL, VM_DONTDUMP, VM_DONTCOPY, VM_HUGETLB
@@ -499,9 +506,9 @@ must_check int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm);
 struct vma_layout {
 	unsigned long start, end;
 	vm_flags_t flags;
-	unsigned long pgoff;            /* pages */
-	struct file *file;              /* borrowed; NULL: anonymous */
-	bool anon;                      /* pages were written already: there is an anon_vma */
+	unsigned long pgoff; /* pages */
+	struct file *file;   /* borrowed; NULL: anonymous */
+	bool anon;           /* pages were written already: there is an anon_vma */
 };
 
 /*
@@ -519,16 +526,16 @@ struct vma_desc {
 	unsigned long start, end;
 	vm_flags_t flags;
 	unsigned long pgoff;
-	struct file *file;              /* borrowed */
+	struct file *file; /* borrowed */
 	unsigned policy;
 	uint64_t uffd, anon_name;
-	struct anon_vma *anon_vma;      /* what pages that come along hang on; borrowed */
-	struct vm_area_struct *copied_from;     /* mremap's source: its anon_vma is handed on */
-	bool limits_checked;            /* RLIMIT_AS, DATA and overcommit are the caller's matter */
-	unsigned long shmem;            /* pages of shared memory that is made for it, accounted */
-	bool grows;                     /* the VMA before it grows: no merge, though it looks so */
-	bool expand_only;               /* brk: may grow the VMA before it, never joins the next, */
-	unsigned long prev_limit;       /* nor what ends here or lower */
+	struct anon_vma *anon_vma;          /* what pages that come along hang on; borrowed */
+	struct vm_area_struct *copied_from; /* mremap's source: its anon_vma is handed on */
+	bool limits_checked;      /* RLIMIT_AS, DATA and overcommit are the caller's matter */
+	unsigned long shmem;      /* pages of shared memory that is made for it, accounted */
+	bool grows;               /* the VMA before it grows: no merge, though it looks so */
+	bool expand_only;         /* brk: may grow the VMA before it, never joins the next, */
+	unsigned long prev_limit; /* nor what ends here or lower */
 };
 
 /*
@@ -638,7 +645,9 @@ must_check int vma_modify(struct mm_struct *mm, struct vm_area_struct **vma, uns
 /* Moves vma's start down to start; nothing is mapped in between. 0 or -ENOMEM. */
 must_check int vma_grow_down(struct vm_area_struct *vma, unsigned long start);
 
-/* Cuts vma in two at addr, inside it: 0, -EINVAL (not this one), -ENOMEM (memory, max_map_count). */
+/*
+ * Cuts vma in two at addr, inside it: 0, -EINVAL (not this one), -ENOMEM (memory, max_map_count).
+ */
 must_check int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long addr);
 
 /*
@@ -651,8 +660,8 @@ must_check int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, unsig
 enum vma_walk_gaps { HOLE_STOPS, HOLE_NOTED, HOLE_IGNORED };
 typedef int (*vma_part_fn)(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 			   void *arg);
-int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end,
-	     enum vma_walk_gaps gaps, vma_part_fn part, void *arg);
+int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end, enum vma_walk_gaps gaps,
+	     vma_part_fn part, void *arg);
 
 /* ---- system calls; pgoff in pages, everything else as in the manual ---- */
 
@@ -750,8 +759,8 @@ void dup_userfaultfd(struct vm_area_struct *vma);
 void mremap_userfaultfd_prep(struct vm_area_struct *new_vma, unsigned long start,
 			     unsigned long end);
 /* ctx: userfaultfd_ctx(); mode: UFFDIO_REGISTER_MODE_* (1 missing, 2 wp, 4 minor). */
-int userfaultfd_register(struct mm_struct *mm, uint64_t ctx, unsigned long start,
-			 unsigned long len, unsigned long mode);
+int userfaultfd_register(struct mm_struct *mm, uint64_t ctx, unsigned long start, unsigned long len,
+			 unsigned long mode);
 /* The userfaultfd ctx is closed: all its ranges in mm are ordinary memory. 0 or -ENOMEM. */
 must_check int userfaultfd_release(struct mm_struct *mm, uint64_t ctx);
 /*
@@ -792,9 +801,9 @@ bool can_do_mlock(const struct mm_struct *mm);
 
 /* ---- fault.c ---- */
 
-#define FAULT_FLAG_WRITE        1u
-#define FAULT_FLAG_INSTRUCTION  2u
-#define FAULT_FLAG_FILL         4u      /* a prefault (GUP): never grows a stack */
+#define FAULT_FLAG_WRITE       1u
+#define FAULT_FLAG_INSTRUCTION 2u
+#define FAULT_FLAG_FILL        4u /* a prefault (GUP): never grows a stack */
 
 /* A page fault: 0, or -EFAULT (SIGSEGV), -ENXIO (SIGBUS), -ENOMEM. */
 int handle_mm_fault(struct mm_struct *mm, unsigned long addr, unsigned flags);
@@ -813,8 +822,7 @@ int handle_vma_fault_locked(struct vm_area_struct *vma, unsigned long addr, unsi
  * written to.  Stops at the first gap or VMA that refuses with -ENOMEM or
  * -EFAULT, unless errors are to be ignored (rule F6).
  */
-int mm_populate(struct mm_struct *mm, unsigned long start, unsigned long end,
-		bool ignore_errors);
+int mm_populate(struct mm_struct *mm, unsigned long start, unsigned long end, bool ignore_errors);
 /* The rights of a page of vma as page-table bits, without WRITE where a fault must come first. */
 uint64_t vm_get_page_prot(vm_flags_t flags);
 /* The rights of [start, end), which have changed, reach the page tables. */
@@ -918,10 +926,10 @@ void truncate_setsize(struct machine *machine, struct inode *inode, unsigned lon
 /* What keeps neighbours apart, beside their rights and where they are in the file. */
 struct merge_rule {
 	const char *name, *summary;
-	bool growth_only;               /* everything but growth does */
-	bool anon_vma;                  /* different anon_vmas do (C3, C4) */
-	bool open_file;                 /* different opens of one inode do (C1) */
-	bool account;                   /* VM_ACCOUNT in one of them does (B2) */
+	bool growth_only; /* everything but growth does */
+	bool anon_vma;    /* different anon_vmas do (C3, C4) */
+	bool open_file;   /* different opens of one inode do (C1) */
+	bool account;     /* VM_ACCOUNT in one of them does (B2) */
 };
 
 /* Flags that may differ: the whole has what a part had. */
@@ -936,23 +944,23 @@ const struct merge_rule *merge_rule_lookup(const char *name);
 
 /* A neighbour as it will stand: a VMA may be about to lose a part. */
 struct vma_side {
-	struct vm_area_struct *vma;     /* NULL: there is none */
+	struct vm_area_struct *vma; /* NULL: there is none */
 	unsigned long start, end, pgoff;
 };
 
 struct vma_merge {
 	const struct vma_side *prev, *next;
-	const struct vma_desc *range;           /* the range in question, as it is to be */
-	struct vm_area_struct *middle;          /* whose part the range is now; NULL: a new mapping */
+	const struct vma_desc *range;  /* the range in question, as it is to be */
+	struct vm_area_struct *middle; /* whose part the range is now; NULL: a new mapping */
 	const struct merge_rule *rule;
-	unsigned leave_out;                     /* of the rules, as in config */
+	unsigned leave_out; /* of the rules, as in config */
 };
 
 enum vma_merge_kind {
-	MERGE_NONE,             /* PPPP  RRRR  NNNN */
-	MERGE_LEFT,             /* PPPPPPPPPP  NNNN     prev grows over the range */
-	MERGE_RIGHT,            /* PPPP  NNNNNNNNNN     next grows over the range */
-	MERGE_BOTH,             /* PPPPPPPPPPPPPPPP     prev grows over the range and next */
+	MERGE_NONE,  /* PPPP  RRRR  NNNN */
+	MERGE_LEFT,  /* PPPPPPPPPP  NNNN     prev grows over the range */
+	MERGE_RIGHT, /* PPPP  NNNNNNNNNN     next grows over the range */
+	MERGE_BOTH,  /* PPPPPPPPPPPPPPPP     prev grows over the range and next */
 };
 
 /* What the range may become one with. */
@@ -967,14 +975,14 @@ void show_smaps(struct mm_struct *mm, FILE *out);
 void show_map_vma(struct vm_area_struct *vma, FILE *out);
 
 /* The bits of /proc/PID/coredump_filter that mean something here. */
-#define MMF_DUMP_ANON_PRIVATE   1UL
-#define MMF_DUMP_ANON_SHARED    2UL
-#define MMF_DUMP_MAPPED_PRIVATE 4UL
-#define MMF_DUMP_MAPPED_SHARED  8UL
-#define MMF_DUMP_ELF_HEADERS    16UL
+#define MMF_DUMP_ANON_PRIVATE    1UL
+#define MMF_DUMP_ANON_SHARED     2UL
+#define MMF_DUMP_MAPPED_PRIVATE  4UL
+#define MMF_DUMP_MAPPED_SHARED   8UL
+#define MMF_DUMP_ELF_HEADERS     16UL
 #define MMF_DUMP_HUGETLB_PRIVATE 32UL
-#define MMF_DUMP_HUGETLB_SHARED 64UL
-#define MMF_DUMP_DEFAULT        0x33UL
+#define MMF_DUMP_HUGETLB_SHARED  64UL
+#define MMF_DUMP_DEFAULT         0x33UL
 
 /* How many bytes of vma, from its start, a core dump would hold; and *why, in words. */
 unsigned long vma_dump_size(struct vm_area_struct *vma, unsigned long filter, const char **why);

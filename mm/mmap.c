@@ -17,9 +17,9 @@
 #endif
 
 /* The flags that MAP_SHARED_VALIDATE lets pass: those that mmap has always had. */
-#define VALIDATED_FLAGS \
+#define VALIDATED_FLAGS                                                                          \
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | \
-	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | \
+	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |    \
 	 MAP_32BIT | MAP_ABOVE4G | MAP_UNINITIALIZED | HUGE_SIZES)
 
 static bool is_shared(unsigned long flags)
@@ -30,7 +30,7 @@ static bool is_shared(unsigned long flags)
 /* B2: private writable memory is counted against what there is. */
 static bool accountable_mapping(const struct file *file, vm_flags_t flags)
 {
-	return !hstate_file(file) &&            /* these have pools of their own */
+	return !hstate_file(file) && /* these have pools of their own */
 	       (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
 }
 
@@ -52,7 +52,7 @@ static int check_file_mapping(const struct file *file, unsigned long prot, unsig
 		if ((prot & PROT_WRITE) && !file->writable)
 			return -EACCES;
 		*vm_flags |= VM_SHARED | VM_MAYSHARE;
-		if (!file->writable)    /* B3 */
+		if (!file->writable) /* B3 */
 			*vm_flags &= ~(VM_MAYWRITE | VM_SHARED);
 		break;
 	case MAP_PRIVATE:
@@ -79,7 +79,7 @@ static int check_anon_mapping(unsigned long flags, vm_flags_t *vm_flags)
 			return -EINVAL;
 		*vm_flags |= VM_SHARED | VM_MAYSHARE;
 		return 0;
-	case MAP_DROPPABLE:             /* B4 */
+	case MAP_DROPPABLE: /* B4 */
 		if (flags & (MAP_GROWSDOWN | MAP_LOCKED))
 			return -EINVAL;
 		*vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
@@ -116,8 +116,8 @@ static bool merges_before_ksm(const struct file *file)
 static unsigned long mmap_region(struct mm_struct *mm, struct vma_desc *desc)
 {
 	/* /dev/zero open for reading only is not shared at all: B3 has cleared VM_SHARED */
-	bool makes_file = (desc->flags & VM_SHARED) &&
-			  (!desc->file || desc->file->inode->kind == FILE_ZERO);
+	bool makes_file =
+		(desc->flags & VM_SHARED) && (!desc->file || desc->file->inode->kind == FILE_ZERO);
 	unsigned long npages = (desc->end - desc->start) >> PAGE_SHIFT;
 
 	if (map_deny_write_exec(mm, desc->flags, desc->flags))
@@ -181,16 +181,15 @@ static unsigned new_mapping_pkey(struct mm_struct *mm, unsigned long prot)
 static bool file_mmap_ok(const struct file *file, unsigned long pgoff, unsigned long len)
 {
 	enum file_kind kind = file->inode->kind;
-	unsigned long max = kind == FILE_ZERO || kind == FILE_DEVICE || kind == FILE_NO_MMAP ?
-			    ~0UL : ~0UL >> 1;
+	unsigned long max =
+		kind == FILE_ZERO || kind == FILE_DEVICE || kind == FILE_NO_MMAP ? ~0UL : ~0UL >> 1;
 
 	return len <= max && pgoff <= (max - len) >> PAGE_SHIFT;
 }
 
 static bool wants_populate(vm_flags_t vm_flags, unsigned long flags)
 {
-	return (vm_flags & VM_LOCKED) ||
-	       (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+	return (vm_flags & VM_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 }
 
 static unsigned long mmap_pgoff(struct mm_struct *mm, struct file *file, unsigned long addr,
@@ -208,7 +207,7 @@ static unsigned long mmap_pgoff(struct mm_struct *mm, struct file *file, unsigne
 		flags |= MAP_FIXED;
 	if (config->leave_out & LEAVE_OUT_MAP_STACK)
 		flags &= ~(unsigned long)MAP_STACK;
-	if (!(flags & MAP_FIXED)) {     /* A6 */
+	if (!(flags & MAP_FIXED)) { /* A6 */
 		addr &= PAGE_MASK;
 		if (addr && addr < config->mmap_min_addr)
 			addr = PAGE_ALIGN(config->mmap_min_addr);
@@ -218,7 +217,7 @@ static unsigned long mmap_pgoff(struct mm_struct *mm, struct file *file, unsigne
 		return -ENOMEM;
 	if (pgoff + (len >> PAGE_SHIFT) < pgoff)
 		return -EOVERFLOW;
-	if (mm->map_count > config->max_map_count)      /* I1 */
+	if (mm->map_count > config->max_map_count) /* I1 */
 		return -ENOMEM;
 
 	vm_flags = calc_vm_prot_bits(prot, new_mapping_pkey(mm, prot)) | calc_vm_flag_bits(flags) |
@@ -246,7 +245,11 @@ static unsigned long mmap_pgoff(struct mm_struct *mm, struct file *file, unsigne
 	if (err)
 		return (unsigned long)err;
 	struct vma_desc desc = {
-		.start = addr, .end = addr + len, .flags = vm_flags, .pgoff = pgoff, .file = file,
+		.start = addr,
+		.end = addr + len,
+		.flags = vm_flags,
+		.pgoff = pgoff,
+		.file = file,
 	};
 	unsigned long result = mmap_region(mm, &desc);
 	if (!IS_ERR_VALUE(result) && wants_populate(asked, flags))
@@ -331,7 +334,7 @@ unsigned long do_shmat(struct mm_struct *mm, struct file *file, unsigned long ad
 		if (addr + size < addr || find_vma_intersection(mm, addr, addr + size))
 			return -EINVAL;
 	}
-	if (file->inode->pages == NO_END)       /* a segment keeps its size */
+	if (file->inode->pages == NO_END) /* a segment keeps its size */
 		file->inode->pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	return do_mmap(mm, file, addr, size, prot, flags, 0);
 }
@@ -349,12 +352,12 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
 	const struct file *file = NULL;
-	unsigned long size = -1UL;      /* what lies beyond, mremap has made */
+	unsigned long size = -1UL; /* what lies beyond, mremap has made */
 	int result = -EINVAL;
 
 	if (addr & ~PAGE_MASK)
 		return -EINVAL;
-	for (vma = find_vma(mm, addr); vma; ) {
+	for (vma = find_vma(mm, addr); vma;) {
 		unsigned long end = vma->vm_end;
 
 		if (file && end - addr > size)
@@ -362,11 +365,11 @@ int do_shmdt(struct mm_struct *mm, unsigned long addr)
 		if (is_attach_of(vma, addr, file)) {
 			if (!file && vma->vm_file->inode->pages != NO_END)
 				size = vma->vm_file->inode->pages << PAGE_SHIFT;
-			file = vma->vm_file;    /* compared only, never followed */
+			file = vma->vm_file; /* compared only, never followed */
 			int err = vma_replace(mm, vma->vm_start, end, NULL, NULL);
 			if (err == -ENOMEM)
 				return err;
-			result = 0;             /* even if it is sealed and stays */
+			result = 0; /* even if it is sealed and stays */
 		}
 		vma = find_vma(mm, end);
 	}
@@ -407,7 +410,7 @@ int do_remap_file_pages(struct mm_struct *mm, unsigned long start, unsigned long
 	struct file *file = get_file(vma->vm_file);
 	unsigned long map_flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK) |
 				  (vma->vm_flags & VM_LOCKED ? MAP_LOCKED : 0);
-	unsigned long result = -EINVAL;         /* here a length is not rounded to huge pages */
+	unsigned long result = -EINVAL; /* here a length is not rounded to huge pages */
 	if (!(size & (vma_kernel_pagesize(vma) - 1)))
 		result = do_mmap(mm, file, start, size, vma_prot, map_flags, pgoff);
 	fput(file);

@@ -74,7 +74,7 @@ static int mprotect_part(struct vm_area_struct *vma, unsigned long start, unsign
 		prot |= PROT_EXEC;
 	newflags = calc_vm_prot_bits(prot, override_mprotect_pkey(vma, prot, request->pkey)) |
 		   (vma->vm_flags & ~VM_ACCESS_FLAGS & ~VM_PKEY_MASK);
-	if (newflags & ~(newflags >> 4) & VM_ACCESS_FLAGS)      /* D3: not among the MAY bits */
+	if (newflags & ~(newflags >> 4) & VM_ACCESS_FLAGS) /* D3: not among the MAY bits */
 		return -EACCES;
 	if (map_deny_write_exec(vma->vm_mm, vma->vm_flags, newflags))
 		return -EACCES;
@@ -100,7 +100,7 @@ int do_mprotect(struct mm_struct *mm, unsigned long start, unsigned long len, un
 		return -ENOMEM;
 	if (request.prot & ~(unsigned long)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return -EINVAL;
-	if (pkey != -1 && !mm_pkey_is_allocated(mm, pkey))      /* K1 */
+	if (pkey != -1 && !mm_pkey_is_allocated(mm, pkey)) /* K1 */
 		return -EINVAL;
 
 	vma = find_vma(mm, start);
@@ -114,7 +114,7 @@ int do_mprotect(struct mm_struct *mm, unsigned long start, unsigned long len, un
 		start = vma->vm_start;
 	} else if (vma->vm_start > start) {
 		return -ENOMEM;
-	} else if (grows == PROT_GROWSUP) {     /* D4: no such VMAs here */
+	} else if (grows == PROT_GROWSUP) { /* D4: no such VMAs here */
 		return -EINVAL;
 	}
 	return vma_walk(mm, start, end, HOLE_STOPS, mprotect_part, &request);

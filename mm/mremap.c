@@ -92,9 +92,14 @@ static struct vma_desc describe(const struct vm_area_struct *vma, unsigned long 
 				unsigned long len, unsigned long pgoff)
 {
 	return (struct vma_desc){
-		.start = start, .end = start + len, .flags = vma->vm_flags, .pgoff = pgoff,
-		.file = vma->vm_file, .policy = vma->vm_policy,
-		.uffd = vma->vm_userfaultfd_ctx, .anon_name = vma->anon_name,
+		.start = start,
+		.end = start + len,
+		.flags = vma->vm_flags,
+		.pgoff = pgoff,
+		.file = vma->vm_file,
+		.policy = vma->vm_policy,
+		.uffd = vma->vm_userfaultfd_ctx,
+		.anon_name = vma->anon_name,
 		.anon_vma = vma->anon_vma,
 		.limits_checked = true,
 	};
@@ -174,8 +179,9 @@ static int move_pages(struct vm_area_struct *new_vma, const struct remap *r)
 
 	if (!err && (new_vma->vm_flags & VM_HUGETLB))
 		return hugetlb_move_pages(new_vma, r->addr, r->new_addr, r->old_len);
-	return err ? err : pt_move(&new_vma->vm_mm->pgd, r->addr, r->new_addr,
-				   min(r->old_len, r->new_len));
+	return err ? err
+		   : pt_move(&new_vma->vm_mm->pgd, r->addr, r->new_addr,
+			     min(r->old_len, r->new_len));
 }
 
 /* G2: first the new range appears, merged where it can be, then the old one goes. */
@@ -200,7 +206,7 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 	if (err)
 		return (unsigned long)err;
 	if (new_vma->vm_start <= r->addr && r->addr < new_vma->vm_end)
-		vma = new_vma;  /* old and new range became one VMA, perhaps not the old one */
+		vma = new_vma; /* old and new range became one VMA, perhaps not the old one */
 	vma_start_write(vma);
 	err = move_pages(new_vma, r);
 	if (!err && (vma->vm_flags & VM_HUGETLB))
@@ -218,7 +224,7 @@ static unsigned long move_vma(struct vm_area_struct *vma, const struct remap *r)
 		empty_source(vma, new_vma, r);
 	else if (r->old_len)
 		err = vma_replace(mm, r->addr, r->addr + r->old_len, NULL, NULL);
-	(void)err;      /* as in the kernel: the move is done, the old range stays */
+	(void)err; /* as in the kernel: the move is done, the old range stays */
 	if (desc.flags & VM_LOCKED)
 		mm_populate(mm, r->new_addr + r->old_len, r->new_addr + r->new_len, true);
 	return r->new_addr;
@@ -242,7 +248,7 @@ static unsigned long remap_to(struct mm_struct *mm, struct remap *r)
 
 	if (r->flags & MREMAP_FIXED)
 		err = do_munmap(mm, r->new_addr, r->new_len);
-	if (!err && !vma_lookup(mm, r->addr))   /* the source was a part of the destination */
+	if (!err && !vma_lookup(mm, r->addr)) /* the source was a part of the destination */
 		err = -EFAULT;
 	if (!err && r->old_len > r->new_len) {
 		err = do_munmap(mm, r->addr + r->new_len, r->old_len - r->new_len);

@@ -7,8 +7,7 @@
 
 #include <errno.h>
 
-static int mseal_part(struct vm_area_struct *vma, unsigned long start, unsigned long end,
-		      void *arg)
+static int mseal_part(struct vm_area_struct *vma, unsigned long start, unsigned long end, void *arg)
 {
 	struct vma_attr attr = vma_attr(vma);
 

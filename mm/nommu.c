@@ -25,11 +25,11 @@
 
 struct vm_region {
 	struct vm_region *next; /* by address */
-	unsigned refs; /* VMAs that show it */
+	unsigned refs;          /* VMAs that show it */
 	bool shareable;
 	unsigned long vm_start, vm_end, vm_top; /* asked for up to vm_end, taken up to vm_top */
-	unsigned long vm_pgoff; /* of vm_start in vm_file, pages */
-	struct file *vm_file; /* NULL: anonymous */
+	unsigned long vm_pgoff;                 /* of vm_start in vm_file, pages */
+	struct file *vm_file;                   /* NULL: anonymous */
 };
 
 /* ---- regions ---- */
@@ -199,10 +199,10 @@ unsigned long nommu_mmap(struct mm_struct *mm, struct file *file, unsigned long 
 	vm_flags_t vm_flags = (prot & VM_ACCESS_FLAGS) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
 			      (shared ? VM_SHARED | VM_MAYSHARE : 0);
 	struct vm_region *region, wanted = {
-					  .shareable = file && (shared || !(prot & PROT_WRITE)),
-					  .vm_pgoff = file ? pgoff : 0,
-					  .vm_file = file,
-				  };
+		.shareable = file && (shared || !(prot & PROT_WRITE)),
+		.vm_pgoff = file ? pgoff : 0,
+		.vm_file = file,
+	};
 
 	if (err)
 		return (unsigned long)err;

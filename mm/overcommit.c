@@ -44,7 +44,7 @@ static bool enough(const struct mm_struct *mm, unsigned long npages)
 	if (config->overcommit == OVERCOMMIT_GUESS)
 		return npages <= config->ram + config->swap;
 	return config->committed + __atomic_load_n(&mm->machine->committed, __ATOMIC_RELAXED) +
-	       npages + kept_back(mm) <
+		       npages + kept_back(mm) <
 	       commit_limit(config);
 }
 

@@ -172,7 +172,8 @@ void page_cache_punch_by(struct page_cache *cache, struct frames *frames, uint64
 	while (capacity > MIN_CAPACITY && 4 * cache->pages <= capacity)
 		capacity /= 2;
 	if (capacity < cache->capacity)
-		page_cache_resize(cache, frames->budget, capacity);     /* without memory it stays large */
+		page_cache_resize(cache, frames->budget,
+				  capacity); /* without memory it stays large */
 }
 
 static void put_frame(void *frames, pfn_t pfn)

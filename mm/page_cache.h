@@ -15,13 +15,13 @@
 
 struct page_cache {
 	uint64_t ino;
-	size_t pages;           /* cached, or written to the file once */
-	size_t capacity;        /* of slot[]: 0 or a power of two */
+	size_t pages;    /* cached, or written to the file once */
+	size_t capacity; /* of slot[]: 0 or a power of two */
 	struct page_cache_slot {
-		uint64_t pgoff; /* offset in the file, in pages */
-		pfn_t pfn;      /* 0: not in memory; */
-		uint64_t stored;        /* what was written to the file there; if 0 too, a free slot */
-	} *slot;
+		uint64_t pgoff;  /* offset in the file, in pages */
+		pfn_t pfn;       /* 0: not in memory; */
+		uint64_t stored; /* what was written to the file there; if 0 too, a free slot */
+	} * slot;
 };
 
 /* An empty cache; it needs no memory until its first page. */
@@ -45,7 +45,9 @@ void page_cache_drop(struct page_cache *cache, struct frames *frames, uint64_t p
 /* The page at pgoff if it is in memory, else 0. */
 pfn_t page_cache_peek(const struct page_cache *cache, uint64_t pgoff);
 
-/* The pages [first, last] are gone, from memory and from the file: it has there what it first had. */
+/*
+ * The pages [first, last] are gone, from memory and from the file: it has there what it first had.
+ */
 void page_cache_punch(struct page_cache *cache, struct frames *frames, uint64_t first,
 		      uint64_t last);
 /* The same, and what is to be done with the cache's reference to each page is drop's matter. */

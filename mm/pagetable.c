@@ -60,8 +60,8 @@ size_t pt_rss(const struct pagetable *pt)
 
 int pt_share(struct pagetable *pt)
 {
-	pt->regions = arena_alloc(pt->arena, PT_REGIONS * sizeof(*pt->regions),
-				  sizeof(*pt->regions));
+	pt->regions =
+		arena_alloc(pt->arena, PT_REGIONS * sizeof(*pt->regions), sizeof(*pt->regions));
 	if (!pt->regions)
 		return -ENOMEM;
 	memset(pt->regions, 0, PT_REGIONS * sizeof(*pt->regions));
@@ -124,7 +124,7 @@ void pt_table_free(struct pagetable *pt, uint64_t *table, unsigned level)
 		pt->last = NULL;
 	pt->tables--;
 	this_cpu(pt->counters)->tables_freed[level]++;
-	if (pt->regions && level) {     /* the link is not PRESENT: the table stays empty */
+	if (pt->regions && level) { /* the link is not PRESENT: the table stays empty */
 		pt_store(table, (uintptr_t)pt->retired);
 		pt->retired = table;
 		return;
@@ -307,7 +307,10 @@ int pt_init(struct pagetable *pt, unsigned levels, struct arena *arena, struct f
 {
 	assert(levels == 4 || levels == PT_LEVELS_MAX);
 	*pt = (struct pagetable){
-		.levels = levels, .arena = arena, .frames = frames, .counters = counters,
+		.levels = levels,
+		.arena = arena,
+		.frames = frames,
+		.counters = counters,
 	};
 	uint64_t *table = pt_table_alloc(pt, levels - 1);
 	if (!table)
@@ -556,8 +559,8 @@ static unsigned long pmd_down(unsigned long addr)
 	return addr & ~(PMD_SIZE - 1);
 }
 
-void pt_free_tables(struct pagetable *pt, unsigned long lo, unsigned long hi,
-		    unsigned long floor, unsigned long ceiling)
+void pt_free_tables(struct pagetable *pt, unsigned long lo, unsigned long hi, unsigned long floor,
+		    unsigned long ceiling)
 {
 	unsigned long first = max(pmd_down(lo), pmd_down(floor + PMD_SIZE - 1));
 	unsigned long last = min(pmd_down(hi + PMD_SIZE - 1), pmd_down(ceiling));
@@ -644,10 +647,10 @@ int pt_copy(struct pagetable *dst, struct pagetable *src, unsigned long lo, unsi
  */
 struct move {
 	struct walk walk;
-	unsigned long delta;            /* new - old, modulo 2^64 */
+	unsigned long delta; /* new - old, modulo 2^64 */
 	unsigned level;
 	uint64_t *from;
-	unsigned long to;               /* the piece's new address */
+	unsigned long to; /* the piece's new address */
 };
 
 static struct move move_start(struct pagetable *pt, unsigned long old, unsigned long new,
@@ -683,7 +686,9 @@ static bool move_next(struct move *m)
 	return false;
 }
 
-/* A leaf table that does not move whole is to be where its part of the range comes to, used or not. */
+/*
+ * A leaf table that does not move whole is to be where its part of the range comes to, used or not.
+ */
 static int pt_move_tables(struct pagetable *pt, unsigned long old, unsigned long new,
 			  unsigned long len)
 {
@@ -755,7 +760,7 @@ static int pt_move_locked(struct pagetable *pt, unsigned long old, unsigned long
 	struct move m;
 
 	assert(old + len <= new || new + len <= old);
-	assert(new + len <= pt_end(pt) && !(new & (PAGE_SIZE - 1)));
+	assert(new + len <= pt_end(pt) && !(new &(PAGE_SIZE - 1)));
 	pt_move_cut(pt, old, new, len);
 	free_empty_tables(walk_start(pt, new, new + len));
 	if (pt_move_reserve(pt, old, new, len))

@@ -32,9 +32,9 @@
 #include "base/util.h"
 #include "mm/frames.h"
 
-#define PT_LEVELS_MAX   5
-#define PT_SHIFT        9                       /* 512 entries of 8 bytes in a table */
-#define PT_ENTRIES      (1u << PT_SHIFT)
+#define PT_LEVELS_MAX 5
+#define PT_SHIFT      9 /* 512 entries of 8 bytes in a table */
+#define PT_ENTRIES    (1u << PT_SHIFT)
 
 /*
  * An entry is 0 (empty), or has one of PRESENT, PROTNONE, GUARD and SWAP.  PROTNONE keeps
@@ -43,26 +43,26 @@
  * stays what it is when rights change.  SWAP has a slot of the swap area in place of a page frame,
  * ANON, perhaps UFFD_WP, and no other bits, whatever the rights are.
  */
-#define PTE_PRESENT     ((uint64_t)1 << 0)
-#define PTE_WRITE       ((uint64_t)1 << 1)
-#define PTE_USER        ((uint64_t)1 << 2)
-#define PTE_UFFD_WP     ((uint64_t)1 << 3)      /* software: a write is userfaultfd's matter; no WRITE */
-#define PTE_HUGETLB     ((uint64_t)1 << 4)      /* software: with HUGE, a page of a pool: see below */
-#define PTE_ACCESSED    ((uint64_t)1 << 5)
-#define PTE_DIRTY       ((uint64_t)1 << 6)
-#define PTE_HUGE        ((uint64_t)1 << 7)      /* one level up: HUGE_PAGES pages in one entry */
-#define PTE_PROTNONE    ((uint64_t)1 << 8)
-#define PTE_ANON        ((uint64_t)1 << 9)      /* software: not a file's, not zero */
-#define PTE_GUARD       ((uint64_t)1 << 11)     /* software */
-#define PTE_EXCLUSIVE   ((uint64_t)1 << 10)     /* software: ANON, this mm's alone */
-#define PTE_SWAP        ((uint64_t)1 << 62)     /* no page: with ANON, a slot of the swap area */
-#define PTE_NX          ((uint64_t)1 << 63)
-#define PMD_SIZE        (1UL << (PAGE_SHIFT + PT_SHIFT))        /* bytes of a leaf table or huge page */
+#define PTE_PRESENT   ((uint64_t)1 << 0)
+#define PTE_WRITE     ((uint64_t)1 << 1)
+#define PTE_USER      ((uint64_t)1 << 2)
+#define PTE_UFFD_WP   ((uint64_t)1 << 3) /* software: a write is userfaultfd's matter; no WRITE */
+#define PTE_HUGETLB   ((uint64_t)1 << 4) /* software: with HUGE, a page of a pool: see below */
+#define PTE_ACCESSED  ((uint64_t)1 << 5)
+#define PTE_DIRTY     ((uint64_t)1 << 6)
+#define PTE_HUGE      ((uint64_t)1 << 7) /* one level up: HUGE_PAGES pages in one entry */
+#define PTE_PROTNONE  ((uint64_t)1 << 8)
+#define PTE_ANON      ((uint64_t)1 << 9)  /* software: not a file's, not zero */
+#define PTE_GUARD     ((uint64_t)1 << 11) /* software */
+#define PTE_EXCLUSIVE ((uint64_t)1 << 10) /* software: ANON, this mm's alone */
+#define PTE_SWAP      ((uint64_t)1 << 62) /* no page: with ANON, a slot of the swap area */
+#define PTE_NX        ((uint64_t)1 << 63)
+#define PMD_SIZE      (1UL << (PAGE_SHIFT + PT_SHIFT)) /* bytes of a leaf table or huge page */
 
-#define PTE_ADDRESS     ((((uint64_t)1 << 52) - 1) & ~(uint64_t)(PAGE_SIZE - 1))
-#define PTE_PFN(pte)    (((pte) & PTE_ADDRESS) >> PAGE_SHIFT)
-#define PTE_BITS(pte)   ((pte) & ~PTE_ADDRESS)
-#define PTE_PROT        (PTE_PRESENT | PTE_PROTNONE | PTE_WRITE | PTE_USER | PTE_NX)
+#define PTE_ADDRESS   ((((uint64_t)1 << 52) - 1) & ~(uint64_t)(PAGE_SIZE - 1))
+#define PTE_PFN(pte)  (((pte)&PTE_ADDRESS) >> PAGE_SHIFT)
+#define PTE_BITS(pte) ((pte) & ~PTE_ADDRESS)
+#define PTE_PROT      (PTE_PRESENT | PTE_PROTNONE | PTE_WRITE | PTE_USER | PTE_NX)
 
 static inline uint64_t pte_make(pfn_t pfn, uint64_t bits)
 {
@@ -79,8 +79,8 @@ static inline bool pte_has_page(uint64_t entry)
  * An entry that is not a leaf leads to a table, and says in the bits that x86
  * leaves to software (52..61) how many entries of that table are in use.
  */
-#define PT_COUNT_ONE    ((uint64_t)1 << 52)
-#define PT_COUNT_MASK   ((uint64_t)0x3ff << 52)
+#define PT_COUNT_ONE  ((uint64_t)1 << 52)
+#define PT_COUNT_MASK ((uint64_t)0x3ff << 52)
 
 static inline uint64_t *pt_table(uint64_t entry)
 {
@@ -94,44 +94,44 @@ static inline unsigned pt_count(uint64_t entry)
 
 /* What happened in all page tables of a machine; only ever growing. */
 struct pt_counters {
-	uint64_t tables_allocated[PT_LEVELS_MAX];       /* by level, [0]: leaf tables */
+	uint64_t tables_allocated[PT_LEVELS_MAX]; /* by level, [0]: leaf tables */
 	uint64_t tables_freed[PT_LEVELS_MAX];
-	uint64_t entries_touched;       /* leaf entries read or written, empty ones too */
-	uint64_t entries_copied;        /* leaf entries that fork copied */
-	uint64_t entries_moved;         /* leaf entries that mremap moved one by one, */
-	uint64_t tables_moved;          /* and leaf tables it moved whole */
-	uint64_t huge_mapped, huge_split;       /* huge pages; entries that became a table */
-	uint64_t tlb_flushes;           /* invalidations, however many pages each has */
-	uint64_t tlb_pages;             /* pages in them */
+	uint64_t entries_touched;         /* leaf entries read or written, empty ones too */
+	uint64_t entries_copied;          /* leaf entries that fork copied */
+	uint64_t entries_moved;           /* leaf entries that mremap moved one by one, */
+	uint64_t tables_moved;            /* and leaf tables it moved whole */
+	uint64_t huge_mapped, huge_split; /* huge pages; entries that became a table */
+	uint64_t tlb_flushes;             /* invalidations, however many pages each has */
+	uint64_t tlb_pages;               /* pages in them */
 };
 
 /* The locks of shared page tables: each covers the PMD_SIZEs that fall to it. */
-#define PT_REGIONS      64
+#define PT_REGIONS 64
 
 struct pt_region {
 	struct spinlock lock;
-	long rss;                       /* what was mapped and unmapped under it */
-	char rest[48];                  /* a cache line of its own */
+	long rss;      /* what was mapped and unmapped under it */
+	char rest[48]; /* a cache line of its own */
 };
 
 struct pagetable {
-	uint64_t root;                  /* the entry that leads to the top table (CR3) */
-	unsigned levels;                /* 4 or 5 */
-	struct arena *arena;            /* gives the tables */
+	uint64_t root;       /* the entry that leads to the top table (CR3) */
+	unsigned levels;     /* 4 or 5 */
+	struct arena *arena; /* gives the tables */
 	struct frames *frames;
-	struct frames *swap;            /* what swap entries lead to: a slot has a count and a content */
+	struct frames *swap; /* what swap entries lead to: a slot has a count and a content */
 	struct pt_counters *counters;
-	struct pt_region *regions;      /* PT_REGIONS of them if it is shared, else NULL */
-	struct spinlock upper;          /* if shared, of what level 1 and up have in use; and of */
-	uint64_t *retired;              /* tables that await a grace period, linked by entry 0 */
-	size_t tables;                  /* of all levels, the top one and deposits included */
-	size_t rss;                     /* what was mapped and unmapped without a region: pt_rss() */
-	size_t huge;                    /* huge pages mapped, by one entry each */
-	size_t hugetlb;                 /* pages of 4 kB in those of pools: no part of rss */
-	uint64_t *deposit;              /* a leaf table for each: a split needs no memory */
-	size_t stale;                   /* pages that await pt_flush() */
-	uint64_t *last;                 /* the entry of the leaf table that pt_map() used last, */
-	unsigned long last_addr;        /* and an address in it; last may be NULL */
+	struct pt_region *regions; /* PT_REGIONS of them if it is shared, else NULL */
+	struct spinlock upper;     /* if shared, of what level 1 and up have in use; and of */
+	uint64_t *retired;         /* tables that await a grace period, linked by entry 0 */
+	size_t tables;             /* of all levels, the top one and deposits included */
+	size_t rss;                /* what was mapped and unmapped without a region: pt_rss() */
+	size_t huge;               /* huge pages mapped, by one entry each */
+	size_t hugetlb;            /* pages of 4 kB in those of pools: no part of rss */
+	uint64_t *deposit;         /* a leaf table for each: a split needs no memory */
+	size_t stale;              /* pages that await pt_flush() */
+	uint64_t *last;            /* the entry of the leaf table that pt_map() used last, */
+	unsigned long last_addr;   /* and an address in it; last may be NULL */
 };
 
 /* One past the last address that can be mapped. */
@@ -239,8 +239,8 @@ void pt_zap_kinds(struct pagetable *pt, unsigned long lo, unsigned long hi, unsi
  * Frees the empty leaf tables that reach into [lo, hi) and lie in [floor, ceiling): after an
  * unmapping, the end of the VMA before and the start of the one behind (free_pgtables).
  */
-void pt_free_tables(struct pagetable *pt, unsigned long lo, unsigned long hi,
-		    unsigned long floor, unsigned long ceiling);
+void pt_free_tables(struct pagetable *pt, unsigned long lo, unsigned long hi, unsigned long floor,
+		    unsigned long ceiling);
 
 /*
  * After mprotect: all entries of the range but GUARDs get prot instead of their PTE_PROT

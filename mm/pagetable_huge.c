@@ -77,7 +77,7 @@ void pt_zap_huge(struct walk *w)
 	struct pagetable *pt = w->pt;
 	pfn_t pfn = PTE_PFN(*w->pte);
 
-	assert(!(*w->pte & PTE_HUGETLB));       /* hugetlb_zap comes first */
+	assert(!(*w->pte & PTE_HUGETLB)); /* hugetlb_zap comes first */
 	*w->pte = 0;
 	pt_add_count(w->path.up[1], -1);
 	pt_add_rss(pt, w->addr, -(long)PT_ENTRIES);

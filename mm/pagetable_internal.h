@@ -1,5 +1,6 @@
 /*
- * What pagetable.c, pagetable_huge.c and pagetable_verify.c share: tables, entries, the way to them.
+ * What pagetable.c, pagetable_huge.c and pagetable_verify.c share: tables, entries, the way to
+ * them.
  */
 #ifndef MM_PAGETABLE_INTERNAL_H
 #define MM_PAGETABLE_INTERNAL_H
@@ -9,8 +10,8 @@
 #include "mm/pagetable.h"
 #include "mm/thread.h"
 
-#define TABLE_SIZE      (PT_ENTRIES * sizeof(uint64_t))
-#define TABLE_BITS      (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
+#define TABLE_SIZE (PT_ENTRIES * sizeof(uint64_t))
+#define TABLE_BITS (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 
 /* Bytes that an entry of this level stands for. */
 static inline unsigned long pt_span(unsigned level)
@@ -57,7 +58,7 @@ static inline uint64_t pte_of_huge(uint64_t entry, unsigned long addr)
 {
 	pfn_t pfn = PTE_PFN(entry);
 
-	if (entry & PTE_HUGETLB)        /* one page frame */
+	if (entry & PTE_HUGETLB) /* one page frame */
 		return entry;
 	return pte_make(pfn ? pfn + pt_slot(addr, 0) : 0, PTE_BITS(entry));
 }
@@ -65,10 +66,10 @@ static inline uint64_t pte_of_huge(uint64_t entry, unsigned long addr)
 /* Whether the TLB may hold a right of the old entry that the new one has not. */
 static inline bool pte_outdated(uint64_t old, uint64_t new)
 {
-	uint64_t lost = old & ~new & (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_DIRTY);
+	uint64_t lost = old & ~new &(PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_DIRTY);
 
 	return (old & PTE_PRESENT) &&
-	       (lost || (new & ~old & PTE_NX) || PTE_PFN(old) != PTE_PFN(new));
+	       (lost || (new & ~old &PTE_NX) || PTE_PFN(old) != PTE_PFN(new));
 }
 
 static inline bool pte_valid(uint64_t entry)
@@ -84,7 +85,7 @@ static inline bool pte_valid(uint64_t entry)
 
 /* The way from the root to an address: up[l] is the entry that leads to the table of level l. */
 struct path {
-	unsigned level;         /* of the deepest table on it */
+	unsigned level; /* of the deepest table on it */
 	uint64_t *up[PT_LEVELS_MAX];
 };
 
@@ -127,15 +128,15 @@ void pt_table_free(struct pagetable *pt, uint64_t *table, unsigned level);
 /* Visits, in address order, the leaf tables and huge pages that overlap a range. */
 struct walk {
 	struct pagetable *pt;
-	unsigned long next, hi;         /* what is left of the range */
-	uint64_t seen;                  /* leaf entries visited */
-	bool lock, locked;              /* it locks the table where it stands; it has */
+	unsigned long next, hi; /* what is left of the range */
+	uint64_t seen;          /* leaf entries visited */
+	bool lock, locked;      /* it locks the table where it stands; it has */
 	unsigned long locked_addr;
 	/* where it stands: */
-	unsigned long addr;             /* of the first entry in the range */
-	uint64_t *pte;                  /* that entry; and how many follow in this table */
+	unsigned long addr; /* of the first entry in the range */
+	uint64_t *pte;      /* that entry; and how many follow in this table */
 	unsigned n;
-	struct path path;               /* down to the table; path.level is 0, at a huge page 1 or 2 */
+	struct path path; /* down to the table; path.level is 0, at a huge page 1 or 2 */
 };
 
 /* Is it at a huge page, of whatever level?  Then pte is that one entry. */

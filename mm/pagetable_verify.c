@@ -27,8 +27,9 @@ static unsigned verify_leaf(const struct tally *tally, uint64_t entry, unsigned 
 	if ((entry & PTE_EXCLUSIVE) && !(entry & PTE_ANON))
 		return tally_broken(tally, 4, addr, "EXCLUSIVE, but not ANON");
 	if (entry & PTE_SWAP)
-		return pfn_to_page(tally->pt->swap, PTE_PFN(entry))->_refcount > 0 ? 0 :
-		       tally_broken(tally, 5, addr, "the slot is free");
+		return pfn_to_page(tally->pt->swap, PTE_PFN(entry))->_refcount > 0
+			       ? 0
+			       : tally_broken(tally, 5, addr, "the slot is free");
 	page = compound_head(tally->pt->frames, PTE_PFN(entry));
 	if (!PTE_PFN(entry))
 		return 0;

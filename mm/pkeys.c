@@ -14,8 +14,8 @@
 
 #include "mm/mman.h"
 
-#define PKEYS           16
-#define PKEY_RIGHTS     3UL     /* PKEY_DISABLE_ACCESS, PKEY_DISABLE_WRITE */
+#define PKEYS       16
+#define PKEY_RIGHTS 3UL /* PKEY_DISABLE_ACCESS, PKEY_DISABLE_WRITE */
 
 void mm_pkeys_init(struct mm_struct *mm)
 {

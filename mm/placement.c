@@ -124,7 +124,7 @@ static struct gap_search padded(const struct gap_search *s, unsigned long align)
 }
 
 unsigned long gap_topdown_aligned(const struct gap_search *s, unsigned long align,
-				   unsigned long off)
+				  unsigned long off)
 {
 	struct gap_search wide = padded(s, align);
 	unsigned long area = gap_topdown(&wide);
@@ -136,7 +136,7 @@ unsigned long gap_topdown_aligned(const struct gap_search *s, unsigned long alig
 }
 
 unsigned long gap_bottomup_aligned(const struct gap_search *s, unsigned long align,
-				    unsigned long off)
+				   unsigned long off)
 {
 	struct gap_search wide = padded(s, align);
 
@@ -176,7 +176,8 @@ static unsigned long select_area(struct placement *p)
 		return policy->select(p);
 	wide.len += huge_page_size(h) - PAGE_SIZE;
 	unsigned long area = policy->select(&wide);
-	return IS_ERR_VALUE(area) ? area : (area + huge_page_size(h) - 1) & ~(huge_page_size(h) - 1);
+	return IS_ERR_VALUE(area) ? area
+				  : (area + huge_page_size(h) - 1) & ~(huge_page_size(h) - 1);
 }
 
 unsigned long get_unmapped_area(struct mm_struct *mm, struct file *file, unsigned long addr,

@@ -12,7 +12,7 @@
 /* What a new mapping wants; nothing of it is MAP_FIXED. */
 struct placement {
 	struct mm_struct *mm;
-	struct file *file; /* NULL: anonymous */
+	struct file *file;  /* NULL: anonymous */
 	unsigned long addr; /* the hint, 0 for none */
 	unsigned long len, pgoff, flags;
 };
@@ -29,9 +29,9 @@ unsigned long gap_bottomup(const struct gap_search *s);
 
 /* The same where the place is congruent to off modulo align, a power of two. */
 unsigned long gap_topdown_aligned(const struct gap_search *s, unsigned long align,
-				   unsigned long off);
+				  unsigned long off);
 unsigned long gap_bottomup_aligned(const struct gap_search *s, unsigned long align,
-				    unsigned long off);
+				   unsigned long off);
 
 /* Nothing stands in [addr, addr + len), nor does a guard gap of what follows (A4). */
 bool placement_hint_is_free(struct mm_struct *mm, unsigned long addr, unsigned long len);

@@ -32,12 +32,15 @@ static unsigned long area_bottomup(struct mm_struct *mm, unsigned long addr, uns
 				   unsigned long flags, struct alignment a)
 {
 	struct gap_search s = {
-		.mm = mm, .len = len, .low_limit = mm->mmap_base, .high_limit = end_for(mm, addr),
+		.mm = mm,
+		.len = len,
+		.low_limit = mm->mmap_base,
+		.high_limit = end_for(mm, addr),
 	};
 
 	if (!mm->legacy_layout)
 		s.low_limit = PAGE_ALIGN(end_for(mm, 0) / 3);
-	if (flags & MAP_32BIT) {        /* A7 */
+	if (flags & MAP_32BIT) { /* A7 */
 		s.low_limit = 0x40000000;
 		s.high_limit = 0x80000000;
 	}
@@ -65,7 +68,10 @@ static unsigned long area_topdown(struct mm_struct *mm, unsigned long addr, unsi
 	unsigned long task_size = mm->machine->config.task_size;
 	unsigned long hint = addr & PAGE_MASK;
 	struct gap_search s = {
-		.mm = mm, .len = len, .low_limit = PAGE_SIZE, .high_limit = mm->mmap_base,
+		.mm = mm,
+		.len = len,
+		.low_limit = PAGE_SIZE,
+		.high_limit = mm->mmap_base,
 	};
 
 	if (flags & MAP_32BIT)
@@ -130,7 +136,7 @@ static unsigned long thp_area_padded(struct mm_struct *mm, unsigned long addr, u
 	unsigned long area = plain_area(mm, addr, padded, flags);
 	if (IS_ERR_VALUE(area))
 		return 0;
-	if (area == addr)       /* the hint was free */
+	if (area == addr) /* the hint was free */
 		return addr;
 	unsigned long slack = (off - area) & (PMD_SIZE - 1);
 	if (!mm->legacy_layout && !slack)
@@ -147,8 +153,8 @@ static unsigned long thp_area(struct mm_struct *mm, unsigned long addr, unsigned
 }
 
 /* A1: who decides, by what is mapped. */
-static bool wants_thp_area(const struct mm_struct *mm, const struct file *file,
-			   unsigned long addr, unsigned long len, unsigned long flags)
+static bool wants_thp_area(const struct mm_struct *mm, const struct file *file, unsigned long addr,
+			   unsigned long len, unsigned long flags)
 {
 	if (mm->machine->config.leave_out & LEAVE_OUT_THP_ALIGNMENT)
 		return false;
@@ -175,5 +181,7 @@ static unsigned long linux_select(const struct placement *p)
 }
 
 const struct placement_policy placement_linux = {
-	"linux", "the kernel's: the highest gap, hints and huge page alignment", linux_select,
+	"linux",
+	"the kernel's: the highest gap, hints and huge page alignment",
+	linux_select,
 };

@@ -49,7 +49,7 @@ static bool hint_is_good(const struct placement *p, unsigned long hint)
 static unsigned long select_by(const struct placement *p, gap_fn gap)
 {
 	struct mm_struct *mm = p->mm;
-	struct gap_search s = {.mm = mm, .len = p->len};
+	struct gap_search s = { .mm = mm, .len = p->len };
 	unsigned long task_size = mm->machine->config.task_size, hint = p->addr & PAGE_MASK, area;
 
 	if (hint_is_good(p, hint))
@@ -66,7 +66,7 @@ static unsigned long select_by(const struct placement *p, gap_fn gap)
 	area = gap(&s);
 	if (!IS_ERR_VALUE(area))
 		return area;
-	s = (struct gap_search){.mm = mm, .len = p->len, .high_limit = task_size};
+	s = (struct gap_search){ .mm = mm, .len = p->len, .high_limit = task_size };
 	return gap(&s);
 }
 
@@ -113,7 +113,7 @@ static void best_consider(struct best *best, unsigned long start, unsigned long 
 
 /* A gap, or what the kept range leaves of it at either side. */
 static void best_consider_gap(struct best *best, const struct gap_search *s, unsigned long start,
-			       unsigned long end)
+			      unsigned long end)
 {
 	end = min(end, s->high_limit);
 	if (start >= s->kept_hi || end <= s->kept_lo) {
@@ -127,10 +127,10 @@ static void best_consider_gap(struct best *best, const struct gap_search *s, uns
 static unsigned long best_gap(const struct gap_search *s)
 {
 	const struct vma_index_ops *ops = s->mm->mm_mt->ops;
-	struct vma_cursor cursor = {.index = s->mm->mm_mt};
+	struct vma_cursor cursor = { .index = s->mm->mm_mt };
 	unsigned long from = max(s->low_limit, s->mm->machine->config.mmap_min_addr);
 	struct vm_area_struct *vma = ops->seek(&cursor, from);
-	struct best best = {.len = s->len};
+	struct best best = { .len = s->len };
 
 	for (; vma && vma->vm_start < s->high_limit; vma = ops->next(&cursor)) {
 		best_consider_gap(&best, s, from, vm_start_gap(vma));

@@ -10,9 +10,9 @@
 
 #include "mm/mman.h"
 
-#define MDWE_REFUSE_EXEC_GAIN   1UL
-#define MDWE_NO_INHERIT         2UL
-#define THP_EXCEPT_ADVISED      2UL
+#define MDWE_REFUSE_EXEC_GAIN 1UL
+#define MDWE_NO_INHERIT       2UL
+#define THP_EXCEPT_ADVISED    2UL
 
 static int set_thp_disable(struct mm_struct *mm, const unsigned long arg[4])
 {
@@ -63,5 +63,5 @@ unsigned mdwe_inherited(const struct mm_struct *mm)
 
 bool map_deny_write_exec(const struct mm_struct *mm, vm_flags_t old, vm_flags_t new)
 {
-	return mm->mdwe && (new & VM_EXEC) && ((new & VM_WRITE) || !(old & VM_EXEC));
+	return mm->mdwe && (new &VM_EXEC) && ((new &VM_WRITE) || !(old & VM_EXEC));
 }

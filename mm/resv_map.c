@@ -82,7 +82,7 @@ long resv_map_del(struct arena *arena, struct resv_map *map, unsigned long from,
 			link = &r->next;
 			continue;
 		}
-		if (r->from < lo && hi < r->to) {       /* then no other has a part of it */
+		if (r->from < lo && hi < r->to) { /* then no other has a part of it */
 			struct resv_region *above = region_new(arena, hi, r->to, r->next);
 
 			if (!above)

@@ -13,8 +13,8 @@
 struct resv_region;
 
 struct resv_map {
-	struct resv_region *regions;    /* by number; no two touch */
-	unsigned refs;                  /* of VMAs, where it is a private mapping's */
+	struct resv_region *regions; /* by number; no two touch */
+	unsigned refs;               /* of VMAs, where it is a private mapping's */
 };
 
 /* Adds [from, to): how many were not in it, or -ENOMEM and nothing has changed. */

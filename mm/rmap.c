@@ -80,7 +80,7 @@ bool rmap_walk(struct machine *machine, pfn_t pfn, rmap_fn fn, void *arg)
 	struct interval *node;
 
 	if (!page->mapping)
-		return true;            /* fn may free it: what is looked at is a copy */
+		return true; /* fn may free it: what is looked at is a copy */
 	for (node = interval_tree_first(page_tree(page), page->index, page->index); node;
 	     node = interval_tree_next(node, page->index, page->index)) {
 		struct vm_area_struct *vma = interval_vma(page, node);

@@ -84,7 +84,8 @@ static const char *pages_verify(struct machine *machine, const unsigned *entries
 		if (found == entries[pfn])
 			continue;
 		if (report)
-			fprintf(report, "page %lu at offset %#lx of %s: %u entries, rmap finds %u\n",
+			fprintf(report,
+				"page %lu at offset %#lx of %s: %u entries, rmap finds %u\n",
 				(unsigned long)pfn, page->index,
 				page->mapping & PAGE_ANON ? "an anon_vma" : "a file", entries[pfn],
 				found);

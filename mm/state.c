@@ -49,7 +49,7 @@ uint64_t mm_contents_hash(struct mm_struct *mm, uint64_t hash)
 	for_each_vma(&walk, mm->mm_mt, vma)
 		hash = vma_hash(vma, hash);
 	for (; pt_next(&mm->pgd, &addr, pt_end(&mm->pgd), &entry); addr += PAGE_SIZE) {
-		if (!(entry & PTE_ANON))        /* others can be read in again */
+		if (!(entry & PTE_ANON)) /* others can be read in again */
 			continue;
 		hash = hash_add(hash, addr);
 		hash = hash_add(hash, pt_content(&mm->pgd, entry));

@@ -11,6 +11,6 @@ extern __thread unsigned mm_thread;
 
 /* What this thread has in place of *p, which is thread 0's: the machine has one for each. */
 #define MM_THREAD_STRIDE 1024
-#define this_cpu(p) ((__typeof__(p))((char *)(p) + (size_t)mm_thread * MM_THREAD_STRIDE))
+#define this_cpu(p)      ((__typeof__(p))((char *)(p) + (size_t)mm_thread * MM_THREAD_STRIDE))
 
 #endif

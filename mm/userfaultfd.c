@@ -21,12 +21,12 @@
 #include <linux/userfaultfd.h>
 
 #ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC   (1 << 15)
+#define UFFD_FEATURE_WP_ASYNC (1 << 15)
 #endif
 
 /* ---- which userfaultfd ---- */
 
-#define CTX_FEATURES    0xffffUL        /* the bits that decide something here are among these */
+#define CTX_FEATURES    0xffffUL /* the bits that decide something here are among these */
 #define CTX_NUMBER_BITS 23
 
 uint64_t userfaultfd_ctx(uint64_t number, uint64_t features)
@@ -92,8 +92,7 @@ static void write_protect(struct vm_area_struct *vma, unsigned long start, unsig
 }
 
 /* As in the kernel all of new_vma is reset, also what it has merged with. */
-void mremap_userfaultfd_prep(struct vm_area_struct *new_vma, unsigned long start,
-			     unsigned long end)
+void mremap_userfaultfd_prep(struct vm_area_struct *new_vma, unsigned long start, unsigned long end)
 {
 	if (!new_vma->vm_userfaultfd_ctx ||
 	    (new_vma->vm_userfaultfd_ctx & UFFD_FEATURE_EVENT_REMAP))
@@ -215,7 +214,7 @@ int handle_userfault(struct vm_area_struct *vma, unsigned long addr, unsigned fl
 /* ---- registering ---- */
 
 struct registration {
-	uint64_t ctx; /* of the caller */
+	uint64_t ctx;     /* of the caller */
 	vm_flags_t flags; /* VM_UFFD_*; 0: unregister */
 };
 
@@ -223,8 +222,8 @@ struct registration {
 static bool vma_can_userfault(const struct vm_area_struct *vma, vm_flags_t flags, uint64_t ctx)
 {
 	bool hugetlb = vma->vm_flags & VM_HUGETLB;
-	bool shared = hugetlb ||
-		      (!vma_is_anonymous(vma) && vma->vm_file->inode->kind == FILE_SHMEM);
+	bool shared =
+		hugetlb || (!vma_is_anonymous(vma) && vma->vm_file->inode->kind == FILE_SHMEM);
 
 	if ((vma->vm_flags & VM_DROPPABLE) || (!hugetlb && (vma->vm_flags & VM_SPECIAL)))
 		return false;
@@ -298,7 +297,7 @@ int userfaultfd_register(struct mm_struct *mm, uint64_t ctx, unsigned long start
 int userfaultfd_unregister(struct mm_struct *mm, uint64_t ctx, unsigned long start,
 			   unsigned long len)
 {
-	struct registration reg = {.ctx = ctx};
+	struct registration reg = { .ctx = ctx };
 
 	return change(mm, start, len, &reg);
 }

@@ -55,7 +55,6 @@ vm_flags_t calc_vm_prot_bits(unsigned long prot, unsigned pkey)
 vm_flags_t calc_vm_flag_bits(unsigned long map_flags)
 {
 	return (map_flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) |
-	       (map_flags & MAP_LOCKED ? VM_LOCKED : 0) |
-	       (map_flags & MAP_SYNC ? VM_SYNC : 0) |
+	       (map_flags & MAP_LOCKED ? VM_LOCKED : 0) | (map_flags & MAP_SYNC ? VM_SYNC : 0) |
 	       (map_flags & MAP_STACK ? VM_NOHUGEPAGE : 0);
 }

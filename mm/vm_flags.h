@@ -12,6 +12,7 @@
 typedef unsigned long vm_flags_t;
 
 /* X(NAME, value, code): code is the two letters that smaps' VmFlags shows */
+/* clang-format off */
 #define VM_FLAGS(X) \
 	X(READ,         1UL << 0,  "rd") \
 	X(WRITE,        1UL << 1,  "wr") \
@@ -49,25 +50,26 @@ typedef unsigned long vm_flags_t;
 	X(UFFD_MINOR,   1UL << 38, "ui") \
 	X(DROPPABLE,    1UL << 40, "dp") \
 	X(SEALED,       1UL << 63, "sl")
+/* clang-format on */
 
 #define X(NAME, value, code) static const vm_flags_t VM_##NAME = value;
 VM_FLAGS(X)
 #undef X
 
 /* The protection key of a VMA: four bits, shown by smaps as ProtectionKey. */
-#define VM_PKEY_SHIFT   32
-#define VM_PKEY_MASK    (0xfUL << VM_PKEY_SHIFT)
+#define VM_PKEY_SHIFT 32
+#define VM_PKEY_MASK  (0xfUL << VM_PKEY_SHIFT)
 
 #define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
 #define VM_MAY_FLAGS    (VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 /* never merged, never locked */
-#define VM_SPECIAL      (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
-#define VM_LOCKED_MASK  (VM_LOCKED | VM_LOCKONFAULT)
-#define VM_UFFD_FLAGS   (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
+#define VM_SPECIAL     (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+#define VM_LOCKED_MASK (VM_LOCKED | VM_LOCKONFAULT)
+#define VM_UFFD_FLAGS  (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
 /* differ without keeping two VMAs apart: they say what happened, not what is allowed */
 #define VM_IGNORE_MERGE (VM_SOFTDIRTY | VM_MAYBE_GUARD)
 /* the flags that decide which of data_vm, exec_vm, stack_vm a mapping counts for */
-#define VM_DATA_FLAGS   (VM_WRITE | VM_SHARED | VM_GROWSDOWN)
+#define VM_DATA_FLAGS (VM_WRITE | VM_SHARED | VM_GROWSDOWN)
 
 /* smaps' VmFlags, "rd wr mr mw me ac", as bits; codes that are not known are left out. */
 vm_flags_t vm_flags_from_smaps(const char *codes);

@@ -141,7 +141,7 @@ struct vm_area_struct *find_vma_prev(struct mm_struct *mm, unsigned long addr,
 				     struct vm_area_struct **pprev)
 {
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
-	struct vma_cursor cursor = {.index = mm->mm_mt};
+	struct vma_cursor cursor = { .index = mm->mm_mt };
 	struct vm_area_struct *vma = ops->seek(&cursor, addr);
 
 	*pprev = ops->prev(&cursor);
@@ -163,8 +163,8 @@ struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
 	return vma && vma->vm_start <= addr ? vma : NULL;
 }
 
-int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end,
-	     enum vma_walk_gaps gaps, vma_part_fn part, void *arg)
+int vma_walk(struct mm_struct *mm, unsigned long start, unsigned long end, enum vma_walk_gaps gaps,
+	     vma_part_fn part, void *arg)
 {
 	int gap = gaps == HOLE_IGNORED ? 0 : -ENOMEM;
 	int result = 0;

@@ -15,7 +15,8 @@
  *     where the swap area is full.
  *
  * Source: the behaviour of Linux 6.12's mm/vmscan.c and mm/rmap.c, as far as it goes: one list
- * instead of many, a second chance instead of generations, and no swap cache: a page that comes back
+ * instead of many, a second chance instead of generations, and no swap cache: a page that comes
+ * back
  * is its mm's own, and who else had it gets another copy of the slot.
  */
 #include "mm/mm.h"
@@ -91,7 +92,7 @@ static bool swap_out(struct machine *machine, pfn_t pfn)
 
 	if (!slot)
 		return false;
-	rmap_walk(machine, pfn, unmap_to_swap, &slot);  /* the last entry frees the page */
+	rmap_walk(machine, pfn, unmap_to_swap, &slot); /* the last entry frees the page */
 	put_page(machine->swap, slot);
 	machine->reclaim.swapped_out++;
 	return true;
@@ -123,17 +124,17 @@ static bool shrink_page(struct machine *machine, pfn_t pfn)
 	bool anon = page->mapping & PAGE_ANON;
 	struct look look = { 0 };
 
-	if (page->_refcount <= 0 || !page->mapping)     /* free, within a compound, or nobody's */
+	if (page->_refcount <= 0 || !page->mapping) /* free, within a compound, or nobody's */
 		return false;
 	if (!anon && container_of((struct page_cache *)page->mapping, struct inode, cache)->hstate)
-		return false;           /* a pool's */
+		return false; /* a pool's */
 	machine->reclaim.scanned++;
 	rmap_walk(machine, pfn, look_at, &look);
 	machine->reclaim.referenced += look.referenced;
 	if (look.referenced || look.keep)
 		return false;
 	rmap_walk(machine, pfn, unmap_huge, NULL);
-	if (page->_refcount != look.entries + !anon)    /* the page cache's own */
+	if (page->_refcount != look.entries + !anon) /* the page cache's own */
 		return false;
 	return anon ? swap_out(machine, pfn) : drop_file_page(machine, pfn, page);
 }

@@ -36,7 +36,7 @@ static void account_new(struct vm_area_struct *vma, const struct vm_operations_s
 	struct account *account = malloc(sizeof(*account));
 
 	ck_assert_ptr_nonnull(account);
-	*account = (struct account){vma, ops, vma->vm_private_data};
+	*account = (struct account){ vma, ops, vma->vm_private_data };
 	vma->vm_ops = &accounting_vm_ops;
 	vma->vm_private_data = account;
 	accounting.alive++;
@@ -147,5 +147,5 @@ void accounting_settle(void)
 {
 	ck_assert_msg(!accounting.alive, "%lu VMAs were never closed", accounting.alive);
 	ck_assert_uint_eq(accounting.mapped + accounting.opened, accounting.closed);
-	accounting = (struct accounting){0};
+	accounting = (struct accounting){ 0 };
 }

@@ -12,9 +12,9 @@
 #include "mm/mm.h"
 
 struct accounting {
-	unsigned long mapped, opened, closed; /* VMAs; mapped: by a new mapping of their file */
-	unsigned long moved, faults; /* calls of mremap and fault */
-	unsigned long alive; /* mapped or opened, and not closed */
+	unsigned long mapped, opened, closed;   /* VMAs; mapped: by a new mapping of their file */
+	unsigned long moved, faults;            /* calls of mremap and fault */
+	unsigned long alive;                    /* mapped or opened, and not closed */
 	int mmap_says, mremap_says, split_says; /* 0, or the error that the driver has for all */
 };
 

@@ -13,8 +13,7 @@
 
 #define POISON 0xa5
 
-__attribute__((noreturn))
-static void out_of_memory(void)
+__attribute__((noreturn)) static void out_of_memory(void)
 {
 	fputs("tests: out of memory\n", stderr);
 	exit(EXIT_FAILURE);
@@ -97,7 +96,7 @@ bool bed_done(struct bed *bed)
 {
 	struct arena_stats stats;
 
-	arena_destroy(bed->vmas);       /* first: destroy must not look at them */
+	arena_destroy(bed->vmas); /* first: destroy must not look at them */
 	vma_index_destroy(bed->index);
 	arena_stats(bed->memory, &stats);
 	arena_destroy(bed->memory);
@@ -164,8 +163,7 @@ static bool bed_stays(const struct vma_edit *edit, const struct vm_area_struct *
 	return false;
 }
 
-__attribute__((noreturn))
-static void bad_edit(const struct vma_edit *edit)
+__attribute__((noreturn)) static void bad_edit(const struct vma_edit *edit)
 {
 	fprintf(stderr, "tests: the edit %#lx-%#lx cuts a VMA\n", edit->lo, edit->hi);
 	exit(EXIT_FAILURE);
@@ -219,8 +217,8 @@ static struct vm_area_struct **bed_vmas(struct bed *bed, const struct vma_bounds
 	for (size_t i = 0; i < n; i++) {
 		vmas[i] = bed_vma(bed);
 		vma_set_bounds(vmas[i], ranges[i].vm_start, ranges[i].vm_end);
-		bed->ranges[i] = (struct bed_range){ ranges[i].vm_start, ranges[i].vm_end,
-						     vmas[i] };
+		bed->ranges[i] =
+			(struct bed_range){ ranges[i].vm_start, ranges[i].vm_end, vmas[i] };
 	}
 	return vmas;
 }
@@ -275,8 +273,7 @@ double bed_seconds(void)
 
 /* ---- comparisons ---- */
 
-__attribute__((format(printf, 2, 3)))
-static bool differs(struct bed *bed, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool differs(struct bed *bed, const char *format, ...)
 {
 	int len = snprintf(bed->difference, sizeof(bed->difference), "%s: ", bed->ops->name);
 	va_list args;
@@ -375,7 +372,7 @@ bool bed_same_gap(struct bed *bed, struct vma_gap gap)
 	struct vma_gap must;
 	int err, must_err;
 
-	gap.start = gap.end = 1;        /* must stay where there is no gap */
+	gap.start = gap.end = 1; /* must stay where there is no gap */
 	must = gap;
 	must_err = bed_find_gap(bed, &must);
 	err = bed->ops->find_gap(bed->index, &gap);

@@ -21,10 +21,10 @@ struct bed_range {
 
 struct bed {
 	const struct vma_index_ops *ops;
-	struct arena *memory;           /* the index's */
+	struct arena *memory; /* the index's */
 	struct arena *vmas;
 	struct vma_index *index;
-	struct bed_range *ranges;       /* what must be in the index, in address order */
+	struct bed_range *ranges; /* what must be in the index, in address order */
 	size_t n, room;
 	char difference[512];
 };

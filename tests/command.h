@@ -5,7 +5,7 @@
 #define TESTS_COMMAND_H
 
 struct command {
-	int status; /* exit status; 128 and more: ended by a signal */
+	int status;           /* exit status; 128 and more: ended by a signal */
 	char output[1 << 16]; /* the first of what it wrote to stdout and stderr */
 };
 

@@ -28,7 +28,8 @@ static void see_mmap(struct findings *f, const struct trace_event *event)
 		return;
 	for (unsigned i = 0; i < f->nlive; i++)
 		ck_assert_msg(f->live[i].mm != mm || end <= f->live[i].start ||
-			      f->live[i].end <= start, "mappings overlap: wrong order");
+				      f->live[i].end <= start,
+			      "mappings overlap: wrong order");
 	ck_assert_uint_lt(f->nlive, MAX_TASKS);
 	f->live[f->nlive++] = (struct span){ start, end, mm };
 }
@@ -171,7 +172,8 @@ static void see_difference(const struct replay_difference *difference, void *arg
 
 	(void)arg;
 	if (recorded)
-		printf("event %llu, %s: recorded %lld, replayed %lld\n", (unsigned long long)difference->event, trace_kind_name(recorded->kind),
+		printf("event %llu, %s: recorded %lld, replayed %lld\n",
+		       (unsigned long long)difference->event, trace_kind_name(recorded->kind),
 		       (long long)recorded->result, (long long)difference->result);
 	else
 		puts(difference->text);

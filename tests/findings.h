@@ -20,10 +20,10 @@ struct span {
 struct findings {
 	unsigned tasks, exits, execs, layouts_at_exit, layouts_after_exec, mms, faults;
 	unsigned calls[TRACE_NKINDS], failed[TRACE_NKINDS];
-	unsigned marks;                         /* mappings of MARK_LEN */
+	unsigned marks; /* mappings of MARK_LEN */
 	unsigned mm_of[MAX_TASKS], users[MAX_TASKS];
-	bool left[MAX_TASKS];                   /* a layout at the end of this mm */
-	struct span live[MAX_TASKS];            /* mappings of MARK_LEN that are there */
+	bool left[MAX_TASKS];        /* a layout at the end of this mm */
+	struct span live[MAX_TASKS]; /* mappings of MARK_LEN that are there */
 	unsigned nlive;
 	uint64_t mark_files[8];
 	bool has_faults;

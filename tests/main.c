@@ -15,7 +15,7 @@
 #include "tests/suite.h"
 
 #define MAX_SUITES 128
-#define HANGS      "600"        /* seconds: a test that takes so long hangs, on any machine */
+#define HANGS      "600" /* seconds: a test that takes so long hangs, on any machine */
 
 static struct {
 	const char *name;
@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 
 	load_plugin();
 	setenv("CK_DEFAULT_TIMEOUT", HANGS, 0);
-	test_seed();    /* before check forks: one seed for all */
+	test_seed(); /* before check forks: one seed for all */
 	for (unsigned i = 0; i < nsuites; i++) {
 		if (wanted(suites[i].name, argc, argv))
 			srunner_add_suite(runner, suites[i].make());

@@ -22,7 +22,7 @@ void recording_setup(void)
 	fd = mkstemp(recording_path);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);    /* it cannot work under ptrace */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* it cannot work under ptrace */
 }
 
 void recording_teardown(void)
@@ -43,7 +43,9 @@ pid_t recording_start(const char *subject, enum recording_way way)
 {
 	char *command[] = { "/proc/self/exe", NULL };
 	struct record_options options = {
-		.output = recording_path, .command = command, .faults = true,
+		.output = recording_path,
+		.command = command,
+		.faults = true,
 		.order = way == RECORDING_BEST ? RECORD_ORDER_BEST : RECORD_ORDER_SERIAL,
 	};
 	sigset_t term, before;
@@ -57,7 +59,7 @@ pid_t recording_start(const char *subject, enum recording_way way)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (!pid)
-		signal(SIGTERM, SIG_DFL);       /* check has a handler, which is not for others */
+		signal(SIGTERM, SIG_DFL); /* check has a handler, which is not for others */
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (!pid) {
 		if (way == RECORDING_USER)

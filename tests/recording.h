@@ -12,7 +12,7 @@
 /* The order by perf, if that is allowed; serial order; the same as another user than root. */
 enum recording_way { RECORDING_BEST, RECORDING_SERIAL, RECORDING_USER, RECORDING_WAYS };
 
-extern char recording_path[];   /* the trace */
+extern char recording_path[]; /* the trace */
 
 /* A test's fixture. */
 void recording_setup(void);

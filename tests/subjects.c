@@ -26,9 +26,9 @@
 #include "tests/subjects.h"
 
 /* Newer than the oldest headers this must build with. */
-#define SUBJECT_MDWE            65
-#define SUBJECT_MEMORY_MERGE    67
-#define SUBJECT_UFFD_USER_MODE  1
+#define SUBJECT_MDWE           65
+#define SUBJECT_MEMORY_MERGE   67
+#define SUBJECT_UFFD_USER_MODE 1
 
 static void *subject_map(size_t len, int prot)
 {
@@ -528,7 +528,8 @@ static void subject_map_at(char *at, size_t pages, int prot)
 static void subject_odd_offsets(void)
 {
 	int memory = memfd_create("odd", 0), zero = open("/dev/zero", O_RDONLY);
-	const off_t offsets[] = { INT64_MIN, -(off_t)PAGE_SIZE, INT64_MAX & PAGE_MASK, 1L << 50, 1 };
+	const off_t offsets[] = { INT64_MIN, -(off_t)PAGE_SIZE, INT64_MAX & PAGE_MASK, 1L << 50,
+				  1 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
 		mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE, memory, offsets[i]);
@@ -539,7 +540,9 @@ static void subject_odd_offsets(void)
 
 static void subject_odd_places(void)
 {
-	const uintptr_t hints[] = { 1, 0x1000, 0x8fff, 0xffff, 0x10000, -1UL, -0x1000UL, 1UL << 47 };
+	const uintptr_t hints[] = {
+		1, 0x1000, 0x8fff, 0xffff, 0x10000, -1UL, -0x1000UL, 1UL << 47
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
 		mmap((void *)hints[i], PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -621,7 +624,8 @@ static int subject_userfaultfd(unsigned long features)
 
 static void subject_register(int fd, char *at, size_t pages, unsigned long mode)
 {
-	struct uffdio_register range = { .range = { (uintptr_t)at, pages * PAGE_SIZE }, .mode = mode };
+	struct uffdio_register range = { .range = { (uintptr_t)at, pages * PAGE_SIZE },
+					 .mode = mode };
 
 	ioctl(fd, UFFDIO_REGISTER, &range);
 }
@@ -632,7 +636,7 @@ static void subject_userfaultfds(char *at)
 
 	subject_map_at(at, 4, PROT_READ | PROT_WRITE);
 	subject_register(not_ready, at, 4, UFFDIO_REGISTER_MODE_MISSING);
-	subject_register(plain, at, 4, 4);      /* UFFDIO_REGISTER_MODE_MINOR */
+	subject_register(plain, at, 4, 4); /* UFFDIO_REGISTER_MODE_MINOR */
 	subject_register(plain, at, 4, 8);
 	subject_register(plain, at + 1, 4, UFFDIO_REGISTER_MODE_MISSING);
 	subject_register(plain, at + PAGE_SIZE, 2, UFFDIO_REGISTER_MODE_MISSING);
@@ -679,19 +683,19 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 } subjects[] = {
-	{"threads", subject_threads},
-	{"thread_execs", subject_thread_execs},
-	{"exits_amid_threads", subject_exits_amid_threads},
-	{"signals", subject_signals},
-	{"orphan", subject_orphan},
-	{"calls", subject_calls},
-	{"storm", subject_storm},
-	{"runs", subject_runs},
-	{"races", subject_races},
-	{"forking_threads", subject_forking_threads},
-	{"leader_ends", subject_leader_ends},
-	{"written_for_others", subject_written_for_others},
-	{"arguments", subject_arguments},
+	{ "threads", subject_threads },
+	{ "thread_execs", subject_thread_execs },
+	{ "exits_amid_threads", subject_exits_amid_threads },
+	{ "signals", subject_signals },
+	{ "orphan", subject_orphan },
+	{ "calls", subject_calls },
+	{ "storm", subject_storm },
+	{ "runs", subject_runs },
+	{ "races", subject_races },
+	{ "forking_threads", subject_forking_threads },
+	{ "leader_ends", subject_leader_ends },
+	{ "written_for_others", subject_written_for_others },
+	{ "arguments", subject_arguments },
 };
 
 __attribute__((constructor)) static void subject_main(void)

@@ -10,8 +10,8 @@
 
 #include "base/util.h"
 
-#define SUBJECT_ENV     "RECORD_SUBJECT"
-#define MARK_LEN        (37 * PAGE_SIZE)        /* the length of mappings that the tests look for */
-#define RACERS          4                       /* threads of the subject "races" */
+#define SUBJECT_ENV "RECORD_SUBJECT"
+#define MARK_LEN    (37 * PAGE_SIZE) /* the length of mappings that the tests look for */
+#define RACERS      4                /* threads of the subject "races" */
 
 #endif

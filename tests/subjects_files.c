@@ -26,7 +26,7 @@
 #include "tests/subjects.h"
 
 #define F_SEAL_FUTURE_WRITE_ 0x10
-#define RW (PROT_READ | PROT_WRITE)
+#define RW                   (PROT_READ | PROT_WRITE)
 
 static char scratch_name[64];
 
@@ -63,8 +63,8 @@ static int subject_writes_program(void)
 		return 1;
 	out = scratch_file(st.st_size);
 	at = map_file(out, st.st_size, RW);
-	if (read(in, at, st.st_size) != st.st_size || munmap(at, st.st_size) ||
-	    fchmod(out, 0755) || close(out))
+	if (read(in, at, st.st_size) != st.st_size || munmap(at, st.st_size) || fchmod(out, 0755) ||
+	    close(out))
 		return 2;
 	pid = fork();
 	if (!pid) {
@@ -156,12 +156,12 @@ static int subject_limits(void)
 
 /* ---- which open file it is ---- */
 
-#define SLOTS           8
-#define PLACES          600
-#define WHOLE           (PLACES * PAGE_SIZE)
+#define SLOTS  8
+#define PLACES 600
+#define WHOLE  (PLACES * PAGE_SIZE)
 
 static struct {
-	char *at;                       /* the next mapping goes there, and shows what follows */
+	char *at; /* the next mapping goes there, and shows what follows */
 	unsigned page;
 	int inodes[2], slots[SLOTS];
 	unsigned random;
@@ -198,7 +198,9 @@ static int many_pass(int fd)
 	int ends[2];
 	char byte = 0, room[CMSG_SPACE(sizeof(fd))] = "";
 	struct iovec data = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = room,
+	struct msghdr message = { .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = room,
 				  .msg_controllen = sizeof(room) };
 	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
 
@@ -220,7 +222,7 @@ static void many_step(int *slot)
 	int other = many.slots[many_random(SLOTS)];
 
 	switch (many_random(8)) {
-	case 0:                         /* often the same number again */
+	case 0: /* often the same number again */
 		close(*slot);
 		*slot = many_open();
 		break;
@@ -302,8 +304,11 @@ static int subject_reopened(void)
 static void map_kind(int fd)
 {
 	static const int ways[][2] = {
-		{ PROT_READ, MAP_SHARED }, { RW, MAP_SHARED }, { RW, MAP_PRIVATE },
-		{ PROT_READ, MAP_PRIVATE }, { PROT_READ | PROT_EXEC, MAP_PRIVATE },
+		{ PROT_READ, MAP_SHARED },
+		{ RW, MAP_SHARED },
+		{ RW, MAP_PRIVATE },
+		{ PROT_READ, MAP_PRIVATE },
+		{ PROT_READ | PROT_EXEC, MAP_PRIVATE },
 		{ PROT_READ | PROT_EXEC, MAP_SHARED },
 	};
 
@@ -337,9 +342,12 @@ static void map_sealed(int seals)
 static int open_perf(void)
 {
 	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE, .size = sizeof(attr),
-		.config = PERF_COUNT_SW_CPU_CLOCK, .sample_period = 1000000,
-		.exclude_kernel = 1, .exclude_hv = 1,
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = 1000000,
+		.exclude_kernel = 1,
+		.exclude_hv = 1,
 	};
 
 	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
@@ -349,9 +357,19 @@ static int open_perf(void)
 static int subject_kinds(void)
 {
 	static const char *const paths[] = {
-		"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/ptmx", "/dev/mem",
-		"/dev/kvm", "/dev/fuse", "/dev/dri/card0", "/dev/snd/timer", "/proc/self/status",
-		"/sys/kernel/mm/transparent_hugepage/enabled", "/tmp",
+		"/dev/null",
+		"/dev/zero",
+		"/dev/full",
+		"/dev/urandom",
+		"/dev/ptmx",
+		"/dev/mem",
+		"/dev/kvm",
+		"/dev/fuse",
+		"/dev/dri/card0",
+		"/dev/snd/timer",
+		"/proc/self/status",
+		"/sys/kernel/mm/transparent_hugepage/enabled",
+		"/tmp",
 	};
 	int ends[2], secret = syscall(SYS_memfd_secret, 0);
 

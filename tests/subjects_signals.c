@@ -27,8 +27,8 @@
 static void churn(int n)
 {
 	for (int i = 0; i < n; i++) {
-		char *at = mmap(NULL, MARK_LEN, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *at = mmap(NULL, MARK_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				-1, 0);
 
 		if (at == MAP_FAILED)
 			_exit(99);
@@ -72,8 +72,8 @@ static void run_raw_thread(int flags)
 	int tid = -1;
 
 	child_tid = -1;
-	if (clone(raw_thread, stack + sizeof(stack), thread | flags, NULL, NULL, NULL,
-		  &child_tid) < 0)
+	if (clone(raw_thread, stack + sizeof(stack), thread | flags, NULL, NULL, NULL, &child_tid) <
+	    0)
 		_exit(97);
 	while ((tid = child_tid) != 0) {
 		if (syscall(SYS_futex, &child_tid, FUTEX_WAIT, tid, &patience) &&
@@ -84,8 +84,8 @@ static void run_raw_thread(int flags)
 
 static int subject_odd_threads(void)
 {
-	static const int flags[] = { SIGCHLD, CLONE_VFORK, CLONE_VFORK | SIGCHLD, SIGUSR1,
-				     CLONE_UNTRACED, CLONE_UNTRACED | SIGCHLD };
+	static const int flags[] = { SIGCHLD, CLONE_VFORK,    CLONE_VFORK | SIGCHLD,
+				     SIGUSR1, CLONE_UNTRACED, CLONE_UNTRACED | SIGCHLD };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(flags); i++) {
 		run_raw_thread(flags[i]);
@@ -111,8 +111,12 @@ static pid_t run_clone3(uint64_t flags, int signal)
 /* Children that the recorder must not be told of, whose death sends nothing, or another signal. */
 static int subject_odd_children(void)
 {
-	static const int flags[] = { CLONE_UNTRACED | SIGCHLD, CLONE_UNTRACED | CLONE_VM | SIGCHLD,
-				     CLONE_UNTRACED, CLONE_VM | CLONE_VFORK | SIGCHLD, SIGUSR1, 0,
+	static const int flags[] = { CLONE_UNTRACED | SIGCHLD,
+				     CLONE_UNTRACED | CLONE_VM | SIGCHLD,
+				     CLONE_UNTRACED,
+				     CLONE_VM | CLONE_VFORK | SIGCHLD,
+				     SIGUSR1,
+				     0,
 				     CLONE_VM | SIGWINCH };
 
 	signal(SIGUSR1, SIG_IGN);

@@ -19,7 +19,8 @@ void world_init(struct world *world, const struct vma_index_ops *ops, const stru
 	world->again = file_open(world->machine, world->inode, 2, true, true);
 	ck_assert(world->file && world->again);
 	ck_assert_int_eq(exec_mmap(world->machine, &world->task, NULL, 0, WORLD_TOP, WORLD_HEAP,
-				   WORLD_HEAP, WORLD_STACK), 0);
+				   WORLD_HEAP, WORLD_STACK),
+			 0);
 	world->mm = world->task.mm;
 	world->machine->task = &world->task;
 }
@@ -52,8 +53,9 @@ void world_map(struct mm_struct *mm, unsigned long page, unsigned long npages, u
 void world_map_file(struct mm_struct *mm, struct file *file, unsigned long page,
 		    unsigned long npages, unsigned long prot, unsigned long pgoff)
 {
-	ck_assert_uint_eq(do_mmap(mm, file, page_at(page), npages * P, prot,
-				  MAP_PRIVATE | MAP_FIXED, pgoff), page_at(page));
+	ck_assert_uint_eq(
+		do_mmap(mm, file, page_at(page), npages * P, prot, MAP_PRIVATE | MAP_FIXED, pgoff),
+		page_at(page));
 }
 
 void world_write(struct mm_struct *mm, unsigned long addr)

@@ -14,27 +14,26 @@
 #include "mm/mm.h"
 #include "mm/mman.h"
 
-#define P PAGE_SIZE
-#define WORLD_BASE      0x10000000000UL
-#define WORLD_PAGES     64
-#define WORLD_TOP       0x7ffff7fff000UL        /* mmap_base */
-#define WORLD_HEAP      0x500000UL              /* start_brk */
-#define WORLD_STACK     0x7ffffffff000UL        /* where no stack is, but might be */
+#define P           PAGE_SIZE
+#define WORLD_BASE  0x10000000000UL
+#define WORLD_PAGES 64
+#define WORLD_TOP   0x7ffff7fff000UL /* mmap_base */
+#define WORLD_HEAP  0x500000UL       /* start_brk */
+#define WORLD_STACK 0x7ffffffff000UL /* where no stack is, but might be */
 
-#define RW (PROT_READ | PROT_WRITE)
+#define RW   (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 struct world {
 	struct machine *machine;
 	struct task_struct task;
-	struct mm_struct *mm;           /* the task's */
-	struct inode *inode;            /* a regular file, number 42, /lib/some.so */
-	struct file *file, *again;      /* opened twice, to read and write */
+	struct mm_struct *mm;      /* the task's */
+	struct inode *inode;       /* a regular file, number 42, /lib/some.so */
+	struct file *file, *again; /* opened twice, to read and write */
 };
 
 /* A process without a mapping. config may be NULL: the default one. Ends the test if it fails. */
-void world_init(struct world *world, const struct vma_index_ops *ops,
-		const struct config *config);
+void world_init(struct world *world, const struct vma_index_ops *ops, const struct config *config);
 /* Ends it; nothing may be left, and mm_verify must have nothing to say. */
 void world_done(struct world *world);
 

@@ -17,10 +17,10 @@
 #include <vmaindex.h>
 
 struct region {
-	struct vmaindex_range range;            /* first: a region is found by a cast */
+	struct vmaindex_range range; /* first: a region is found by a cast */
 	const char *name;
-	unsigned char *host;                    /* where range.start is, or NULL: a device, */
-	void (*device)(unsigned char value);    /* which gets what is stored */
+	unsigned char *host;                 /* where range.start is, or NULL: a device, */
+	void (*device)(unsigned char value); /* which gets what is stored */
 	struct region *next_gone;
 };
 

@@ -34,11 +34,11 @@
 #include "indexes/vma_index.h"
 
 struct treap_node {
-	struct treap_node *child[2];            /* below, above */
+	struct treap_node *child[2]; /* below, above */
 	uint32_t priority;
-	uint32_t count;                         /* of the subtree: its VMAs, */
-	unsigned long first, last;              /* where it starts and ends, */
-	unsigned long gap;                      /* its largest gap between two VMAs */
+	uint32_t count;            /* of the subtree: its VMAs, */
+	unsigned long first, last; /* where it starts and ends, */
+	unsigned long gap;         /* its largest gap between two VMAs */
 };
 
 struct treap {
@@ -109,7 +109,7 @@ static struct vm_area_struct *treap_find_below(const struct treap *treap, unsign
 	return found ? treap_vma(found) : NULL;
 }
 
-enum { TREAP_ON, TREAP_BEFORE, TREAP_AFTER };   /* cursor->slot */
+enum { TREAP_ON, TREAP_BEFORE, TREAP_AFTER }; /* cursor->slot */
 
 static struct vm_area_struct *treap_seek(struct vma_cursor *cursor, unsigned long addr)
 {

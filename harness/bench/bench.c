@@ -21,18 +21,17 @@
 #include "indexes/btree/simd.h"
 #include "indexes/peers/peers.h"
 
-#define PROBE_SECONDS 0.002     /* a case's cost is guessed from a run that takes this long */
-#define PROBES        4         /* before a case is found to be slow, each shorter than */
-#define SURE_SECONDS  0.05      /* this: nothing that comes between takes so long */
-#define LONG_SECONDS  0.1       /* a batch that takes longer is repeated 3 times at the most */
-#define LOOKS         20        /* at the clock, while a case's first cycle runs */
+#define PROBE_SECONDS 0.002 /* a case's cost is guessed from a run that takes this long */
+#define PROBES        4     /* before a case is found to be slow, each shorter than */
+#define SURE_SECONDS  0.05  /* this: nothing that comes between takes so long */
+#define LONG_SECONDS  0.1   /* a batch that takes longer is repeated 3 times at the most */
+#define LOOKS         20    /* at the clock, while a case's first cycle runs */
 
 /* The lists of the results. */
 enum { BENCHMARKS, MEMORY, SPEED, PARTS, SKIPPED, FAILED, NOTES, LISTS };
 
 static const char *const list_names[LISTS] = {
-	"benchmarks", "memory", "speed", "parts", "skipped", "failed",
-	"notes",
+	"benchmarks", "memory", "speed", "parts", "skipped", "failed", "notes",
 };
 
 struct bench_session {
@@ -41,10 +40,10 @@ struct bench_session {
 	struct noise noise;
 	struct counters counters;
 	json_t *context, *lists[LISTS];
-	struct saved *saved;            /* NULL: nobody wants it */
-	char name[320];                 /* of the case that runs */
-	size_t before[LISTS];           /* how long the lists were when it began */
-	int families;                   /* as Google Benchmark counts them */
+	struct saved *saved;  /* NULL: nobody wants it */
+	char name[320];       /* of the case that runs */
+	size_t before[LISTS]; /* how long the lists were when it began */
+	int families;         /* as Google Benchmark counts them */
 	int status;
 };
 
@@ -215,9 +214,9 @@ void bench_skip(struct bench_session *session, const char *index, const char *na
 	fprintf(session->options->talk, "skipped: %s, %s/%s, %zu VMAs: %s\n", index, name, mode,
 		vmas, escape_text(reason));
 	fflush(session->options->talk);
-	json_array_append_new(session->lists[SKIPPED], json_pack("{s:s, s:s, s:s, s:I, s:s}",
-		"index", index, "case", name, "mode", mode, "vmas", (json_int_t)vmas,
-		"reason", reason));
+	json_array_append_new(session->lists[SKIPPED],
+			      json_pack("{s:s, s:s, s:s, s:I, s:s}", "index", index, "case", name,
+					"mode", mode, "vmas", (json_int_t)vmas, "reason", reason));
 }
 
 void bench_note(struct bench_session *session, const char *name, const char *note)
@@ -226,8 +225,7 @@ void bench_note(struct bench_session *session, const char *name, const char *not
 	fprintf(session->options->talk, "note: %s: %s\n", name, escape_text(note));
 	fflush(session->options->talk);
 	json_array_append_new(session->lists[NOTES],
-			      json_pack("{s:s, s:s}", "case", name, "reason",
-					escape_text(note)));
+			      json_pack("{s:s, s:s}", "case", name, "reason", escape_text(note)));
 }
 
 void bench_fail(struct bench_session *session, const char *name, const char *mode, size_t vmas,
@@ -236,8 +234,9 @@ void bench_fail(struct bench_session *session, const char *name, const char *mod
 	progress_clear(&session->progress);
 	fprintf(stderr, "FAILED: %s/%s, %zu VMAs: %s\n", name, mode, vmas, escape_text(reason));
 	session->status = STATUS_DIFFERENCE;
-	json_array_append_new(session->lists[FAILED], json_pack("{s:s, s:s, s:I, s:s}", "case", name,
-		"mode", mode, "vmas", (json_int_t)vmas, "reason", reason));
+	json_array_append_new(session->lists[FAILED],
+			      json_pack("{s:s, s:s, s:I, s:s}", "case", name, "mode", mode, "vmas",
+					(json_int_t)vmas, "reason", reason));
 }
 
 void bench_memory(struct bench_session *session, json_t *memory)
@@ -301,8 +300,7 @@ static void fail_case(struct bench_session *session, struct bench_entry *entries
 }
 
 /* The numbers of an entry that is wrong by itself are not compared or timed. */
-static void fail_entry(struct bench_session *session, struct bench_entry *entry,
-		       const char *reason)
+static void fail_entry(struct bench_session *session, struct bench_entry *entry, const char *reason)
 {
 	char text[512];
 
@@ -384,8 +382,10 @@ static void skip_slow(struct bench_session *session, struct bench_entry *entry)
 {
 	char reason[160];
 
-	snprintf(reason, sizeof(reason), "an operation takes %.3g ms, a pass of %lu %.3g s: more "
-		 "than %g s", entry->op_seconds * 1e3, (unsigned long)entry->cycle,
+	snprintf(reason, sizeof(reason),
+		 "an operation takes %.3g ms, a pass of %lu %.3g s: more "
+		 "than %g s",
+		 entry->op_seconds * 1e3, (unsigned long)entry->cycle,
 		 entry->op_seconds * entry->cycle, session->options->limit);
 	bench_skip(session, entry->index, entry->name, entry->mode, entry->vmas, reason);
 	entry->skipped = true;
@@ -402,8 +402,8 @@ void bench_check(struct bench_session *session, struct bench_entry *entry)
 	}
 	bool slow = is_slow(entry, limit, &error);
 
-	if (!error && (slow || (entry->probed < entry->cycle &&
-				!run_cycle(entry, limit, &error)))) {
+	if (!error &&
+	    (slow || (entry->probed < entry->cycle && !run_cycle(entry, limit, &error)))) {
 		if (entry->rewind)
 			entry->rewind(entry->ctx);
 		if (saved_stopped())
@@ -446,7 +446,7 @@ static void compare_digests(struct bench_session *session, struct bench_entry *e
 struct timed {
 	struct bench_session *session;
 	struct bench_entry *entry;
-	json_t *results;                /* its repetitions and their aggregates */
+	json_t *results; /* its repetitions and their aggregates */
 	int family;
 };
 
@@ -471,8 +471,8 @@ static void timed_end(void *ctx)
 
 	if (entry->rewind)
 		entry->rewind(entry->ctx);
-	bench_done(timed->session, 0, "%s/%s, %zu VMAs: %s", entry->name, entry->mode,
-		   entry->vmas, entry->index);
+	bench_done(timed->session, 0, "%s/%s, %zu VMAs: %s", entry->name, entry->mode, entry->vmas,
+		   entry->index);
 }
 
 /* A batch that takes long is a long mean by itself. */
@@ -588,8 +588,7 @@ static void count_events(struct bench_session *session, struct timed *timed)
 }
 
 /* For callgrind: the only function it looks into, once for each entry. */
-__attribute__((noinline))
-static const char *bench_counted(struct bench_entry *entry, uint64_t n)
+__attribute__((noinline)) static const char *bench_counted(struct bench_entry *entry, uint64_t n)
 {
 	const char *error = entry->run(entry->ctx, n);
 
@@ -651,8 +650,10 @@ void bench_time(struct bench_session *session, struct bench_entry *entries, size
 		if (entries[i].skipped)
 			continue;
 		timed[ntimed] = (struct timed){
-			.session = session, .entry = &entries[i],
-			.results = json_array(), .family = session->families++,
+			.session = session,
+			.entry = &entries[i],
+			.results = json_array(),
+			.family = session->families++,
 		};
 		add_timed(&timed[ntimed++], repetitions);
 	}

@@ -39,44 +39,44 @@
 #include "indexes/vma_index.h"
 #include "workloads/generate/layout.h"
 
-#define BENCH_MAX_SIZES   16
-#define BENCH_CYCLE       (1 << 18)     /* the usual bench_options.cycle: see "Streams" */
-#define BENCH_MAX_CYCLE   (1 << 24)
+#define BENCH_MAX_SIZES 16
+#define BENCH_CYCLE     (1 << 18) /* the usual bench_options.cycle: see "Streams" */
+#define BENCH_MAX_CYCLE (1 << 24)
 
 struct bench_options {
 	struct index_list indexes;
-	size_t sizes[BENCH_MAX_SIZES];          /* numbers of VMAs */
+	size_t sizes[BENCH_MAX_SIZES]; /* numbers of VMAs */
 	unsigned nsizes;
-	const char *case_glob;                  /* GLOB,GLOB, for CASE and CASE/MODE; NULL: all */
-	const char *trace_dir;                  /* where recorded programs are */
+	const char *case_glob; /* GLOB,GLOB, for CASE and CASE/MODE; NULL: all */
+	const char *trace_dir; /* where recorded programs are */
 	unsigned repetitions;
-	double min_time;                        /* seconds a repetition, at least */
-	double limit;                           /* seconds: a case with a longer cycle is skipped */
+	double min_time; /* seconds a repetition, at least */
+	double limit;    /* seconds: a case with a longer cycle is skipped */
 	uint64_t seed;
-	uint64_t cycle;                         /* queries after which a stream begins anew */
-	uint64_t count;                         /* not 0: that many operations of each, no times */
-	FILE *talk;                             /* for lines about what is skipped */
-	bool quiet;                             /* no progress display */
+	uint64_t cycle; /* queries after which a stream begins anew */
+	uint64_t count; /* not 0: that many operations of each, no times */
+	FILE *talk;     /* for lines about what is skipped */
+	bool quiet;     /* no progress display */
 };
 
 /* One benchmark of one index: what a family of cases hands over. */
 struct bench_entry {
 	const char *index, *name, *mode;
 	size_t vmas;
-	bool null;                              /* VMA_INDEX_NULL: exempt from comparisons */
+	bool null; /* VMA_INDEX_NULL: exempt from comparisons */
 	void *ctx;
-	const char *(*run)(void *ctx, uint64_t n);      /* as in gbench.h */
-	void (*restore)(void *ctx);             /* after each run, untimed; may be NULL */
-	void (*rewind)(void *ctx);              /* back to where the cycle begins; may be NULL */
-	uint64_t (*hash)(void *ctx);            /* of the first cycle's answers and what it left */
+	const char *(*run)(void *ctx, uint64_t n); /* as in gbench.h */
+	void (*restore)(void *ctx);                /* after each run, untimed; may be NULL */
+	void (*rewind)(void *ctx);                 /* back to where the cycle begins; may be NULL */
+	uint64_t (*hash)(void *ctx); /* of the first cycle's answers and what it left */
 	/* NULL, or what is wrong with the answers or the index; not for null indexes. */
 	const char *(*verify)(void *ctx);
-	uint64_t unit, batch, cycle;            /* operations: the fewest, in a run, in all */
+	uint64_t unit, batch, cycle; /* operations: the fewest, in a run, in all */
 
 	/* found out by bench_check() */
 	uint64_t digest;
-	double op_seconds;                      /* what one operation takes, restore included */
-	uint64_t probed;                        /* operations of the last probe */
+	double op_seconds; /* what one operation takes, restore included */
+	uint64_t probed;   /* operations of the last probe */
 	bool skipped;
 };
 
@@ -167,14 +167,14 @@ void bench_flush_predictor(void);
 
 /* ---- an index under test with its VMAs (bench_space.c) ---- */
 
-#define BENCH_SPARE_VMAS 2              /* beyond the layout's, for splits */
+#define BENCH_SPARE_VMAS 2 /* beyond the layout's, for splits */
 
 /* The size of Linux's vm_area_struct, its node included. */
-#define BENCH_VMA_SIZE   192
+#define BENCH_VMA_SIZE 192
 
 struct bench_vma {
 	unsigned long vm_start, vm_end;
-	uint64_t value;                 /* stands where vm_flags does; follows from the number */
+	uint64_t value; /* stands where vm_flags does; follows from the number */
 };
 
 struct bench_space {
@@ -182,8 +182,8 @@ struct bench_space {
 	const struct layout *layout;
 	struct arena *arena;
 	struct vma_index *index;
-	char *slab;                     /* the VMAs, by number: shuffled against their addresses */
-	size_t stride;                  /* bytes a VMA: the same for all indexes */
+	char *slab;    /* the VMAs, by number: shuffled against their addresses */
+	size_t stride; /* bytes a VMA: the same for all indexes */
 	size_t slab_size;
 	bool by_edits;                  /* aged by edits; else built as it would have become */
 	bool clean;                     /* verified since the last edit */
@@ -232,33 +232,33 @@ bool bench_move(struct bench_space *space, struct vm_area_struct *vma, const str
 struct bench_run {
 	const struct bench_case *kase;
 	struct bench_space *space;
-	const void *stream;             /* what prepare made, shared by all indexes */
-	void *own;                      /* what open made */
-	uint64_t unit, batch, cycle;    /* as in bench_entry; prepare sets them */
-	uint64_t mirror;                /* of so many the second half undoes the first; 0: of none */
-	uint64_t pos;                   /* in the cycle */
-	uint64_t since;                 /* operations since the last restore */
-	uint64_t digest;                /* of the answers since the cycle began */
-	uint64_t contents;              /* of what an edit left, in the first cycle */
-	uint64_t expected;              /* the digest at the end of the first cycle */
-	uint64_t cycles, wrong;         /* whole ones; those with another digest */
-	bool failed;                    /* out of memory */
+	const void *stream;          /* what prepare made, shared by all indexes */
+	void *own;                   /* what open made */
+	uint64_t unit, batch, cycle; /* as in bench_entry; prepare sets them */
+	uint64_t mirror;             /* of so many the second half undoes the first; 0: of none */
+	uint64_t pos;                /* in the cycle */
+	uint64_t since;              /* operations since the last restore */
+	uint64_t digest;             /* of the answers since the cycle began */
+	uint64_t contents;           /* of what an edit left, in the first cycle */
+	uint64_t expected;           /* the digest at the end of the first cycle */
+	uint64_t cycles, wrong;      /* whole ones; those with another digest */
+	bool failed;                 /* out of memory */
 };
 
 struct bench_case {
 	const char *name, *mode;
-	const char *operation;          /* what one operation is, for people */
-	bool edits;                     /* changes the index */
+	const char *operation; /* what one operation is, for people */
+	bool edits;            /* changes the index */
 	/*
 	 * Sets unit, batch, mirror, and cycle, which was options->cycle; returns the stream, to
 	 * be freed, or NULL: no memory.
 	 */
 	void *(*prepare)(const struct layout *layout, struct bench_run *run, struct rng *rng);
-	bool (*open)(struct bench_run *run);            /* may be NULL; false: no memory */
-	void (*close)(struct bench_run *run);           /* may be NULL */
+	bool (*open)(struct bench_run *run);  /* may be NULL; false: no memory */
+	void (*close)(struct bench_run *run); /* may be NULL */
 	/* Operations pos to pos + n - 1 of the cycle; returns the digest, continued. */
 	uint64_t (*run)(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest);
-	void (*restore)(struct bench_run *run);         /* the last run->since ones; may be NULL */
+	void (*restore)(struct bench_run *run); /* the last run->since ones; may be NULL */
 };
 
 /* Adds a case; before main(). */
@@ -266,12 +266,12 @@ void bench_case_register(const struct bench_case *kase);
 /* The i-th case by name, or NULL past the last. */
 const struct bench_case *bench_case_at(size_t i);
 
-#define BENCH_CASES_REGISTER(cases) \
+#define BENCH_CASES_REGISTER(cases)                                     \
 	__attribute__((constructor)) static void cases##_register(void) \
-	{ \
-		for (size_t i = 0; i < ARRAY_SIZE(cases); i++) \
-			bench_case_register(&(cases)[i]); \
-	} \
+	{                                                               \
+		for (size_t i = 0; i < ARRAY_SIZE(cases); i++)          \
+			bench_case_register(&(cases)[i]);               \
+	}                                                               \
 	_Static_assert(1, "")
 
 /* Cheap enough to take part in what is timed; not as strong as hash_add. */

@@ -11,7 +11,7 @@
 
 #include "harness/bench/bench.h"
 
-#define COPIES_VMAS 16384       /* small indexes are built until there are that many VMAs */
+#define COPIES_VMAS 16384 /* small indexes are built until there are that many VMAs */
 
 /* ---- iteration ---- */
 
@@ -22,20 +22,19 @@ static void *iterate_nothing(const struct layout *layout, struct bench_run *run,
 	return malloc(1);
 }
 
-static inline __attribute__((always_inline))
-uint64_t iterate_all(struct bench_run *run, uint64_t n, uint64_t digest, bool touch)
+static inline __attribute__((always_inline)) uint64_t iterate_all(struct bench_run *run, uint64_t n,
+								  uint64_t digest, bool touch)
 {
 	struct vma_cursor cursor = { .index = run->space->index };
 	struct vm_area_struct *vmas[VMA_WALK_BATCH];
-	uint64_t sum = 0, sums = 0;     /* of which the second depends on the order, as digests do */
+	uint64_t sum = 0, sums = 0; /* of which the second depends on the order, as digests do */
 	uint64_t seen = 0;
 	unsigned some;
 
 	for (run->space->ops->seek(&cursor, 0); cursor.vma && seen < n; seen += some) {
 		some = vma_index_scan(&cursor, vmas, VMA_WALK_BATCH);
 		for (unsigned i = 0; i < some; i++) {
-			sum += touch ? bench_vma_value(vmas[i]) :
-				       bench_which(run->space, vmas[i]);
+			sum += touch ? bench_vma_value(vmas[i]) : bench_which(run->space, vmas[i]);
 			sums += sum;
 		}
 	}
@@ -59,7 +58,7 @@ static uint64_t iterate_touch(struct bench_run *run, uint64_t pos, uint64_t n, u
 /* What a run has: room for the copies, and the second set of VMAs. */
 struct bulk {
 	size_t vmas, ncopies;
-	struct vm_area_struct **list;   /* the second set, in address order */
+	struct vm_area_struct **list; /* the second set, in address order */
 	char *slab;
 	size_t slab_size;
 	struct arena *arena;
@@ -153,8 +152,8 @@ static uint64_t bulk_build(struct bench_run *run, uint64_t n, uint64_t digest, b
 		struct vma_index *copy = vma_index_create(run->space->ops, bulk->arena);
 
 		bulk->copies[i] = copy;
-		if (!copy || (fork ? vma_index_clone(copy, run->space->index, bulk->list, vmas) :
-			      copy->ops->build(copy, bulk->list, vmas)))
+		if (!copy || (fork ? vma_index_clone(copy, run->space->index, bulk->list, vmas)
+				   : copy->ops->build(copy, bulk->list, vmas)))
 			run->failed = true;
 		digest = bench_digest(digest, vmas);
 	}
@@ -196,19 +195,38 @@ static void bulk_restore(struct bench_run *run)
 
 static const struct bench_case bulk_cases[] = {
 	{
-		.name = "iterate", .mode = "no-touch", .operation = "VMA, of all, 64 a call",
-		.prepare = iterate_nothing, .run = iterate,
-	}, {
-		.name = "iterate", .mode = "touch", .operation = "VMA, of all, 64 a call",
-		.prepare = iterate_nothing, .run = iterate_touch,
-	}, {
-		.name = "build", .mode = "bulk", .operation = "build, per VMA",
-		.prepare = bulk_nothing, .open = bulk_open, .close = bulk_close,
-		.run = build, .restore = bulk_restore,
-	}, {
-		.name = "fork", .mode = "bulk", .operation = "walk and clone, per VMA",
-		.prepare = bulk_nothing, .open = bulk_open, .close = bulk_close,
-		.run = fork_all, .restore = bulk_restore,
+		.name = "iterate",
+		.mode = "no-touch",
+		.operation = "VMA, of all, 64 a call",
+		.prepare = iterate_nothing,
+		.run = iterate,
+	},
+	{
+		.name = "iterate",
+		.mode = "touch",
+		.operation = "VMA, of all, 64 a call",
+		.prepare = iterate_nothing,
+		.run = iterate_touch,
+	},
+	{
+		.name = "build",
+		.mode = "bulk",
+		.operation = "build, per VMA",
+		.prepare = bulk_nothing,
+		.open = bulk_open,
+		.close = bulk_close,
+		.run = build,
+		.restore = bulk_restore,
+	},
+	{
+		.name = "fork",
+		.mode = "bulk",
+		.operation = "walk and clone, per VMA",
+		.prepare = bulk_nothing,
+		.open = bulk_open,
+		.close = bulk_close,
+		.run = fork_all,
+		.restore = bulk_restore,
 	},
 };
 

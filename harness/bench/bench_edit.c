@@ -12,7 +12,7 @@
 
 static void *churn_moves(const struct layout *layout, struct bench_run *run, struct rng *rng)
 {
-	size_t n = run->cycle / 4;              /* each is done and undone */
+	size_t n = run->cycle / 4; /* each is done and undone */
 	struct move *moves = malloc(2 * n * sizeof(*moves));
 
 	run->cycle = run->mirror = 2 * n;
@@ -110,7 +110,7 @@ static uint64_t split_merge_all(struct bench_run *run, uint64_t pos, uint64_t n,
 #define WINDOWS     64
 
 struct window {
-	uint32_t first, n;              /* place in the aged order, VMAs */
+	uint32_t first, n; /* place in the aged order, VMAs */
 };
 
 static void *windows(const struct layout *layout, struct bench_run *run, struct rng *rng)
@@ -122,7 +122,7 @@ static void *windows(const struct layout *layout, struct bench_run *run, struct 
 
 	run->batch = run->cycle = n;
 	for (uint32_t i = 0; window && i < n; i++) {
-		uint32_t j = rng_below(rng, i + 1);     /* in random order: an end may be cheap */
+		uint32_t j = rng_below(rng, i + 1); /* in random order: an end may be cheap */
 
 		window[i] = window[j];
 		window[j] = (struct window){ i * apart + rng_below(rng, apart - vmas + 1), vmas };
@@ -161,7 +161,9 @@ static bool window_map(struct bench_space *space, const struct window *window)
 			const struct place *place = layout_aged(layout, vma);
 
 			edit.put[j] = (struct vma_put){
-				bench_vma(space, vma), place->start, place->end,
+				bench_vma(space, vma),
+				place->start,
+				place->end,
 			};
 		}
 		edit.lo = edit.put[0].start;
@@ -174,8 +176,8 @@ static bool window_map(struct bench_space *space, const struct window *window)
 
 static void munmap_restore(struct bench_run *run)
 {
-	const struct window *end = (const struct window *)run->stream +
-				   (run->pos ? run->pos : run->cycle);
+	const struct window *end =
+		(const struct window *)run->stream + (run->pos ? run->pos : run->cycle);
 
 	for (const struct window *window = end - run->since; window < end; window++) {
 		if (!window_map(run->space, window))
@@ -185,19 +187,37 @@ static void munmap_restore(struct bench_run *run)
 
 static const struct bench_case edit_cases[] = {
 	{
-		.name = "churn", .mode = "aged", .operation = "erase and insert",
-		.edits = true, .prepare = churn_moves, .run = churn,
-	}, {
-		.name = "split-merge", .mode = "aged", .operation = "1 to 3 to 1",
-		.edits = true, .prepare = storm, .run = split_merge_all,
-	}, {
-		.name = "split-merge", .mode = "repeated",
+		.name = "churn",
+		.mode = "aged",
+		.operation = "erase and insert",
+		.edits = true,
+		.prepare = churn_moves,
+		.run = churn,
+	},
+	{
+		.name = "split-merge",
+		.mode = "aged",
+		.operation = "1 to 3 to 1",
+		.edits = true,
+		.prepare = storm,
+		.run = split_merge_all,
+	},
+	{
+		.name = "split-merge",
+		.mode = "repeated",
 		.operation = "1 to 3 to 1, 16 times at each place",
-		.edits = true, .prepare = storm_repeated, .run = split_merge_all,
-	}, {
-		.name = "munmap-many", .mode = "aged",
+		.edits = true,
+		.prepare = storm_repeated,
+		.run = split_merge_all,
+	},
+	{
+		.name = "munmap-many",
+		.mode = "aged",
 		.operation = "erase of up to 64 VMAs at once",
-		.edits = true, .prepare = windows, .run = munmap_all, .restore = munmap_restore,
+		.edits = true,
+		.prepare = windows,
+		.run = munmap_all,
+		.restore = munmap_restore,
 	},
 };
 

@@ -84,9 +84,9 @@ static void *find_miss(const struct layout *layout, struct bench_run *run, struc
 	return queries;
 }
 
-static inline __attribute__((always_inline))
-uint64_t find_all(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest,
-		  bool dependent, bool touch)
+static inline __attribute__((always_inline)) uint64_t find_all(struct bench_run *run, uint64_t pos,
+							       uint64_t n, uint64_t digest,
+							       bool dependent, bool touch)
 {
 	const struct vma_index *index = run->space->index;
 	const unsigned long *query = (const unsigned long *)run->stream + pos;
@@ -127,10 +127,12 @@ static uint64_t find_independent_touch(struct bench_run *run, uint64_t pos, uint
 	return find_all(run, pos, n, digest, false, true);
 }
 
-#define FIND_CASE(what, stream, how) \
+#define FIND_CASE(what, stream, how)                                                              \
 	{ .name = what, .mode = "no-touch", .operation = "find", .prepare = stream, .run = how }, \
-	{ .name = what, .mode = "touch", .operation = "find", .prepare = stream, \
-	  .run = how##_touch }
+	{                                                                                         \
+		.name = what, .mode = "touch", .operation = "find", .prepare = stream,            \
+		.run = how##_touch                                                                \
+	}
 
 static const struct bench_case find_cases[] = {
 	FIND_CASE("find-dependent", find_uniform, find_dependent),

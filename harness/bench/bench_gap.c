@@ -49,8 +49,8 @@ static void *gap_mixed(const struct layout *layout, struct bench_run *run, struc
 	return lengths;
 }
 
-static inline __attribute__((always_inline))
-uint64_t gap_all(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest, bool topdown)
+static inline __attribute__((always_inline)) uint64_t
+gap_all(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t digest, bool topdown)
 {
 	const struct vma_index *index = run->space->index;
 	const struct layout *layout = run->space->layout;
@@ -62,7 +62,9 @@ uint64_t gap_all(struct bench_run *run, uint64_t pos, uint64_t n, uint64_t diges
 	for (uint64_t i = 0; i < n; i++) {
 		struct vma_gap gap = {
 			.len = length[i] + (answer & zero),
-			.lo = lo, .hi = hi, .topdown = topdown,
+			.lo = lo,
+			.hi = hi,
+			.topdown = topdown,
 		};
 
 		answer = index->ops->find_gap(index, &gap) ? 0 : gap.start ^ gap.end << 7;
@@ -84,10 +86,12 @@ static uint64_t gap_down(struct bench_run *run, uint64_t pos, uint64_t n, uint64
 /* mmap and munmap: at the end of the gap that the search came from. */
 static bool gap_use(struct bench_space *space, const struct vma_gap *gap)
 {
-	unsigned long start = gap->topdown ? min(gap->end, gap->hi) - gap->len :
-					     max(gap->start, gap->lo);
+	unsigned long start =
+		gap->topdown ? min(gap->end, gap->hi) - gap->len : max(gap->start, gap->lo);
 	struct vma_edit edit = {
-		.lo = start, .hi = start + gap->len, .nput = 1,
+		.lo = start,
+		.hi = start + gap->len,
+		.nput = 1,
 		.put = { { bench_vma(space, space->layout->vmas), start, start + gap->len } },
 	};
 
@@ -130,8 +134,11 @@ static uint64_t gap_down_changing(struct bench_run *run, uint64_t pos, uint64_t 
 	return gap_changing(run, pos, n, digest, true);
 }
 
-#define GAP_CASE(case, how, stream, search) \
-	{ .name = case, .mode = how, .operation = "find_gap", .prepare = stream, .run = search }
+#define GAP_CASE(case, how, stream, search)                                            \
+	{                                                                              \
+		.name = case, .mode = how, .operation = "find_gap", .prepare = stream, \
+		.run = search                                                          \
+	}
 
 static const struct bench_case gap_cases[] = {
 	GAP_CASE("gap-up", "deep", gap_deep, gap_up),
@@ -139,13 +146,20 @@ static const struct bench_case gap_cases[] = {
 	GAP_CASE("gap-down", "deep", gap_deep, gap_down),
 	GAP_CASE("gap-down", "first", gap_first, gap_down),
 	{
-		.name = "gap-up", .mode = "changing",
+		.name = "gap-up",
+		.mode = "changing",
 		.operation = "find_gap, insert and erase there",
-		.edits = true, .prepare = gap_mixed, .run = gap_up_changing,
-	}, {
-		.name = "gap-down", .mode = "changing",
+		.edits = true,
+		.prepare = gap_mixed,
+		.run = gap_up_changing,
+	},
+	{
+		.name = "gap-down",
+		.mode = "changing",
 		.operation = "find_gap, insert and erase there",
-		.edits = true, .prepare = gap_mixed, .run = gap_down_changing,
+		.edits = true,
+		.prepare = gap_mixed,
+		.run = gap_down_changing,
 	},
 };
 

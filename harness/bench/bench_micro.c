@@ -12,8 +12,8 @@
 #include "harness/bench/bench.h"
 #include "harness/measure/host.h"
 
-#define MAX_CASES       64
-#define AGE_SECONDS     10      /* times options->limit: what ageing may take */
+#define MAX_CASES   64
+#define AGE_SECONDS 10 /* times options->limit: what ageing may take */
 
 static const struct bench_case *cases[MAX_CASES];
 static size_t ncases;
@@ -138,8 +138,8 @@ struct micro {
 	struct bench_space *spaces[INDEX_LIST_MAX];
 	struct bench_run runs[INDEX_LIST_MAX];
 	struct bench_entry entries[INDEX_LIST_MAX];
-	size_t n;                       /* runs and entries */
-	double weight;                  /* of one entry, for the progress display */
+	size_t n;      /* runs and entries */
+	double weight; /* of one entry, for the progress display */
 };
 
 static double micro_weight(const struct bench_options *options, size_t vmas)
@@ -157,12 +157,20 @@ static bool micro_add(struct micro *micro, const struct bench_run *template,
 	run->space = space;
 	run->digest = HASH_START;
 	micro->entries[micro->n] = (struct bench_entry){
-		.index = space->ops->name, .name = kase->name, .mode = kase->mode,
-		.vmas = space->layout->vmas, .null = space->ops->caps & VMA_INDEX_NULL,
-		.ctx = run, .run = micro_run, .hash = micro_hash, .verify = micro_verify,
+		.index = space->ops->name,
+		.name = kase->name,
+		.mode = kase->mode,
+		.vmas = space->layout->vmas,
+		.null = space->ops->caps & VMA_INDEX_NULL,
+		.ctx = run,
+		.run = micro_run,
+		.hash = micro_hash,
+		.verify = micro_verify,
 		.restore = kase->restore ? micro_restore : NULL,
 		.rewind = kase->restore || run->mirror ? micro_rewind : NULL,
-		.unit = run->unit, .batch = run->batch, .cycle = run->cycle,
+		.unit = run->unit,
+		.batch = run->batch,
+		.cycle = run->cycle,
 	};
 	micro->n++;
 	return !kase->open || kase->open(run);
@@ -229,15 +237,15 @@ static void micro_memory(struct bench_session *session, const struct bench_space
 {
 	double vmas = space->layout->vmas;
 
-	bench_memory(session, json_pack(
-		"{s:s, s:I, s:s, s:I, s:f, s:f, s:f, s:f}",
-		"index", space->ops->name, "vmas", (json_int_t)vmas,
-		"aged_by", space->by_edits ? "edits" : "build",
-		"node_size", (json_int_t)space->ops->node_size,
-		"fresh_bytes_per_vma", per_vma(space, &space->fresh, space->fresh_footprint),
-		"aged_bytes_per_vma", per_vma(space, &space->aged, space->aged_footprint),
-		"fresh_footprint_per_vma", space->fresh_footprint / vmas,
-		"aged_footprint_per_vma", space->aged_footprint / vmas));
+	bench_memory(session, json_pack("{s:s, s:I, s:s, s:I, s:f, s:f, s:f, s:f}", "index",
+					space->ops->name, "vmas", (json_int_t)vmas, "aged_by",
+					space->by_edits ? "edits" : "build", "node_size",
+					(json_int_t)space->ops->node_size, "fresh_bytes_per_vma",
+					per_vma(space, &space->fresh, space->fresh_footprint),
+					"aged_bytes_per_vma",
+					per_vma(space, &space->aged, space->aged_footprint),
+					"fresh_footprint_per_vma", space->fresh_footprint / vmas,
+					"aged_footprint_per_vma", space->aged_footprint / vmas));
 }
 
 /* The indexes hold the same after ageing, or nothing of this size counts. */
@@ -286,8 +294,8 @@ static bool enough_memory(struct bench_session *session, size_t vmas, size_t str
 
 	if (!have || need <= have)
 		return true;
-	snprintf(reason, sizeof(reason), "needs %zu MB of memory, %zu MB are available",
-		 need >> 20, have >> 20);
+	snprintf(reason, sizeof(reason), "needs %zu MB of memory, %zu MB are available", need >> 20,
+		 have >> 20);
 	bench_case_begin(session, "all", "all", vmas);
 	bench_skip(session, "all", "all", "all", vmas, reason);
 	bench_case_end(session);
@@ -335,7 +343,8 @@ static void micro_size(struct bench_session *session, size_t vmas)
 	const struct bench_options *options = bench_options(session);
 	size_t stride = bench_stride(&options->indexes);
 	struct micro micro = {
-		.session = session, .weight = micro_weight(options, vmas),
+		.session = session,
+		.weight = micro_weight(options, vmas),
 	};
 
 	if (!any_left(session, vmas) || !enough_memory(session, vmas, stride))

@@ -53,8 +53,8 @@ static struct order_edit *order_edits(uint32_t *vmas, size_t n, size_t tooth)
 	for (size_t i = 0; edits && i < n; i++) {
 		size_t begin = i / tooth * tooth, at = i - begin;
 
-		edits[2 * begin + at] = (struct order_edit){vmas[i], false};
-		edits[2 * (begin + tooth) - 1 - at] = (struct order_edit){vmas[i], true};
+		edits[2 * begin + at] = (struct order_edit){ vmas[i], false };
+		edits[2 * (begin + tooth) - 1 - at] = (struct order_edit){ vmas[i], true };
 	}
 	free(vmas);
 	return edits;
@@ -121,7 +121,7 @@ static uint64_t order_all(struct bench_run *run, uint64_t pos, uint64_t n, uint6
 			.lo = place->start,
 			.hi = place->end,
 			.nput = order[i].insert,
-			.put = {{bench_vma(space, order[i].vma), place->start, place->end}},
+			.put = { { bench_vma(space, order[i].vma), place->start, place->end } },
 		};
 
 		if (vma_index_edit(space->index, &edit))
@@ -130,10 +130,10 @@ static uint64_t order_all(struct bench_run *run, uint64_t pos, uint64_t n, uint6
 	return digest;
 }
 
-#define ORDER_CASE(order)                                                                          \
-	{                                                                                          \
-		.name = "order", .mode = #order, .operation = "erase or insert", .edits = true,    \
-		.prepare = order_##order, .run = order_all                                         \
+#define ORDER_CASE(order)                                                                       \
+	{                                                                                       \
+		.name = "order", .mode = #order, .operation = "erase or insert", .edits = true, \
+		.prepare = order_##order, .run = order_all                                      \
 	}
 
 static const struct bench_case order_cases[] = {

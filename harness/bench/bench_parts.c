@@ -20,11 +20,11 @@
 #include "harness/replay/replay.h"
 
 #define PASSES  5
-#define SECONDS 2               /* that the passes of one program may take in all, but for two */
+#define SECONDS 2 /* that the passes of one program may take in all, but for two */
 
 struct variant {
 	const char *name;
-	bool same_state;                /* must be */
+	bool same_state; /* must be */
 	void (*set)(struct replay_options *options);
 };
 
@@ -85,7 +85,7 @@ static const struct variant variants[] = {
 	{ "mmap_cache", true, set_mmap_cache },
 	{ "finger", true, set_finger },
 	{ "no-drivers", true, set_no_drivers },
-	{ "no-rmap", false, set_no_rmap },      /* a file that becomes shorter keeps its pages */
+	{ "no-rmap", false, set_no_rmap }, /* a file that becomes shorter keeps its pages */
 	{ "no-accounting", false, set_no_accounting },
 	{ "no-merging", false, set_no_merging },
 	{ "no-faults", false, set_no_faults },
@@ -158,8 +158,8 @@ static int time_variants(const struct vma_index_ops *ops, const struct program *
 			if (pass_run(ops, program, &variants[i], false, &pass))
 				return -ENOMEM;
 			spent += pass.seconds;
-			passes[i].seconds = round ? min(passes[i].seconds, pass.seconds)
-						  : pass.seconds;
+			passes[i].seconds =
+				round ? min(passes[i].seconds, pass.seconds) : pass.seconds;
 		}
 	}
 	return 0;
@@ -169,15 +169,15 @@ static void add_variant(struct bench_session *session, const struct vma_index_op
 			const char *name, const struct pass *pass, const struct pass *whole,
 			const struct variant *variant)
 {
-	bench_part(session, json_pack(
-		"{s:s, s:s, s:s, s:f, s:f, s:b, s:I, s:I, s:I, s:I}", "case", name,
-		"index", ops->name, "part", variant->name, "seconds", pass->seconds,
-		"ratio", pass->seconds / max(whole->seconds, 1e-9),
-		"same_state", pass->hash == whole->hash,
-		"results", (json_int_t)pass->results.compared,
-		"results_equal", (json_int_t)pass->results.equal,
-		"finds", (json_int_t)pass->finds.calls,
-		"find_cache_hits", (json_int_t)pass->finds.cache_hits));
+	bench_part(session,
+		   json_pack("{s:s, s:s, s:s, s:f, s:f, s:b, s:I, s:I, s:I, s:I}", "case", name,
+			     "index", ops->name, "part", variant->name, "seconds", pass->seconds,
+			     "ratio", pass->seconds / max(whole->seconds, 1e-9), "same_state",
+			     pass->hash == whole->hash, "results",
+			     (json_int_t)pass->results.compared, "results_equal",
+			     (json_int_t)pass->results.equal, "finds",
+			     (json_int_t)pass->finds.calls, "find_cache_hits",
+			     (json_int_t)pass->finds.cache_hits));
 }
 
 /* "replay-gcc" -> "parts-gcc" */

@@ -14,7 +14,7 @@
 #include "harness/bench/bench.h"
 #include "harness/measure/clock.h"
 
-#define LOOK_EVERY 64           /* moves between two looks at the clock, but for the first */
+#define LOOK_EVERY 64 /* moves between two looks at the clock, but for the first */
 
 size_t bench_stride(const struct index_list *indexes)
 {
@@ -64,8 +64,10 @@ bool bench_move(struct bench_space *space, struct vm_area_struct *vma, const str
 {
 	struct vma_edit erase = { .lo = vma_start(vma), .hi = vma_end(vma) };
 	struct vma_edit insert = {
-		.lo = place->start, .hi = place->end,
-		.nput = 1, .put = { { vma, place->start, place->end } },
+		.lo = place->start,
+		.hi = place->end,
+		.nput = 1,
+		.put = { { vma, place->start, place->end } },
 	};
 
 	return !vma_index_edit(space->index, &erase) && !vma_index_edit(space->index, &insert);
@@ -111,8 +113,8 @@ static bool space_fill(struct bench_space *space, double limit)
 	return true;
 }
 
-struct bench_space *bench_space_create(const struct vma_index_ops *ops,
-				       const struct layout *layout, size_t stride, double limit)
+struct bench_space *bench_space_create(const struct vma_index_ops *ops, const struct layout *layout,
+				       size_t stride, double limit)
 {
 	struct bench_space *space = calloc(1, sizeof(*space));
 

@@ -27,7 +27,7 @@ enum speed_kind { SPEED_CALL, SPEED_FAULT, SPEED_OTHER, SPEED_KINDS };
 struct speed {
 	uint64_t events[SPEED_KINDS];
 	double seconds[SPEED_KINDS];
-	double decode, replay;          /* seconds */
+	double decode, replay; /* seconds */
 };
 
 static enum speed_kind speed_kind(const struct trace_event *event)
@@ -142,17 +142,16 @@ void bench_program_speed(struct bench_session *session, const struct program *pr
 	if (!ops || bench_options(session)->count)
 		return;
 	if (speed_measure(ops, program, &speed)) {
-		bench_skip(session, ops->name, program->name, "speed", 0,
-			   replay_out_of_memory());
+		bench_skip(session, ops->name, program->name, "speed", 0, replay_out_of_memory());
 		return;
 	}
-	bench_speed(session, json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "case", program->name,
-		"index", ops->name, "calls", (json_int_t)speed.events[SPEED_CALL],
-		"faults", (json_int_t)speed.events[SPEED_FAULT],
-		"others", (json_int_t)speed.events[SPEED_OTHER],
-		"call_seconds", speed.seconds[SPEED_CALL],
-		"fault_seconds", speed.seconds[SPEED_FAULT],
-		"other_seconds", speed.seconds[SPEED_OTHER],
-		"replay_seconds", speed.replay, "decode_seconds", speed.decode));
+	bench_speed(session, json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "case",
+				       program->name, "index", ops->name, "calls",
+				       (json_int_t)speed.events[SPEED_CALL], "faults",
+				       (json_int_t)speed.events[SPEED_FAULT], "others",
+				       (json_int_t)speed.events[SPEED_OTHER], "call_seconds",
+				       speed.seconds[SPEED_CALL], "fault_seconds",
+				       speed.seconds[SPEED_FAULT], "other_seconds",
+				       speed.seconds[SPEED_OTHER], "replay_seconds", speed.replay,
+				       "decode_seconds", speed.decode));
 }

@@ -23,18 +23,18 @@
 #include "harness/replay/replay.h"
 #include "harness/bench/tape.h"
 
-#define LOOK_EVERY      64                      /* events between two looks at the clock */
-#define TRACE_SECONDS   5                       /* what the times of one trace may take in all */
-#define FEWEST          2                       /* repetitions, whatever they take */
+#define LOOK_EVERY    64 /* events between two looks at the clock */
+#define TRACE_SECONDS 5  /* what the times of one trace may take in all */
+#define FEWEST        2  /* repetitions, whatever they take */
 
 /* ---- mode mm ---- */
 
 struct mm_run {
 	const struct program *program;
 	const struct vma_index_ops *ops;
-	bool again;                     /* expected is set */
-	uint64_t expected, wrong;       /* the digest of a run without layouts; runs with another */
-	uint64_t hash;                  /* with layouts */
+	bool again;               /* expected is set */
+	uint64_t expected, wrong; /* the digest of a run without layouts; runs with another */
+	uint64_t hash;            /* with layouts */
 };
 
 /* The whole program: 0, -ENOMEM, -ETIME past the deadline (0: none), -EINVAL if verify fails. */
@@ -121,8 +121,8 @@ static const char *tape_entry_verify(void *ctx)
 static struct tape *tape_record(const struct program *program, const char **why)
 {
 	const struct vma_index_ops *inner = vma_index_lookup("rbtree");
-	struct tape *tape = tape_create(inner ? inner : vma_index_lookup("array"),
-					replay_budget.limit / 4);
+	struct tape *tape =
+		tape_create(inner ? inner : vma_index_lookup("array"), replay_budget.limit / 4);
 	struct mm_run run = { .program = program };
 	uint64_t hash;
 	int err;
@@ -149,12 +149,12 @@ struct traced {
 	struct tape_run tapes[INDEX_LIST_MAX];
 	struct bench_entry entries[2 * INDEX_LIST_MAX];
 	size_t n;
-	double seconds;                 /* what one operation of each entry takes together */
+	double seconds; /* what one operation of each entry takes together */
 };
 
 /* Why an index has no times in a mode, in a line; or a failure. */
-static void traced_without(struct traced *traced, const struct vma_index_ops *ops,
-			   const char *mode, int err)
+static void traced_without(struct traced *traced, const struct vma_index_ops *ops, const char *mode,
+			   int err)
 {
 	const struct program *program = &traced->program;
 	char reason[160];
@@ -203,10 +203,16 @@ static void traced_mm(struct traced *traced, unsigned i)
 		traced_without(traced, run->ops, "mm", err);
 		return;
 	}
-	traced_add(traced, (struct bench_entry){
-		.index = run->ops->name, .mode = "mm", .ctx = run, .run = mm_entry_run,
-		.verify = mm_entry_verify, .digest = run->hash,
-	}, cpu_seconds() - begin);
+	traced_add(traced,
+		   (struct bench_entry){
+			   .index = run->ops->name,
+			   .mode = "mm",
+			   .ctx = run,
+			   .run = mm_entry_run,
+			   .verify = mm_entry_verify,
+			   .digest = run->hash,
+		   },
+		   cpu_seconds() - begin);
 }
 
 static void traced_tape(struct traced *traced, unsigned i, size_t stride)
@@ -219,7 +225,8 @@ static void traced_tape(struct traced *traced, unsigned i, size_t stride)
 	int err;
 
 	*run = (struct tape_run){
-		.ops = ops, .expected = tape_digest(traced->tape, stride),
+		.ops = ops,
+		.expected = tape_digest(traced->tape, stride),
 		.player = tape_player_create(traced->tape, ops, stride),
 	};
 	err = run->player ? tape_play_verified(run->player, options->limit, &digest) : -ENOMEM;
@@ -228,10 +235,17 @@ static void traced_tape(struct traced *traced, unsigned i, size_t stride)
 		return;
 	}
 	run->wrong = digest != run->expected;
-	traced_add(traced, (struct bench_entry){
-		.index = ops->name, .mode = "index", .ctx = run, .run = tape_entry_run,
-		.verify = tape_entry_verify, .digest = digest, .null = ops->caps & VMA_INDEX_NULL,
-	}, cpu_seconds() - begin);
+	traced_add(traced,
+		   (struct bench_entry){
+			   .index = ops->name,
+			   .mode = "index",
+			   .ctx = run,
+			   .run = tape_entry_run,
+			   .verify = tape_entry_verify,
+			   .digest = digest,
+			   .null = ops->caps & VMA_INDEX_NULL,
+		   },
+		   cpu_seconds() - begin);
 }
 
 /* The recorded index is one of those that have to agree. */
@@ -360,10 +374,12 @@ static void trace_plan(struct bench_session *session, const char *path)
 
 void bench_traces_plan(struct bench_session *session)
 {
-	for_each_trace(session, trace_plan);
+	for_each_trace(session, trace_plan)
+		;
 }
 
 void bench_traces(struct bench_session *session)
 {
-	for_each_trace(session, trace_case);
+	for_each_trace(session, trace_case)
+		;
 }

@@ -12,7 +12,8 @@
 #include <sstream>
 #include <string>
 
-namespace {
+namespace
+{
 
 unsigned ncases;
 
@@ -48,9 +49,10 @@ void gbench_add(const gbench_case *bench)
 	gbench_case copy = *bench;
 	std::string name = std::to_string(ncases++);
 
-	benchmark::RegisterBenchmark(name.c_str(), [copy](benchmark::State &state) {
-		measure(state, copy);
-	})->Iterations(copy.operations)->Repetitions(copy.repetitions);
+	benchmark::RegisterBenchmark(name.c_str(),
+				     [copy](benchmark::State &state) { measure(state, copy); })
+		->Iterations(copy.operations)
+		->Repetitions(copy.repetitions);
 }
 
 char *gbench_run(void)

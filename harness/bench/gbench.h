@@ -21,9 +21,9 @@ struct gbench_case {
 	/* Not timed, each may be NULL: before and after a repetition, after each batch. */
 	void (*begin)(void *ctx);
 	void (*end)(void *ctx);
-	void (*restore)(void *ctx);     /* costs the time of its batch about half a microsecond */
-	uint64_t batch;                 /* operations a call: enough to hide its cost */
-	uint64_t operations;            /* a repetition: a multiple of batch */
+	void (*restore)(void *ctx); /* costs the time of its batch about half a microsecond */
+	uint64_t batch;             /* operations a call: enough to hide its cost */
+	uint64_t operations;        /* a repetition: a multiple of batch */
 	unsigned repetitions;
 };
 

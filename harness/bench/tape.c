@@ -18,7 +18,7 @@
 struct tape_index {
 	struct vma_index index;
 	struct vma_index *inner;
-	uint32_t space;                 /* its number, never used again */
+	uint32_t space; /* its number, never used again */
 	size_t vmas;
 };
 
@@ -292,8 +292,8 @@ static void tape_commit(struct vma_index *index, const struct vma_edit *edit)
 
 	tape_call(index, TAPE_COMMIT, 0);
 	tape_edit(tape, edit);
-	for (inner->ops->seek(&cursor, edit->lo);
-	     cursor.vma && vma_start(cursor.vma) < edit->hi; inner->ops->next(&cursor))
+	for (inner->ops->seek(&cursor, edit->lo); cursor.vma && vma_start(cursor.vma) < edit->hi;
+	     inner->ops->next(&cursor))
 		recording->vmas--;
 	inner->ops->commit(inner, edit);
 	tape_forget_cursors(index);
@@ -341,8 +341,7 @@ static int tape_clone(struct vma_index *index, const struct vma_index *from,
 		      struct vm_area_struct *const *copies)
 {
 	const struct tape_index *original = tape_of(from);
-	int err = vma_index_clone(tape_of(index)->inner, original->inner, copies,
-				  original->vmas);
+	int err = vma_index_clone(tape_of(index)->inner, original->inner, copies, original->vmas);
 
 	if (err)
 		return err;

@@ -20,8 +20,19 @@
 #define TAPE_CURSORS 8
 
 enum tape_kind {
-	TAPE_CREATE, TAPE_DESTROY, TAPE_FIND, TAPE_SEEK, TAPE_NEXT, TAPE_PREV, TAPE_SCAN,
-	TAPE_FIND_GAP, TAPE_RESERVE, TAPE_COMMIT, TAPE_UNRESERVE, TAPE_BUILD, TAPE_CLONE,
+	TAPE_CREATE,
+	TAPE_DESTROY,
+	TAPE_FIND,
+	TAPE_SEEK,
+	TAPE_NEXT,
+	TAPE_PREV,
+	TAPE_SCAN,
+	TAPE_FIND_GAP,
+	TAPE_RESERVE,
+	TAPE_COMMIT,
+	TAPE_UNRESERVE,
+	TAPE_BUILD,
+	TAPE_CLONE,
 };
 
 /* Of the VMAs that were answers, by number; of the gaps that were. */
@@ -30,24 +41,24 @@ struct tape_digest {
 };
 
 struct tape {
-	struct vma_index_ops ops;       /* of the index that records */
+	struct vma_index_ops ops; /* of the index that records */
 	const struct vma_index_ops *inner;
 	uint64_t *words;
-	size_t n, room, limit;          /* words, words, bytes */
-	const char *why;                /* the tape is not whole; NULL while it is */
+	size_t n, room, limit; /* words, words, bytes */
+	const char *why;       /* the tape is not whole; NULL while it is */
 	uint64_t calls;
 	uint32_t spaces;
-	size_t peak, vmas;              /* in one index; numbers given */
+	size_t peak, vmas; /* in one index; numbers given */
 	struct tape_digest digest;
 	struct tape_number {
 		const struct vm_area_struct *vma;
 		uint64_t number;
-	} *numbers;                     /* hashed by address */
-	size_t numbers_room;            /* a power of two */
+	} * numbers;         /* hashed by address */
+	size_t numbers_room; /* a power of two */
 	struct tape_cursor {
 		const struct vma_cursor *cursor;
-		const struct vma_index *index;          /* NULL after a change of it */
-		const struct vm_area_struct *vma;       /* where it stood last */
+		const struct vma_index *index;    /* NULL after a change of it */
+		const struct vm_area_struct *vma; /* where it stood last */
 	} cursors[TAPE_CURSORS];
 	unsigned next_cursor;
 	unsigned longest_scan;

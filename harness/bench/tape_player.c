@@ -9,20 +9,20 @@
 #include "harness/measure/clock.h"
 #include "harness/bench/tape_internal.h"
 
-#define LOOK_EVERY 256          /* calls between two looks at the clock */
+#define LOOK_EVERY 256 /* calls between two looks at the clock */
 
 struct tape_player {
 	const struct tape *tape;
 	const struct vma_index_ops *ops;
 	struct arena *arena;
-	char *slab;                     /* VMA number i is at i * stride */
+	char *slab; /* VMA number i is at i * stride */
 	size_t stride, slab_size;
 	struct vma_index **spaces;
 	struct vma_cursor cursors[TAPE_CURSORS];
-	struct vm_area_struct **list;   /* for build: as many as there are VMAs */
+	struct vm_area_struct **list; /* for build: as many as there are VMAs */
 	bool verify;
-	double deadline;                /* while verify, in cpu_seconds() */
-	unsigned broken;                /* the invariant that verify found broken */
+	double deadline; /* while verify, in cpu_seconds() */
+	unsigned broken; /* the invariant that verify found broken */
 	struct tape_digest digest;
 };
 
@@ -41,7 +41,8 @@ struct tape_player *tape_player_create(const struct tape *tape, const struct vma
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	player->arena = arena_create();
 	player->spaces = calloc(tape->spaces + 1, sizeof(*player->spaces));
-	player->list = calloc(max(tape->vmas + 1, (size_t)tape->longest_scan), sizeof(*player->list));
+	player->list =
+		calloc(max(tape->vmas + 1, (size_t)tape->longest_scan), sizeof(*player->list));
 	if (player->slab == MAP_FAILED || !player->arena || !player->spaces || !player->list) {
 		tape_player_destroy(player);
 		return NULL;
@@ -93,7 +94,9 @@ static const uint64_t *player_edit(const struct tape_player *player, const uint6
 	edit->nput = *word++;
 	for (unsigned i = 0; i < edit->nput; i++, word += 3)
 		edit->put[i] = (struct vma_put){
-			player_vma(player, word[0]), word[1], word[2],
+			player_vma(player, word[0]),
+			word[1],
+			word[2],
 		};
 	return word;
 }
@@ -129,13 +132,13 @@ static const uint64_t *player_fill(struct tape_player *player, struct vma_index 
 		player->list[i] = player_vma(player, word[0]);
 		vma_set_bounds(player->list[i], word[1], word[2]);
 	}
-	*err = from ? vma_index_clone(index, from, player->list, n) :
-		      player->ops->build(index, player->list, n);
+	*err = from ? vma_index_clone(index, from, player->list, n)
+		    : player->ops->build(index, player->list, n);
 	return word;
 }
 
-static void player_seek(struct tape_player *player, const struct vma_index *index,
-			unsigned cursor, uint64_t addr)
+static void player_seek(struct tape_player *player, const struct vma_index *index, unsigned cursor,
+			uint64_t addr)
 {
 	player->cursors[cursor].index = index;
 	player_answer(player, player->ops->seek(&player->cursors[cursor], addr));

@@ -32,8 +32,8 @@
 
 #define CANDIDATES 32
 #define SAMPLES    101
-#define LOOK_EVERY 4096          /* edits */
-#define NO_LIMIT   1e9          /* seconds: it is aged by edits, whatever they take */
+#define LOOK_EVERY 4096 /* edits */
+#define NO_LIMIT   1e9  /* seconds: it is aged by edits, whatever they take */
 
 static const char *const kinds[] = { "erase", "insert", "split", "merge" };
 
@@ -115,12 +115,12 @@ struct worst {
 	const struct vma_index_ops *ops;
 	const struct worst_options *options;
 	struct layout *layout;
-	struct move *moves;             /* one for each four edits, and their undoing */
-	uint32_t *place;                /* of each VMA now */
-	uint32_t *ticks;                /* of each edit, the fewest so far */
+	struct move *moves; /* one for each four edits, and their undoing */
+	uint32_t *place;    /* of each VMA now */
+	uint32_t *ticks;    /* of each edit, the fewest so far */
 	struct bench_space *space;
-	struct rng rng;                 /* for which VMA is split */
-	uint32_t split;                 /* the VMA that is split, to be merged */
+	struct rng rng; /* for which VMA is split */
+	uint32_t split; /* the VMA that is split, to be merged */
 };
 
 /* A random VMA of three pages or more, or LAYOUT_NO_VMA where none is. */
@@ -171,7 +171,9 @@ static struct vma_edit worst_edit(struct worst *w, uint64_t i)
 	case 1:
 		w->place[move->vma] = move->to;
 		return (struct vma_edit){
-			.lo = to->start, .hi = to->end, .nput = 1,
+			.lo = to->start,
+			.hi = to->end,
+			.nput = 1,
 			.put = { { bench_vma(w->space, move->vma), to->start, to->end } },
 		};
 	case 2:
@@ -233,7 +235,7 @@ static int worst_pass(struct worst *w, unsigned pass)
 
 struct counted {
 	uint64_t number, instructions;
-	bool candidate;                 /* one of the slowest; else of the sample */
+	bool candidate; /* one of the slowest; else of the sample */
 };
 
 /* The slowest edits and the sample, by their numbers; how many. */

@@ -19,9 +19,15 @@
 void check_options_default(struct check_options *options)
 {
 	*options = (struct check_options){
-		.ops = 1000000, .seed = 1, .vmas = 250, .verify_every = 20000,
-		.save = "check-difference.vmt", .shrink_seconds = 60, .pagetable_levels = 4,
-		.placement = placement_policy(0), .merge = merge_rule(0),
+		.ops = 1000000,
+		.seed = 1,
+		.vmas = 250,
+		.verify_every = 20000,
+		.save = "check-difference.vmt",
+		.shrink_seconds = 60,
+		.pagetable_levels = 4,
+		.placement = placement_policy(0),
+		.merge = merge_rule(0),
 	};
 }
 
@@ -71,8 +77,10 @@ static bool agrees(const struct worlds *w, unsigned i, char *what, size_t size)
 
 	if (replay_hash(w->world[i]) == replay_hash(w->world[0]))
 		return true;
-	snprintf(what, size, "%s returned %#" PRIx64 ", %s %#" PRIx64 " (or a fault, fork or exit "
-		 "left something else)", name, (uint64_t)replay_result(w->world[i]), first,
+	snprintf(what, size,
+		 "%s returned %#" PRIx64 ", %s %#" PRIx64 " (or a fault, fork or exit "
+		 "left something else)",
+		 name, (uint64_t)replay_result(w->world[i]), first,
 		 (uint64_t)replay_result(w->world[0]));
 	return false;
 }
@@ -129,7 +137,7 @@ struct run {
 	const struct check_options *options;
 	struct check_report *report;
 	struct check_gen gen;
-	struct check_events events;     /* all so far: to be shrunk if need be */
+	struct check_events events; /* all so far: to be shrunk if need be */
 };
 
 struct trace_event *check_events_add(struct check_events *events)
@@ -299,8 +307,8 @@ static int tell_difference(struct run *run)
 	report->event = run->events.n;
 	check_shrink(&run->events, run->options->shrink_seconds, run_differs, run);
 	report->shrunk = run->events.n;
-	if (indexes_differ(run->worlds.indexes, run->options, &run->events, what,
-			   sizeof(what)) == 1)
+	if (indexes_differ(run->worlds.indexes, run->options, &run->events, what, sizeof(what)) ==
+	    1)
 		memcpy(report->what, what, sizeof(what));
 	if (record_results(run, &run->events))
 		return -1;

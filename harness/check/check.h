@@ -17,31 +17,31 @@
 
 struct check_options {
 	uint64_t ops, seed;
-	unsigned long vmas;             /* about how many to keep in an mm */
-	uint64_t verify_every;          /* events between full checks of everything */
-	const char *save;               /* where a shrunk difference goes */
-	struct progress *progress;      /* may be NULL */
-	double shrink_seconds;          /* how long shrinking may take */
+	unsigned long vmas;        /* about how many to keep in an mm */
+	uint64_t verify_every;     /* events between full checks of everything */
+	const char *save;          /* where a shrunk difference goes */
+	struct progress *progress; /* may be NULL */
+	double shrink_seconds;     /* how long shrinking may take */
 	unsigned pagetable_levels;
 	const struct placement_policy *placement;
 	const struct merge_rule *merge;
-	unsigned leave_out;             /* enum leave_out: rules that the emulation forgets */
+	unsigned leave_out; /* enum leave_out: rules that the emulation forgets */
 	bool quiet;
 };
 
 void check_options_default(struct check_options *options);
 
 struct check_report {
-	uint64_t ops;                           /* done by every index */
-	double seconds[INDEX_LIST_MAX];         /* CPU time of each index's world */
+	uint64_t ops;                   /* done by every index */
+	double seconds[INDEX_LIST_MAX]; /* CPU time of each index's world */
 	uint64_t peak_vmas, forks;
 	uint64_t by_kind[TRACE_NKINDS];
-	uint64_t failed_calls;                  /* that returned an error: they are tests too */
-	uint64_t hash;                          /* the state hash at the end */
+	uint64_t failed_calls; /* that returned an error: they are tests too */
+	uint64_t hash;         /* the state hash at the end */
 	bool different;
-	uint64_t event;                         /* of the difference, from 1 */
-	char what[640];                         /* the difference, in words */
-	size_t shrunk;                          /* events that are left of it */
+	uint64_t event; /* of the difference, from 1 */
+	char what[640]; /* the difference, in words */
+	size_t shrunk;  /* events that are left of it */
 };
 
 /*
@@ -57,20 +57,20 @@ must_check int check_kernel(const struct vma_index_ops *index, const struct chec
 
 /* ---- check_gen.c: the events ---- */
 
-#define CHECK_TASKS 4
+#define CHECK_TASKS  4
 #define CHECK_PLACES 64
-#define CHECK_FILES 7           /* the last one is a System V segment */
+#define CHECK_FILES  7 /* the last one is a System V segment */
 
 struct check_gen {
 	struct rng rng;
-	unsigned long vmas;             /* to keep about */
-	unsigned prologue;              /* events of the beginning given out so far */
+	unsigned long vmas; /* to keep about */
+	unsigned prologue;  /* events of the beginning given out so far */
 	uint32_t next_task;
-	uint32_t task[CHECK_TASKS];     /* alive, 0: none */
-	unsigned long places[CHECK_PLACES];     /* where calls placed something, of late */
+	uint32_t task[CHECK_TASKS];         /* alive, 0: none */
+	unsigned long places[CHECK_PLACES]; /* where calls placed something, of late */
 };
 
-/* The header of a made-up trace. */
+/* The header of a synthetic trace. */
 void check_info(struct trace_info *info);
 
 void check_gen_start(struct check_gen *gen, uint64_t seed, unsigned long vmas);

@@ -1,5 +1,5 @@
 /*
- * check_gen - made-up events: every operation there is, near what is mapped
+ * check_gen - synthetic events: every operation there is, near what is mapped
  *
  * An address is mostly one where something begins or ends, give or take a
  * page, since that is where merging, splitting and truncating are decided.
@@ -14,12 +14,12 @@
 #include "base/rng.h"
 #include "mm/mman.h"
 
-#define TOP     0x7ffff7fff000UL        /* mmap_base */
-#define STACK   0x7ffffffff000UL        /* where the stack ends */
-#define HEAP    0x555555600000UL
-#define PROGRAM 0x555555554000UL
-#define PROGRAM_FILE 4                  /* files[2] */
-#define SHM_FILE (CHECK_FILES + 1)      /* the last of files */
+#define TOP          0x7ffff7fff000UL /* mmap_base */
+#define STACK        0x7ffffffff000UL /* where the stack ends */
+#define HEAP         0x555555600000UL
+#define PROGRAM      0x555555554000UL
+#define PROGRAM_FILE 4                 /* files[2] */
+#define SHM_FILE     (CHECK_FILES + 1) /* the last of files */
 
 void check_info(struct trace_info *info)
 {
@@ -27,11 +27,22 @@ void check_info(struct trace_info *info)
 	static char empty[] = "", arch[] = "x86_64";
 
 	*info = (struct trace_info){
-		.command = command, .versions = empty, .kernel = empty, .arch = arch,
-		.date = empty, .recorder = empty, .faults = true, .thp = madvise,
-		.shmem_thp = never, .task_size = (1UL << 47) - PAGE_SIZE,
-		.max_map_count = 65530, .mmap_min_addr = 65536, .stack_guard_gap = 256,
-		.rlimit_stack = 8 << 20, .rlimit_as = ~0UL, .rlimit_data = ~0UL,
+		.command = command,
+		.versions = empty,
+		.kernel = empty,
+		.arch = arch,
+		.date = empty,
+		.recorder = empty,
+		.faults = true,
+		.thp = madvise,
+		.shmem_thp = never,
+		.task_size = (1UL << 47) - PAGE_SIZE,
+		.max_map_count = 65530,
+		.mmap_min_addr = 65536,
+		.stack_guard_gap = 256,
+		.rlimit_stack = 8 << 20,
+		.rlimit_as = ~0UL,
+		.rlimit_data = ~0UL,
 		.rlimit_memlock = ~0UL,
 	};
 }
@@ -49,12 +60,12 @@ static const struct {
 	uint64_t inode, magic, mode, flags;
 	const char *path;
 } files[CHECK_FILES] = {
-	{ 1, EXT4_SUPER_MAGIC, S_IFREG | 0644, 2, "/made-up/a" },
-	{ 1, EXT4_SUPER_MAGIC, S_IFREG | 0644, 2, "/made-up/a" },
-	{ 2, EXT4_SUPER_MAGIC, S_IFREG | 0444, 0, "/made-up/b" },
-	{ 3, TMPFS_MAGIC, S_IFREG | 0600, 2, "/dev/shm/made-up" },
+	{ 1, EXT4_SUPER_MAGIC, S_IFREG | 0644, 2, "/synthetic/a" },
+	{ 1, EXT4_SUPER_MAGIC, S_IFREG | 0644, 2, "/synthetic/a" },
+	{ 2, EXT4_SUPER_MAGIC, S_IFREG | 0444, 0, "/synthetic/b" },
+	{ 3, TMPFS_MAGIC, S_IFREG | 0600, 2, "/dev/shm/synthetic" },
 	{ 4, TMPFS_MAGIC, S_IFCHR | 0666, 2, "/dev/zero" },
-	{ 5, TMPFS_MAGIC, S_IFIFO | 0600, 2, "/made-up/fifo" },
+	{ 5, TMPFS_MAGIC, S_IFIFO | 0600, 2, "/synthetic/fifo" },
 	{ 6, TMPFS_MAGIC, S_IFREG | 0600, 2, "/SYSV00000001 (deleted)" },
 };
 
@@ -70,7 +81,8 @@ static const struct {
 static void event_file(unsigned i, struct trace_event *e)
 {
 	*e = (struct trace_event){
-		.kind = TRACE_FILE, .name = files[i].path,
+		.kind = TRACE_FILE,
+		.name = files[i].path,
 		.arg = { i + 2, files[i].inode, files[i].magic, files[i].mode, files[i].flags },
 	};
 }
@@ -78,7 +90,8 @@ static void event_file(unsigned i, struct trace_event *e)
 static void event_program_vma(unsigned i, struct trace_event *e)
 {
 	*e = (struct trace_event){
-		.kind = TRACE_VMA, .name = program[i].name,
+		.kind = TRACE_VMA,
+		.name = program[i].name,
 		.arg = { program[i].start, program[i].start + program[i].pages * PAGE_SIZE,
 			 program[i].flags, program[i].pgoff, program[i].file, 0 },
 	};
@@ -93,10 +106,12 @@ static void prologue(struct check_gen *gen, struct trace_event *e)
 	if (i < CHECK_FILES) {
 		event_file(i, e);
 	} else if (i == CHECK_FILES) {
-		*e = (struct trace_event){ .kind = TRACE_EXEC, .name = "made-up",
+		*e = (struct trace_event){ .kind = TRACE_EXEC,
+					   .name = "synthetic",
 					   .arg = { TOP, HEAP, HEAP, STACK - 4096 } };
 	} else if (i == CHECK_FILES + 1) {
-		*e = (struct trace_event){ .kind = TRACE_LAYOUT, .name = "",
+		*e = (struct trace_event){ .kind = TRACE_LAYOUT,
+					   .name = "",
 					   .arg = { TRACE_AFTER_EXEC, ARRAY_SIZE(program) } };
 	} else {
 		event_program_vma(i - CHECK_FILES - 2, e);
@@ -156,8 +171,8 @@ static unsigned long some_address(struct check_gen *gen, struct mm_struct *mm)
 static void gen_mmap(struct check_gen *gen, struct mm_struct *mm, struct trace_event *e)
 {
 	static const unsigned long extra[] = {
-		MAP_NORESERVE, MAP_STACK, MAP_LOCKED, MAP_POPULATE, MAP_GROWSDOWN, MAP_32BIT,
-		MAP_FIXED_NOREPLACE, MAP_DROPPABLE,
+		MAP_NORESERVE, MAP_STACK, MAP_LOCKED,          MAP_POPULATE,
+		MAP_GROWSDOWN, MAP_32BIT, MAP_FIXED_NOREPLACE, MAP_DROPPABLE,
 	};
 	bool file = rng_one_in(&gen->rng, 4);
 	unsigned long flags = rng_one_in(&gen->rng, 8) ? MAP_SHARED : MAP_PRIVATE;
@@ -207,10 +222,13 @@ static void gen_mremap(struct check_gen *gen, struct mm_struct *mm, struct trace
 static void gen_madvise(struct check_gen *gen, struct trace_event *e)
 {
 	static const int advice[] = {
-		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_DONTNEED, MADV_FREE,
-		MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE,
-		MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK,
-		MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE, 77,
+		MADV_NORMAL,        MADV_RANDOM,        MADV_SEQUENTIAL,
+		MADV_WILLNEED,      MADV_DONTNEED,      MADV_FREE,
+		MADV_DONTFORK,      MADV_DOFORK,        MADV_MERGEABLE,
+		MADV_UNMERGEABLE,   MADV_HUGEPAGE,      MADV_NOHUGEPAGE,
+		MADV_DONTDUMP,      MADV_DODUMP,        MADV_WIPEONFORK,
+		MADV_KEEPONFORK,    MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+		MADV_GUARD_INSTALL, MADV_GUARD_REMOVE,  77,
 	};
 
 	e->kind = TRACE_MADVISE;
@@ -322,7 +340,7 @@ static bool gen_task(struct check_gen *gen, unsigned slot, struct trace_event *e
 {
 	unsigned other = (unsigned)rng_below(&gen->rng, CHECK_TASKS);
 
-	if (other == slot || other == 0)        /* the first one stays */
+	if (other == slot || other == 0) /* the first one stays */
 		return false;
 	if (!gen->task[other]) {
 		if (gen->next_task >= TRACE_MAX_TASKS)
@@ -346,7 +364,7 @@ void check_gen_next(struct check_gen *gen, const struct replay_world *world,
 
 	*event = (struct trace_event){ .name = "" };
 	if (gen->prologue == PROLOGUE && rng_one_in(&gen->rng, 50000))
-		gen->prologue = CHECK_FILES;    /* the first task execs again */
+		gen->prologue = CHECK_FILES; /* the first task execs again */
 	if (gen->prologue < PROLOGUE) {
 		prologue(gen, event);
 		return;

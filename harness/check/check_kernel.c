@@ -18,20 +18,20 @@
 #define SYS_mseal 462
 #endif
 
-#define SESSION         50000   /* operations of one subject */
-#define FILE_NUMBER     2       /* of the bed's first file in the trace */
-#define NOWHERE         (1UL << 63)     /* the kernel's: nobody can read it */
-#define PAST_FILES      (FILE_NUMBER + KERNEL_FILES + 3)
+#define SESSION     50000       /* operations of one subject */
+#define FILE_NUMBER 2           /* of the bed's first file in the trace */
+#define NOWHERE     (1UL << 63) /* the kernel's: nobody can read it */
+#define PAST_FILES  (FILE_NUMBER + KERNEL_FILES + 3)
 
 /* What the emulation did with one event of a batch, and what the subject is to do. */
 struct kernel_step {
-	size_t event;                   /* in session.events */
-	bool ordered;                   /* the subject does something */
-	int64_t result;                 /* as the subject should return it */
-	bool reads;                     /* data[0] should be: */
+	size_t event;   /* in session.events */
+	bool ordered;   /* the subject does something */
+	int64_t result; /* as the subject should return it */
+	bool reads;     /* data[0] should be: */
 	uint64_t word;
 	bool looks;
-	struct subject_order order;     /* with the VMAs that should be there */
+	struct subject_order order; /* with the VMAs that should be there */
 };
 
 struct kernel_batch {
@@ -44,18 +44,21 @@ struct kernel_session {
 	struct kernel_bed *bed;
 	const struct check_options *options;
 	struct replay_world *world;
-	pid_t pid;                      /* of the subject */
-	bool legacy;                    /* its layout */
-	struct kernel_process { uint32_t task; pid_t pid; } process[64];
-	unsigned nprocesses;            /* alive */
+	pid_t pid;   /* of the subject */
+	bool legacy; /* its layout */
+	struct kernel_process {
+		uint32_t task;
+		pid_t pid;
+	} process[64];
+	unsigned nprocesses; /* alive */
 	struct kernel_words words;
 	struct kernel_compare compare;
 	struct check_events events;
-	struct kernel_batch batch[2];   /* the emulation's, the subject's */
+	struct kernel_batch batch[2]; /* the emulation's, the subject's */
 	unsigned turn;
-	size_t posted;                  /* events that the subject has done or is doing */
+	size_t posted; /* events that the subject has done or is doing */
 	enum kernel_difference difference;
-	size_t at;                      /* the event that shows it */
+	size_t at; /* the event that shows it */
 	char what[600];
 };
 
@@ -101,9 +104,9 @@ static void order_mmap(const struct trace_event *e, struct subject_order *order)
 static void order_mbind(const struct trace_event *e, unsigned slot, struct subject_order *order)
 {
 	bool unreadable = e->arg[4] >> TRACE_NODES_SHIFT;
-	const uint64_t arg[] = { e->arg[0], e->arg[1], e->arg[2],
-				 unreadable ? NOWHERE : data_address(slot), 65,
-				 (uint32_t)e->arg[4] };
+	const uint64_t arg[] = { e->arg[0], e->arg[1],
+				 e->arg[2], unreadable ? NOWHERE : data_address(slot),
+				 65,        (uint32_t)e->arg[4] };
 
 	order_call(order, SYS_mbind, arg, 6);
 	order->data[0] = e->arg[3];
@@ -119,7 +122,10 @@ static void order_rlimit(const struct trace_event *e, unsigned slot, struct subj
 }
 
 /* Plain calls: the number, and how many arguments the event has of it. */
-static const struct { long nr; unsigned args; } calls[TRACE_NKINDS] = {
+static const struct {
+	long nr;
+	unsigned args;
+} calls[TRACE_NKINDS] = {
 	[TRACE_MUNMAP] = { SYS_munmap, 2 },
 	[TRACE_MREMAP] = { SYS_mremap, 5 },
 	[TRACE_BRK] = { SYS_brk, 1 },
@@ -162,10 +168,11 @@ static bool order_fill(const struct kernel_bed *bed, const struct trace_event *e
 	case TRACE_SETRLIMIT:
 		order_rlimit(e, slot, order);
 		return true;
-	case TRACE_FAULT:       /* the kernel copies a word there, or from there */
+	case TRACE_FAULT: /* the kernel copies a word there, or from there */
 		order_call(order, e->arg[1] & TRACE_FAULT_WRITE ? SYS_pread64 : SYS_pwrite64,
 			   (const uint64_t[]){ SUBJECT_FD, e->arg[0], sizeof(uint64_t),
-					       data_address(slot) - SUBJECT_BOARD }, 4);
+					       data_address(slot) - SUBJECT_BOARD },
+			   4);
 		return true;
 	case TRACE_FORK:
 		order_call(order, SYS_clone, (const uint64_t[]){ SIGCHLD }, 1);
@@ -224,7 +231,8 @@ static int plan_touch(struct kernel_session *s, struct kernel_step *step, uint64
 	const struct vm_area_struct *vma = vma_lookup(mm, e->arg[0]);
 	uint64_t entry = pt_get(&mm->pgd, e->arg[0]);
 
-	if (!vma || pkey_forbids_data(vma) || !(entry & PTE_PRESENT) || (write && !(entry & PTE_WRITE))) {
+	if (!vma || pkey_forbids_data(vma) || !(entry & PTE_PRESENT) ||
+	    (write && !(entry & PTE_WRITE))) {
 		step->result = -EFAULT;
 		return 0;
 	}
@@ -346,8 +354,8 @@ static int compare_step(struct kernel_session *s, const struct kernel_step *step
 			fprintf(stderr, "check --kernel: fork: %s\n", strerror((int)-done->result));
 			return -1;
 		}
-		s->process[s->nprocesses++] = (struct kernel_process){
-			(uint32_t)e->arg[0], (pid_t)done->result };
+		s->process[s->nprocesses++] =
+			(struct kernel_process){ (uint32_t)e->arg[0], (pid_t)done->result };
 	} else if (done->result != step->result) {
 		tell_step(s, step, "result", (uint64_t)done->result, (uint64_t)step->result);
 		e->result = done->result;
@@ -381,10 +389,9 @@ static int collect(struct kernel_session *s, const struct kernel_batch *batch)
 static void compare_all(struct kernel_session *s)
 {
 	for (unsigned i = 0; i < s->nprocesses && !s->difference; i++) {
-		enum kernel_difference difference =
-			kernel_compare(&s->compare, s->process[i].pid,
-				       replay_mm(s->world, s->process[i].task), s->what,
-				       sizeof(s->what));
+		enum kernel_difference difference = kernel_compare(
+			&s->compare, s->process[i].pid, replay_mm(s->world, s->process[i].task),
+			s->what, sizeof(s->what));
 		if (difference)
 			differ(s, difference, s->events.n - 1);
 	}
@@ -412,7 +419,8 @@ static int session_start(struct kernel_session *s, struct kernel_bed *bed,
 	struct trace_info info;
 
 	*s = (struct kernel_session){ .bed = bed, .options = options, .pid = -1 };
-	s->compare = (struct kernel_compare){ .bed = bed, .words = &s->words, .no_thp = mood.no_thp };
+	s->compare =
+		(struct kernel_compare){ .bed = bed, .words = &s->words, .no_thp = mood.no_thp };
 	if (kernel_bed_fresh(bed) || kernel_bed_wait_for_pool(bed))
 		return -1;
 	kernel_bed_info(bed, mood, &info);
@@ -457,14 +465,16 @@ static uint64_t file_number(const struct kernel_bed *bed, const struct kernel_vm
 		if (bed->file[i].ino == vma->ino)
 			return FILE_NUMBER + i;
 	}
-	return FILE_NUMBER + 3;         /* shared memory without a name: any such file will do */
+	return FILE_NUMBER + 3; /* shared memory without a name: any such file will do */
 }
 
 static void layout_event(const struct kernel_bed *bed, const struct kernel_vma *vma,
 			 struct trace_event *e)
 {
 	*e = (struct trace_event){
-		.kind = TRACE_VMA, .task = 1, .name = vma->stack ? "[stack]" : "",
+		.kind = TRACE_VMA,
+		.task = 1,
+		.name = vma->stack ? "[stack]" : "",
 		.arg = { vma->start, vma->end, vma->flags, vma->pgoff, file_number(bed, vma),
 			 vma->anon },
 	};
@@ -473,7 +483,9 @@ static void layout_event(const struct kernel_bed *bed, const struct kernel_vma *
 static int prologue_layout(struct kernel_session *s, const struct kernel_vma *vmas, long n)
 {
 	struct trace_event layout = {
-		.kind = TRACE_LAYOUT, .task = 1, .name = "",
+		.kind = TRACE_LAYOUT,
+		.task = 1,
+		.name = "",
 		.arg = { TRACE_AFTER_EXEC, (uint64_t)n },
 	};
 	int err = add_and_do(s, &layout);
@@ -502,7 +514,9 @@ static int prologue(struct kernel_session *s, struct kernel_gen *gen)
 		if (add_and_do(s, &e))
 			return -1;
 		e = (struct trace_event){
-			.kind = TRACE_FILE_SIZE, .task = 1, .name = "",
+			.kind = TRACE_FILE_SIZE,
+			.task = 1,
+			.name = "",
 			.arg = { FILE_NUMBER + i, (uint64_t)s->bed->file[i].size },
 		};
 		if (e.arg[1] && add_and_do(s, &e))
@@ -522,7 +536,7 @@ static int prologue(struct kernel_session *s, struct kernel_gen *gen)
 struct kernel_source {
 	struct kernel_gen *gen;
 	const struct check_events *list;
-	size_t next;                    /* in list */
+	size_t next; /* in list */
 };
 
 static bool source_ended(const struct kernel_source *source)
@@ -541,8 +555,8 @@ static int fill(struct kernel_session *s, struct kernel_source *source, struct k
 	batch->n = 0;
 	if (source_ended(source))
 		return 0;
-	batch->task = source->gen ? kernel_gen_task(source->gen)
-				  : source->list->event[source->next].task;
+	batch->task =
+		source->gen ? kernel_gen_task(source->gen) : source->list->event[source->next].task;
 	while (batch->n < most && !exits) {
 		if (source->list && (source_ended(source) ||
 				     (source->list->event[source->next].kind != TRACE_FILE &&
@@ -605,7 +619,7 @@ struct kernel_run {
 	const struct check_options *options;
 	struct check_report *report;
 	struct kernel_session session;
-	enum kernel_difference kind;    /* of what was found, while it is shrunk */
+	enum kernel_difference kind; /* of what was found, while it is shrunk */
 	struct kernel_mood mood;
 };
 
@@ -681,7 +695,9 @@ static int add_layouts(struct kernel_session *s, struct check_events *events)
 
 		if (n < 0 || !e)
 			return -1;
-		*e = (struct trace_event){ .kind = TRACE_LAYOUT, .task = task, .name = "",
+		*e = (struct trace_event){ .kind = TRACE_LAYOUT,
+					   .task = task,
+					   .name = "",
 					   .arg = { TRACE_AT_EXIT, (uint64_t)n } };
 		for (long k = 0; k < n; k++) {
 			e = check_events_add(events);
@@ -722,7 +738,7 @@ static void drop_segments(struct check_events *events)
 				continue;
 			e.arg[0] = number;
 		}
-		if (e.kind == TRACE_SHMAT && e.arg[0] == old)   /* its file came just before */
+		if (e.kind == TRACE_SHMAT && e.arg[0] == old) /* its file came just before */
 			e.arg[0] = number++;
 		events->event[n++] = e;
 	}
@@ -777,7 +793,10 @@ static int session(struct kernel_run *run, uint64_t number)
 {
 	const struct check_options *options = run->options;
 	struct kernel_gen gen = {
-		.bed = &run->bed, .task = { 1 }, .next_task = 2, .next_file = PAST_FILES,
+		.bed = &run->bed,
+		.task = { 1 },
+		.next_task = 2,
+		.next_file = PAST_FILES,
 		.huge_pages = run->bed.huge_pages && number % 3 == 1,
 	};
 	uint64_t until = min(options->ops, run->report->ops + SESSION);
@@ -785,7 +804,7 @@ static int session(struct kernel_run *run, uint64_t number)
 	rng_seed(&gen.rng, mix64(options->seed) + number);
 	uint64_t kind = number + options->seed;
 	run->mood = (struct kernel_mood){
-		.no_thp = kind % 2,     /* only without huge pages can all pages be compared */
+		.no_thp = kind % 2, /* only without huge pages can all pages be compared */
 		.no_lock = run->bed.may_drop && kind / 2 % 2,
 		.legacy = kind / 4 % 2,
 	};
@@ -797,8 +816,8 @@ static int session(struct kernel_run *run, uint64_t number)
 	if (!err && run->session.difference)
 		return tell_difference(run);
 	if (!err) {
-		run->report->peak_vmas = max(run->report->peak_vmas,
-					     replay_machine(run->session.world)->peak_vmas);
+		run->report->peak_vmas =
+			max(run->report->peak_vmas, replay_machine(run->session.world)->peak_vmas);
 		run->report->hash = hash_add(run->report->hash, replay_finish(run->session.world));
 	}
 	session_end(&run->session);

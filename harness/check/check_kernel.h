@@ -20,46 +20,46 @@
 #include "harness/check/check.h"
 #include "harness/check/kernel_subject/subject.h"
 
-#define KERNEL_TASKS    4
-#define KERNEL_FILES    8       /* that can be mapped by mmap */
+#define KERNEL_TASKS         4
+#define KERNEL_FILES         8 /* that can be mapped by mmap */
 #define KERNEL_SEGMENT_PAGES 16
-#define KERNEL_ADVICE   32
+#define KERNEL_ADVICE        32
 
 /* ---- check_kernel_bed.c ---- */
 
 struct kernel_file {
-	int fd;                         /* the same in the subject */
-	unsigned inode;                 /* number in the trace */
-	uint64_t magic, mode, access;   /* access: O_ACCMODE of open */
+	int fd;                       /* the same in the subject */
+	unsigned inode;               /* number in the trace */
+	uint64_t magic, mode, access; /* access: O_ACCMODE of open */
 	dev_t dev;
-	ino_t ino;                      /* of dev, whose number smaps need not show */
-	off_t size;                     /* that a session finds it with; 0: it has none */
+	ino_t ino;  /* of dev, whose number smaps need not show */
+	off_t size; /* that a session finds it with; 0: it has none */
 	const char *path;
 };
 
 struct kernel_bed {
 	struct trace_info info;
-	char subject[4200];             /* the program's path */
+	char subject[4200]; /* the program's path */
 	int board_fd;
 	struct subject_board *board;
 	/* those of mmap, then the subject's own file, the board and the segment */
 	struct kernel_file file[KERNEL_FILES + 3];
-	unsigned inodes;                /* among those that are open */
-	int segment;                    /* its id */
+	unsigned inodes; /* among those that are open */
+	int segment;     /* its id */
 	void *attached;
-	bool mseal, droppable;          /* can be tried here */
-	bool may_drop;                  /* CAP_IPC_LOCK can be taken from the subject */
-	uint64_t memlock_max;           /* RLIMIT_MEMLOCK, hard */
-	bool guards;                    /* pagemap tells guard pages */
-	bool huge_pages;                /* there is a pool of 2 MiB pages, and nobody uses it */
+	bool mseal, droppable; /* can be tried here */
+	bool may_drop;         /* CAP_IPC_LOCK can be taken from the subject */
+	uint64_t memlock_max;  /* RLIMIT_MEMLOCK, hard */
+	bool guards;           /* pagemap tells guard pages */
+	bool huge_pages;       /* there is a pool of 2 MiB pages, and nobody uses it */
 	int advice[KERNEL_ADVICE];
 	unsigned nadvice;
 };
 
 /* The first kernel that has all the rules that are emulated. */
-#define KERNEL_MAJOR    6u
-#define KERNEL_MINOR    18u
-bool kernel_is_older(const char *release);      /* "6.12.3-amd64" is */
+#define KERNEL_MAJOR 6u
+#define KERNEL_MINOR 18u
+bool kernel_is_older(const char *release); /* "6.12.3-amd64" is */
 
 enum { KERNEL_FILE_SUBJECT = KERNEL_FILES, KERNEL_FILE_BOARD, KERNEL_FILE_SEGMENT };
 
@@ -68,13 +68,15 @@ must_check int kernel_bed_make(struct kernel_bed *bed, bool quiet);
 void kernel_bed_end(struct kernel_bed *bed);
 /* Empties all files, for another session: 0 or -1 with a message. */
 must_check int kernel_bed_fresh(struct kernel_bed *bed);
-/* The pool of huge pages is as it was at first: 0, or -1 with a message if it does not become so. */
+/*
+ * The pool of huge pages is as it was at first: 0, or -1 with a message if it does not become so.
+ */
 must_check int kernel_bed_wait_for_pool(const struct kernel_bed *bed);
 /* What sessions differ in. */
 struct kernel_mood {
-	bool no_thp;                    /* there are no huge pages */
-	bool no_lock;                   /* RLIMIT_MEMLOCK binds: there is no CAP_IPC_LOCK */
-	bool legacy;                    /* its address space has the old layout, bottom-up */
+	bool no_thp;  /* there are no huge pages */
+	bool no_lock; /* RLIMIT_MEMLOCK binds: there is no CAP_IPC_LOCK */
+	bool legacy;  /* its address space has the old layout, bottom-up */
 };
 
 /* The header of a session's trace; its strings are the bed's. */
@@ -89,13 +91,15 @@ void kernel_bed_file(const struct kernel_bed *bed, unsigned i, uint64_t number,
 struct kernel_gen {
 	struct rng rng;
 	const struct kernel_bed *bed;
-	uint32_t task[KERNEL_TASKS];    /* alive, 0: none; the first one stays */
+	uint32_t task[KERNEL_TASKS]; /* alive, 0: none; the first one stays */
 	uint32_t next_task;
 	uint64_t next_file;
-	bool huge_pages;                /* maps some, and does not fork */
-	struct trace_event pending;     /* comes next, if it is not TRACE_FILE */
-	unsigned nown;                  /* ranges of the subject's own: left alone */
-	struct { unsigned long start, end; } own[16];
+	bool huge_pages;            /* maps some, and does not fork */
+	struct trace_event pending; /* comes next, if it is not TRACE_FILE */
+	unsigned nown;              /* ranges of the subject's own: left alone */
+	struct {
+		unsigned long start, end;
+	} own[16];
 };
 
 /* A task for the next batch. */
@@ -127,7 +131,7 @@ struct kernel_vma {
 	unsigned long start, end;
 	vm_flags_t flags;
 	unsigned long pgoff, ino;
-	bool anon, file;                /* has written pages; maps a file */
+	bool anon, file; /* has written pages; maps a file */
 	bool stack;
 };
 
@@ -136,8 +140,8 @@ long kernel_smaps(pid_t pid, struct kernel_vma **vmas, size_t *room);
 
 /* Contents that stores left in emulated pages, and that the subject wrote too. */
 struct kernel_words {
-	uint64_t *slot;                 /* 0: free */
-	size_t size, n;                 /* size: a power of two */
+	uint64_t *slot; /* 0: free */
+	size_t size, n; /* size: a power of two */
 };
 bool kernel_words_has(const struct kernel_words *words, uint64_t word);
 must_check int kernel_words_add(struct kernel_words *words, uint64_t word);
@@ -153,8 +157,8 @@ enum kernel_difference { KERNEL_SAME, KERNEL_RESULT, KERNEL_LAYOUT, KERNEL_PAGES
 struct kernel_compare {
 	const struct kernel_bed *bed;
 	const struct kernel_words *words;
-	bool no_thp;                    /* there are no huge pages */
-	struct kernel_vma *vmas;        /* spare room */
+	bool no_thp;             /* there are no huge pages */
+	struct kernel_vma *vmas; /* spare room */
 	size_t room;
 };
 

@@ -26,7 +26,7 @@
 #define SYS_mseal 462
 #endif
 
-#define LARGE_FILE ((off_t)1 << 40)     /* sparse: nothing reaches its end */
+#define LARGE_FILE ((off_t)1 << 40) /* sparse: nothing reaches its end */
 #define SMALL_FILE (24 * (off_t)PAGE_SIZE + 100)
 
 static int bed_error(const char *what)
@@ -69,8 +69,13 @@ static int add_file(struct kernel_bed *bed, unsigned i, int fd, unsigned access,
 	if (fd < 0 || fstat(fd, &stat) || fstatfs(fd, &fs))
 		return bed_error(path);
 	*file = (struct kernel_file){
-		.fd = fd, .inode = ++bed->inodes, .magic = (uint64_t)fs.f_type,
-		.mode = stat.st_mode, .access = access, .dev = stat.st_dev, .ino = stat.st_ino,
+		.fd = fd,
+		.inode = ++bed->inodes,
+		.magic = (uint64_t)fs.f_type,
+		.mode = stat.st_mode,
+		.access = access,
+		.dev = stat.st_dev,
+		.ino = stat.st_ino,
 		.path = path,
 	};
 	for (unsigned j = 0; j < i; j++) {
@@ -91,16 +96,20 @@ static int open_files(struct kernel_bed *bed)
 		return bed_error("a pipe");
 	close(ends[1]);
 	return add_file(bed, 0, disk, O_RDWR, "a file") ||
-	       add_file(bed, 1, reopen(disk, O_RDWR), O_RDWR, "a file") ||
-	       add_file(bed, 2, reopen(disk, O_RDONLY), O_RDONLY, "a file") ||
-	       add_file(bed, 3, shared, O_RDWR, "a memfd") ||
-	       add_file(bed, 4, reopen(shared, O_RDONLY), O_RDONLY, "a memfd") ||
-	       add_file(bed, 5, open("/dev/zero", O_RDWR | O_CLOEXEC), O_RDWR, "/dev/zero") ||
-	       add_file(bed, 6, ends[0], O_RDONLY, "a pipe") ||
-	       add_file(bed, 7, open_nameless(), O_RDWR, "a small file") ||
-	       add_file(bed, KERNEL_FILE_SUBJECT, open(bed->subject, O_RDONLY | O_CLOEXEC),
-			O_RDONLY, bed->subject) ||
-	       add_file(bed, KERNEL_FILE_BOARD, bed->board_fd, O_RDWR, "the board") ? -1 : 0;
+			       add_file(bed, 1, reopen(disk, O_RDWR), O_RDWR, "a file") ||
+			       add_file(bed, 2, reopen(disk, O_RDONLY), O_RDONLY, "a file") ||
+			       add_file(bed, 3, shared, O_RDWR, "a memfd") ||
+			       add_file(bed, 4, reopen(shared, O_RDONLY), O_RDONLY, "a memfd") ||
+			       add_file(bed, 5, open("/dev/zero", O_RDWR | O_CLOEXEC), O_RDWR,
+					"/dev/zero") ||
+			       add_file(bed, 6, ends[0], O_RDONLY, "a pipe") ||
+			       add_file(bed, 7, open_nameless(), O_RDWR, "a small file") ||
+			       add_file(bed, KERNEL_FILE_SUBJECT,
+					open(bed->subject, O_RDONLY | O_CLOEXEC), O_RDONLY,
+					bed->subject) ||
+			       add_file(bed, KERNEL_FILE_BOARD, bed->board_fd, O_RDWR, "the board")
+		       ? -1
+		       : 0;
 }
 
 void kernel_bed_file(const struct kernel_bed *bed, unsigned i, uint64_t number,
@@ -109,7 +118,9 @@ void kernel_bed_file(const struct kernel_bed *bed, unsigned i, uint64_t number,
 	const struct kernel_file *file = &bed->file[i];
 
 	*event = (struct trace_event){
-		.kind = TRACE_FILE, .task = 1, .name = file->path,
+		.kind = TRACE_FILE,
+		.task = 1,
+		.name = file->path,
 		.arg = { number, file->inode, file->magic, file->mode, file->access },
 	};
 }
@@ -129,19 +140,28 @@ static int fresh_segment(struct kernel_bed *bed)
 		bed->attached = NULL;
 		return bed_error("a System V segment");
 	}
-	shmctl(bed->segment, IPC_RMID, NULL);   /* it lives while somebody has it attached */
+	shmctl(bed->segment, IPC_RMID, NULL); /* it lives while somebody has it attached */
 	bed->file[KERNEL_FILE_SEGMENT] = (struct kernel_file){
-		.fd = -1, .inode = bed->inodes + 1, .magic = TMPFS_MAGIC,
-		.mode = S_IFREG | 0600, .access = O_RDWR, .path = "/SYSV00000000 (deleted)",
-		.ino = (ino_t)bed->segment,     /* what smaps shows for one */
+		.fd = -1,
+		.inode = bed->inodes + 1,
+		.magic = TMPFS_MAGIC,
+		.mode = S_IFREG | 0600,
+		.access = O_RDWR,
+		.path = "/SYSV00000000 (deleted)",
+		.ino = (ino_t)bed->segment, /* what smaps shows for one */
 	};
 	return 0;
 }
 
 int kernel_bed_fresh(struct kernel_bed *bed)
 {
-	static const struct { unsigned i; off_t size; } sized[] = {
-		{ 0, LARGE_FILE }, { 3, LARGE_FILE }, { 7, SMALL_FILE },
+	static const struct {
+		unsigned i;
+		off_t size;
+	} sized[] = {
+		{ 0, LARGE_FILE },
+		{ 3, LARGE_FILE },
+		{ 7, SMALL_FILE },
 	};
 
 	for (unsigned k = 0; k < ARRAY_SIZE(sized); k++) {
@@ -158,27 +178,40 @@ int kernel_bed_fresh(struct kernel_bed *bed)
 
 static bool has_advice(int advice)
 {
-	void *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			  0);
+	void *page =
+		mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	bool has = page != MAP_FAILED && !madvise(page, PAGE_SIZE, advice);
 
 	if (page != MAP_FAILED)
 		munmap(page, PAGE_SIZE);
-	return has || advice == MADV_REMOVE;    /* refuses such a page */
+	return has || advice == MADV_REMOVE; /* refuses such a page */
 }
 
 static void find_advice(struct kernel_bed *bed, bool quiet)
 {
-	static const struct { int advice; unsigned weight; const char *name; } all[] = {
-		{ MADV_NORMAL, 1, "NORMAL" }, { MADV_RANDOM, 1, "RANDOM" },
-		{ MADV_SEQUENTIAL, 1, "SEQUENTIAL" }, { MADV_WILLNEED, 1, "WILLNEED" },
-		{ MADV_DONTNEED, 3, "DONTNEED" }, { MADV_FREE, 1, "FREE" },
-		{ MADV_REMOVE, 1, "REMOVE" }, { MADV_DONTFORK, 2, "DONTFORK" },
-		{ MADV_DOFORK, 2, "DOFORK" }, { MADV_MERGEABLE, 1, "MERGEABLE" },
-		{ MADV_UNMERGEABLE, 1, "UNMERGEABLE" }, { MADV_HUGEPAGE, 2, "HUGEPAGE" },
-		{ MADV_NOHUGEPAGE, 2, "NOHUGEPAGE" }, { MADV_DONTDUMP, 1, "DONTDUMP" },
-		{ MADV_DODUMP, 1, "DODUMP" }, { MADV_WIPEONFORK, 1, "WIPEONFORK" },
-		{ MADV_KEEPONFORK, 1, "KEEPONFORK" }, { MADV_COLD, 1, "COLD" },
+	static const struct {
+		int advice;
+		unsigned weight;
+		const char *name;
+	} all[] = {
+		{ MADV_NORMAL, 1, "NORMAL" },
+		{ MADV_RANDOM, 1, "RANDOM" },
+		{ MADV_SEQUENTIAL, 1, "SEQUENTIAL" },
+		{ MADV_WILLNEED, 1, "WILLNEED" },
+		{ MADV_DONTNEED, 3, "DONTNEED" },
+		{ MADV_FREE, 1, "FREE" },
+		{ MADV_REMOVE, 1, "REMOVE" },
+		{ MADV_DONTFORK, 2, "DONTFORK" },
+		{ MADV_DOFORK, 2, "DOFORK" },
+		{ MADV_MERGEABLE, 1, "MERGEABLE" },
+		{ MADV_UNMERGEABLE, 1, "UNMERGEABLE" },
+		{ MADV_HUGEPAGE, 2, "HUGEPAGE" },
+		{ MADV_NOHUGEPAGE, 2, "NOHUGEPAGE" },
+		{ MADV_DONTDUMP, 1, "DONTDUMP" },
+		{ MADV_DODUMP, 1, "DODUMP" },
+		{ MADV_WIPEONFORK, 1, "WIPEONFORK" },
+		{ MADV_KEEPONFORK, 1, "KEEPONFORK" },
+		{ MADV_COLD, 1, "COLD" },
 		{ MADV_POPULATE_READ, 1, "POPULATE_READ" },
 		{ MADV_POPULATE_WRITE, 1, "POPULATE_WRITE" },
 		{ MADV_DONTNEED_LOCKED, 1, "DONTNEED_LOCKED" },
@@ -201,8 +234,8 @@ static void find_advice(struct kernel_bed *bed, bool quiet)
 /* Does pagemap say that a page is a guard? */
 static bool tells_guards(void)
 {
-	char *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			  0);
+	char *page =
+		mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t entry = 0;
 
@@ -210,7 +243,7 @@ static bool tells_guards(void)
 		return false;
 	if (madvise(page, PAGE_SIZE, MADV_GUARD_INSTALL) ||
 	    pread(pagemap, &entry, sizeof(entry), (off_t)((uintptr_t)page >> PAGE_SHIFT) * 8) !=
-	    sizeof(entry))
+		    sizeof(entry))
 		entry = 0;
 	if (pagemap >= 0)
 		close(pagemap);
@@ -228,7 +261,8 @@ static bool has_droppable(void)
 static bool has_looks(void)
 {
 	struct subject_query query = {
-		.size = sizeof(query), .query_flags = SUBJECT_COVERING_OR_NEXT,
+		.size = sizeof(query),
+		.query_flags = SUBJECT_COVERING_OR_NEXT,
 	};
 	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	bool has = fd >= 0 && !ioctl(fd, SUBJECT_PROCMAP_QUERY, &query);
@@ -316,8 +350,9 @@ static void find_abilities(struct kernel_bed *bed, bool quiet)
 	if (quiet)
 		return;
 	if (kernel_is_older(bed->info.kernel))
-		fprintf(stderr, "check --kernel: Linux %s is older than %u.%u, whose rules are emulated: "
-				"a difference may be the version's\n",
+		fprintf(stderr,
+			"check --kernel: Linux %s is older than %u.%u, whose rules are emulated: "
+			"a difference may be the version's\n",
 			bed->info.kernel, KERNEL_MAJOR, KERNEL_MINOR);
 	if (!bed->huge_pages)
 		fprintf(stderr, "check --kernel: no free pool of huge pages of 2 MiB here "
@@ -329,7 +364,8 @@ static void find_abilities(struct kernel_bed *bed, bool quiet)
 	if (!bed->info.pkeys)
 		fprintf(stderr, "check --kernel: no protection keys here: left out\n");
 	if (!bed->may_drop)
-		fprintf(stderr, "check --kernel: CAP_IPC_LOCK cannot be dropped: always as it is\n");
+		fprintf(stderr,
+			"check --kernel: CAP_IPC_LOCK cannot be dropped: always as it is\n");
 	if (!bed->board->looks)
 		fprintf(stderr, "check --kernel: no PROCMAP_QUERY here: whole layouts instead, "
 				"after every batch\n");
@@ -349,7 +385,7 @@ static void read_settings(struct trace_info *info)
 	info->rlimit_stack = 8UL << 20;
 	info->rlimit_as = info->rlimit_data = info->rlimit_memlock = RLIM_INFINITY;
 	info->committed = 0;
-	if (info->overcommit)   /* what others promise meanwhile would count */
+	if (info->overcommit) /* what others promise meanwhile would count */
 		info->ram = info->swap = 0;
 }
 
@@ -358,8 +394,9 @@ static int check_settings(const struct trace_info *info)
 {
 	if (info->overcommit != 2)
 		return 0;
-	fprintf(stderr, "check --kernel: vm.overcommit_memory is 2: what other processes are committed "
-			"decides which calls fail; set it to 0 or 1\n");
+	fprintf(stderr,
+		"check --kernel: vm.overcommit_memory is 2: what other processes are committed "
+		"decides which calls fail; set it to 0 or 1\n");
 	return -1;
 }
 
@@ -427,8 +464,7 @@ int kernel_bed_make(struct kernel_bed *bed, bool quiet)
 	return 0;
 }
 
-void kernel_bed_info(const struct kernel_bed *bed, struct kernel_mood mood,
-		     struct trace_info *info)
+void kernel_bed_info(const struct kernel_bed *bed, struct kernel_mood mood, struct trace_info *info)
 {
 	static char never[] = "never";
 
@@ -443,9 +479,9 @@ void kernel_bed_info(const struct kernel_bed *bed, struct kernel_mood mood,
 void kernel_bed_end(struct kernel_bed *bed)
 {
 	char *const texts[] = {
-		bed->info.command, bed->info.versions, bed->info.kernel, bed->info.arch,
-		bed->info.date, bed->info.recorder, bed->info.thp, bed->info.shmem_thp,
-		bed->info.hugetlb,
+		bed->info.command, bed->info.versions,  bed->info.kernel,
+		bed->info.arch,    bed->info.date,      bed->info.recorder,
+		bed->info.thp,     bed->info.shmem_thp, bed->info.hugetlb,
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++)

@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 /* What says what happened, not what is allowed; and what kernels show differently. */
-#define NOT_COMPARED    (VM_SOFTDIRTY | VM_MAYBE_GUARD | VM_ARCH_1)
-#define CHUNK           512     /* pages */
+#define NOT_COMPARED (VM_SOFTDIRTY | VM_MAYBE_GUARD | VM_ARCH_1)
+#define CHUNK        512 /* pages */
 
-#define PM_PRESENT      (1UL << 63)
-#define PM_SWAPPED      (1UL << 62)
-#define PM_FILE         (1UL << 61)
-#define PM_GUARD        (1UL << 58)     /* since Linux 6.15 */
+#define PM_PRESENT (1UL << 63)
+#define PM_SWAPPED (1UL << 62)
+#define PM_FILE    (1UL << 61)
+#define PM_GUARD   (1UL << 58) /* since Linux 6.15 */
 
 /* ---- smaps ---- */
 
@@ -35,8 +35,12 @@ static bool parse_head(const char *line, struct kernel_vma *vma)
 		   &at) < 5)
 		return false;
 	*vma = (struct kernel_vma){
-		.start = start, .end = end, .pgoff = offset >> PAGE_SHIFT, .ino = ino,
-		.file = line[at] == '/', .stack = !strncmp(line + at, "[stack]", 7),
+		.start = start,
+		.end = end,
+		.pgoff = offset >> PAGE_SHIFT,
+		.ino = ino,
+		.file = line[at] == '/',
+		.stack = !strncmp(line + at, "[stack]", 7),
 	};
 	return true;
 }
@@ -84,7 +88,7 @@ long kernel_smaps(pid_t pid, struct kernel_vma **vmas, size_t *room)
 				parse_detail(line, vma);
 			continue;
 		}
-		if (!parse_head(line, &next) || next.start >= 1UL << 63)        /* [vsyscall] */
+		if (!parse_head(line, &next) || next.start >= 1UL << 63) /* [vsyscall] */
 			break;
 		vma = room_for(vmas, room, (size_t)n);
 		if (!vma) {
@@ -124,14 +128,16 @@ int kernel_exec_event(pid_t pid, const struct kernel_vma *vmas, long n, bool leg
 {
 	uint64_t mmap_base = 0, start_stack = 0, start_brk = 0;
 
-	for (long i = 0; i < n && !vmas[i].stack; i++) {        /* A8: [vvar], [vdso] are first */
+	for (long i = 0; i < n && !vmas[i].stack; i++) { /* A8: [vvar], [vdso] are first */
 		if (!vmas[i].file && !(legacy && mmap_base))
 			mmap_base = legacy ? vmas[i].start : vmas[i].end;
 	}
 	if (!read_stat(pid, &start_stack, &start_brk) || !mmap_base)
 		return -1;
 	*event = (struct trace_event){
-		.kind = TRACE_EXEC, .task = 1, .name = "kernel-subject",
+		.kind = TRACE_EXEC,
+		.task = 1,
+		.name = "kernel-subject",
 		.arg = { mmap_base, start_brk, start_brk, start_stack },
 	};
 	return 0;
@@ -159,7 +165,7 @@ static int words_grow(struct kernel_words *words)
 		return -1;
 	for (size_t i = 0; i < words->size; i++) {
 		if (words->slot[i] && kernel_words_add(&more, words->slot[i]))
-			abort();        /* there is room */
+			abort(); /* there is room */
 	}
 	free(words->slot);
 	*words = more;
@@ -183,7 +189,7 @@ int kernel_words_add(struct kernel_words *words, uint64_t word)
 
 /* ---- VMAs ---- */
 
-#define ANY_INODE (~0UL)        /* shared memory without a name: mm numbers it itself */
+#define ANY_INODE (~0UL) /* shared memory without a name: mm numbers it itself */
 
 static uint64_t inode_of(const struct kernel_bed *bed, const struct vm_area_struct *vma)
 {
@@ -249,7 +255,8 @@ static void tell_vma(const struct kernel_vma *real, const struct vm_area_struct 
 		vm_flags_to_smaps(real->flags & ~NOT_COMPARED, a, sizeof(a));
 	if (vma)
 		vm_flags_to_smaps(vma->vm_flags & ~NOT_COMPARED, b, sizeof(b));
-	snprintf(what, size, "layout:\n  kernel %lx-%lx [%s] offset %lx"
+	snprintf(what, size,
+		 "layout:\n  kernel %lx-%lx [%s] offset %lx"
 		 "\n  ours   %lx-%lx [%s] offset %lx",
 		 real ? real->start : 0, real ? real->end : 0, a, real ? real->pgoff : 0,
 		 vma ? vma->vm_start : 0, vma ? vma->vm_end : 0, b,
@@ -307,14 +314,15 @@ static const char *page_differs(const struct kernel_compare *compare, uint64_t e
 	bool there = real & (PM_PRESENT | PM_SWAPPED), file = real & PM_FILE;
 
 	if (entry & PTE_GUARD)
-		return compare->bed->guards && !(real & PM_GUARD) ? "a guard page is missing" :
-		       NULL;
+		return compare->bed->guards && !(real & PM_GUARD) ? "a guard page is missing"
+								  : NULL;
 	if (real & PM_GUARD)
 		return "a guard page too many";
 
 	if (entry & PTE_ANON)
-		return !there ? "an anonymous page is missing" :
-		       file ? "a file's page instead of an anonymous one" : NULL;
+		return !there ? "an anonymous page is missing"
+		       : file ? "a file's page instead of an anonymous one"
+			      : NULL;
 	if (entry && !PTE_PFN(entry))
 		return !there && compare->no_thp ? "the zero page is missing" : NULL;
 	if (there && !file && compare->no_thp)
@@ -366,7 +374,7 @@ static enum kernel_difference compare_chunk(const struct kernel_compare *compare
 /* The subject's own pages came with its program: they were never emulated. */
 static bool is_subjects(const struct kernel_bed *bed, const struct vm_area_struct *vma)
 {
-	if (vma->vm_start >= 0x7ffffff00000 || 
+	if (vma->vm_start >= 0x7ffffff00000 ||
 	    ((vma->vm_flags & VM_SPECIAL) && !(vma->vm_flags & VM_HUGETLB)))
 		return true;
 	return vma->vm_file &&
@@ -381,7 +389,7 @@ static enum kernel_difference compare_pages(const struct kernel_compare *compare
 	uint64_t real[CHUNK];
 	enum kernel_difference difference = KERNEL_SAME;
 
-	for (unsigned long at = vma->vm_start; at < vma->vm_end && !difference; ) {
+	for (unsigned long at = vma->vm_start; at < vma->vm_end && !difference;) {
 		size_t n = min((vma->vm_end - at) >> PAGE_SHIFT, (unsigned long)CHUNK);
 		ssize_t want = (ssize_t)(n * sizeof(*real));
 

@@ -16,16 +16,16 @@
 
 #include "mm/mman.h"
 
-#define WINDOW          0x10000000000UL
-#define WINDOW_PAGES    160
-#define LOWEST          0x10000UL
-#define HUGETLB_WINDOW  0x380000000000UL
-#define HUGETLB_SLOTS   12
-#define HUGE_PLACE      0x300000000000UL
-#define STACKS          0x7ffffff00000UL        /* the subject's stack and its guard gap */
-#define MOST_VMAS       150
-#define MOST_PAGES      20000
-#define FILE_BYTES      (60UL << 20)    /* mappings of a file begin below */
+#define WINDOW         0x10000000000UL
+#define WINDOW_PAGES   160
+#define LOWEST         0x10000UL
+#define HUGETLB_WINDOW 0x380000000000UL
+#define HUGETLB_SLOTS  12
+#define HUGE_PLACE     0x300000000000UL
+#define STACKS         0x7ffffff00000UL /* the subject's stack and its guard gap */
+#define MOST_VMAS      150
+#define MOST_PAGES     20000
+#define FILE_BYTES     (60UL << 20) /* mappings of a file begin below */
 
 /* ---- where ---- */
 
@@ -215,8 +215,7 @@ static void gen_mmap(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 /* One that there may be, seldom one that there cannot be. */
 static uint64_t some_pkey(struct kernel_gen *gen)
 {
-	return rng_one_in(&gen->rng, 20) ? rng_below(&gen->rng, 40) - 20
-					 : rng_below(&gen->rng, 6);
+	return rng_one_in(&gen->rng, 20) ? rng_below(&gen->rng, 40) - 20 : rng_below(&gen->rng, 6);
 }
 
 /*
@@ -248,7 +247,7 @@ static bool gen_mprotect(struct kernel_gen *gen, struct mm_struct *mm, struct tr
 		e->arg[3] = some_pkey(gen);
 	if (rng_one_in(&gen->rng, 80))
 		e->arg[2] |= PROT_GROWSUP;
-	if (rng_one_in(&gen->rng, 40)) {        /* reaches down to where vma starts */
+	if (rng_one_in(&gen->rng, 40)) { /* reaches down to where vma starts */
 		e->arg[2] |= PROT_GROWSDOWN;
 		return !vma || !is_own(gen, vma->vm_start, vma->vm_end - vma->vm_start);
 	}
@@ -329,7 +328,7 @@ static bool gen_fault(struct kernel_gen *gen, struct mm_struct *mm, struct trace
 		e->arg[0] = vma->vm_start + rng_below(&gen->rng, vma_pages(vma)) * PAGE_SIZE;
 	if (vma && (vma->vm_flags & VM_GROWSDOWN) && rng_one_in(&gen->rng, 3))
 		e->arg[0] = vma->vm_start - rng_between(&gen->rng, 1, 20) * PAGE_SIZE;
-	vma = find_vma(mm, e->arg[0]);  /* a huge page has one word, at its start */
+	vma = find_vma(mm, e->arg[0]); /* a huge page has one word, at its start */
 	if (vma && vma->vm_start <= e->arg[0] && (vma->vm_flags & VM_HUGETLB))
 		e->arg[0] &= ~(vma_kernel_pagesize(vma) - 1);
 	return !is_own(gen, e->arg[0], PAGE_SIZE);
@@ -392,12 +391,17 @@ static bool gen_shm(struct kernel_gen *gen, struct mm_struct *mm, struct trace_e
 static void gen_limit(struct kernel_gen *gen, struct mm_struct *mm, struct trace_event *e)
 {
 	static const int resource[] = {
-		RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_MEMLOCK,
+		RLIMIT_AS,
+		RLIMIT_DATA,
+		RLIMIT_STACK,
+		RLIMIT_MEMLOCK,
 	};
 	unsigned which = (unsigned)rng_below(&gen->rng, 4);
 	bool tight = rng_one_in(&gen->rng, 3);
-	unsigned long pages = which == 0 ? mm->total_vm : which == 1 ? mm->data_vm :
-			      which == 2 ? 64 : mm->locked_vm;
+	unsigned long pages = which == 0   ? mm->total_vm
+			      : which == 1 ? mm->data_vm
+			      : which == 2 ? 64
+					   : mm->locked_vm;
 
 	e->kind = TRACE_SETRLIMIT;
 	e->arg[0] = (uint64_t)resource[which];
@@ -445,7 +449,9 @@ static bool gen_huge(struct kernel_gen *gen, struct trace_event *e)
 		    (rng_one_in(&gen->rng, 4) ? MAP_SHARED : MAP_PRIVATE) |
 		    (rng_one_in(&gen->rng, 4) ? MAP_NORESERVE : 0);
 	gen->pending = (struct trace_event){
-		.kind = TRACE_MUNMAP, .task = e->task, .name = "",
+		.kind = TRACE_MUNMAP,
+		.task = e->task,
+		.name = "",
 		.arg = { e->arg[0], e->arg[1] },
 	};
 	return true;
@@ -455,8 +461,8 @@ static bool gen_huge(struct kernel_gen *gen, struct trace_event *e)
 static void gen_mbind(struct kernel_gen *gen, struct trace_event *e)
 {
 	static const unsigned char modes[] = {
-		MPOL_DEFAULT, MPOL_DEFAULT, MPOL_DEFAULT, MPOL_LOCAL, MPOL_LOCAL, MPOL_PREFERRED,
-		MPOL_BIND, MPOL_BIND, MPOL_INTERLEAVE, 5, 6, 7,
+		MPOL_DEFAULT, MPOL_DEFAULT, MPOL_DEFAULT,    MPOL_LOCAL, MPOL_LOCAL, MPOL_PREFERRED,
+		MPOL_BIND,    MPOL_BIND,    MPOL_INTERLEAVE, 5,          6,          7,
 	};
 
 	e->kind = TRACE_MBIND;
@@ -466,7 +472,7 @@ static void gen_mbind(struct kernel_gen *gen, struct trace_event *e)
 	if (rng_one_in(&gen->rng, 6))
 		e->arg[3] = 1UL << rng_below(&gen->rng, 64) | rng_below(&gen->rng, 4);
 	if (rng_one_in(&gen->rng, 6))
-		e->arg[2] |= rng_below(&gen->rng, 8) << 13;     /* MPOL_F_* */
+		e->arg[2] |= rng_below(&gen->rng, 8) << 13; /* MPOL_F_* */
 	if (rng_one_in(&gen->rng, 20))
 		e->arg[4] = rng_below(&gen->rng, 16) & ~(uint64_t)MPOL_MF_STRICT;
 	if (rng_one_in(&gen->rng, 30))
@@ -513,7 +519,7 @@ static bool gen_rare(struct kernel_gen *gen, struct mm_struct *mm, struct trace_
 	case 4:
 	case 5:
 		return gen_shm(gen, mm, e);
-	case 6:         /* cannot be undone: not in the task that stays */
+	case 6: /* cannot be undone: not in the task that stays */
 		e->kind = TRACE_MSEAL;
 		return gen->bed->mseal && e->task != gen->task[0];
 	default:
@@ -557,8 +563,10 @@ static void mmap_hugetlb(struct kernel_gen *gen, struct trace_event *e)
 		    (rng_one_in(&gen->rng, 4) ? MAP_NORESERVE : 0) |
 		    (rng_one_in(&gen->rng, 8) ? MAP_POPULATE : 0) |
 		    (rng_one_in(&gen->rng, 16) ? MAP_LOCKED : 0) |
-		    (how < 6 ? MAP_FIXED : how < 7 ? MAP_FIXED_NOREPLACE : 0);
-	if (how < 6)    /* what a file gives back that is replaced comes after the prefaults there */
+		    (how < 6   ? MAP_FIXED
+		     : how < 7 ? MAP_FIXED_NOREPLACE
+			       : 0);
+	if (how < 6) /* what a file gives back that is replaced comes after the prefaults there */
 		e->arg[3] &= ~(uint64_t)(MAP_POPULATE | MAP_LOCKED);
 	if (how == 9)
 		e->arg[0] = 0;
@@ -607,29 +615,29 @@ static bool gen_hugetlb(struct kernel_gen *gen, struct mm_struct *mm, struct tra
 
 /* What an argument is: an address, a length, bits of a long or of an int; ' ': left alone. */
 static const char extremes[TRACE_NKINDS][TRACE_MAX_ARGS + 1] = {
-	[TRACE_MMAP] = "albba ",        [TRACE_MUNMAP] = "al",          [TRACE_MPROTECT] = "alb",
-	[TRACE_MREMAP] = "allba",       [TRACE_BRK] = "a",              [TRACE_MADVISE] = "ali",
-	[TRACE_MLOCK] = "ali",          [TRACE_MUNLOCK] = "al",         [TRACE_MLOCKALL] = "i",
-	[TRACE_MSEAL] = "alb",          [TRACE_MBIND] = "al ",          [TRACE_SHMDT] = "a",
-	[TRACE_REMAP_FILE] = "albab",   [TRACE_PKEY_ALLOC] = "bb",      [TRACE_PKEY_FREE] = "i",
+	[TRACE_MMAP] = "albba ",      [TRACE_MUNMAP] = "al",     [TRACE_MPROTECT] = "alb",
+	[TRACE_MREMAP] = "allba",     [TRACE_BRK] = "a",         [TRACE_MADVISE] = "ali",
+	[TRACE_MLOCK] = "ali",        [TRACE_MUNLOCK] = "al",    [TRACE_MLOCKALL] = "i",
+	[TRACE_MSEAL] = "alb",        [TRACE_MBIND] = "al ",     [TRACE_SHMDT] = "a",
+	[TRACE_REMAP_FILE] = "albab", [TRACE_PKEY_ALLOC] = "bb", [TRACE_PKEY_FREE] = "i",
 };
 
 /* Longer ones could be granted, and would take long to compare; from IMPOSSIBLE on nothing is. */
-#define LONGEST         (16UL << 20)
-#define IMPOSSIBLE      (1UL << 56)
+#define LONGEST    (16UL << 20)
+#define IMPOSSIBLE (1UL << 56)
 
 static uint64_t some_extreme(struct kernel_gen *gen, uint64_t start)
 {
 	static const uint64_t values[] = {
-		0, 1, PAGE_SIZE - 1, PAGE_SIZE, LOWEST - PAGE_SIZE, 1UL << 31, 1UL << 32,
-		1UL << 47, IMPOSSIBLE, 1UL << 62, 1UL << 63,
+		0,         1,         PAGE_SIZE - 1, PAGE_SIZE, LOWEST - PAGE_SIZE, 1UL << 31,
+		1UL << 32, 1UL << 47, IMPOSSIBLE,    1UL << 62, 1UL << 63,
 	};
 	uint64_t value = values[rng_below(&gen->rng, ARRAY_SIZE(values))];
 
 	if (rng_one_in(&gen->rng, 2))
 		value = -value;
 	if (rng_one_in(&gen->rng, 4))
-		value -= start;         /* with it, around 0 */
+		value -= start; /* with it, around 0 */
 	if (rng_one_in(&gen->rng, 3))
 		value += (rng_below(&gen->rng, 5) - 2) * PAGE_SIZE;
 	return value;
@@ -641,7 +649,7 @@ static bool reaches_own(const struct kernel_gen *gen, uint64_t start, uint64_t l
 	uint64_t last = start + len;
 
 	if (last < start)
-		return false;           /* it wraps, and is refused */
+		return false; /* it wraps, and is refused */
 	start &= PAGE_MASK;
 	for (unsigned i = 0; i < gen->nown; i++) {
 		if (start < gen->own[i].end && gen->own[i].start <= last)
@@ -668,7 +676,7 @@ static bool is_harmless(const struct kernel_gen *gen, const struct trace_event *
 		       !reaches_own(gen, e->arg[4], e->arg[2]);
 	case TRACE_BRK:
 		return e->arg[0] >= IMPOSSIBLE;
-	case TRACE_MADVISE:     /* no tests of memory failures, nothing that the kernel may do or not */
+	case TRACE_MADVISE: /* no tests of memory failures, nothing that the kernel may do or not */
 		return (int)e->arg[2] != 100 && (int)e->arg[2] != 101 &&
 		       (int)e->arg[2] != MADV_COLLAPSE && (int)e->arg[2] != MADV_PAGEOUT &&
 		       !reaches_own(gen, e->arg[0], e->arg[1]);
@@ -678,7 +686,7 @@ static bool is_harmless(const struct kernel_gen *gen, const struct trace_event *
 		return e->arg[0] || !e->arg[1] || e->arg[1] > 3;
 	case TRACE_PKEY_FREE:
 		return e->arg[0];
-	case TRACE_MPROTECT:    /* that to the start of a VMA is made with more care */
+	case TRACE_MPROTECT: /* that to the start of a VMA is made with more care */
 		return !(e->arg[2] & PROT_GROWSDOWN) && !reaches_own(gen, e->arg[0], e->arg[1]);
 	default:
 		return !reaches_own(gen, e->arg[0], e->arg[1]);

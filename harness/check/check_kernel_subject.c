@@ -18,14 +18,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE 60     /* seconds that a batch may take */
+#define PATIENCE 60 /* seconds that a batch may take */
 
 /* The first soft limits are the same everywhere. */
 static int set_limits(void)
 {
-	static const struct { int resource; rlim_t soft; } limits[] = {
-		{ RLIMIT_STACK, 8 << 20 }, { RLIMIT_AS, RLIM_INFINITY },
-		{ RLIMIT_DATA, RLIM_INFINITY }, { RLIMIT_CORE, 0 },
+	static const struct {
+		int resource;
+		rlim_t soft;
+	} limits[] = {
+		{ RLIMIT_STACK, 8 << 20 },
+		{ RLIMIT_AS, RLIM_INFINITY },
+		{ RLIMIT_DATA, RLIM_INFINITY },
+		{ RLIMIT_CORE, 0 },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
@@ -53,9 +58,9 @@ static void become_subject(const struct kernel_bed *bed, struct kernel_mood mood
 	if (personality(ADDR_NO_RANDOMIZE | (mood.legacy ? ADDR_COMPAT_LAYOUT : 0)) < 0 ||
 	    set_limits())
 		return;
-	setpgid(0, 0);                  /* so that none of its children is left when it is stopped */
-	signal(SIGCHLD, SIG_IGN);       /* children vanish without a wait, */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);       /* and theirs too */
+	setpgid(0, 0);            /* so that none of its children is left when it is stopped */
+	signal(SIGCHLD, SIG_IGN); /* children vanish without a wait, */
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* and theirs too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (prctl(PR_SET_THP_DISABLE, mood.no_thp, 0, 0, 0))
 		return;
@@ -68,7 +73,7 @@ static void become_subject(const struct kernel_bed *bed, struct kernel_mood mood
 pid_t kernel_subject_start(struct kernel_bed *bed, struct kernel_mood mood)
 {
 	__atomic_store_n(&bed->board->turn, 1, __ATOMIC_RELEASE);
-	pid_t pid = vfork();    /* fork would copy the emulation's page tables each time */
+	pid_t pid = vfork(); /* fork would copy the emulation's page tables each time */
 
 	if (!pid) {
 		become_subject(bed, mood);
@@ -111,7 +116,7 @@ int kernel_subject_wait(struct kernel_bed *bed, pid_t pid)
 	struct timespec second = { .tv_sec = 1 };
 	uint32_t turn;
 
-	for (unsigned seconds = 0; seconds < PATIENCE; ) {
+	for (unsigned seconds = 0; seconds < PATIENCE;) {
 		turn = __atomic_load_n(&bed->board->turn, __ATOMIC_ACQUIRE);
 		if (!turn)
 			return 0;

@@ -72,7 +72,7 @@ static bool pass(struct check_events *events, struct check_events *spare, size_t
 {
 	bool went = false;
 
-	for (size_t from = 0; from < events->n && wall_seconds() < deadline; ) {
+	for (size_t from = 0; from < events->n && wall_seconds() < deadline;) {
 		without(events, from, from + piece, spare);
 		if (spare->n < events->n && differs(spare, arg)) {
 			struct check_events swap = *events;

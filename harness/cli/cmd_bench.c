@@ -137,8 +137,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_CYCLE:
 		/* whole batches, of edits and gap searches too */
-		options->cycle = max(option_number(state, "--cycle", arg, 1, BENCH_MAX_CYCLE), 2048UL) &
-				 ~2047UL;
+		options->cycle =
+			max(option_number(state, "--cycle", arg, 1, BENCH_MAX_CYCLE), 2048UL) &
+			~2047UL;
 		return 0;
 	case KEY_TRACES:
 		option_folder(state, "--traces", arg);
@@ -249,9 +250,8 @@ static int run(struct arguments *arguments)
 
 int cmd_bench(int argc, char **argv)
 {
-	static const struct argp argp = {
-		argp_options, parse, NULL, doc, option_replay_children, NULL, NULL
-	};
+	static const struct argp argp = { argp_options,           parse, NULL, doc,
+					  option_replay_children, NULL,  NULL };
 	struct arguments arguments = {
 		.options = {
 			.sizes = { 100, 1000, 65536, 1000000 }, .nsizes = 4,

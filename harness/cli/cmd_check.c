@@ -31,26 +31,27 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"kernel", OPT_KERNEL, 0, 0,
-	 "compare one index (default btree) with this kernel: everything is also done for real, "
-	 "by a child process",
-	 0},
-	{"ops", OPT_OPS, "N", 0, "operations (default 1000000)", 0},
-	{"seed", OPT_SEED, "S", 0, "any number: the same seed, the same operations (default 1)", 0},
-	{"vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 250)", 0},
-	{"verify", OPT_VERIFY, "N", 0,
-	 "operations between full checks (default 20000, 3000 with "
-	 "--kernel)",
-	 0},
-	{"save", OPT_SAVE, "FILE", 0,
-	 "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0},
-	{"placement", OPT_PLACEMENT, "POLICY", 0,
-	 "linux (default), topdown, bottomup, best-fit, random; not with --kernel", 0},
-	{"merge", OPT_MERGE, "RULE", 0, "linux (default), none, eager; not with --kernel", 0},
-	{"leave-out", OPT_LEAVE_OUT, "RULE", OPTION_HIDDEN, "a rule that is to be forgotten", 0},
-	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
-	{"quiet", 'q', 0, 0, "the last line only", 0},
-	{0},
+	{ "kernel", OPT_KERNEL, 0, 0,
+	  "compare one index (default btree) with this kernel: everything is also done for real, "
+	  "by a child process",
+	  0 },
+	{ "ops", OPT_OPS, "N", 0, "operations (default 1000000)", 0 },
+	{ "seed", OPT_SEED, "S", 0, "any number: the same seed, the same operations (default 1)",
+	  0 },
+	{ "vmas", OPT_VMAS, "N", 0, "about how many VMAs an address space has (default 250)", 0 },
+	{ "verify", OPT_VERIFY, "N", 0,
+	  "operations between full checks (default 20000, 3000 with "
+	  "--kernel)",
+	  0 },
+	{ "save", OPT_SAVE, "FILE", 0,
+	  "where a difference is written, shrunk, as a trace (default check-difference.vmt)", 0 },
+	{ "placement", OPT_PLACEMENT, "POLICY", 0,
+	  "linux (default), topdown, bottomup, best-fit, random; not with --kernel", 0 },
+	{ "merge", OPT_MERGE, "RULE", 0, "linux (default), none, eager; not with --kernel", 0 },
+	{ "leave-out", OPT_LEAVE_OUT, "RULE", OPTION_HIDDEN, "a rule that is to be forgotten", 0 },
+	{ "levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0 },
+	{ "quiet", 'q', 0, 0, "the last line only", 0 },
+	{ 0 },
 };
 
 /* The rules that can be left out, to see that it is noticed. */
@@ -60,10 +61,10 @@ static unsigned rule(struct argp_state *state, const char *name)
 		const char *name;
 		unsigned rule;
 	} rules[] = {
-		{"thp-alignment", LEAVE_OUT_THP_ALIGNMENT},
-		{"account-merge", LEAVE_OUT_ACCOUNT_MERGE},
-		{"map-stack", LEAVE_OUT_MAP_STACK},
-		{"anon-vma", LEAVE_OUT_ANON_VMA},
+		{ "thp-alignment", LEAVE_OUT_THP_ALIGNMENT },
+		{ "account-merge", LEAVE_OUT_ACCOUNT_MERGE },
+		{ "map-stack", LEAVE_OUT_MAP_STACK },
+		{ "anon-vma", LEAVE_OUT_ANON_VMA },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
@@ -108,8 +109,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->options.vmas = option_number(state, "--vmas", arg, 1, 1000000);
 		return 0;
 	case OPT_VERIFY:
-		args->options.verify_every =
-			option_number(state, "--verify", arg, 1, UINT64_MAX);
+		args->options.verify_every = option_number(state, "--verify", arg, 1, UINT64_MAX);
 		args->verify_given = true;
 		return 0;
 	case OPT_SAVE:
@@ -185,7 +185,7 @@ static int can_save(const char *path)
 
 int cmd_check(int argc, char **argv)
 {
-	struct arguments args = {0};
+	struct arguments args = { 0 };
 	struct check_report report;
 	struct progress progress;
 

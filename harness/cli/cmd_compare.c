@@ -19,8 +19,7 @@ static const char doc[] =
 	"no case is in both.";
 
 static const struct argp_option options[] = {
-	{ "changed", 'c', NULL, 0, "only cases that have changed", 0 },
-	{ 0 }
+	{ "changed", 'c', NULL, 0, "only cases that have changed", 0 }, { 0 }
 };
 
 struct arguments {

@@ -17,10 +17,11 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-	{"list", 'l', NULL, 0, "name the VMAs: kB of each in the dump, why, and its line of maps",
-	 0},
-	{"filter", KEY_FILTER, "BITS", 0, "as /proc/PID/coredump_filter (0x33)", 0},
-	{0}};
+	{ "list", 'l', NULL, 0, "name the VMAs: kB of each in the dump, why, and its line of maps",
+	  0 },
+	{ "filter", KEY_FILTER, "BITS", 0, "as /proc/PID/coredump_filter (0x33)", 0 },
+	{ 0 }
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -62,8 +63,7 @@ static void show(struct mm_struct *mm, void *arg)
 	struct vma_walk walk;
 	const char *why;
 
-	for_each_vma(&walk, mm->mm_mt, vma)
-	{
+	for_each_vma(&walk, mm->mm_mt, vma) {
 		unsigned long bytes = vma_dump_size(vma, arguments->filter, &why);
 
 		printf("%8lu kB  %-26s  ", bytes >> 10, why);
@@ -75,7 +75,7 @@ static void show(struct mm_struct *mm, void *arg)
 
 int cmd_coredump(int argc, char **argv)
 {
-	struct arguments arguments = {.filter = MMF_DUMP_DEFAULT};
+	struct arguments arguments = { .filter = MMF_DUMP_DEFAULT };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	return snapshot_show(&arguments.snapshot, show, &arguments);

@@ -19,16 +19,16 @@
 struct summary {
 	const struct trace_info *info;
 	uint64_t bytes, events;
-	uint64_t mms;                   /* address spaces: by fork and by exec */
-	uint64_t processes, threads;    /* thread groups; tasks beyond the first of each */
-	uint64_t layout_vmas;           /* the most VMAs in a layout */
-	bool replayed;                  /* all events were; else nobody knows what was between */
-	uint64_t peak_vmas;             /* the most in any address space of the replay */
-	char unlike[512];               /* replay_unlike() of it */
-	uint64_t time;                  /* of the last event, us */
+	uint64_t mms;                /* address spaces: by fork and by exec */
+	uint64_t processes, threads; /* thread groups; tasks beyond the first of each */
+	uint64_t layout_vmas;        /* the most VMAs in a layout */
+	bool replayed;               /* all events were; else nobody knows what was between */
+	uint64_t peak_vmas;          /* the most in any address space of the replay */
+	char unlike[512];            /* replay_unlike() of it */
+	uint64_t time;               /* of the last event, us */
 	uint64_t calls[TRACE_NKINDS], failed[TRACE_NKINDS];
-	uint64_t reads, writes, execs, kernel;  /* faults; kernel: those that are not USER */
-	uint64_t unknown, inferred;     /* and where they were not recorded in full */
+	uint64_t reads, writes, execs, kernel; /* faults; kernel: those that are not USER */
+	uint64_t unknown, inferred;            /* and where they were not recorded in full */
 };
 
 /* ---- counting ---- */
@@ -113,11 +113,11 @@ static void info_print_provenance(const struct trace_info *info)
 	       escape_text(info->kernel), escape_text(info->arch));
 	info_line("recorder", info->recorder);
 	info_line("not recorded", info->missing);
-	snprintf(settings, sizeof(settings), "ASLR %s%s, THP %s, shmem THP %s, max_map_count %"
-		 PRIu64 ", overcommit %" PRIu64, info->aslr ? "on" : "off",
-		 info->legacy_layout ? ", legacy layout" : "", *info->thp ? info->thp : "absent",
-		 *info->shmem_thp ? info->shmem_thp : "absent", info->max_map_count,
-		 info->overcommit);
+	snprintf(settings, sizeof(settings),
+		 "ASLR %s%s, THP %s, shmem THP %s, max_map_count %" PRIu64 ", overcommit %" PRIu64,
+		 info->aslr ? "on" : "off", info->legacy_layout ? ", legacy layout" : "",
+		 *info->thp ? info->thp : "absent", *info->shmem_thp ? info->shmem_thp : "absent",
+		 info->max_map_count, info->overcommit);
 	info_line("settings", settings);
 }
 
@@ -142,13 +142,14 @@ static void info_print_faults(const struct summary *sum)
 	}
 	printf("  %-14s %" PRIu64 " by %s: %" PRIu64 " read, %" PRIu64 " write, %" PRIu64 " exec",
 	       "page faults", sum->calls[TRACE_FAULT] - sum->inferred,
-	       escape_text(sum->info->fault_source),
-	       sum->reads, sum->writes, sum->execs);
+	       escape_text(sum->info->fault_source), sum->reads, sum->writes, sum->execs);
 	if (sum->info->faults)
 		printf("; %" PRIu64 " of them by the kernel", sum->kernel);
 	else
-		printf(", %" PRIu64 " unknown; none by the kernel, but %" PRIu64 " pages were found "
-		       "written", sum->unknown, sum->inferred);
+		printf(", %" PRIu64 " unknown; none by the kernel, but %" PRIu64
+		       " pages were found "
+		       "written",
+		       sum->unknown, sum->inferred);
 	if (sum->info->lost)
 		printf("; %" PRIu64 " lost", sum->info->lost);
 	putchar('\n');
@@ -159,8 +160,8 @@ static void info_print(const char *path, const struct summary *sum)
 	printf("%s\n", escape_text(path));
 	info_print_provenance(sum->info);
 	printf("  %-14s %" PRIu64 " (%" PRIu64 " more threads), %" PRIu64 " execs, %" PRIu64
-	       " address spaces\n", "processes", sum->processes, sum->threads,
-	       sum->calls[TRACE_EXEC], sum->mms);
+	       " address spaces\n",
+	       "processes", sum->processes, sum->threads, sum->calls[TRACE_EXEC], sum->mms);
 	if (sum->replayed)
 		printf("  %-14s %" PRIu64 "\n", "peak VMAs", sum->peak_vmas);
 	else
@@ -183,9 +184,9 @@ static json_t *info_json_calls(const struct summary *sum)
 	for (int kind = 0; kind < TRACE_NKINDS; kind++) {
 		if (summary_is_call(kind) && sum->calls[kind])
 			json_object_set_new(calls, trace_kind_name(kind),
-					    json_pack("{sI sI}",
-						      "calls", (json_int_t)sum->calls[kind],
-						      "failed", (json_int_t)sum->failed[kind]));
+					    json_pack("{sI sI}", "calls",
+						      (json_int_t)sum->calls[kind], "failed",
+						      (json_int_t)sum->failed[kind]));
 	}
 	return calls;
 }
@@ -197,10 +198,14 @@ static void info_json_counts(json_t *object, const struct summary *sum)
 		const char *key;
 		uint64_t value;
 	} counts[] = {
-		{ "bytes", sum->bytes }, { "events", sum->events },
-		{ "processes", sum->processes }, { "threads", sum->threads },
-		{ "execs", sum->calls[TRACE_EXEC] }, { "mms", sum->mms },
-		{ "peak_vmas_in_layouts", sum->layout_vmas }, { "time_us", sum->time },
+		{ "bytes", sum->bytes },
+		{ "events", sum->events },
+		{ "processes", sum->processes },
+		{ "threads", sum->threads },
+		{ "execs", sum->calls[TRACE_EXEC] },
+		{ "mms", sum->mms },
+		{ "peak_vmas_in_layouts", sum->layout_vmas },
+		{ "time_us", sum->time },
 		{ "system_calls", summary_calls(sum) },
 	};
 
@@ -212,11 +217,11 @@ static json_t *info_json_faults(const struct summary *sum)
 {
 	if (!*sum->info->fault_source)
 		return json_null();
-	return json_pack("{ss sI sI sI sI sI sI sI}", "source", escape_text(sum->info->fault_source),
-			 "unknown", (json_int_t)sum->unknown, "inferred", (json_int_t)sum->inferred,
-			 "read", (json_int_t)sum->reads,
-			 "write", (json_int_t)sum->writes, "exec", (json_int_t)sum->execs,
-			 "kernel", (json_int_t)sum->kernel, "lost", (json_int_t)sum->info->lost);
+	return json_pack("{ss sI sI sI sI sI sI sI}", "source",
+			 escape_text(sum->info->fault_source), "unknown", (json_int_t)sum->unknown,
+			 "inferred", (json_int_t)sum->inferred, "read", (json_int_t)sum->reads,
+			 "write", (json_int_t)sum->writes, "exec", (json_int_t)sum->execs, "kernel",
+			 (json_int_t)sum->kernel, "lost", (json_int_t)sum->info->lost);
 }
 
 /* A string of JSON, which is UTF-8. */
@@ -238,15 +243,21 @@ static json_t *info_json_text(const char *value)
 static json_t *info_json(const char *path, const struct summary *sum)
 {
 	const struct trace_info *info = sum->info;
-	json_t *object = json_pack("{sb sb}", "aslr", info->aslr,
-				   "legacy_layout", info->legacy_layout);
+	json_t *object =
+		json_pack("{sb sb}", "aslr", info->aslr, "legacy_layout", info->legacy_layout);
 	const struct {
 		const char *key, *value;
 	} texts[] = {
-		{ "file", path }, { "command", info->command }, { "versions", info->versions },
-		{ "kernel", info->kernel }, { "arch", info->arch }, { "date", info->date },
-		{ "recorder", info->recorder }, { "missing", info->missing },
-		{ "thp", info->thp }, { "shmem_thp", info->shmem_thp },
+		{ "file", path },
+		{ "command", info->command },
+		{ "versions", info->versions },
+		{ "kernel", info->kernel },
+		{ "arch", info->arch },
+		{ "date", info->date },
+		{ "recorder", info->recorder },
+		{ "missing", info->missing },
+		{ "thp", info->thp },
+		{ "shmem_thp", info->shmem_thp },
 		{ "unlike", sum->unlike },
 	};
 

@@ -14,8 +14,9 @@
 #include "workloads/generate/gen.h"
 #include "workloads/format/trace.h"
 
-static const char doc[] = "Shows the indexes, the benchmark cases, the generators and the recorded "
-			  "programs.\vExit status: 0, or 2 where a folder or a plug-in cannot be read.";
+static const char doc[] =
+	"Shows the indexes, the benchmark cases, the generators and the recorded "
+	"programs.\vExit status: 0, or 2 where a folder or a plug-in cannot be read.";
 
 enum { KEY_NAMES = 256, KEY_TRACES, KEY_LOCKING };
 
@@ -120,9 +121,8 @@ static void list_traces(const char *dir)
 
 int cmd_list(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, parse, NULL, doc, option_plugin_children, NULL, NULL
-	};
+	static const struct argp argp = { options, parse, NULL, doc, option_plugin_children,
+					  NULL,    NULL };
 	struct arguments arguments = { .traces = place_of("workloads/traces") };
 	const struct vma_index_ops *ops;
 	const struct bench_case *kase;

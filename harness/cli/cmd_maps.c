@@ -13,7 +13,8 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-	{"smaps", 's', NULL, 0, "with sizes and flags, like smaps", 0}, {0}};
+	{ "smaps", 's', NULL, 0, "with sizes and flags, like smaps", 0 }, { 0 }
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -53,7 +54,7 @@ static void show(struct mm_struct *mm, void *arg)
 
 int cmd_maps(int argc, char **argv)
 {
-	struct arguments arguments = {0};
+	struct arguments arguments = { 0 };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	return snapshot_show(&arguments.snapshot, show, &arguments);

@@ -25,7 +25,8 @@
 #define MAX_INDEXES 32
 
 static const char doc[] =
-	"Draws the plots of result files (results/bench.json): gnuplot runs each script SCRIPTS/*.gp; "
+	"Draws the plots of result files (results/bench.json): gnuplot runs each script "
+	"SCRIPTS/*.gp; "
 	"OUT gets the plots, and in OUT/data the numbers that they are drawn from.\v"
 	"Exit status: 0, or 2 where a file cannot be read or written or gnuplot fails.";
 
@@ -67,7 +68,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 struct plot {
 	const struct results *results;
 	const char *scripts, *output;
-	char *work;                     /* the private folder */
+	char *work; /* the private folder */
 	const char *indexes[MAX_INDEXES];
 	size_t n;
 };
@@ -192,8 +193,8 @@ static bool same_text(const json_t *a, const json_t *b, const char *key)
 /* Rows of an address space; those of an index alone have no faults. */
 static bool same_curve(const json_t *a, const json_t *b)
 {
-	return json_object_get(a, "faults") && json_object_get(b, "faults") && same_text(a, b, "index") &&
-	       same_text(a, b, "locking");
+	return json_object_get(a, "faults") && json_object_get(b, "faults") &&
+	       same_text(a, b, "index") && same_text(a, b, "locking");
 }
 
 /* Of the largest number of VMAs: threads, rate; one that has none there is not drawn. */
@@ -218,8 +219,7 @@ static void write_curve(FILE *file, const json_t *rows, const json_t *curve, con
 }
 
 /* Is it the first of the rows that are the same?  What is not even like itself is not. */
-static bool first_row(const json_t *rows, size_t i,
-		      bool (*same)(const json_t *a, const json_t *b))
+static bool first_row(const json_t *rows, size_t i, bool (*same)(const json_t *a, const json_t *b))
 {
 	size_t first = 0;
 
@@ -235,8 +235,8 @@ static bool same_workload(const json_t *a, const json_t *b)
 
 static int write_workload(const struct plot *plot, const json_t *rows, const json_t *workload)
 {
-	FILE *file = open_data(plot, "threads-%s.dat",
-			       escape_gnuplot(text_of(workload, "workload")));
+	FILE *file =
+		open_data(plot, "threads-%s.dat", escape_gnuplot(text_of(workload, "workload")));
 
 	for (size_t i = 0; file && i < json_array_size(rows); i++) {
 		if (first_row(rows, i, same_curve))
@@ -306,8 +306,8 @@ static int write_programs(const struct plot *plot, size_t *n)
 	for (size_t i = 0; file && i < *n; i++) {
 		const struct result *base = rows[i];
 
-		fprintf(file, "\"%s  %zu\"",
-			escape_gnuplot(base->name + strlen(RESULTS_PROGRAM)), base->vmas);
+		fprintf(file, "\"%s  %zu\"", escape_gnuplot(base->name + strlen(RESULTS_PROGRAM)),
+			base->vmas);
 		for (size_t j = 0; j < plot->n; j++) {
 			const struct result *row = results_find(plot->results, plot->indexes[j],
 								base->name, base->mode, base->vmas);

@@ -27,8 +27,10 @@ static const struct argp_option record_argp_options[] = {
 	  "Leave out command, versions, paths and names: numbers instead", 0 },
 	{ "order", OPT_ORDER, "WAY", 0,
 	  "How the order of calls is found: perf (tracepoints; root), serial (one call at a time) "
-	  "or best (default): perf if that is allowed", 0 },
-	{ "ring-size", OPT_RING_SIZE, "BYTES", OPTION_HIDDEN, "Of perf's rings, a power of two", 0 },
+	  "or best (default): perf if that is allowed",
+	  0 },
+	{ "ring-size", OPT_RING_SIZE, "BYTES", OPTION_HIDDEN, "Of perf's rings, a power of two",
+	  0 },
 	{ "no-faults", OPT_NO_FAULTS, NULL, 0, "Leave page faults out", 0 },
 	{ 0 },
 };

@@ -99,8 +99,7 @@ static int session_event(struct session *s, const struct arguments *args,
 	for (unsigned i = 0; i < s->n; i++) {
 		if (replay_event(s->world[i], event)) {
 			fprintf(stderr, "%s: event %" PRIu64 ": %s\n", escape_text(s->path),
-				replay_counts(s->world[i])->events,
-				replay_out_of_memory());
+				replay_counts(s->world[i])->events, replay_out_of_memory());
 			return STATUS_BAD_INPUT;
 		}
 	}
@@ -108,9 +107,9 @@ static int session_event(struct session *s, const struct arguments *args,
 		if (replay_hash(s->world[i]) == replay_hash(s->world[0]))
 			continue;
 		fprintf(stderr, "%s: event %" PRIu64 " (%s): %s and %s no longer agree\n",
-			escape_text(s->path),
-			replay_counts(s->world[0])->events, trace_kind_name(event->kind),
-			args->indexes.ops[0]->name, args->indexes.ops[i]->name);
+			escape_text(s->path), replay_counts(s->world[0])->events,
+			trace_kind_name(event->kind), args->indexes.ops[0]->name,
+			args->indexes.ops[i]->name);
 		return STATUS_DIFFERENCE;
 	}
 	return STATUS_OK;
@@ -196,17 +195,19 @@ static void print_faults(const struct machine *m)
 	       " of %" PRIu64 " pages\n",
 	       m->pt.entries_touched, m->pt.entries_copied, m->pt.tlb_flushes, m->pt.tlb_pages);
 	if (m->config.huge_pages)
-		printf("  huge pages: %" PRIu64 " of a write, %" PRIu64 " of the zero page, %" PRIu64
-		       " where there was none; mapped %" PRIu64 ", split %" PRIu64 "\n",
+		printf("  huge pages: %" PRIu64 " of a write, %" PRIu64
+		       " of the zero page, %" PRIu64 " where there was none; mapped %" PRIu64
+		       ", split %" PRIu64 "\n",
 		       f->huge_write, f->huge_zero, f->huge_fallback, m->pt.huge_mapped,
 		       m->pt.huge_split);
 	if (m->reclaim.scanned)
-		printf("  reclaim: %" PRIu64 " pages looked at, %" PRIu64 " of them touched; %" PRIu64
-		       " swapped out, %" PRIu64 " in again; of files %" PRIu64 " written, %" PRIu64
-		       " dropped\n",
-		       m->reclaim.scanned, m->reclaim.referenced, m->reclaim.swapped_out, f->swap_in,
-		       m->reclaim.written, m->reclaim.dropped);
-	printf("  find_vma: %" PRIu64 " calls, %.1f %% answered by the cache (%s)\n", m->finds.calls,
+		printf("  reclaim: %" PRIu64 " pages looked at, %" PRIu64
+		       " of them touched; %" PRIu64 " swapped out, %" PRIu64
+		       " in again; of files %" PRIu64 " written, %" PRIu64 " dropped\n",
+		       m->reclaim.scanned, m->reclaim.referenced, m->reclaim.swapped_out,
+		       f->swap_in, m->reclaim.written, m->reclaim.dropped);
+	printf("  find_vma: %" PRIu64 " calls, %.1f %% answered by the cache (%s)\n",
+	       m->finds.calls,
 	       m->finds.calls ? 100.0 * (double)m->finds.cache_hits / (double)m->finds.calls : 0.0,
 	       m->config.find_cache->name);
 }
@@ -230,8 +231,9 @@ static void print_not_modelled(const struct session *s)
 	const struct replay_name *name = replay_names(s->world[0]);
 
 	for (unsigned i = 0; name[i].times; i++)
-		printf("%s%s (%" PRIu64 ")", i ? ", " : "  not modelled, left out or as recorded: ",
-		       name[i].name, name[i].times);
+		printf("%s%s (%" PRIu64 ")",
+		       i ? ", " : "  not modelled, left out or as recorded: ", name[i].name,
+		       name[i].times);
 	if (name->times)
 		putchar('\n');
 }
@@ -270,10 +272,10 @@ static void print_whatif(const struct arguments *args, const struct replay_count
 {
 	const struct replay_whatif *w = &c->whatif;
 
-	printf("  placement %s, merge %s: %" PRIu64 " VMAs at most, %" PRIu64 " at the end of all; %"
-	       PRIu64 " page-table pages at most; %" PRIu64 " merges\n",
-	       args->options.placement->name, args->options.merge->name, c->peak_vmas,
-	       w->end_vmas, w->peak_tables, w->merges);
+	printf("  placement %s, merge %s: %" PRIu64 " VMAs at most, %" PRIu64
+	       " at the end of all; %" PRIu64 " page-table pages at most; %" PRIu64 " merges\n",
+	       args->options.placement->name, args->options.merge->name, c->peak_vmas, w->end_vmas,
+	       w->peak_tables, w->merges);
 	printf("  the address space with the most: %" PRIu64 " VMAs, %" PRIu64
 	       " gaps, the largest %.1f GiB; places chosen within %.3f GiB\n",
 	       w->widest.vmas, w->widest.gaps, (double)w->widest.largest_gap / (1 << 30),
@@ -329,19 +331,18 @@ static void print_json(const struct session *s, const struct arguments *args, in
 	root = json_pack(
 		"{s:s, s:b, s:b, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, "
 		"s:I, s:I, s:s, s:I, s:I}",
-		"file", escape_text(s->path), "agree", status == STATUS_OK,
-		"equal", replay_equal(c), "note",
+		"file", escape_text(s->path), "agree", status == STATUS_OK, "equal",
+		replay_equal(c), "note",
 		escape_text(replay_note(trace_info(s->reader), s->world[0], note, sizeof(note))),
-		"indexes", indexes, "events", (json_int_t)c->events,
-		"syscalls", (json_int_t)c->syscalls, "faults", (json_int_t)c->faults,
-		"tasks", (json_int_t)c->tasks, "mms", (json_int_t)c->mms,
-		"peak_vmas", (json_int_t)c->peak_vmas, "results", json_tally(&c->results),
-		"placements", json_tally(&c->placements), "layouts", json_tally(&c->layouts),
-		"random_placements", (json_int_t)c->random_placements, "not_modelled",
-		(json_int_t)c->not_modelled, "huge_pages_told", (json_int_t)c->huge_pages_told,
-		"bad_events", (json_int_t)c->bad_events, "find_cache",
-		m->config.find_cache->name, "finds", (json_int_t)m->finds.calls, "find_cache_hits",
-		(json_int_t)m->finds.cache_hits);
+		"indexes", indexes, "events", (json_int_t)c->events, "syscalls",
+		(json_int_t)c->syscalls, "faults", (json_int_t)c->faults, "tasks",
+		(json_int_t)c->tasks, "mms", (json_int_t)c->mms, "peak_vmas",
+		(json_int_t)c->peak_vmas, "results", json_tally(&c->results), "placements",
+		json_tally(&c->placements), "layouts", json_tally(&c->layouts), "random_placements",
+		(json_int_t)c->random_placements, "not_modelled", (json_int_t)c->not_modelled,
+		"huge_pages_told", (json_int_t)c->huge_pages_told, "bad_events",
+		(json_int_t)c->bad_events, "find_cache", m->config.find_cache->name, "finds",
+		(json_int_t)m->finds.calls, "find_cache_hits", (json_int_t)m->finds.cache_hits);
 	json_object_set_new(root, "not_modelled_names", json_names(replay_names(s->world[0])));
 	json_dumpf(root, stdout, JSON_COMPACT);
 	putchar('\n');
@@ -359,8 +360,8 @@ static void print_row(const struct session *s, const struct replay_counts *c)
 	printf("| %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
 	       " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 "/%" PRIu64 " | %" PRIu64
 	       "/%" PRIu64 " | %s |\n",
-	       escape_markdown(name), c->peak_vmas, c->syscalls, c->faults, f->anon_zero + f->anon_write,
-	       f->file_read + f->file_shared_write,
+	       escape_markdown(name), c->peak_vmas, c->syscalls, c->faults,
+	       f->anon_zero + f->anon_write, f->file_read + f->file_shared_write,
 	       f->file_cow + f->cow_copy + f->cow_zero + f->cow_reuse, c->tasks, c->mms,
 	       c->results.equal, c->results.compared, c->layouts.equal, c->layouts.compared,
 	       *info->versions ? escape_markdown(info->versions) : "its own");
@@ -373,7 +374,7 @@ static const char row_head[] =
 
 static int replay_file_of(struct arguments *args, const char *path)
 {
-	struct session s = {.path = path};
+	struct session s = { .path = path };
 
 	args->shown = 0;
 	int status = session_open(&s, args);
@@ -427,31 +428,34 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"json", OPT_JSON, 0, 0, "one JSON object a trace, on a line of its own", 0},
-	{"markdown", OPT_MARKDOWN, 0, 0, "a table, a row for each trace", 0},
-	{"quiet", 'q', 0, 0, "the last line only", 0},
-	{"strict", OPT_STRICT, 0, OPTION_HIDDEN, "as it always is: differences make the status 1", 0},
-	{"stop", OPT_STOP, 0, 0, "stop at the first difference from the recording, with status 1",
-	 0},
-	{"show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0},
-	{"verify", OPT_VERIFY, "N", 0, "check every address space and index after each N events",
-	 0},
-	{"placement", OPT_PLACEMENT, "POLICY", 0,
-	 "what if mappings went elsewhere: linux (default), topdown, bottomup, best-fit, random", 0},
-	{"merge", OPT_MERGE, "RULE", 0,
-	 "what if neighbours merged by another rule: linux (default), none, eager", 0},
-	{"locking", OPT_LOCKING, "LOCKING", 0,
-	 "faults and calls take these locks: none (default), mmap_lock, per-vma, rcu, range", 0},
-	{"seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0},
-	{"find-cache", OPT_FIND_CACHE, "CACHE", 0,
-	 "what find_vma asks before the index: vmacache (default), none, mmap_cache, finger", 0},
-	{"reclaim", OPT_RECLAIM, "N", 0,
-	 "memory is short: after each N events, what was not touched since is swapped out or dropped",
-	 0},
-	{"thp", OPT_THP, "SETTING", 0,
-	 "which anonymous memory gets huge pages: never (default), madvise, always", 0},
-	{"levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0},
-	{0},
+	{ "json", OPT_JSON, 0, 0, "one JSON object a trace, on a line of its own", 0 },
+	{ "markdown", OPT_MARKDOWN, 0, 0, "a table, a row for each trace", 0 },
+	{ "quiet", 'q', 0, 0, "the last line only", 0 },
+	{ "strict", OPT_STRICT, 0, OPTION_HIDDEN, "as it always is: differences make the status 1",
+	  0 },
+	{ "stop", OPT_STOP, 0, 0, "stop at the first difference from the recording, with status 1",
+	  0 },
+	{ "show", OPT_SHOW, "N", 0, "differences to show for each trace (default 10)", 0 },
+	{ "verify", OPT_VERIFY, "N", 0, "check every address space and index after each N events",
+	  0 },
+	{ "placement", OPT_PLACEMENT, "POLICY", 0,
+	  "what if mappings went elsewhere: linux (default), topdown, bottomup, best-fit, random",
+	  0 },
+	{ "merge", OPT_MERGE, "RULE", 0,
+	  "what if neighbours merged by another rule: linux (default), none, eager", 0 },
+	{ "locking", OPT_LOCKING, "LOCKING", 0,
+	  "faults and calls take these locks: none (default), mmap_lock, per-vma, rcu, range", 0 },
+	{ "seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0 },
+	{ "find-cache", OPT_FIND_CACHE, "CACHE", 0,
+	  "what find_vma asks before the index: vmacache (default), none, mmap_cache, finger", 0 },
+	{ "reclaim", OPT_RECLAIM, "N", 0,
+	  "memory is short: after each N events, what was not touched since is swapped out or "
+	  "dropped",
+	  0 },
+	{ "thp", OPT_THP, "SETTING", 0,
+	  "which anonymous memory gets huge pages: never (default), madvise, always", 0 },
+	{ "levels", OPT_LEVELS, "4|5", 0, "levels of the page tables (default 4)", 0 },
+	{ 0 },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -527,13 +531,14 @@ static const struct argp argp = {
 	.doc = "Replays recorded programs through the emulated mm over each index (all but null), "
 	       "in lockstep.\v"
 	       "Every recorded result is compared, and the layout of each address space at its "
-	       "end. Exit status: 0 all indexes agree with each other and with the recording, 1 they "
+	       "end. Exit status: 0 all indexes agree with each other and with the recording, 1 "
+	       "they "
 	       "do not, 2 a file cannot be read or out of memory.",
 };
 
 int cmd_replay(int argc, char **argv)
 {
-	struct arguments args = {.show = 10};
+	struct arguments args = { .show = 10 };
 	int status = STATUS_OK;
 
 	replay_options_default(&args.options);

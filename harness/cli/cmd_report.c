@@ -15,7 +15,7 @@
 #include "harness/report/report.h"
 #include "harness/cli/verb.h"
 
-#define LEVEL       1.05        /* up to that ratio to the fastest an index is level with it */
+#define LEVEL 1.05 /* up to that ratio to the fastest an index is level with it */
 
 static const char doc[] =
 	"Writes a page of tables and conclusions from result files (results/bench.json), and from "
@@ -85,17 +85,20 @@ static const struct section {
 	  "gaps. touch: the VMA found is read, as a page fault does." },
 	{ "find_gap", "gap-*/*", "gap.svg",
 	  "deep: only gaps far from both ends are large enough; first: a few pages, which the "
-	  "first gaps have. changing: both, and each answer is mapped and unmapped again (two edits "
+	  "first gaps have. changing: both, and each answer is mapped and unmapped again (two "
+	  "edits "
 	  "more)." },
 	{ "Changes", "churn/* split-merge/* munmap-many/* order/*", "churn.svg",
 	  "churn: a VMA is erased here and inserted there (two edits). split-merge: one VMA "
 	  "becomes three and one again (two edits), as an mprotect of its middle and back do; "
 	  "repeated: 16 times at each place. order: the same VMAs erased and inserted at random, "
-	  "sorted, in reverse, tooth by tooth (one edit each). munmap-many: up to 64 VMAs erased in one edit; "
+	  "sorted, in reverse, tooth by tooth (one edit each). munmap-many: up to 64 VMAs erased "
+	  "in one edit; "
 	  "putting them back is not timed." },
 	{ "All VMAs at a time", "iterate/* build/* fork/*", NULL,
 	  "ns per VMA. iterate: next from one end to the other. build: an index from a sorted "
-	  "list. fork: a walk over the parent's index, and a clone; the VMAs themselves are there." },
+	  "list. fork: a walk over the parent's index, and a clone; the VMAs themselves are "
+	  "there." },
 	{ "Other cases", "*", NULL, "" },
 };
 
@@ -153,7 +156,7 @@ static const struct result *fastest(const struct report *report, const struct re
 /* How index does against rbtree over the lines of a section; lines counted, geometric mean. */
 struct standing {
 	size_t lines, wins;
-	double mean, best, worst;               /* times rbtree */
+	double mean, best, worst; /* times rbtree */
 	const struct result *best_row, *worst_row;
 };
 
@@ -211,11 +214,13 @@ static void conclude_section(const struct report *report, const struct section *
 		if (!s.lines)
 			continue;
 		if (!any)
-			fprintf(report->out, "\n**%s**\n\n| index | fastest or level | geometric "
+			fprintf(report->out,
+				"\n**%s**\n\n| index | fastest or level | geometric "
 				"mean, times rbtree | best | worst |\n|---|---:|---:|---|---|\n",
 				section->title);
 		any = true;
-		fprintf(report->out, "| %s | %zu of %zu |", escape_markdown(report->indexes[i]), s.wins, s.lines);
+		fprintf(report->out, "| %s | %zu of %zu |", escape_markdown(report->indexes[i]),
+			s.wins, s.lines);
 		if (!strcmp(report->indexes[i], "rbtree"))
 			fputs(" 1 | - | - |\n", report->out);
 		else
@@ -241,7 +246,8 @@ static void conclude_programs(const struct report *report)
 			continue;
 		if (!any)
 			fputs("\n| program | peak VMAs | served best by | times rbtree | level "
-			      "with it |\n|---|---:|---|---:|---|\n", report->out);
+			      "with it |\n|---|---:|---|---:|---|\n",
+			      report->out);
 		any = true;
 		fprintf(report->out, "| %s | %zu | %s |",
 			escape_markdown(line->name + strlen(RESULTS_PROGRAM)), line->vmas,
@@ -282,8 +288,8 @@ static void latency_line(const struct report *report, const json_t *latency)
 	json_array_foreach(latency, i, entry) {
 		json_int_t bytes = json_integer_value(json_object_get(entry, "bytes"));
 
-		fprintf(report->out, "%s %.*f in %lld %s", i ? "," : "",
-			bytes < 1 << 20 ? 1 : 0, json_number_value(json_object_get(entry, "ns")),
+		fprintf(report->out, "%s %.*f in %lld %s", i ? "," : "", bytes < 1 << 20 ? 1 : 0,
+			json_number_value(json_object_get(entry, "ns")),
 			(long long)(bytes < 1 << 20 ? bytes >> 10 : bytes >> 20),
 			bytes < 1 << 20 ? "KiB" : "MiB");
 	}
@@ -293,9 +299,15 @@ static void latency_line(const struct report *report, const json_t *latency)
 static void facts(const struct report *report)
 {
 	static const char *const keys[][2] = {
-		{ "cpu", "processor" }, { "memory", "memory" }, { "kernel", "kernel" },
-		{ "os", "system" }, { "thp", "transparent huge pages" },
-		{ "simd", "btree searches with" }, { "compiler", "compiler" }, { "flags", "flags" }, { "commit", "commit" },
+		{ "cpu", "processor" },
+		{ "memory", "memory" },
+		{ "kernel", "kernel" },
+		{ "os", "system" },
+		{ "thp", "transparent huge pages" },
+		{ "simd", "btree searches with" },
+		{ "compiler", "compiler" },
+		{ "flags", "flags" },
+		{ "commit", "commit" },
 		{ "date", "date" },
 	};
 	const json_t *context = json_object_get(report->results->root, "context");
@@ -308,16 +320,18 @@ static void facts(const struct report *report)
 		fprintf(report->out, "| %s | %s |\n", keys[i][1],
 			value ? escape_markdown(value) : "unknown");
 	}
-	fprintf(report->out, "| processors | %lld |\n", (long long)
-		json_integer_value(json_object_get(context, "num_cpus")));
-	fprintf(report->out, "| noise | a loop of fixed length took up to %.1f %% longer than at "
+	fprintf(report->out, "| processors | %lld |\n",
+		(long long)json_integer_value(json_object_get(context, "num_cpus")));
+	fprintf(report->out,
+		"| noise | a loop of fixed length took up to %.1f %% longer than at "
 		"best; load %.1f to %.1f; %lld involuntary context switches |\n",
 		100 * json_number_value(json_object_get(noise, "spread")),
 		json_number_value(json_object_get(noise, "load_begin")),
-		json_number_value(json_object_get(noise, "load_end")), (long long)
-		json_integer_value(json_object_get(noise, "involuntary_switches")));
+		json_number_value(json_object_get(noise, "load_end")),
+		(long long)json_integer_value(json_object_get(noise, "involuntary_switches")));
 	latency_line(report, json_object_get(context, "latency"));
-	fprintf(report->out, "\nCPU time, medians of up to %lld repetitions, the indexes of a case "
+	fprintf(report->out,
+		"\nCPU time, medians of up to %lld repetitions, the indexes of a case "
 		"interleaved at random. VMAs are 192 bytes, nodes inside them included, shuffled "
 		"in memory; an index of N VMAs is aged by N + 8,192 moves. Each case has ended in "
 		"the same state hash on all indexes; one that does not shows no number. "
@@ -389,8 +403,8 @@ static void table_line(const struct report *report, const struct table *table,
 	const char *name = line->name;
 
 	if (results_is_program(line))
-		fprintf(report->out, "| %s | %zu |", escape_markdown(name + strlen(RESULTS_PROGRAM)),
-			line->vmas);
+		fprintf(report->out, "| %s | %zu |",
+			escape_markdown(name + strlen(RESULTS_PROGRAM)), line->vmas);
 	else
 		fprintf(report->out, "| %s/%s | %zu |", escape_markdown(name),
 			escape_markdown(line->mode), line->vmas);
@@ -468,10 +482,12 @@ static void memory_table(const struct report *report)
 		return;
 	fputs("\n## Memory\n\nBytes per VMA, counted from the allocator, with the nodes that stand "
 	      "in the VMAs. Fresh: built in one go; aged: after the moves. Own count: what the "
-	      "index says itself.\n", report->out);
+	      "index says itself.\n",
+	      report->out);
 	report_plot(report, "memory.svg");
 	fputs("\n| index | VMAs | fresh | aged | of these in each VMA | own count, fresh | own "
-	      "count, aged | aged by |\n|---|---:|---:|---:|---:|---:|---:|---|\n", report->out);
+	      "count, aged | aged by |\n|---|---:|---:|---:|---:|---:|---:|---|\n",
+	      report->out);
 	json_array_foreach(memory, i, entry) {
 		const char *index = json_string_value(json_object_get(entry, "index"));
 		const char *aged_by = json_string_value(json_object_get(entry, "aged_by"));
@@ -503,9 +519,9 @@ static void reasons(const struct report *report, const char *key, const char *ti
 		const char *mode = json_string_value(json_object_get(entry, "mode"));
 		const char *reason = json_string_value(json_object_get(entry, "reason"));
 
-		fprintf(report->out, "- %s%s%s/%s, %lld VMAs: %s\n", index ? escape_markdown(index) : "",
-			index ? ", " : "", name ? escape_markdown(name) : "?",
-			mode ? escape_markdown(mode) : "?",
+		fprintf(report->out, "- %s%s%s/%s, %lld VMAs: %s\n",
+			index ? escape_markdown(index) : "", index ? ", " : "",
+			name ? escape_markdown(name) : "?", mode ? escape_markdown(mode) : "?",
 			(long long)json_integer_value(json_object_get(entry, "vmas")),
 			reason ? escape_markdown(reason) : "?");
 	}
@@ -519,7 +535,8 @@ static void not_built(const struct report *report)
 	size_t i;
 
 	json_array_foreach(json_object_get(context, "not_built"), i, name)
-		fprintf(report->out, "%s%s", i ? ", " : "\nNot built there, their packages missing: ",
+		fprintf(report->out, "%s%s",
+			i ? ", " : "\nNot built there, their packages missing: ",
 			json_string_value(name) ? escape_markdown(json_string_value(name)) : "?");
 	if (i)
 		fputs(".\n", report->out);
@@ -536,10 +553,10 @@ static void notes(const struct report *report)
 		return;
 	fputs("\n## Recorded programs whose numbers need a word\n\n", report->out);
 	json_array_foreach(list, i, entry) {
-		fprintf(report->out, "- %s:", escape_markdown(json_string_value(
-						      json_object_get(entry, "case"))));
-		fprintf(report->out, " %s\n", escape_markdown(json_string_value(
-						      json_object_get(entry, "reason"))));
+		fprintf(report->out, "- %s:",
+			escape_markdown(json_string_value(json_object_get(entry, "case"))));
+		fprintf(report->out, " %s\n",
+			escape_markdown(json_string_value(json_object_get(entry, "reason"))));
 	}
 }
 
@@ -557,7 +574,8 @@ static size_t results_size(const struct results *results)
 static void write_report(const struct report *report)
 {
 	fputs("# Benchmarks\n\nWritten by `vmabench report` from results and plots; changes by "
-	      "hand get lost.\n", report->out);
+	      "hand get lost.\n",
+	      report->out);
 	if (results_incomplete(report->results))
 		fputs("\n**Incomplete: the run was ended before all of its cases were done.**\n",
 		      report->out);
@@ -713,7 +731,7 @@ int cmd_report(int argc, char **argv)
 				     : report_refuse("the files have no results");
 	if (!bad && arguments.output) {
 		bad = outfile_open(&out, arguments.output, 0666) ? report_refuse(out.why)
-								  : save_page(&report, &out);
+								 : save_page(&report, &out);
 		outfile_close(&out);
 	} else if (!bad) {
 		bad = save_page(&report, NULL);

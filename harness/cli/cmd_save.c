@@ -16,8 +16,7 @@ static const char doc[] =
 	"Exit status: 0, or 2 where FILE cannot be written.";
 
 static const struct argp_option options[] = {
-	{ "check", 'c', NULL, 0, "write nothing: only see whether FILE can be written", 0 },
-	{ 0 }
+	{ "check", 'c', NULL, 0, "write nothing: only see whether FILE can be written", 0 }, { 0 }
 };
 
 struct arguments {

@@ -13,7 +13,8 @@
 #include "harness/cli/verb.h"
 
 static const char doc[] =
-	"Runs concurrent workloads over indexes, locking schemes, numbers of threads and of VMAs, and "
+	"Runs concurrent workloads over indexes, locking schemes, numbers of threads and of VMAs, "
+	"and "
 	"prints operations a second, what a single one took, and how often a fault fell back to "
 	"the lock of the whole address space.\v"
 	"A thread does a fixed number of operations, pinned to a processor. In the end what they "
@@ -21,11 +22,21 @@ static const char doc[] =
 	"is 1. Workloads of an index alone read it under RCU where it can be, else under a rwlock. "
 	"Locking 'none' is for one thread only; by default it is every one there is.";
 
-enum { KEY_LIST = 256, KEY_LOCKING, KEY_NO_LATENCY, KEY_OPS, KEY_RESUME, KEY_SECONDS, KEY_SEED, KEY_TRACE };
+enum {
+	KEY_LIST = 256,
+	KEY_LOCKING,
+	KEY_NO_LATENCY,
+	KEY_OPS,
+	KEY_RESUME,
+	KEY_SECONDS,
+	KEY_SEED,
+	KEY_TRACE
+};
 
 static const struct argp_option argp_options[] = {
 	{ "workload", 'w', "GLOB,GLOB", 0, "these workloads only", 0 },
-	{ "locking", KEY_LOCKING, "A,B", 0, "these locking schemes only, of none and what --list names", 0 },
+	{ "locking", KEY_LOCKING, "A,B", 0,
+	  "these locking schemes only, of none and what --list names", 0 },
 	{ "threads", 't', "N,N", 0, "how many threads (1 up to the processors there are)", 0 },
 	{ "vmas", 'n', "N,N", 0, "VMAs in the address space (65536)", 0 },
 	{ "repetitions", 'r', "N", 0, "how often each is run (3)", 0 },
@@ -33,13 +44,14 @@ static const struct argp_option argp_options[] = {
 	{ "ops", KEY_OPS, "N", 0, "operations of each thread, in place of --seconds", 0 },
 	{ "no-latency", KEY_NO_LATENCY, NULL, 0, "no runs that time each operation", 0 },
 	{ "trace", KEY_TRACE, "FILE", 0,
-	  "replay a recorded program, its tasks dealt out to the threads; may be repeated", 0 },
+	  "replay a recorded program, its tasks distributed over the threads; may be repeated", 0 },
 	{ "seed", KEY_SEED, "N", 0, "of everything random (1)", 0 },
 	{ "json", 'j', "FILE", 0, "write the results to FILE, or - for stdout", 0 },
 	{ "resume", KEY_RESUME, NULL, 0,
 	  "go on with the run that left FILE incomplete: same build, machine and options", 0 },
 	{ "list", KEY_LIST, NULL, 0, "the workloads and locking schemes there are", 0 },
-	{ 0 } };
+	{ 0 }
+};
 
 struct arguments {
 	struct threads_options options;
@@ -90,7 +102,8 @@ static void take_sizes(struct argp_state *state, struct threads_options *options
 		argp_error(state, "--vmas: no number");
 }
 
-static void take_locking_schemes(struct argp_state *state, struct threads_options *options, char *list)
+static void take_locking_schemes(struct argp_state *state, struct threads_options *options,
+				 char *list)
 {
 	options->nschemes = 0;
 	for (char *name; (name = strsep(&list, ","));) {
@@ -155,7 +168,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		take_sizes(state, options, arg);
 		return 0;
 	case 'r':
-		options->repetitions = option_number(state, "--repetitions", arg, 1, THREADS_REPETITIONS);
+		options->repetitions =
+			option_number(state, "--repetitions", arg, 1, THREADS_REPETITIONS);
 		return 0;
 	case KEY_SECONDS:
 		options->seconds = option_seconds(state, "--seconds", arg, 1e4);
@@ -278,8 +292,9 @@ static json_t *schemes(const struct threads_options *options)
 	json_t *names = json_array();
 
 	for (unsigned i = 0; i < options->nschemes; i++)
-		json_array_append_new(names, json_string(options->schemes[i] ?
-							  options->schemes[i]->name : "none"));
+		json_array_append_new(
+			names,
+			json_string(options->schemes[i] ? options->schemes[i]->name : "none"));
 	return names;
 }
 
@@ -321,11 +336,11 @@ int cmd_threads(int argc, char **argv)
 	};
 	struct arguments arguments = {
 		.options = { .repetitions = 3,
-			    .seconds = 0.015,
-			    .seed = 1,
-			    .latency = true,
-			    .progress = true,
-			    .talk = stdout },
+			     .seconds = 0.015,
+			     .seed = 1,
+			     .latency = true,
+			     .progress = true,
+			     .talk = stdout },
 		.saved = { .who = "vmabench threads" },
 	};
 	const char *why;

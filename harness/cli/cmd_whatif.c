@@ -45,9 +45,8 @@ static void print_row(const char *path, const struct replay_options *options,
 	trace_base_name(path, name, sizeof(name));
 	printf("| %s | %s | %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
 	       " | %.0f | %.3f | %" PRIu64 " |\n",
-	       escape_markdown(name), options->placement->name, options->merge->name,
-	       c->peak_vmas, w->end_vmas, w->merges, w->widest.gaps,
-	       (double)w->widest.largest_gap / (1 << 30),
+	       escape_markdown(name), options->placement->name, options->merge->name, c->peak_vmas,
+	       w->end_vmas, w->merges, w->widest.gaps, (double)w->widest.largest_gap / (1 << 30),
 	       (double)w->widest.span / (1 << 30), w->peak_tables);
 }
 
@@ -146,12 +145,12 @@ static int whatif(const struct arguments *args, char *path)
 enum { OPT_PLACEMENT = 256, OPT_MERGE, OPT_SEED, OPT_PAIRS };
 
 static const struct argp_option options[] = {
-	{"placement", OPT_PLACEMENT, "POLICY", 0,
-	 "only this one: linux, topdown, bottomup, best-fit, random", 0},
-	{"merge", OPT_MERGE, "RULE", 0, "only this one: linux, none, eager", 0},
-	{"pairs", OPT_PAIRS, 0, 0, "each policy with each rule, not one of the two at a time", 0},
-	{"seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0},
-	{0},
+	{ "placement", OPT_PLACEMENT, "POLICY", 0,
+	  "only this one: linux, topdown, bottomup, best-fit, random", 0 },
+	{ "merge", OPT_MERGE, "RULE", 0, "only this one: linux, none, eager", 0 },
+	{ "pairs", OPT_PAIRS, 0, 0, "each policy with each rule, not one of the two at a time", 0 },
+	{ "seed", OPT_SEED, "S", 0, "of random placement (default 0)", 0 },
+	{ 0 },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -198,7 +197,7 @@ static const struct argp argp = {
 
 int cmd_whatif(int argc, char **argv)
 {
-	struct arguments args = {0};
+	struct arguments args = { 0 };
 	int status = STATUS_OK;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args))

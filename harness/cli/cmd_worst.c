@@ -41,7 +41,7 @@ struct arguments {
 	struct index_list indexes;
 	struct worst_options options;
 	struct saved saved;
-	FILE *talk;                     /* for the table */
+	FILE *talk; /* for the table */
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -102,8 +102,10 @@ static int worst_of(const struct vma_index_ops *ops, const struct arguments *arg
 		return -1;
 	}
 	json_array_append_new(all, entry_of(ops, options, &result));
-	fprintf(arguments->talk, "%-16s %10zu %10lu %8lu %8lu %8.2f  %s %lu (%.0f ticks, median "
-		"%.0f)\n", ops->name, options->vmas, (unsigned long)options->edits,
+	fprintf(arguments->talk,
+		"%-16s %10zu %10lu %8lu %8lu %8.2f  %s %lu (%.0f ticks, median "
+		"%.0f)\n",
+		ops->name, options->vmas, (unsigned long)options->edits,
 		(unsigned long)result.median, (unsigned long)result.slowest,
 		(double)result.slowest / (double)max(result.median, 1UL), result.which,
 		(unsigned long)result.number, result.slowest_ticks, result.median_ticks);
@@ -154,7 +156,8 @@ static json_t *deciding(const struct arguments *arguments)
 	return json_pack("{s:o, s:I, s:I, s:i, s:I}", "index", indexes, "vmas",
 			 (json_int_t)arguments->options.vmas, "edits",
 			 (json_int_t)arguments->options.edits, "passes",
-			 (int)arguments->options.passes, "seed", (json_int_t)arguments->options.seed);
+			 (int)arguments->options.passes, "seed",
+			 (json_int_t)arguments->options.seed);
 }
 
 int cmd_worst(int argc, char **argv)
@@ -165,7 +168,10 @@ int cmd_worst(int argc, char **argv)
 	struct session session = { .context = json_object(), .all = json_array() };
 	struct progress progress;
 	struct arguments arguments = {
-		.options = { .vmas = 1000000, .edits = 1000000, .passes = 3, .seed = 1,
+		.options = { .vmas = 1000000,
+			     .edits = 1000000,
+			     .passes = 3,
+			     .seed = 1,
 			     .progress = &progress },
 		.saved = { .who = "vmabench worst", .results = results_now, .ctx = &session },
 		.talk = stdout,

@@ -59,7 +59,7 @@ static void check_stdout(void)
 	if (!fflush(stdout) && !failed)
 		return;
 	if (!errno)
-		(void)!write(STDOUT_FILENO, "\n", 1);  /* for the reason: some is missing already */
+		(void)!write(STDOUT_FILENO, "\n", 1); /* for the reason: some is missing already */
 	if (errno == EPIPE) {
 		signal(SIGPIPE, SIG_DFL);
 		raise(SIGPIPE);

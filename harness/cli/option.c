@@ -101,8 +101,7 @@ static error_t parse_plugin(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option plugin_options[] = {
-	{ "plugin", KEY_PLUGIN, "FILE.so", 0, "load the indexes of a shared object, too", 0 },
-	{ 0 }
+	{ "plugin", KEY_PLUGIN, "FILE.so", 0, "load the indexes of a shared object, too", 0 }, { 0 }
 };
 
 static const struct argp plugin_argp = { .options = plugin_options, .parser = parse_plugin };
@@ -186,17 +185,19 @@ static const struct argp_option memory_options[] = {
 static const struct argp memory_argp = { .options = memory_options, .parser = parse_memory };
 
 const struct argp_child option_memory_children[] = { { &memory_argp, 0, NULL, 0 }, { 0 } };
-const struct argp_child option_replay_children[] = {
-	{ &index_argp, 0, NULL, 0 }, { &memory_argp, 0, NULL, 0 }, { 0 }
-};
+const struct argp_child option_replay_children[] = { { &index_argp, 0, NULL, 0 },
+						     { &memory_argp, 0, NULL, 0 },
+						     { 0 } };
 
 const struct placement_policy *option_placement(struct argp_state *state, const char *name)
 {
 	const struct placement_policy *policy = placement_policy_lookup(name);
 
 	if (!policy)
-		argp_error(state, "no placement policy '%s': linux, topdown, bottomup, best-fit, "
-				  "random", name);
+		argp_error(state,
+			   "no placement policy '%s': linux, topdown, bottomup, best-fit, "
+			   "random",
+			   name);
 	return policy;
 }
 

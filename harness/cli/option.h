@@ -44,7 +44,10 @@ extern const struct argp_child option_index_children[];
 /* --plugin alone; needs no input. */
 extern const struct argp_child option_plugin_children[];
 
-/* --memory alone, what replays may take; needs no input. With all of --index: option_replay_children. */
+/*
+ * --memory alone, what replays may take; needs no input. With all of --index:
+ * option_replay_children.
+ */
 extern const struct argp_child option_memory_children[];
 extern const struct argp_child option_replay_children[];
 

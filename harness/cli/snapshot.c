@@ -115,7 +115,7 @@ static int view(struct viewer *viewer, struct trace_reader *reader)
 
 int snapshot_show(const struct snapshot *snapshot, snapshot_fn show, void *arg)
 {
-	struct viewer viewer = {.snapshot = snapshot, .show = show, .arg = arg};
+	struct viewer viewer = { .snapshot = snapshot, .show = show, .arg = arg };
 	struct replay_options options;
 	struct trace_error error;
 	struct trace_reader *reader = trace_open(snapshot->path, &error);
@@ -143,14 +143,16 @@ int snapshot_show(const struct snapshot *snapshot, snapshot_fn show, void *arg)
 enum { KEY_EVENT = 0x1100, KEY_AT, KEY_MM, KEY_RECLAIM };
 
 static const struct argp_option snapshot_options[] = {
-	{"event", KEY_EVENT, "N", 0, "after the trace's event N, counted from 1", 0},
-	{"at", KEY_AT, "end", 0, "each as its last task leaves it (this is the default)", 0},
-	{"mm", KEY_MM, "TASK", 0, "only the address space of that task ('vmabench dump' has them)",
-	 0},
-	{"reclaim", KEY_RECLAIM, "N", 0,
-	 "memory is short: after each N events, what was not touched since is swapped out or dropped",
-	 0},
-	{0}};
+	{ "event", KEY_EVENT, "N", 0, "after the trace's event N, counted from 1", 0 },
+	{ "at", KEY_AT, "end", 0, "each as its last task leaves it (this is the default)", 0 },
+	{ "mm", KEY_MM, "TASK", 0, "only the address space of that task ('vmabench dump' has them)",
+	  0 },
+	{ "reclaim", KEY_RECLAIM, "N", 0,
+	  "memory is short: after each N events, what was not touched since is swapped out or "
+	  "dropped",
+	  0 },
+	{ 0 }
+};
 
 static error_t snapshot_parse(int key, char *arg, struct argp_state *state)
 {
@@ -190,4 +192,4 @@ static const struct argp snapshot_argp = {
 	.children = option_memory_children,
 };
 
-const struct argp_child snapshot_children[] = {{&snapshot_argp, 0, NULL, 0}, {0}};
+const struct argp_child snapshot_children[] = { { &snapshot_argp, 0, NULL, 0 }, { 0 } };

@@ -12,8 +12,8 @@
 /* When to look, and at whom. All zero: at each address space as its last task leaves it. */
 struct snapshot {
 	const char *path; /* of the trace */
-	uint64_t event; /* after that one, counted from 1; 0: at the end of each */
-	uint32_t task; /* whose mm; 0: every one */
+	uint64_t event;   /* after that one, counted from 1; 0: at the end of each */
+	uint32_t task;    /* whose mm; 0: every one */
 	uint64_t reclaim; /* as in replay_options */
 };
 

@@ -12,7 +12,7 @@
 
 #include "base/util.h"
 
-#define CACHE(cache, op, result) \
+#define CACHE(cache, op, result)                                          \
 	(PERF_COUNT_HW_CACHE_##cache | PERF_COUNT_HW_CACHE_OP_##op << 8 | \
 	 PERF_COUNT_HW_CACHE_RESULT_##result << 16)
 
@@ -72,7 +72,7 @@ void counters_stop(struct counters *counters)
 	for (unsigned i = 0; i < counters->n; i++)
 		ioctl(counters->fd[i], PERF_EVENT_IOC_DISABLE, 0);
 	for (unsigned i = 0; i < counters->n; i++) {
-		uint64_t read_out[3] = { 0 };   /* value, time enabled, time running */
+		uint64_t read_out[3] = { 0 }; /* value, time enabled, time running */
 
 		counters->value[i] = 0;
 		if (read(counters->fd[i], read_out, sizeof(read_out)) != sizeof(read_out))

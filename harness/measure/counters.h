@@ -12,7 +12,7 @@
 
 struct counter_event {
 	const char *name;
-	uint32_t type;                  /* PERF_TYPE_* */
+	uint32_t type; /* PERF_TYPE_* */
 	uint64_t config;
 };
 
@@ -20,7 +20,7 @@ struct counters {
 	unsigned n;
 	const char *name[COUNTERS_MAX];
 	int fd[COUNTERS_MAX];
-	double value[COUNTERS_MAX];     /* set by counters_stop; scaled if events took turns */
+	double value[COUNTERS_MAX]; /* set by counters_stop; scaled if events took turns */
 };
 
 /*

@@ -14,7 +14,7 @@
 
 #include "base/util.h"
 
-#define HISTOGRAM_SUB 32
+#define HISTOGRAM_SUB     32
 #define HISTOGRAM_BUCKETS (60 * HISTOGRAM_SUB)
 
 /* Zeroed is empty. */

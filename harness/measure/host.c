@@ -26,8 +26,8 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-#define SPINS 1000000
-#define SPINS_FIRST 5           /* samples at the beginning, while the clock rate goes up */
+#define SPINS       1000000
+#define SPINS_FIRST 5 /* samples at the beginning, while the clock rate goes up */
 
 /* The text behind the first "key" that begins a line of a file, in line; "" if there is none. */
 static char *fact(const char *path, const char *key, char *line, int size)
@@ -83,8 +83,8 @@ void host_describe(json_t *context)
 	set(context, "os", fact("/etc/os-release", "PRETTY_NAME", line, sizeof(line)));
 	set(context, "cpu", processor(line, sizeof(line)));
 	set(context, "memory", fact("/proc/meminfo", "MemTotal", line, sizeof(line)));
-	set(context, "thp", chosen(fact("/sys/kernel/mm/transparent_hugepage/enabled", "", line,
-					sizeof(line))));
+	set(context, "thp",
+	    chosen(fact("/sys/kernel/mm/transparent_hugepage/enabled", "", line, sizeof(line))));
 	set(context, "compiler", COMPILER);
 	set(context, "flags", BUILD_FLAGS);
 	set(context, "commit", BUILD_COMMIT);
@@ -130,7 +130,9 @@ static double spin(void)
 void noise_begin(struct noise *noise)
 {
 	*noise = (struct noise){
-		.fastest = spin(), .load_begin = load_average(), .switches = switches(),
+		.fastest = spin(),
+		.load_begin = load_average(),
+		.switches = switches(),
 	};
 	for (unsigned i = 0; i < SPINS_FIRST; i++)
 		noise->fastest = min(noise->fastest, spin());

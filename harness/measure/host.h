@@ -15,9 +15,9 @@ void host_describe(json_t *context);
  */
 struct noise {
 	unsigned samples;
-	double fastest, slowest;        /* CPU seconds */
-	double load_begin, load_end;    /* average of a minute */
-	long switches;                  /* involuntary context switches since the beginning */
+	double fastest, slowest;     /* CPU seconds */
+	double load_begin, load_end; /* average of a minute */
+	long switches;               /* involuntary context switches since the beginning */
 };
 
 void noise_begin(struct noise *noise);

@@ -11,9 +11,9 @@
 struct index_list {
 	const struct vma_index_ops *ops[INDEX_LIST_MAX];
 	unsigned n;
-	const char *names;              /* what --index said, or NULL */
-	bool no_null;                   /* an index that keeps nothing makes no sense here */
-	char error[128];                /* why index_list_parse failed */
+	const char *names; /* what --index said, or NULL */
+	bool no_null;      /* an index that keeps nothing makes no sense here */
+	char error[128];   /* why index_list_parse failed */
 };
 
 /* Adds the indexes of "A,B,C", none of them twice: 0, or -1 and list->error. */

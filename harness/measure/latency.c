@@ -20,11 +20,11 @@
 #include "harness/measure/host.h"
 #include "harness/measure/saved.h"
 
-#define LINE         64
-#define LOADS        (1UL << 18)
-#define REPETITIONS  3
-#define MULTIPLIER   0x9e3779b97f4a7c15
-#define INCREMENT    0x2545f4914f6cdd1d
+#define LINE        64
+#define LOADS       (1UL << 18)
+#define REPETITIONS 3
+#define MULTIPLIER  0x9e3779b97f4a7c15
+#define INCREMENT   0x2545f4914f6cdd1d
 
 static const size_t sizes[] = {
 	16UL << 10, 256UL << 10, 4UL << 20, 64UL << 20, 512UL << 20, 4UL << 30,
@@ -76,7 +76,7 @@ json_t *latency_measure(void)
 
 		if (ns > 0)
 			json_array_append_new(all, json_pack("{s:I, s:f}", "bytes",
-				(json_int_t)sizes[i], "ns", ns));
+							     (json_int_t)sizes[i], "ns", ns));
 	}
 	return all;
 }

@@ -10,17 +10,17 @@
 #include <stdbool.h>
 
 struct progress {
-	bool shown;                     /* stderr is a terminal */
-	double begin, drawn;            /* when, in wall_seconds() */
-	double planned, done;           /* in any unit */
+	bool shown;           /* stderr is a terminal */
+	double begin, drawn;  /* when, in wall_seconds() */
+	double planned, done; /* in any unit */
 };
 
 void progress_begin(struct progress *progress, bool wanted);
 void progress_plan(struct progress *progress, double weight);
 void progress_done(struct progress *progress, double weight, const char *format, va_list args);
 /* The same, where done is known and not a sum: a part of 1. */
-__attribute__((format(printf, 3, 4)))
-void progress_at(struct progress *progress, double part, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void progress_at(struct progress *progress, double part,
+						       const char *format, ...);
 /* Takes the line away, so that something else can be printed. */
 void progress_clear(struct progress *progress);
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MAX_REPETITIONS 1000
-#define LONGEST         1e18            /* ns */
+#define LONGEST         1e18 /* ns */
 
 /* ---- reading ---- */
 
@@ -26,8 +26,14 @@ static const char *text_field(const json_t *entry, const char *key)
 
 static double nanoseconds(const json_t *entry)
 {
-	static const struct { const char *unit; double ns; } units[] = {
-		{ "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 },
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = {
+		{ "ns", 1 },
+		{ "us", 1e3 },
+		{ "ms", 1e6 },
+		{ "s", 1e9 },
 	};
 	double time = json_number_value(json_object_get(entry, "cpu_time"));
 
@@ -69,7 +75,8 @@ static bool entry_good(const json_t *entry, char *why, size_t size)
 	}
 	if (!json_is_integer(json_object_get(entry, "vmas")) ||
 	    !json_is_number(json_object_get(entry, "cpu_time"))) {
-		snprintf(why, size, "%.100s: no vmas or no cpu_time", text_field(entry, "run_name"));
+		snprintf(why, size, "%.100s: no vmas or no cpu_time",
+			 text_field(entry, "run_name"));
 		return false;
 	}
 	if (!(nanoseconds(entry) > 0 && nanoseconds(entry) <= LONGEST)) {
@@ -190,7 +197,8 @@ static FILE *open_regular(const char *path, char *why, size_t size)
 	}
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size <= RESULTS_MAX_BYTES)
 		return fdopen(fd, "r");
-	snprintf(why, size, !S_ISREG(st.st_mode) ? "not a regular file" : "larger than any results");
+	snprintf(why, size,
+		 !S_ISREG(st.st_mode) ? "not a regular file" : "larger than any results");
 	close(fd);
 	return NULL;
 }
@@ -264,8 +272,8 @@ int results_files_add(struct results_files *files, const char *path)
 /* What more says is added to all. */
 static void extend(json_t *all, const json_t *more)
 {
-	static const char *const lists[] = { "benchmarks", "memory", "speed", "threads", "parts",
-					     "skipped", "failed", "notes", "incomplete" };
+	static const char *const lists[] = { "benchmarks", "memory", "speed", "threads",   "parts",
+					     "skipped",    "failed", "notes", "incomplete" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_t *to = json_object_get(all, lists[i]);
@@ -278,8 +286,7 @@ static void extend(json_t *all, const json_t *more)
 	}
 }
 
-int results_files_load(const struct results_files *files, struct results *results,
-		       const char *who)
+int results_files_load(const struct results_files *files, struct results *results, const char *who)
 {
 	static const struct results_files usual = { { RESULTS_DEFAULT }, 1 };
 	json_t *all = NULL;
@@ -289,7 +296,8 @@ int results_files_load(const struct results_files *files, struct results *result
 	files = files->n ? files : &usual;
 	for (size_t i = 0; i < files->n; i++) {
 		if (results_load(results, files->path[i], why, sizeof(why))) {
-			fprintf(stderr, "%s: %s: %s\n", who, escape_text(files->path[i]), escape_text(why));
+			fprintf(stderr, "%s: %s: %s\n", who, escape_text(files->path[i]),
+				escape_text(why));
 			json_decref(all);
 			return -1;
 		}
@@ -364,8 +372,8 @@ const char *results_number(double number, char *text, size_t size)
 /* Are they in one table?  Recorded programs are, by mode. */
 static bool same_table(const struct result *a, const struct result *b)
 {
-	return !strcmp(a->mode, b->mode) && (!strcmp(a->name, b->name) ||
-					     (results_is_program(a) && results_is_program(b)));
+	return !strcmp(a->mode, b->mode) &&
+	       (!strcmp(a->name, b->name) || (results_is_program(a) && results_is_program(b)));
 }
 
 static bool same_line(const struct result *a, const struct result *b)
@@ -377,26 +385,28 @@ static void table_head(const struct result *first, const char **indexes, size_t 
 {
 	bool program = results_is_program(first);
 
-	fprintf(out, "\n%s/%s: ns per %s\n", program ? "recorded programs" : escape_text(first->name),
-		escape_text(first->mode), program ? "whole program" : "operation");
+	fprintf(out, "\n%s/%s: ns per %s\n",
+		program ? "recorded programs" : escape_text(first->name), escape_text(first->mode),
+		program ? "whole program" : "operation");
 	fprintf(out, "%22s", program ? "program, peak VMAs" : "VMAs");
 	for (size_t i = 0; i < nindexes; i++)
-		fprintf(out, " %14s", strcmp(indexes[i], "null") ? escape_text(indexes[i]) : "(harness)");
+		fprintf(out, " %14s",
+			strcmp(indexes[i], "null") ? escape_text(indexes[i]) : "(harness)");
 	fputc('\n', out);
 }
 
 static void table_line(const struct results *results, const struct result *first,
 		       const char **indexes, size_t nindexes, FILE *out)
 {
-	const struct result *base = results_find(results, "rbtree", first->name, first->mode,
-						 first->vmas);
+	const struct result *base =
+		results_find(results, "rbtree", first->name, first->mode, first->vmas);
 	size_t skip = results_is_program(first) ? strlen(RESULTS_PROGRAM) : strlen(first->name);
 	char text[32], cell[64];
 
 	fprintf(out, "%-15s%7zu", escape_text(first->name + skip), first->vmas);
 	for (size_t i = 0; i < nindexes; i++) {
-		const struct result *row = results_find(results, indexes[i], first->name,
-							first->mode, first->vmas);
+		const struct result *row =
+			results_find(results, indexes[i], first->name, first->mode, first->vmas);
 
 		if (row)
 			results_number(row->median, text, sizeof(text));

@@ -18,16 +18,16 @@
 
 /* One case of one index: all its repetitions in a line. CPU time in ns. */
 struct result {
-	const char *index, *name, *mode, *hash;         /* hash: "" for null indexes */
+	const char *index, *name, *mode, *hash; /* hash: "" for null indexes */
 	size_t vmas;
 	unsigned repetitions;
 	double median, fastest, slowest;
-	const json_t *entry;                            /* one of its repetitions */
+	const json_t *entry; /* one of its repetitions */
 };
 
 struct results {
 	json_t *root;
-	struct result *rows;            /* in the order of the file */
+	struct result *rows; /* in the order of the file */
 	size_t n;
 };
 

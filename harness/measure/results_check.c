@@ -10,14 +10,14 @@
 #include "harness/measure/results.h"
 
 enum type {
-	TEXT,                   /* not empty */
-	NUMBER,                 /* whole, from 0 on */
-	AMOUNT,                 /* any number, from 0 on */
-	POSITIVE,               /* what others are divided by */
+	TEXT,     /* not empty */
+	NUMBER,   /* whole, from 0 on */
+	AMOUNT,   /* any number, from 0 on */
+	POSITIVE, /* what others are divided by */
 	OBJECT,
 };
 
-#define LARGEST 1e18            /* of numbers: their sums are numbers, too */
+#define LARGEST 1e18 /* of numbers: their sums are numbers, too */
 
 static const struct field {
 	const char *list, *key;
@@ -75,8 +75,11 @@ static const struct field {
 };
 
 static const char *const type_names[] = {
-	[TEXT] = "a text", [NUMBER] = "a whole number", [AMOUNT] = "a number from 0 on",
-	[POSITIVE] = "a number above 0", [OBJECT] = "an object",
+	[TEXT] = "a text",
+	[NUMBER] = "a whole number",
+	[AMOUNT] = "a number from 0 on",
+	[POSITIVE] = "a number above 0",
+	[OBJECT] = "an object",
 };
 
 static bool is_type(const json_t *value, enum type type)
@@ -106,7 +109,8 @@ static int check_field(const json_t *list, const struct field *field, char *why,
 	json_array_foreach(list, i, entry) {
 		const json_t *value = json_object_get(entry, field->key);
 
-		if (json_is_object(entry) && (value ? is_type(value, field->type) : field->optional))
+		if (json_is_object(entry) &&
+		    (value ? is_type(value, field->type) : field->optional))
 			continue;
 		snprintf(why, size, "\"%s\", entry %zu: \"%s\" is not %s", field->list, i + 1,
 			 field->key, type_names[field->type]);

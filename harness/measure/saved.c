@@ -14,7 +14,7 @@
 #include "harness/measure/clock.h"
 #include "harness/measure/results.h"
 
-#define SHARE 10                /* saving takes one part in so many of the time */
+#define SHARE 10 /* saving takes one part in so many of the time */
 
 /* ---- signals ---- */
 
@@ -70,14 +70,15 @@ static int differs(const struct saved *saved, const char *key, const json_t *was
 /* Do build, machine and options agree with the file's? */
 static int same_run(const struct saved *saved, const json_t *context)
 {
-	static const char *const keys[] = { "commit", "flags", "compiler", "cpu", "num_cpus", "memory",
-					    "kernel", "arch", "os", "thp" };
+	static const char *const keys[] = { "commit", "flags",  "compiler", "cpu", "num_cpus",
+					    "memory", "kernel", "arch",     "os",  "thp" };
 	const json_t *old = json_object_get(saved->before, "context"), *value;
 	const json_t *options = json_object_get(saved->before, "options");
 	const char *key;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		const json_t *was = json_object_get(old, keys[i]), *is = json_object_get(context, keys[i]);
+		const json_t *was = json_object_get(old, keys[i]),
+			     *is = json_object_get(context, keys[i]);
 
 		if (is && !json_equal(was, is))
 			return differs(saved, keys[i], was, is);
@@ -125,7 +126,8 @@ int saved_begin(struct saved *saved, const json_t *context)
 		return saved->resume ? -1 : 0;
 	}
 	take(SIGPIPE, take_no_notice, false);
-	if (outfile_open(&saved->out, strcmp(saved->path, "-") ? saved->path : "/dev/stdout", 0666)) {
+	if (outfile_open(&saved->out, strcmp(saved->path, "-") ? saved->path : "/dev/stdout",
+			 0666)) {
 		fprintf(stderr, "%s: %s\n", saved->who, escape_text(saved->out.why));
 		return -1;
 	}
@@ -174,8 +176,7 @@ int saved_case(struct saved *saved, const char *name)
 {
 	json_array_append_new(saved->done, json_string(name));
 	saved->cases++;
-	if (!saved->path || saved->out.through ||
-	    wall_seconds() - saved->at < saved->took * SHARE)
+	if (!saved->path || saved->out.through || wall_seconds() - saved->at < saved->took * SHARE)
 		return 0;
 	return put(saved, false);
 }
@@ -192,7 +193,8 @@ int saved_end(struct saved *saved)
 	if (put(saved, !stopped_by))
 		return -1;
 	if (stopped_by)
-		fprintf(stderr, "%s: %s has the %zu cases that were done; --resume does the others\n",
+		fprintf(stderr,
+			"%s: %s has the %zu cases that were done; --resume does the others\n",
 			saved->who, escape_text(saved->path), json_array_size(saved->done));
 	return 0;
 }
@@ -207,6 +209,6 @@ void saved_leave(struct saved *saved)
 		return;
 	fflush(stdout);
 	fprintf(stderr, "%s: ended: %s\n", saved->who, strsignal(stopped_by));
-	signal(stopped_by, SIG_DFL);    /* as if it had not been taken */
+	signal(stopped_by, SIG_DFL); /* as if it had not been taken */
 	raise(stopped_by);
 }

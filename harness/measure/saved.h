@@ -28,19 +28,19 @@
 #include "base/util.h"
 
 struct saved {
-	const char *who;                /* "vmabench VERB", for messages */
-	const char *path;               /* NULL: nothing is saved, but signals are taken all the same */
+	const char *who;  /* "vmabench VERB", for messages */
+	const char *path; /* NULL: nothing is saved, but signals are taken all the same */
 	bool resume;
-	json_t *options;                /* what decides the results; owned */
-	json_t *(*results)(void *ctx);  /* all results now, a new reference */
+	json_t *options;               /* what decides the results; owned */
+	json_t *(*results)(void *ctx); /* all results now, a new reference */
 	void *ctx;
 
 	/* saved.c's own */
-	json_t *before;                 /* what a run that is resumed left; else NULL */
-	json_t *done;                   /* names of cases */
-	size_t cases;                   /* done by this run */
+	json_t *before; /* what a run that is resumed left; else NULL */
+	json_t *done;   /* names of cases */
+	size_t cases;   /* done by this run */
 	struct outfile out;
-	double at, took;                /* when the file was saved, and how many seconds it took */
+	double at, took; /* when the file was saved, and how many seconds it took */
 };
 
 /* 0; or -1 after a message: the file cannot be written or resumed.  saved_leave must follow. */

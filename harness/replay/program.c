@@ -71,8 +71,7 @@ void program_name(const char *path, char *name, size_t size)
 	snprintf(name, size, "replay-%.*s", (int)strcspn(base, "."), base);
 }
 
-const char *program_load(struct program *program, const char *path,
-				struct trace_error *error)
+const char *program_load(struct program *program, const char *path, struct trace_error *error)
 {
 	const char *why = NULL;
 	struct trace_event event;

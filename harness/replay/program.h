@@ -7,12 +7,12 @@
 #include "workloads/format/trace.h"
 
 struct program {
-	char name[128];                 /* the file's, without .vmt, behind "replay-" */
-	struct trace_reader *reader;    /* owns the header */
+	char name[128];              /* the file's, without .vmt, behind "replay-" */
+	struct trace_reader *reader; /* owns the header */
 	struct trace_event *events;
 	size_t n, room;
 	size_t peak_vmas;
-	char note[512];                 /* replay_note() of it, once program_replay() was called */
+	char note[512]; /* replay_note() of it, once program_replay() was called */
 };
 
 /* "dir/gcc.vmt" -> "replay-gcc" */

@@ -42,7 +42,7 @@ static struct stretch *stretch_new(struct range_map *map, unsigned long start, u
 	if (!raw)
 		return NULL;
 	struct stretch *stretch = (struct stretch *)(raw + map->index->ops->node_size);
-	*stretch = (struct stretch){.bounds = {start, end}, .value = value};
+	*stretch = (struct stretch){ .bounds = { start, end }, .value = value };
 	return stretch;
 }
 
@@ -89,7 +89,7 @@ void range_map_destroy(struct range_map *map)
 
 	if (!map)
 		return;
-	for_each_vma (&walk, map->index, vma) {
+	for_each_vma(&walk, map->index, vma) {
 		stretch_of(vma)->gone = gone;
 		gone = stretch_of(vma);
 	}
@@ -101,7 +101,7 @@ void range_map_destroy(struct range_map *map)
 struct range_map *range_map_copy(const struct range_map *from)
 {
 	struct range_map *map = range_map_create(from->arena);
-	struct vma_cursor cursor = {.index = from->index};
+	struct vma_cursor cursor = { .index = from->index };
 
 	for (struct vm_area_struct *vma = from->index->ops->seek(&cursor, 0); map && vma;
 	     vma = from->index->ops->next(&cursor)) {
@@ -118,9 +118,9 @@ struct range_map *range_map_copy(const struct range_map *from)
 struct range range_map_at(const struct range_map *map, unsigned long addr, unsigned long lo,
 			  unsigned long hi)
 {
-	struct vma_cursor cursor = {.index = map->index};
+	struct vma_cursor cursor = { .index = map->index };
 	struct vm_area_struct *vma = map->index->ops->seek(&cursor, addr);
-	struct range range = {.start = lo, .end = hi};
+	struct range range = { .start = lo, .end = hi };
 
 	if (vma && vma_start(vma) <= addr) {
 		range.start = max(lo, vma_start(vma));
@@ -141,7 +141,7 @@ struct range range_map_at(const struct range_map *map, unsigned long addr, unsig
 
 /* A change on its way: what stays of the stretches at either side, and what goes. */
 struct change {
-	unsigned long start, end; /* the new stretch, grown over those like it */
+	unsigned long start, end;   /* the new stretch, grown over those like it */
 	struct stretch *low, *high; /* may be one and the same: it is cut in two */
 	struct stretch *gone;
 };
@@ -168,7 +168,7 @@ static void change_add(struct change *c, struct stretch *s, unsigned long start,
 
 static void put(struct vma_edit *edit, struct stretch *s, unsigned long start, unsigned long end)
 {
-	edit->put[edit->nput++] = (struct vma_put){vma_of(s), start, end};
+	edit->put[edit->nput++] = (struct vma_put){ vma_of(s), start, end };
 	edit->lo = min(edit->lo, start);
 	edit->hi = max(edit->hi, end);
 }
@@ -178,8 +178,8 @@ static int change(struct range_map *map, unsigned long start, unsigned long end,
 		  struct stretch *fresh)
 {
 	const struct vma_index_ops *ops = map->index->ops;
-	struct vma_cursor cursor = {.index = map->index};
-	struct change c = {.start = start, .end = end};
+	struct vma_cursor cursor = { .index = map->index };
+	struct change c = { .start = start, .end = end };
 	struct vm_area_struct *vma = ops->seek(&cursor, start ? start - 1 : 0);
 	struct stretch *upper = NULL;
 
@@ -188,7 +188,7 @@ static int change(struct range_map *map, unsigned long start, unsigned long end,
 	if (!fresh && !c.low && !c.high && !c.gone)
 		return 0;
 
-	struct vma_edit edit = {.lo = c.start, .hi = c.end};
+	struct vma_edit edit = { .lo = c.start, .hi = c.end };
 	if (c.low)
 		put(&edit, c.low, c.low->bounds.vm_start, start);
 	if (fresh)

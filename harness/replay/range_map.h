@@ -18,7 +18,7 @@ struct range_map;
 struct range {
 	unsigned long start, end;
 	unsigned long value; /* 0 where there is none */
-	bool mapped; /* there is one */
+	bool mapped;         /* there is one */
 };
 
 /* Empty; its memory comes from arena. NULL if out of memory. */

@@ -15,13 +15,17 @@
 #include "base/hash.h"
 
 struct budget replay_budget = { .limit = REPLAY_MEMORY };
-static bool frames_exhausted;           /* of the last world that ended so */
+static bool frames_exhausted; /* of the last world that ended so */
 
 void replay_options_default(struct replay_options *options)
 {
 	*options = (struct replay_options){
-		.find_cache = find_cache(0), .pagetable_levels = 4, .digest = true,
-		.compare = true, .placement = placement_policy(0), .merge = merge_rule(0),
+		.find_cache = find_cache(0),
+		.pagetable_levels = 4,
+		.digest = true,
+		.compare = true,
+		.placement = placement_policy(0),
+		.merge = merge_rule(0),
 	};
 }
 
@@ -45,8 +49,11 @@ static void set_capabilities(struct limits *limits, uint64_t lacks)
 static void limits_from(struct limits *limits, const struct trace_info *info)
 {
 	*limits = (struct limits){
-		.stack = info->rlimit_stack, .as = info->rlimit_as, .memlock = info->rlimit_memlock,
-		.data = info->rlimit_data, .data_max = ~0UL,
+		.stack = info->rlimit_stack,
+		.as = info->rlimit_as,
+		.memlock = info->rlimit_memlock,
+		.data = info->rlimit_data,
+		.data_max = ~0UL,
 	};
 	set_capabilities(limits, info->lacks_capabilities);
 }
@@ -244,7 +251,10 @@ void replay_difference(struct replay_world *world, const struct trace_event *rec
 		       int64_t result, const char *text)
 {
 	struct replay_difference difference = {
-		.event = world->counts.events, .recorded = recorded, .result = result, .text = text,
+		.event = world->counts.events,
+		.recorded = recorded,
+		.result = result,
+		.text = text,
 	};
 
 	if (world->options.on_difference)
@@ -326,7 +336,7 @@ static int do_process(struct replay_world *world, const struct trace_event *even
 
 struct replay_task *replay_task_born(struct replay_world *world, uint64_t number)
 {
-	this_cpu(world->machine)->task = NULL;    /* the tasks may move */
+	this_cpu(world->machine)->task = NULL; /* the tasks may move */
 	if (replay_reach((void **)&world->tasks, &world->ntasks, sizeof(*world->tasks), number))
 		return NULL;
 
@@ -385,7 +395,7 @@ static int do_fork(struct replay_world *world, const struct trace_event *event)
 	uint64_t number = event->arg[0];
 	struct replay_task *child, *parent;
 
-	if (!number)    /* it failed */
+	if (!number) /* it failed */
 		return 0;
 	child = replay_task_born(world, number);
 	if (!child || !replay_task_born(world, event->task))
@@ -476,7 +486,7 @@ static void reclaim_if_short(struct replay_world *world)
 	    frames_in_use(machine->frames) <= world->reclaim_at)
 		return;
 	shrink_all(machine);
-	shrink_all(machine);            /* what had been touched, too */
+	shrink_all(machine); /* what had been touched, too */
 	world->reclaim_at = max(all / 8 * 7, frames_in_use(machine->frames) + all / 16);
 }
 
@@ -585,10 +595,23 @@ static void hash_counters(struct replay_world *world)
 	const struct fault_counters *f = &world->machine->faults;
 	const struct pt_counters *pt = &world->machine->pt;
 	const uint64_t numbers[] = {
-		f->anon_zero, f->anon_write, f->file_read, f->file_shared_write, f->file_cow,
-		f->cow_copy, f->cow_zero, f->cow_reuse, f->spurious, f->stack_growth, f->segv,
-		pt->entries_touched, pt->tlb_flushes, pt->tlb_pages, pt->tables_allocated[0],
-		pt->tables_freed[0], world->machine->peak_vmas,
+		f->anon_zero,
+		f->anon_write,
+		f->file_read,
+		f->file_shared_write,
+		f->file_cow,
+		f->cow_copy,
+		f->cow_zero,
+		f->cow_reuse,
+		f->spurious,
+		f->stack_growth,
+		f->segv,
+		pt->entries_touched,
+		pt->tlb_flushes,
+		pt->tlb_pages,
+		pt->tables_allocated[0],
+		pt->tables_freed[0],
+		world->machine->peak_vmas,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -619,8 +642,8 @@ bool replay_equal(const struct replay_counts *counts)
 #define NOTE_NAMES 3
 
 /* One more reason, behind those that are there. */
-__attribute__((format(printf, 3, 4)))
-static void note(char *text, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void note(char *text, size_t size, const char *format,
+						       ...)
 {
 	size_t n = strlen(text);
 	va_list args;
@@ -651,7 +674,10 @@ static void note_names(const struct replay_name *name, char *text, size_t size)
 char *replay_unlike(const struct replay_world *world, char *text, size_t size)
 {
 	const struct replay_counts *counts = &world->counts;
-	const struct { const char *what; uint64_t n, of; } numbers[] = {
+	const struct {
+		const char *what;
+		uint64_t n, of;
+	} numbers[] = {
 		{ "results differ", counts->results.compared - counts->results.equal,
 		  counts->results.compared },
 		{ "layouts differ", counts->layouts.compared - counts->layouts.equal,

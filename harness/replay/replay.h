@@ -24,24 +24,24 @@ struct replay_tally {
 
 /* What an address space looks like. */
 struct replay_shape {
-	uint64_t vmas, gaps;           /* gaps: between VMAs */
-	uint64_t largest_gap;          /* bytes, from mmap_min_addr to task_size */
-	uint64_t span;                  /* bytes that all places chosen so far lie within */
-	uint64_t tables;                /* page-table pages */
+	uint64_t vmas, gaps;  /* gaps: between VMAs */
+	uint64_t largest_gap; /* bytes, from mmap_min_addr to task_size */
+	uint64_t span;        /* bytes that all places chosen so far lie within */
+	uint64_t tables;      /* page-table pages */
 };
 
 /* What a replay with another policy or rule has to say. */
 struct replay_whatif {
-	struct replay_shape widest;     /* the mm with the most VMAs, then (within 2 %) */
-	uint64_t end_vmas;              /* of all mms when their last tasks left them */
-	uint64_t peak_tables;           /* page-table pages, the most in any one mm */
-	uint64_t merges;                /* ranges that became one with a neighbour */
+	struct replay_shape widest; /* the mm with the most VMAs, then (within 2 %) */
+	uint64_t end_vmas;          /* of all mms when their last tasks left them */
+	uint64_t peak_tables;       /* page-table pages, the most in any one mm */
+	uint64_t merges;            /* ranges that became one with a neighbour */
 	/* what was done otherwise, so that the program could go on */
-	uint64_t moved;                 /* MAP_FIXED, where another stood: placed elsewhere */
-	uint64_t in_parts;              /* calls whose range is in several places */
-	uint64_t not_tried;             /* mremaps that the kernel refused: layout decides */
-	uint64_t beyond_limit;          /* calls that left more VMAs than max_map_count */
-	uint64_t below_limit;           /* calls that failed for it, and do not here */
+	uint64_t moved;        /* MAP_FIXED, where another stood: placed elsewhere */
+	uint64_t in_parts;     /* calls whose range is in several places */
+	uint64_t not_tried;    /* mremaps that the kernel refused: layout decides */
+	uint64_t beyond_limit; /* calls that left more VMAs than max_map_count */
+	uint64_t below_limit;  /* calls that failed for it, and do not here */
 };
 
 struct replay_counts {
@@ -63,10 +63,10 @@ struct replay_counts {
 
 /* A difference between the recording and the emulation, for whoever shows it. */
 struct replay_difference {
-	uint64_t event;                         /* its number, from 1 */
-	const struct trace_event *recorded;     /* NULL when it is about a layout */
-	int64_t result;                         /* the emulation's */
-	const char *text;                       /* in words, where recorded is NULL */
+	uint64_t event;                     /* its number, from 1 */
+	const struct trace_event *recorded; /* NULL when it is about a layout */
+	int64_t result;                     /* the emulation's */
+	const char *text;                   /* in words, where recorded is NULL */
 };
 typedef void (*replay_difference_fn)(const struct replay_difference *difference, void *arg);
 
@@ -78,21 +78,21 @@ struct replay_name {
 };
 
 struct replay_options {
-	const struct find_cache *find_cache;    /* in front of find_vma */
-	unsigned pagetable_levels;      /* 4 or 5 */
-	enum thp huge_pages;            /* which anonymous memory gets some */
-	unsigned leave_out;             /* enum leave_out of mm.h */
-	unsigned without;               /* enum part of mm.h */
-	bool no_rmap, no_faults;        /* nor these: recorded faults are passed over */
-	bool digest;                    /* compare layouts, digest each mm as it ends */
-	bool compare;                   /* results with the recording's, and follow it */
+	const struct find_cache *find_cache; /* in front of find_vma */
+	unsigned pagetable_levels;           /* 4 or 5 */
+	enum thp huge_pages;                 /* which anonymous memory gets some */
+	unsigned leave_out;                  /* enum leave_out of mm.h */
+	unsigned without;                    /* enum part of mm.h */
+	bool no_rmap, no_faults;             /* nor these: recorded faults are passed over */
+	bool digest;                         /* compare layouts, digest each mm as it ends */
+	bool compare;                        /* results with the recording's, and follow it */
 	const struct placement_policy *placement;
 	const struct merge_rule *merge;
-	const struct mm_locking *locking;       /* one thread does it all, but by these rules; */
-	unsigned threads;               /* or so many (threads_replay.h); 0 is 1 */
-	uint64_t seed;                  /* of the random placement */
-	uint64_t reclaim;               /* after so many events each time: shrink_all; 0: never */
-	int (*mmap_hook)(struct vm_area_struct *vma);   /* as in config of mm.h */
+	const struct mm_locking *locking; /* one thread does it all, but by these rules; */
+	unsigned threads;                 /* or so many (threads_replay.h); 0 is 1 */
+	uint64_t seed;                    /* of the random placement */
+	uint64_t reclaim;                 /* after so many events each time: shrink_all; 0: never */
+	int (*mmap_hook)(struct vm_area_struct *vma); /* as in config of mm.h */
 	/*
 	 * Places are the emulation's own, and recorded addresses are translated;
 	 * compared is what the program would see: results but for addresses, and at
@@ -100,7 +100,7 @@ struct replay_options {
 	 * placement or merge is not Linux's and events are recorded ones.
 	 */
 	bool whatif;
-	replay_difference_fn on_difference;     /* may be NULL */
+	replay_difference_fn on_difference; /* may be NULL */
 	void *arg;
 };
 
@@ -161,8 +161,7 @@ char *replay_note(const struct trace_info *info, const struct replay_world *worl
 const struct machine *replay_machine(const struct replay_world *world);
 
 /* Where the kernel's addr is here, for tests; addr itself where nothing is translated. */
-unsigned long replay_translate(const struct replay_world *world, uint32_t task,
-			       unsigned long addr);
+unsigned long replay_translate(const struct replay_world *world, uint32_t task, unsigned long addr);
 
 /* The mm of a task, or NULL: for those who look into a world between events. */
 struct mm_struct *replay_mm(const struct replay_world *world, uint32_t task);

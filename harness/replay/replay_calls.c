@@ -31,8 +31,8 @@ static void mmap_other(struct replay_world *world, struct mm_struct *mm,
 				       e->arg[4] >> PAGE_SHIFT);
 }
 
-static void call_mmap(struct replay_world *world, struct mm_struct *mm,
-		      const struct trace_event *e, struct outcome *out)
+static void call_mmap(struct replay_world *world, struct mm_struct *mm, const struct trace_event *e,
+		      struct outcome *out)
 {
 	unsigned long flags = e->arg[3], offset = e->arg[4];
 	struct file *file = flags & MAP_ANONYMOUS ? NULL : replay_file(world, e->arg[5]);
@@ -71,7 +71,7 @@ static void call_shmat(struct replay_world *world, struct mm_struct *mm,
 {
 	struct file *file = replay_file(world, e->arg[0]);
 
-	if (file) {     /* only here the trace says that it is a segment, and opened how */
+	if (file) { /* only here the trace says that it is a segment, and opened how */
 		file->inode->kind = FILE_SYSV_SHM;
 		file->writable = !(e->arg[2] & SHM_RDONLY);
 		replay_hugetlb_attach(world, file, e->arg[4]);
@@ -113,7 +113,9 @@ static void call_mbind(struct mm_struct *mm, const struct trace_event *e, struct
 	unsigned wrong = (unsigned)(e->arg[4] >> TRACE_NODES_SHIFT);
 
 	out->result = do_mbind(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3], (unsigned)e->arg[4],
-			       wrong == TRACE_NODES_UNREADABLE ? -EFAULT : wrong ? -EINVAL : 0);
+			       wrong == TRACE_NODES_UNREADABLE ? -EFAULT
+			       : wrong                         ? -EINVAL
+							       : 0);
 	if (e->result == -EIO && !out->result && (e->arg[4] & MPOL_MF_STRICT))
 		out->result = -EIO;
 }
@@ -201,8 +203,8 @@ static void call_personality(struct replay_world *world, struct mm_struct *mm,
 	world->tasks[e->task].personality = e->arg[0];
 }
 
-static void perform(struct replay_world *world, struct mm_struct *mm,
-		    const struct trace_event *e, struct outcome *out)
+static void perform(struct replay_world *world, struct mm_struct *mm, const struct trace_event *e,
+		    struct outcome *out)
 {
 	switch (e->kind) {
 	case TRACE_MMAP:
@@ -281,8 +283,8 @@ static void perform(struct replay_world *world, struct mm_struct *mm,
 	}
 }
 
-void replay_perform(struct replay_world *world, struct mm_struct *mm,
-		    const struct trace_event *e, struct outcome *out)
+void replay_perform(struct replay_world *world, struct mm_struct *mm, const struct trace_event *e,
+		    struct outcome *out)
 {
 	mm_call_begin(mm, 0, ~0UL);
 	perform(world, mm, e, out);

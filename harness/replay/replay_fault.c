@@ -22,7 +22,7 @@ static bool fault_was_write(const struct replay_world *world, struct mm_struct *
 
 	if (!vma || !(vma->vm_flags & VM_WRITE))
 		return false;
-	if (vma->vm_start > addr)               /* a stack grows */
+	if (vma->vm_start > addr) /* a stack grows */
 		return true;
 	if (pt_get(&mm->pgd, addr & PAGE_MASK))
 		return true;
@@ -100,7 +100,7 @@ int replay_fault(struct replay_world *world, const struct trace_event *event)
 		return 0;
 	if (mm && (event->arg[1] & TRACE_FAULT_INFERRED)) {
 		err = world->options.whatif ? fault_whatif(world, mm, event)
-				    : do_fault(world, mm, event);
+					    : do_fault(world, mm, event);
 		return err == -ENOMEM ? -ENOMEM : 0;
 	}
 	world->counts.faults++;
@@ -108,8 +108,7 @@ int replay_fault(struct replay_world *world, const struct trace_event *event)
 		world->counts.faults_without_mm++;
 		return 0;
 	}
-	err = world->options.whatif ? fault_whatif(world, mm, event)
-				    : do_fault(world, mm, event);
+	err = world->options.whatif ? fault_whatif(world, mm, event) : do_fault(world, mm, event);
 	world->hash = hash_add(world->hash, (uint64_t)err);
 	return err == -ENOMEM ? -ENOMEM : 0;
 }

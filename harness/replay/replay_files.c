@@ -14,7 +14,7 @@
 #define O_PATH 010000000
 #endif
 
-#define EXT4_MAX_PAGES UINT32_MAX       /* its block numbers in a file have 32 bits */
+#define EXT4_MAX_PAGES UINT32_MAX /* its block numbers in a file have 32 bits */
 
 static int open_file(struct replay_world *world, const struct trace_event *event)
 {
@@ -36,7 +36,8 @@ static int open_file(struct replay_world *world, const struct trace_event *event
 				      file_kind(event->arg[2], event->arg[3], event->name),
 				      event->name);
 	file = *inode ? file_open(world->machine, *inode, number, access != O_WRONLY,
-				  access != O_RDONLY) : NULL;
+				  access != O_RDONLY)
+		      : NULL;
 	if (!file)
 		return -ENOMEM;
 	if (event->arg[2] == EXT4_SUPER_MAGIC)
@@ -61,8 +62,8 @@ static int set_flags(const struct trace_event *event, struct file *file)
 {
 	unsigned long type = event->arg[2] & MAP_TYPE;
 
-	return driver_tell(file, event->arg[1],
-			   type == MAP_SHARED || type == MAP_SHARED_VALIDATE, event->arg[3]);
+	return driver_tell(file, event->arg[1], type == MAP_SHARED || type == MAP_SHARED_VALIDATE,
+			   event->arg[3]);
 }
 
 int replay_file_event(struct replay_world *world, const struct trace_event *event)

@@ -30,8 +30,11 @@ static unsigned log2_of(uint64_t size)
 static struct hstate pool_from(const struct trace_pool *pool)
 {
 	return (struct hstate){
-		.shift = log2_of(pool->size), .pages = pool->pages, .free = pool->free,
-		.reserved = pool->reserved, .surplus = pool->surplus,
+		.shift = log2_of(pool->size),
+		.pages = pool->pages,
+		.free = pool->free,
+		.reserved = pool->reserved,
+		.surplus = pool->surplus,
 		.overcommit = pool->overcommit,
 	};
 }
@@ -143,7 +146,7 @@ static struct replay_segment *segment_new(struct replay_world *world, uint64_t i
 {
 	struct replay_segment *grown = segment_of(world, id);
 
-	if (grown)              /* an id is used again when a segment has gone */
+	if (grown) /* an id is used again when a segment has gone */
 		return grown;
 	grown = realloc(world->segments, (world->nsegments + 1) * sizeof(*grown));
 	if (!grown)
@@ -152,7 +155,10 @@ static struct replay_segment *segment_new(struct replay_world *world, uint64_t i
 	return &grown[world->nsegments++];
 }
 
-/* What is there already, forbidden or too large is not known here: only whether the pool has enough. */
+/*
+ * What is there already, forbidden or too large is not known here: only whether the pool has
+ * enough.
+ */
 static bool asks_the_pool(const struct replay_world *world, const struct trace_event *e)
 {
 	const struct replay_segment *known = segment_of(world, (uint64_t)e->result);

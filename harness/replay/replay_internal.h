@@ -17,10 +17,10 @@ struct replay_layout {
 
 struct replay_task {
 	struct task_struct tsk;
-	struct translation *map;        /* of tsk.mm, where options.whatif is set; else NULL */
-	unsigned long personality;      /* ADDR_COMPAT_LAYOUT, ADDR_NO_RANDOMIZE count */
-	uint64_t process;               /* its first task's number: limits are theirs together, */
-	struct limits limits;           /* capabilities are its own */
+	struct translation *map;   /* of tsk.mm, where options.whatif is set; else NULL */
+	unsigned long personality; /* ADDR_COMPAT_LAYOUT, ADDR_NO_RANDOMIZE count */
+	uint64_t process;          /* its first task's number: limits are theirs together, */
+	struct limits limits;      /* capabilities are its own */
 	bool alive;
 };
 
@@ -33,8 +33,8 @@ struct replay_facts {
 
 struct replay_world {
 	struct machine *machine;
-	struct trace_info info;         /* its strings are the reader's and not used here */
-	bool writes_told;               /* faults of unknown kind: the recorder told which wrote */
+	struct trace_info info; /* its strings are the reader's and not used here */
+	bool writes_told;       /* faults of unknown kind: the recorder told which wrote */
 	struct replay_options options;
 	struct replay_counts counts;
 	struct replay_task *tasks;      /* by number */
@@ -44,14 +44,14 @@ struct replay_world {
 	struct trace_event exec;        /* the exec whose layout is coming */
 	struct replay_layout layout;
 	struct arena *translations;
-	struct replay_segment *segments;        /* of huge pages (replay_hugetlb.c) */
+	struct replay_segment *segments; /* of huge pages (replay_hugetlb.c) */
 	size_t nsegments;
-	struct file **special;          /* [vdso], [vvar] and their like, by name; NULL: free */
-	size_t reclaim_at;              /* with so many pages in use, RAM is short */
+	struct file **special; /* [vdso], [vvar] and their like, by name; NULL: free */
+	size_t reclaim_at;     /* with so many pages in use, RAM is short */
 	struct replay_name not_modelled[REPLAY_NAMES + 1];
-	struct replay_facts *facts;     /* of files, by number */
+	struct replay_facts *facts; /* of files, by number */
 	size_t nfacts;
-	int64_t result;                 /* of the last system call */
+	int64_t result; /* of the last system call */
 	uint64_t hash;
 };
 
@@ -104,10 +104,10 @@ must_check int replay_call(struct replay_world *world, struct mm_struct *mm,
 /* What a call did, beside its result. */
 struct outcome {
 	int64_t result;
-	bool placed;            /* the emulation chose the place */
-	bool random;            /* the kernel rolled dice for it */
-	bool unknown;           /* mm has no rule for the result */
-	unsigned long len;      /* of what was placed */
+	bool placed;       /* the emulation chose the place */
+	bool random;       /* the kernel rolled dice for it */
+	bool unknown;      /* mm has no rule for the result */
+	unsigned long len; /* of what was placed */
 };
 
 /* Does the call, as it is. */
@@ -125,8 +125,7 @@ void replay_tell_layout(struct replay_world *world, const char *what,
 
 void replay_hugetlb_config(struct config *config, const struct trace_info *info);
 /* Can mmap with these flags be modelled?  file: NULL for MAP_ANONYMOUS. */
-bool replay_hugetlb_known(struct replay_world *world, const struct file *file,
-			  unsigned long flags);
+bool replay_hugetlb_known(struct replay_world *world, const struct file *file, unsigned long flags);
 /* What the recorder found of a file and of a pool: 0 or -ENOMEM. */
 must_check int replay_huge_file(struct replay_world *world, const struct trace_event *event);
 void replay_huge_pool(struct replay_world *world, const struct trace_event *event);

@@ -54,7 +54,7 @@ int replay_layout_vma(struct replay_world *world, const struct trace_event *even
 		if (!file)
 			return -ENOMEM;
 	}
-	if (file && !can_mmap_file(file))       /* it was mapped, so there is a way */
+	if (file && !can_mmap_file(file)) /* it was mapped, so there is a way */
 		file->inode->kind = FILE_PLAIN;
 	layout->vmas[layout->n++] = (struct vma_layout){
 		.start = event->arg[0],
@@ -114,7 +114,7 @@ static int layout_exec(struct replay_world *world, uint32_t number)
 		world->counts.bad_events++;
 		return 0;
 	}
-	if (exec.task != number)        /* a recording that began in the middle */
+	if (exec.task != number) /* a recording that began in the middle */
 		exec = (struct trace_event){ .arg = { world->machine->config.task_size } };
 	number_anonymous(layout);
 	world->counts.mms++;

@@ -226,10 +226,10 @@ static void whatif_brk(struct call *c)
 
 /* What a part of a range that is mapped nowhere does to the rest. */
 enum gaps {
-	HOLES_SILENT, /* nothing, if anything is mapped: munmap, userfaultfd */
+	HOLES_SILENT,  /* nothing, if anything is mapped: munmap, userfaultfd */
 	HOLES_IN_TURN, /* they are met on the way: mprotect, mlock */
-	HOLES_NOTED, /* likewise, and the call goes on: madvise */
-	HOLES_FIRST, /* they are looked for before anything changes: mseal, mbind */
+	HOLES_NOTED,   /* likewise, and the call goes on: madvise */
+	HOLES_FIRST,   /* they are looked for before anything changes: mseal, mbind */
 };
 
 static enum gaps gaps_of(const struct trace_event *event)
@@ -267,7 +267,7 @@ static int64_t part(struct call *c, unsigned long start, unsigned long end, unsi
 {
 	struct trace_event e = *c->event;
 	unsigned a = range_argument(&e);
-	struct outcome out = {0};
+	struct outcome out = { 0 };
 
 	e.arg[a] = here;
 	e.arg[a + 1] = end - start;
@@ -459,7 +459,7 @@ static void shrink(struct call *c, const struct remap *r)
 {
 	struct trace_event rest = {
 		.kind = TRACE_MUNMAP,
-		.arg = {r->old + r->new_len, r->old_len - r->new_len},
+		.arg = { r->old + r->new_len, r->old_len - r->new_len },
 	};
 	struct call unmap = *c;
 

@@ -72,8 +72,8 @@ bool replay_whatif_layout_equal(struct replay_world *world, struct mm_struct *mm
 			return false;
 		recorded += open ? 0 : equal;
 	}
-	for_each_vma(&walk, mm->mm_mt, vma) here +=
-		length_unknown(world, vma->vm_flags) ? 0 : vma_pages(vma);
+	for_each_vma(&walk, mm->mm_mt, vma)
+		here += length_unknown(world, vma->vm_flags) ? 0 : vma_pages(vma);
 	if (here != recorded)
 		replay_tell_layout(world, "more is mapped than there was", NULL, NULL);
 	return here == recorded;
@@ -93,8 +93,7 @@ static void take_shape(struct replay_shape *shape, const struct mm_struct *mm,
 		.tables = mm->pgd.tables,
 		.span = translation_span(map),
 	};
-	for_each_vma(&walk, mm->mm_mt, vma)
-	{
+	for_each_vma(&walk, mm->mm_mt, vma) {
 		if (vma->vm_start > end) {
 			shape->largest_gap =
 				max(shape->largest_gap, (uint64_t)(vma->vm_start - end));

@@ -8,7 +8,7 @@
 struct translation {
 	unsigned users;
 	struct arena *arena;
-	struct range_map *moved; /* by how much */
+	struct range_map *moved;       /* by how much */
 	unsigned long lowest, highest; /* of what was placed: emulated addresses */
 };
 
@@ -21,7 +21,7 @@ static struct translation *translation_with(struct arena *arena, struct range_ma
 		range_map_destroy(moved);
 		return NULL;
 	}
-	*t = (struct translation){.users = 1, .arena = arena, .moved = moved, .lowest = -1UL};
+	*t = (struct translation){ .users = 1, .arena = arena, .moved = moved, .lowest = -1UL };
 	return t;
 }
 
@@ -72,7 +72,7 @@ struct piece translation_at(const struct translation *t, unsigned long addr, uns
 {
 	struct range range = range_map_at(t->moved, addr, lo, hi);
 
-	return (struct piece){range.start, range.end, range.value, range.mapped};
+	return (struct piece){ range.start, range.end, range.value, range.mapped };
 }
 
 int translation_set(struct translation *t, unsigned long start, unsigned long end,

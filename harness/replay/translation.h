@@ -20,7 +20,7 @@ struct translation;
 struct piece {
 	unsigned long start, end;
 	unsigned long delta; /* emulated minus recorded address, modulo 2^64 */
-	bool mapped; /* false: nothing is mapped here, delta is 0 */
+	bool mapped;         /* false: nothing is mapped here, delta is 0 */
 };
 
 /* Empty, with one user; its memory comes from arena. NULL if out of memory. */

@@ -15,11 +15,11 @@
 
 struct report {
 	const struct results *results;
-	const char *plots;                              /* the folder; NULL: none */
-	json_t *counts, *worst;                         /* what is given of these, or NULL */
+	const char *plots;      /* the folder; NULL: none */
+	json_t *counts, *worst; /* what is given of these, or NULL */
 	struct results *scalar;
 	FILE *out;
-	const char *indexes[REPORT_MAX_INDEXES];        /* all but the peers */
+	const char *indexes[REPORT_MAX_INDEXES]; /* all but the peers */
 	size_t n;
 	const char *peers[REPORT_MAX_INDEXES];
 	size_t npeers;

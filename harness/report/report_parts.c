@@ -12,12 +12,9 @@
 static const struct column {
 	const char *part, *title;
 } columns[] = {
-	{ "no-find-cache", "no find cache" },
-	{ "no-drivers", "no drivers called" },
-	{ "no-accounting", "no accounting" },
-	{ "no-rmap", "no rmap" },
-	{ "no-faults", "no faults" },
-	{ "no-merging", "no merging" },
+	{ "no-find-cache", "no find cache" }, { "no-drivers", "no drivers called" },
+	{ "no-accounting", "no accounting" }, { "no-rmap", "no rmap" },
+	{ "no-faults", "no faults" },         { "no-merging", "no merging" },
 	{ "huge-pages", "with huge pages" },
 };
 
@@ -129,12 +126,15 @@ static void cache_table(FILE *out, const json_t *parts)
 	json_t *whole;
 	size_t i;
 
-	fputs("\n## find_vma's caches\n\nHow many calls of find_vma each cache answers, and the time "
-	      "of the replay, times that without a cache. mmap_cache: one answer for each mm, as Linux "
+	fputs("\n## find_vma's caches\n\nHow many calls of find_vma each cache answers, and the "
+	      "time "
+	      "of the replay, times that without a cache. mmap_cache: one answer for each mm, as "
+	      "Linux "
 	      "2.6; vmacache: four for each task, as 3.15 to 6.0; finger: the last answer, its "
 	      "gap and the VMA after it, until the next change. All end in the same state.\n\n"
 	      "| program | find_vma calls | mmap_cache | vmacache | finger |\n"
-	      "|---|---:|---:|---:|---:|\n", out);
+	      "|---|---:|---:|---:|---:|\n",
+	      out);
 	json_array_foreach(parts, i, whole) {
 		const char *name = text_of(whole, "case");
 
@@ -155,9 +155,12 @@ void report_parts(const struct report *report)
 
 	if (!json_array_size(parts))
 		return;
-	fprintf(report->out, "\n## What each part costs\n\nThe whole replay over %s with one part of mm "
-		"switched off, times that with all of them; below 1: the part costs what is missing. "
-		"Huge pages are not in the whole: with them, for all anonymous memory. \\*: the part "
+	fprintf(report->out,
+		"\n## What each part costs\n\nThe whole replay over %s with one part of mm "
+		"switched off, times that with all of them; below 1: the part costs what is "
+		"missing. "
+		"Huge pages are not in the whole: with them, for all anonymous memory. \\*: the "
+		"part "
 		"is in the state, which is another one then. Without faults there are no pages, so "
 		"what is done with pages costs less, too.\n",
 		escape_markdown(text_of(json_array_get(parts, 0), "index")));

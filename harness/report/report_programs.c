@@ -99,9 +99,11 @@ void report_programs(const struct report *report)
 	n = columns(counts, names);
 	fputs("\n## Recorded programs, index alone, in instructions\n\nCounted by callgrind: no "
 	      "noise, and no cache misses either. \"harness\" is in each number.\n\n"
-	      "| program | VMAs |", report->out);
+	      "| program | VMAs |",
+	      report->out);
 	for (i = 0; i < n; i++)
-		fprintf(report->out, " %s |", strcmp(names[i], HARNESS) ? escape_markdown(names[i]) : "harness");
+		fprintf(report->out, " %s |",
+			strcmp(names[i], HARNESS) ? escape_markdown(names[i]) : "harness");
 	fputs(" " OURS " by " KERNEL " | less the harness |\n|---|---:|", report->out);
 	for (i = 0; i < n + 2; i++)
 		fputs("---:|", report->out);

@@ -12,12 +12,12 @@
 #include "base/escape.h"
 #include "harness/report/report.h"
 
-#define OURS            "btree"
-#define KERNEL          "linux-maple"
-#define BOUND           "static-stree"
-#define HARNESS         "null"
-#define KERNEL_VMAS     65536           /* where the kernel's tree is compared: its usual limit */
-#define NSIZES          4
+#define OURS        "btree"
+#define KERNEL      "linux-maple"
+#define BOUND       "static-stree"
+#define HARNESS     "null"
+#define KERNEL_VMAS 65536 /* where the kernel's tree is compared: its usual limit */
+#define NSIZES      4
 
 /* ---- the targets ---- */
 
@@ -29,55 +29,104 @@ static const char *const peers[] = {
 
 static const struct target {
 	const char *title, *name, *mode;
-	double kernel;                  /* times faster than KERNEL at KERNEL_VMAS; 0: no target */
-	double best[NSIZES];            /* times faster than the best rival at each size; alike */
-	const char *rivals;             /* NULL: all peers */
-	const char *obstacle;           /* what stands in the way where a target is missed */
+	double kernel;        /* times faster than KERNEL at KERNEL_VMAS; 0: no target */
+	double best[NSIZES];  /* times faster than the best rival at each size; alike */
+	const char *rivals;   /* NULL: all peers */
+	const char *obstacle; /* what stands in the way where a target is missed */
 } targets[] = {
-	{ "find, dependent", "find-dependent", "no-touch", 2.5, { 1.7, 1.3, 1.3, 1.0 }, NULL, NULL },
-	{ "find, independent", "find-independent", "no-touch", 7, { 4, 2, 2, 2 }, NULL,
+	{ "find, dependent",
+	  "find-dependent",
+	  "no-touch",
+	  2.5,
+	  { 1.7, 1.3, 1.3, 1.0 },
+	  NULL,
+	  NULL },
+	{ "find, independent",
+	  "find-independent",
+	  "no-touch",
+	  7,
+	  { 4, 2, 2, 2 },
+	  NULL,
 	  "a leaf's ends and its pointer are not in the second-level cache; how often is the"
 	  " host's matter, and the ratio with it" },
-	{ "find, 90 % local", "find-local", "no-touch", 3, { 1.2, 1.2, 1.2, 1.2 }, NULL,
+	{ "find, 90 % local",
+	  "find-local",
+	  "no-touch",
+	  3,
+	  { 1.2, 1.2, 1.2, 1.2 },
+	  NULL,
 	  "one find in ten goes anywhere, and waits for its leaf from beyond the"
 	  " second-level cache" },
-	{ "iterate", "iterate", "no-touch", 15, { 1.5, 1.5, 1.5, 1.5 }, "absl-btree",
+	{ "iterate",
+	  "iterate",
+	  "no-touch",
+	  15,
+	  { 1.5, 1.5, 1.5, 1.5 },
+	  "absl-btree",
 	  "1 ns a VMA from cache; where there are many, leaves come from memory as fast as it"
 	  " gives them" },
-	{ "churn", "churn", "aged", 4, { 1.2, 1.2, 1.2, 1.2 }, NULL,
+	{ "churn",
+	  "churn",
+	  "aged",
+	  4,
+	  { 1.2, 1.2, 1.2, 1.2 },
+	  NULL,
 	  "of each move two leaves and the VMA's own line are not in the cache; the rest,"
 	  " 1,400 instructions, is not what takes the time" },
-	{ "split and merge", "split-merge", "aged", 4, { 1.5, 1.5, 1.5, 1.5 }, NULL,
+	{ "split and merge",
+	  "split-merge",
+	  "aged",
+	  4,
+	  { 1.5, 1.5, 1.5, 1.5 },
+	  NULL,
 	  "in small trees 570 instructions an edit, 4.5 a cycle: only fewer of them would"
 	  " help; in large ones the lines of leaf and VMA, waited for" },
-	{ "gap up, deep", "gap-up", "deep", 4, { 1.5, 1.5, 1.5, 1.5 }, "linux-rbtree",
+	{ "gap up, deep",
+	  "gap-up",
+	  "deep",
+	  4,
+	  { 1.5, 1.5, 1.5, 1.5 },
+	  "linux-rbtree",
 	  "each level waits for a comparison of a whole node, some 7 ns; the way down a small"
 	  " binary tree is predicted by the branch predictor" },
-	{ "gap down, deep", "gap-down", "deep", 4.5, { 1, 1, 1, 1 }, "linux-rbtree",
-	  "as gap up" },
-	{ "gap up, first fit", "gap-up", "first", 10, { 0.9, 0.9, 0.9, 0.9 }, NULL,
+	{ "gap down, deep", "gap-down", "deep", 4.5, { 1, 1, 1, 1 }, "linux-rbtree", "as gap up" },
+	{ "gap up, first fit",
+	  "gap-up",
+	  "first",
+	  10,
+	  { 0.9, 0.9, 0.9, 0.9 },
+	  NULL,
 	  "8 ns from the call to the answer: a tenth of linux-maple's time is less"
 	  " than a call takes; in trees of 100 others walk branches that are predicted" },
-	{ "gap down, first fit", "gap-down", "first", 10, { 0.9, 0.9, 0.9, 0.9 }, NULL,
+	{ "gap down, first fit",
+	  "gap-down",
+	  "first",
+	  10,
+	  { 0.9, 0.9, 0.9, 0.9 },
+	  NULL,
 	  "as gap up" },
 	{ "gap up, mapped, unmapped", "gap-up", "changing", 0, { 0 }, NULL, NULL },
 	{ "gap down, mapped, unmapped", "gap-down", "changing", 0, { 0 }, NULL, NULL },
-	{ "fork", "fork", "bulk", 15, { 3, 3, 3, 3 }, "linux-rbtree absl-btree",
+	{ "fork",
+	  "fork",
+	  "bulk",
+	  15,
+	  { 3, 3, 3, 3 },
+	  "linux-rbtree absl-btree",
 	  "the copy's nodes are new memory: page faults and misses take longer than the"
 	  " copying" },
-	{ "bulk build", "build", "bulk", 10, { 1, 1, 1, 1 }, "linux-rbtree absl-btree",
-	  NULL },
+	{ "bulk build", "build", "bulk", 10, { 1, 1, 1, 1 }, "linux-rbtree absl-btree", NULL },
 };
 
-#define BYTES_PER_VMA   20.0            /* aged; and fewer than BYTES_RIVAL has */
+#define BYTES_PER_VMA   20.0 /* aged; and fewer than BYTES_RIVAL has */
 #define BYTES_RIVAL     "judy"
-#define PROGRAMS_TOTAL  0.4             /* of KERNEL's time, all programs together */
-#define PROGRAMS_WORST  0.8             /* and of any one */
-#define ORDER_RATIO     2.0             /* of the time of random order */
-#define WORST_RATIO     20.0            /* slowest edit to median, in instructions */
-#define CALLS_A_SECOND  2e6             /* replayed on one core */
+#define PROGRAMS_TOTAL  0.4  /* of KERNEL's time, all programs together */
+#define PROGRAMS_WORST  0.8  /* and of any one */
+#define ORDER_RATIO     2.0  /* of the time of random order */
+#define WORST_RATIO     20.0 /* slowest edit to median, in instructions */
+#define CALLS_A_SECOND  2e6  /* replayed on one core */
 #define FAULTS_A_SECOND 5e6
-#define DECODE_SHARE    0.2             /* of the time of decoding and replaying */
+#define DECODE_SHARE    0.2 /* of the time of decoding and replaying */
 
 bool report_is_peer(const char *index)
 {
@@ -154,8 +203,9 @@ static const struct result *best_rival(const struct report *report, const struct
 	const struct result *best = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
-		const struct result *row = listed(target->rivals, peers[i]) ?
-					   find(report, target, peers[i], vmas) : NULL;
+		const struct result *row = listed(target->rivals, peers[i])
+						   ? find(report, target, peers[i], vmas)
+						   : NULL;
 
 		if (row && (!best || row->median < best->median))
 			best = row;
@@ -212,9 +262,11 @@ static void case_lines(const struct report *report, struct tally *tally)
 	bool missed[ARRAY_SIZE(targets)] = { false };
 
 	fputs("\nns, medians. Ahead: how many times faster btree is. Bound: a static S-tree, which "
-	      "can only be searched.\n\n| case | VMAs | btree | bound | " KERNEL " | ahead | wanted "
+	      "can only be searched.\n\n| case | VMAs | btree | bound | " KERNEL
+	      " | ahead | wanted "
 	      "| best peer | which | ahead | wanted |\n"
-	      "|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|\n", report->out);
+	      "|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|\n",
+	      report->out);
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		unsigned before = tally->targets - tally->met;
 
@@ -232,7 +284,8 @@ static void scalar_line(const struct report *report, const struct report *scalar
 {
 	const struct result *ours = find(scalar, target, OURS, vmas);
 	const struct result *others[] = {
-		find(scalar, target, KERNEL, vmas), best_rival(scalar, target, vmas),
+		find(scalar, target, KERNEL, vmas),
+		best_rival(scalar, target, vmas),
 	};
 
 	if (!ours)
@@ -244,7 +297,8 @@ static void scalar_line(const struct report *report, const struct report *scalar
 	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
 		number_cell(report, others[i]);
 		if (i)
-			fprintf(report->out, " %s |", others[i] ? escape_markdown(others[i]->index) : "-");
+			fprintf(report->out, " %s |",
+				others[i] ? escape_markdown(others[i]->index) : "-");
 		if (others[i])
 			fprintf(report->out, " %.2f |", others[i]->median / ours->median);
 		else
@@ -263,11 +317,13 @@ static void scalar_lines(const struct report *report)
 		return;
 	scalar.results = report->scalar;
 	simd = text(json_object_get(report->scalar->root, "context"), "simd");
-	fprintf(report->out, "\nThe same where btree and the bound search with %s, a run of its own. "
-		"Ahead: how many times faster that btree is.\n\n| case | VMAs | btree | btree, %s | bound, "
+	fprintf(report->out,
+		"\nThe same where btree and the bound search with %s, a run of its own. "
+		"Ahead: how many times faster that btree is.\n\n| case | VMAs | btree | btree, %s "
+		"| bound, "
 		"%s | " KERNEL " | ahead | best peer | which | ahead |\n"
-		"|---|---:|---:|---:|---:|---:|---:|---:|---|---:|\n", escape_markdown(simd),
-		escape_markdown(simd), escape_markdown(simd));
+		"|---|---:|---:|---:|---:|---:|---:|---:|---|---:|\n",
+		escape_markdown(simd), escape_markdown(simd), escape_markdown(simd));
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		for (unsigned j = 0; j < NSIZES; j++)
 			scalar_line(report, &scalar, &targets[i], sizes[j]);
@@ -300,8 +356,10 @@ static void bytes_line(const struct report *report, struct tally *tally)
 
 	if (isnan(ours))
 		return;
-	fprintf(report->out, "\n| bytes per VMA, aged, %d VMAs | btree | wanted |\n|---|---:|---:|\n"
-		"| at most |", KERNEL_VMAS);
+	fprintf(report->out,
+		"\n| bytes per VMA, aged, %d VMAs | btree | wanted |\n|---|---:|---:|\n"
+		"| at most |",
+		KERNEL_VMAS);
 	verdict(report, tally, ours, BYTES_PER_VMA, false);
 	fputc('\n', report->out);
 	if (!isnan(rival)) {
@@ -389,10 +447,11 @@ static void programs_lines(const struct report *report, const struct programs *p
 	verdict(report, tally, programs->worst, PROGRAMS_WORST, false);
 	fputc('\n', report->out);
 	if (programs->harness > 0)
-		fprintf(report->out, "| (%s, all, less the harness's, %.0f %% of btree's) | %.2f | |\n",
-			what, 100 * programs->harness / programs->ours,
+		fprintf(report->out,
+			"| (%s, all, less the harness's, %.0f %% of btree's) | %.2f | |\n", what,
+			100 * programs->harness / programs->ours,
 			(programs->ours - programs->harness) /
-			(programs->kernel - programs->harness));
+				(programs->kernel - programs->harness));
 }
 
 static void programs_table(const struct report *report, struct tally *tally)
@@ -402,7 +461,8 @@ static void programs_table(const struct report *report, struct tally *tally)
 
 	if (timed.n + counted.n)
 		fputs("\n| recorded programs, index alone | times " KERNEL " | wanted |\n"
-		      "|---|---:|---:|\n", report->out);
+		      "|---|---:|---:|\n",
+		      report->out);
 	programs_lines(report, &timed, "time", tally);
 	programs_lines(report, &counted, "instructions", tally);
 }
@@ -411,7 +471,8 @@ static void programs_table(const struct report *report, struct tally *tally)
 
 static void orders_table(const struct report *report, struct tally *tally)
 {
-	static const char *const orders[][4] = {        /* case and mode, and what it is held to */
+	static const char *const orders[][4] = {
+		/* case and mode, and what it is held to */
 		{ "order", "sorted", "order", "random" },
 		{ "order", "reverse", "order", "random" },
 		{ "order", "sawtooth", "order", "random" },
@@ -422,16 +483,17 @@ static void orders_table(const struct report *report, struct tally *tally)
 	for (size_t i = 0; i < ARRAY_SIZE(orders) * NSIZES; i++) {
 		const char *const *order = orders[i / NSIZES];
 		size_t vmas = sizes[i % NSIZES];
-		const struct result *bad = results_find(report->results, OURS, order[0], order[1],
-							vmas);
-		const struct result *random = results_find(report->results, OURS, order[2],
-							   order[3], vmas);
+		const struct result *bad =
+			results_find(report->results, OURS, order[0], order[1], vmas);
+		const struct result *random =
+			results_find(report->results, OURS, order[2], order[3], vmas);
 
 		if (!bad || !random)
 			continue;
 		if (!any)
 			fputs("\n| bad orders, btree | VMAs | times random order | wanted |\n"
-			      "|---|---:|---:|---:|\n", report->out);
+			      "|---|---:|---:|---:|\n",
+			      report->out);
 		any = true;
 		fprintf(report->out, "| %s/%s | %zu |", order[0], order[1], vmas);
 		verdict(report, tally, bad->median / random->median, ORDER_RATIO, false);
@@ -487,8 +549,10 @@ static void speed_table(const struct report *report, struct tally *tally)
 
 	if (!json_array_size(speed))
 		return;
-	fprintf(report->out, "\n| replay of all %zu programs, one core | is | wanted |\n"
-		"|---|---:|---:|\n| million calls of memory a second |", json_array_size(speed));
+	fprintf(report->out,
+		"\n| replay of all %zu programs, one core | is | wanted |\n"
+		"|---|---:|---:|\n| million calls of memory a second |",
+		json_array_size(speed));
 	verdict(report, tally, sum(speed, "calls") / sum(speed, "call_seconds") / 1e6,
 		CALLS_A_SECOND / 1e6, true);
 	fputs("\n| million faults a second |", report->out);
@@ -520,7 +584,8 @@ static void missing(const struct report *report)
 	}
 	if (any)
 		fputs(". `make peers` installs what they are built from; `vmabench list` names "
-		      "those that are not built.\n", report->out);
+		      "those that are not built.\n",
+		      report->out);
 }
 
 void report_targets(const struct report *report)

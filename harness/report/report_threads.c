@@ -8,15 +8,15 @@
 #include "harness/threads/threads.h"
 
 /* What readers under RCU are to reach beside a writer, and against the old way. */
-#define OURS            "maple"
-#define OUR_LOCKING     "per-vma"
-#define OLD             "rbtree"
-#define OLD_LOCKING     "mmap_lock"
-#define VMAS            65536
-#define BESIDE          0.9             /* of the rate without the writer */
-#define TIMES_OLD       5.0
+#define OURS        "maple"
+#define OUR_LOCKING "per-vma"
+#define OLD         "rbtree"
+#define OLD_LOCKING "mmap_lock"
+#define VMAS        65536
+#define BESIDE      0.9 /* of the rate without the writer */
+#define TIMES_OLD   5.0
 
-#define MAX_COUNTS      32              /* numbers of threads in a table */
+#define MAX_COUNTS 32 /* numbers of threads in a table */
 
 static const char *text_of(const json_t *row, const char *key)
 {
@@ -62,7 +62,8 @@ static void beside_line(const struct report *report, const json_t *beside)
 {
 	const char *index = text_of(beside, "index"), *locking = text_of(beside, "locking");
 	double vmas = number_of(beside, "vmas");
-	const json_t *alone = find_row(report, text_of(beside, "workload"), index, locking, vmas, 1);
+	const json_t *alone =
+		find_row(report, text_of(beside, "workload"), index, locking, vmas, 1);
 	char rates[3][32];
 
 	if (!alone)
@@ -88,10 +89,12 @@ static void beside_targets(const struct report *report)
 		return;
 	kept = number_of(ours, "rate") / number_of(alone, "rate");
 	times = number_of(ours, "rate") / number_of(old, "rate");
-	fprintf(report->out, "\nFaults under " OURS " and " OUR_LOCKING " at %d VMAs keep %.2f of "
-		"their rate beside a writer (≥ %g: %s), %.1f times that of " OLD " and "
-		OLD_LOCKING " (≥ %g: %s).\n", VMAS, kept, BESIDE, verdict(kept, BESIDE), times,
-		TIMES_OLD, verdict(times, TIMES_OLD));
+	fprintf(report->out,
+		"\nFaults under " OURS " and " OUR_LOCKING " at %d VMAs keep %.2f of "
+		"their rate beside a writer (≥ %g: %s), %.1f times that of " OLD " and " OLD_LOCKING
+		" (≥ %g: %s).\n",
+		VMAS, kept, BESIDE, verdict(kept, BESIDE), times, TIMES_OLD,
+		verdict(times, TIMES_OLD));
 }
 
 static void beside(const struct report *report)
@@ -104,7 +107,8 @@ static void beside(const struct report *report)
 		if (!json_object_get(row, "writer_rate") || number_of(row, "threads") != 2)
 			continue;
 		if (!any)
-			fputs("\n**One reader, and one writer at full speed**\n\n| workload | index | "
+			fputs("\n**One reader, and one writer at full speed**\n\n| workload | "
+			      "index | "
 			      "locking | VMAs | reader alone, ops/s | beside the writer | ratio | "
 			      "writer, ops/s |\n|---|---|---|---:|---:|---:|---:|---:|\n",
 			      report->out);
@@ -144,7 +148,8 @@ static void head(const struct report *report, const struct threads_workload *wor
 	fprintf(report->out, "\n**%s**: %s\n\n| index | locking | VMAs |", workload->name,
 		workload->summary);
 	for (size_t i = 0; i < n; i++)
-		fprintf(report->out, " %.0f thread%s, ops/s |", counts[i], counts[i] == 1 ? "" : "s");
+		fprintf(report->out, " %.0f thread%s, ops/s |", counts[i],
+			counts[i] == 1 ? "" : "s");
 	fputs(" p50 ns | p99 | p99.9 | max | fallbacks, % | grace periods |\n|---|---|---:|",
 	      report->out);
 	for (size_t i = 0; i < n + 6; i++)
@@ -162,9 +167,9 @@ static void line(const struct report *report, const json_t *first, const double 
 	fprintf(report->out, "| %s | %s | %.0f |", escape_markdown(text_of(first, "index")),
 		escape_markdown(text_of(first, "locking")), number_of(first, "vmas"));
 	for (size_t i = 0; i < n; i++) {
-		const json_t *one = find_row(report, text_of(first, "workload"),
-					     text_of(first, "index"), text_of(first, "locking"),
-					     number_of(first, "vmas"), counts[i]);
+		const json_t *one =
+			find_row(report, text_of(first, "workload"), text_of(first, "index"),
+				 text_of(first, "locking"), number_of(first, "vmas"), counts[i]);
 
 		fprintf(report->out, " %s |",
 			one ? results_number(number_of(one, "rate"), text, sizeof(text)) : "-");
@@ -178,8 +183,8 @@ static void line(const struct report *report, const json_t *first, const double 
 			fputs(" - |", report->out);
 	}
 	if (number_of(row, "faults") > 0)
-		fprintf(report->out, " %.2f |", 100 * number_of(row, "fallbacks") /
-			number_of(row, "faults"));
+		fprintf(report->out, " %.2f |",
+			100 * number_of(row, "fallbacks") / number_of(row, "faults"));
 	else
 		fputs(" - |", report->out);
 	fprintf(report->out, " %.0f |\n", number_of(row, "grace_periods"));
@@ -228,7 +233,8 @@ static void programs(const struct report *report)
 		const char *name = text_of(row, "workload");
 		struct threads_workload program = {
 			.name = name,
-			.summary = "events of a recorded program, its tasks dealt out to the threads",
+			.summary = "events of a recorded program, its tasks distributed over the "
+				   "threads",
 		};
 
 		if (strncmp(name, RESULTS_PROGRAM, strlen(RESULTS_PROGRAM)) || !strcmp(name, last))
@@ -249,7 +255,8 @@ void report_threads(const struct report *report)
 	      "Latencies of single operations are from runs of their own, with the most threads. "
 	      "Fallbacks: faults that had to take the lock of the whole address space. Of an index "
 	      "alone `rcu` and `rwlock` say how readers go beside the writer; `none` is one thread "
-	      "without locks. After each workload the space held what it should.\n", report->out);
+	      "without locks. After each workload the space held what it should.\n",
+	      report->out);
 	report_plot(report, "threads.svg");
 	beside(report);
 	for (unsigned i = 0; (workload = threads_workload(i)); i++)

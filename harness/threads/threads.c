@@ -12,7 +12,7 @@
 #include "base/rcu.h"
 #include "harness/measure/clock.h"
 
-#define CHUNK 256 /* operations between two looks at whether all goes well */
+#define CHUNK       256 /* operations between two looks at whether all goes well */
 #define WRITE_CHUNK 16
 
 struct run {

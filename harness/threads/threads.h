@@ -40,11 +40,11 @@ struct threads_thread {
 	void *space;
 	unsigned number, of; /* from 0; how many threads there are */
 	struct rng rng;
-	uint64_t done; /* operations so far */
-	const char *wrong; /* NULL, or what went wrong: ends the run */
-	const bool *stop; /* true: another one went wrong; see threads_stopped */
+	uint64_t done;        /* operations so far */
+	const char *wrong;    /* NULL, or what went wrong: ends the run */
+	const bool *stop;     /* true: another one went wrong; see threads_stopped */
 	unsigned long own[4]; /* the workload's, 0 at first */
-	void *memory; /* the workload's, NULL at first; free() ends it */
+	void *memory;         /* the workload's, NULL at first; free() ends it */
 };
 
 /* For whoever waits for another thread: that one may never come. */
@@ -57,8 +57,8 @@ static inline bool threads_stopped(const struct threads_thread *thread)
 struct threads_tally {
 	uint64_t faults, fallbacks, retries; /* of an mm */
 	uint64_t grace_periods;
-	uint64_t held;                          /* bytes of VMAs that waited for one, the most */
-	uint64_t index_bytes, index_peak;       /* the index's memory now, and the most it was */
+	uint64_t held;                    /* bytes of VMAs that waited for one, the most */
+	uint64_t index_bytes, index_peak; /* the index's memory now, and the most it was */
 };
 
 /* What threads run on: an index alone, or an mm. */
@@ -89,8 +89,8 @@ struct threads_workload {
 /* What a run found. */
 struct threads_times {
 	double rate, writer_rate; /* operations a second, summed; the writer's */
-	double cpu_rate; /* a second of the threads' own CPU time, summed */
-	double seconds; /* until the last was done */
+	double cpu_rate;          /* a second of the threads' own CPU time, summed */
+	double seconds;           /* until the last was done */
 	uint64_t writes;
 	const char *wrong; /* NULL, or what went wrong */
 };
@@ -119,8 +119,8 @@ must_check int threads_run(const struct threads_workload *workload, void *space,
 struct threads_places {
 	const struct layout *layout;
 	uint32_t *standing; /* the place of each VMA */
-	bool *stays; /* of each place: a VMA is there and stays */
-	uint32_t *empty; /* the places without a VMA */
+	bool *stays;        /* of each place: a VMA is there and stays */
+	uint32_t *empty;    /* the places without a VMA */
 	size_t nempty;
 };
 

@@ -25,8 +25,8 @@
 #include "harness/measure/results.h"
 #include "harness/threads/threads_replay.h"
 
-#define AT_ONCE 4000000 /* VMAs of all spaces that there are at a time */
-#define FIRST_OPS 64
+#define AT_ONCE       4000000 /* VMAs of all spaces that there are at a time */
+#define FIRST_OPS     64
 #define PROBE_SECONDS 0.001
 
 struct seat;
@@ -156,10 +156,10 @@ static void fail(struct session *session, const char *name, const struct threads
 		 ground->locking(&seat->setup), threads, seat->wrong);
 	fprintf(session->options->talk, "FAILED %s at %zu VMAs: %s\n", name,
 		seat->setup.layout->vmas, reason);
-	json_array_append_new(session->failed, json_pack("{s:s, s:s, s:I, s:s}", "case", name,
-							  "mode", "threads", "vmas",
-							  (json_int_t)seat->setup.layout->vmas,
-							  "reason", reason));
+	json_array_append_new(session->failed,
+			      json_pack("{s:s, s:s, s:I, s:s}", "case", name, "mode", "threads",
+					"vmas", (json_int_t)seat->setup.layout->vmas, "reason",
+					reason));
 	session->status = STATUS_DIFFERENCE;
 }
 
@@ -191,8 +191,8 @@ static void find_ops(struct session *session, const struct threads_workload *wor
 	const struct threads_options *options = session->options;
 	struct threads_times times = { 0 };
 
-	for (seat->ops = FIRST_OPS; !seat->wrong && times.seconds < PROBE_SECONDS && !saved_stopped();
-	     seat->ops *= 4) {
+	for (seat->ops = FIRST_OPS;
+	     !seat->wrong && times.seconds < PROBE_SECONDS && !saved_stopped(); seat->ops *= 4) {
 		int err = threads_run(workload, seat->space, threads, seat->ops, options->seed,
 				      NULL, &times);
 
@@ -263,8 +263,8 @@ static void conclude(struct session *session, const struct threads_workload *wor
 	json_array_append_new(seat->rows, row);
 }
 
-__attribute__((format(printf, 2, 3)))
-static void step(struct session *session, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void step(struct session *session, const char *format,
+						       ...)
 {
 	char text[128];
 	va_list args;
@@ -283,8 +283,8 @@ static void run_workload(struct session *session, const struct threads_workload 
 	for (unsigned t = 0; t < options->nthreads && !saved_stopped(); t++) {
 		unsigned threads = options->threads[t];
 
-		step(session, "%s, %zu VMAs, %u threads", workload->name,
-		     seats->setup.layout->vmas, threads);
+		step(session, "%s, %zu VMAs, %u threads", workload->name, seats->setup.layout->vmas,
+		     threads);
 		for (unsigned i = 0; i < n; i++) {
 			seats[i].ops = options->ops;
 			if (!options->ops && takes_part(&seats[i], workload, threads))
@@ -318,10 +318,10 @@ static void skip(struct session *session, const struct threads_ground *ground,
 {
 	fprintf(session->options->talk, "skipped: %s, %s, %zu VMAs: out of memory\n",
 		setup->ops->name, ground->locking(setup), setup->layout->vmas);
-	add_once(session->skipped, json_pack("{s:s, s:s, s:s, s:I, s:s}", "index", setup->ops->name,
-					     "case", "threads", "mode", ground->locking(setup), "vmas",
-					     (json_int_t)setup->layout->vmas, "reason",
-					     "out of memory"));
+	add_once(session->skipped,
+		 json_pack("{s:s, s:s, s:s, s:I, s:s}", "index", setup->ops->name, "case",
+			   "threads", "mode", ground->locking(setup), "vmas",
+			   (json_int_t)setup->layout->vmas, "reason", "out of memory"));
 }
 
 /* ---- workloads that are done ---- */
@@ -413,15 +413,16 @@ static void run_ground(struct session *session, const struct threads_ground *gro
 	struct seat *seats = calloc(room, sizeof(*seats));
 
 	for (unsigned i = 0; seats && i < all; i++) {
-		seats[n++] = (struct seat){
-			.setup = {
-				.ops = options->indexes.ops[i % options->indexes.n],
-				.layout = layout,
-				.locking = ground->has_mm
-						   ? options->schemes[i / options->indexes.n]
-						   : NULL,
-				.threads = options->threads[options->nthreads - 1],
-			} };
+		seats[n++] =
+			(struct seat){ .setup = {
+					       .ops = options->indexes.ops[i % options->indexes.n],
+					       .layout = layout,
+					       .locking = ground->has_mm
+								  ? options->schemes
+									    [i / options->indexes.n]
+								  : NULL,
+					       .threads = options->threads[options->nthreads - 1],
+				       } };
 		if (n < room && i + 1 < all)
 			continue;
 		run_seats(session, ground, seats, n, i + 1 - n);
@@ -440,7 +441,8 @@ static void replay_seat(struct session *session, const char *name, const struct 
 	json_t *row;
 
 	for (unsigned r = 0; r < options->repetitions && !seat->wrong && !saved_stopped(); r++) {
-		int err = threads_replay(plan, seat->setup.ops, seat->setup.locking, threads, &times);
+		int err =
+			threads_replay(plan, seat->setup.ops, seat->setup.locking, threads, &times);
 
 		seat->wrong = err ? strerror(-err) : times.wrong;
 		seat->rates[seat->n++] = times.rate;
@@ -460,14 +462,15 @@ static void replay_seat(struct session *session, const char *name, const struct 
 }
 
 /* What the recorded order leaves to gain, if all events took the same time. */
-static void print_bound(struct session *session, const char *name,
-			const struct threads_plan *plan, unsigned threads)
+static void print_bound(struct session *session, const char *name, const struct threads_plan *plan,
+			unsigned threads)
 {
 	double one = threads_plan_length(plan, 1);
 
 	progress_clear(&session->progress);
-	fprintf(session->options->talk, "\n%s: with %u threads at most %.2f times as fast as with one\n",
-		name, threads, one / threads_plan_length(plan, threads));
+	fprintf(session->options->talk,
+		"\n%s: with %u threads at most %.2f times as fast as with one\n", name, threads,
+		one / threads_plan_length(plan, threads));
 }
 
 static void replay_all(struct session *session, const char *name, const struct threads_plan *plan)
@@ -520,9 +523,9 @@ static void replay_trace(struct session *session, const char *path)
 	if (*program.note) {
 		fprintf(session->options->talk, "note: %s: %s\n", program.name,
 			escape_text(program.note));
-		json_array_append_new(session->notes, json_pack("{s:s, s:s}", "case", program.name,
-								"reason",
-								escape_text(program.note)));
+		json_array_append_new(session->notes,
+				      json_pack("{s:s, s:s}", "case", program.name, "reason",
+						escape_text(program.note)));
 	}
 	replay_all(session, program.name, &plan);
 	while (saved_stopped() && json_array_size(session->rows) > before)

@@ -11,7 +11,7 @@
 #include "harness/measure/saved.h"
 #include "harness/threads/threads.h"
 
-#define THREADS_LIST 32
+#define THREADS_LIST        32
 #define THREADS_REPETITIONS 100 /* at most */
 
 struct threads_options {
@@ -24,15 +24,15 @@ struct threads_options {
 	unsigned nthreads;
 	size_t sizes[THREADS_LIST];
 	unsigned nsizes;
-	const char *traces[THREADS_LIST];       /* recorded programs to replay */
+	const char *traces[THREADS_LIST]; /* recorded programs to replay */
 	unsigned ntraces;
 	unsigned repetitions;
 	double seconds; /* what a run is to take */
-	uint64_t ops; /* of each thread; 0: as many as fit in seconds */
+	uint64_t ops;   /* of each thread; 0: as many as fit in seconds */
 	uint64_t seed;
-	bool latency; /* and a run that times each operation */
-	FILE *talk; /* for the table and for what is skipped */
-	bool progress; /* a line on a terminal */
+	bool latency;        /* and a run that times each operation */
+	FILE *talk;          /* for the table and for what is skipped */
+	bool progress;       /* a line on a terminal */
 	struct saved *saved; /* the file that has the results after each workload; NULL: none */
 };
 

@@ -33,7 +33,7 @@ struct index_space {
 	char *slab;
 	size_t stride, slab_size;
 	struct threads_places places;
-	struct vm_area_struct **objects; /* of each VMA, the one that is in the index */
+	struct vm_area_struct **objects;       /* of each VMA, the one that is in the index */
 	struct vm_area_struct *spares[SPARES]; /* nfree that are free, then the retired ones */
 	unsigned nfree;
 	uint64_t grace_periods;
@@ -290,14 +290,15 @@ static const struct threads_ground index_ground = {
 
 const struct threads_workload threads_index_workloads[] = {
 	{ .name = "find",
-	 .operation = "find",
-	 .ground = &index_ground,
-	 .run = find_run,
-	 .summary = "all threads find random places" },
+	  .operation = "find",
+	  .ground = &index_ground,
+	  .run = find_run,
+	  .summary = "all threads find random places" },
 	{ .name = "find-beside-churn",
-	 .operation = "find",
-	 .ground = &index_ground,
-	 .run = find_run,
-	 .write = move_run,
-	 .summary = "one thread moves VMAs (two edits each), the others find" },
-	{ 0 } };
+	  .operation = "find",
+	  .ground = &index_ground,
+	  .run = find_run,
+	  .write = move_run,
+	  .summary = "one thread moves VMAs (two edits each), the others find" },
+	{ 0 }
+};

@@ -7,8 +7,8 @@
 
 #include "mm/mman.h"
 
-#define MMAP_BASE 0x7ffff0000000UL
-#define STACK 0x7ffffffff000UL
+#define MMAP_BASE  0x7ffff0000000UL
+#define STACK      0x7ffffffff000UL
 #define PROT_PLAIN (PROT_READ | PROT_WRITE)
 
 unsigned long threads_prot(uint32_t place)

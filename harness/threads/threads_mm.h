@@ -18,10 +18,10 @@
 #include "harness/threads/threads.h"
 #include "mm/mm.h"
 
-#define THREADS_HEAP 0x1000000UL
-#define THREADS_FILE_PAGES 2048UL /* of each thread's file */
+#define THREADS_HEAP         0x1000000UL
+#define THREADS_FILE_PAGES   2048UL /* of each thread's file */
 #define THREADS_GLOBAL_PAGES 8192UL
-#define THREADS_RING 64
+#define THREADS_RING         64
 
 /* Regions on their way from a thread, which writes head, to the next, which writes tail. */
 struct threads_ring {
@@ -35,10 +35,10 @@ struct threads_mm {
 	struct mm_struct *mm;
 	const struct layout *layout;
 	struct threads_places places;
-	unsigned threads; /* the most at a time */
-	struct file **files; /* one for each thread */
+	unsigned threads;           /* the most at a time */
+	struct file **files;        /* one for each thread */
 	struct threads_ring *rings; /* likewise */
-	unsigned long global; /* a region for all, THREADS_GLOBAL_PAGES */
+	unsigned long global;       /* a region for all, THREADS_GLOBAL_PAGES */
 };
 
 /* An address in an area of the thread's own. */

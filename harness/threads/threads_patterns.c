@@ -11,7 +11,7 @@
 #include "harness/threads/threads_mm.h"
 #include "mm/mman.h"
 
-#define PLAIN (PROT_READ | PROT_WRITE)
+#define PLAIN     (PROT_READ | PROT_WRITE)
 #define ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
 
 /* ---- calls and faults: each notes what goes wrong ---- */
@@ -253,9 +253,9 @@ static void brk_run(struct threads_thread *thread, uint64_t n)
 
 /* ---- an allocator ---- */
 
-#define ARENA (64UL << 20) /* reserved at once */
-#define ARENA_STEP (33 * PAGE_SIZE)
-#define ARENA_FULL (16 * ARENA_STEP)
+#define ARENA        (64UL << 20) /* reserved at once */
+#define ARENA_STEP   (33 * PAGE_SIZE)
+#define ARENA_FULL   (16 * ARENA_STEP)
 #define LARGE_BLOCKS 16
 
 struct heap {
@@ -417,27 +417,28 @@ static void mix_1_run(struct threads_thread *thread, uint64_t n)
 
 const struct threads_workload threads_mm_workloads[] = {
 	{ "fault", "faults at random VMAs whose page is there: fault to mmap 1:0", "fault", MM,
-	 .run = fault_run },
+	  .run = fault_run },
 	{ "mix-100:1", "100 faults to one move", "fault or move", MM, .run = mix_100_run },
 	{ "mix-10:1", "10 faults to one move", "fault or move", MM, .run = mix_10_run },
 	{ "mix-1:1", "one fault to one move", "fault or move", MM, .run = mix_1_run },
-	{ "fault-beside-mmap", "one thread moves VMAs (munmap, mmap), the others fault", "fault", MM,
-	 .run = fault_run, .write = move_run },
+	{ "fault-beside-mmap", "one thread moves VMAs (munmap, mmap), the others fault", "fault",
+	  MM, .run = fault_run, .write = move_run },
 	{ "local", "each maps a page of its own, writes, unmaps", "map, write, unmap", MM,
-	 .run = local_run },
+	  .run = local_run },
 	{ "pipeline", "each maps and writes, the next one writes and unmaps", "region", MM,
-	 .run = pipeline_run },
+	  .run = pipeline_run },
 	{ "global", "all write to all pages of one region", "fault", MM, .run = global_run },
 	{ "page_fault1", "each writes to new pages, anonymous", "fault", MM, .run = page_fault1_run,
-	 .leave = fault_pages_leave },
+	  .leave = fault_pages_leave },
 	{ "page_fault2", "the same, of a private file", "fault", MM, .run = page_fault2_run,
-	 .leave = fault_pages_leave },
+	  .leave = fault_pages_leave },
 	{ "page_fault3", "the same, of a shared file", "fault", MM, .run = page_fault3_run,
-	 .leave = fault_pages_leave },
+	  .leave = fault_pages_leave },
 	{ "mmap1", "each maps and unmaps 128 MiB", "mmap and munmap", MM, .run = mmap1_run },
 	{ "mmap2", "the same, of a shared file", "mmap and munmap", MM, .run = mmap2_run },
 	{ "brk", "all move the break up and back", "two brks", MM, .run = brk_run },
 	{ "malloc", "an allocator for each: an arena that grows, large blocks", "step", MM,
-	 .run = malloc_run, .leave = malloc_leave },
+	  .run = malloc_run, .leave = malloc_leave },
 	{ "stacks", "threads' stacks come and go", "a thread's life", MM, .run = stacks_run },
-	{ 0 } };
+	{ 0 }
+};

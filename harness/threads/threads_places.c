@@ -39,7 +39,7 @@ void threads_places_done(struct threads_places *places)
 	free(places->empty);
 }
 
-/* A random one of n that are dealt out to so many threads in blocks. */
+/* A random one of n that are distributed over so many threads in blocks. */
 static size_t share(struct rng *rng, size_t n, unsigned number, unsigned of)
 {
 	size_t lo = n * number / of, hi = n * (number + 1) / of;

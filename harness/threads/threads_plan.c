@@ -61,14 +61,14 @@ int threads_step(struct replay_world *world, const struct threads_plan *plan, ui
 struct plan_mm {
 	struct plan_mm *next; /* of all there are */
 	unsigned users;
-	struct range_map *vmas; /* marks: who looked at or changed the VMAs there last, */
+	struct range_map *vmas;    /* marks: who looked at or changed the VMAs there last, */
 	struct range_map *changed; /* who changed them, */
-	struct range_map *pages; /* and who touched the pages there */
-	uint32_t call, alone; /* marks: the last call; what concerned all of it last */
+	struct range_map *pages;   /* and who touched the pages there */
+	uint32_t call, alone;      /* marks: the last call; what concerned all of it last */
 };
 
 struct plan_task {
-	struct plan_mm *mm; /* stays when the task is gone */
+	struct plan_mm *mm;   /* stays when the task is gone */
 	uint32_t last, birth; /* marks */
 };
 
@@ -90,20 +90,20 @@ struct planner {
 	struct arena *arena;
 	struct plan_task *tasks;
 	struct plan_mm *mms;
-	uint32_t *slot; /* by task: where it may be among what the event waits for */
+	uint32_t *slot;          /* by task: where it may be among what the event waits for */
 	struct range_map *files; /* marks: who touched the files' pages last */
-	bool *shared; /* by inode number: someone maps it shared */
+	bool *shared;            /* by inode number: someone maps it shared */
 	uint64_t inodes;
 	struct sights before, after;
-	uint32_t i; /* the event */
+	uint32_t i;                  /* the event */
 	uint32_t call, table, alone; /* marks: with overcommit 2; of tables; of all */
 	int err;
 };
 
 /* How far an event reaches. */
 enum reach_kind {
-	REACH_TASK, /* nothing but its task */
-	REACH_PAGE, /* a fault: its page */
+	REACH_TASK,  /* nothing but its task */
+	REACH_PAGE,  /* a fault: its page */
 	REACH_RANGE, /* [lo, hi)'s pages, and the VMAs that touch [vmas_lo, vmas_hi) */
 	REACH_MM,
 	REACH_ALL, /* all of its mm; of all */
@@ -112,7 +112,7 @@ enum reach_kind {
 struct reach {
 	enum reach_kind kind;
 	unsigned long lo, hi, vmas_lo, vmas_hi;
-	bool call; /* in the order of calls */
+	bool call;  /* in the order of calls */
 	bool table; /* in the order of tables */
 };
 
@@ -242,8 +242,8 @@ static struct reach reach_range(unsigned long lo, unsigned long len)
 
 	lo &= PAGE_MASK;
 	if (end <= lo || end > VMA_INDEX_END)
-		return (struct reach){.kind = REACH_MM};
-	return (struct reach){REACH_RANGE, lo, end, lo, end, true, false};
+		return (struct reach){ .kind = REACH_MM };
+	return (struct reach){ REACH_RANGE, lo, end, lo, end, true, false };
 }
 
 static struct reach reach_brk(const struct mm_struct *mm, const struct trace_event *e)
@@ -262,14 +262,14 @@ static struct reach reach_mremap(const struct trace_event *e)
 	unsigned long len = max(e->arg[1], e->arg[2]);
 
 	if (e->arg[3] & MREMAP_FIXED)
-		return (struct reach){.kind = REACH_MM};
+		return (struct reach){ .kind = REACH_MM };
 	return reach_range(lo, max(e->arg[0], to) - lo + len);
 }
 
 static struct reach reach_mmap(const struct trace_event *e)
 {
 	if (IS_ERR_VALUE(e->result) || (e->arg[3] & MAP_32BIT))
-		return (struct reach){.kind = REACH_MM};
+		return (struct reach){ .kind = REACH_MM };
 	return reach_range((unsigned long)e->result, e->arg[1]);
 }
 
@@ -283,10 +283,10 @@ static struct reach reach_fault(const struct mm_struct *mm, const struct trace_e
 {
 	struct vm_area_struct *vma = mm->mm_mt->ops->find(mm->mm_mt, e->arg[0]);
 	unsigned long lo = e->arg[0] & PAGE_MASK, hi = lo + PAGE_SIZE;
-	struct reach reach = {REACH_RANGE, lo, hi, lo, hi, false, false};
+	struct reach reach = { REACH_RANGE, lo, hi, lo, hi, false, false };
 
 	if (e->arg[1] & (TRACE_FAULT_UNKNOWN | TRACE_FAULT_INFERRED))
-		return (struct reach){.kind = REACH_MM};
+		return (struct reach){ .kind = REACH_MM };
 	if (!vma)
 		return reach;
 	if (!vma_holds(vma, e->arg[0])) {
@@ -317,26 +317,26 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 	case TRACE_FILE_FLAGS:
 	case TRACE_UFFD_CLOSE:
 	case TRACE_SETRLIMIT: /* looks at all tasks for its own */
-		return (struct reach){.kind = REACH_ALL};
+		return (struct reach){ .kind = REACH_ALL };
 	case TRACE_EXEC:
 	case TRACE_LAYOUT:
 	case TRACE_VMA:
 	case TRACE_SHMAT:
-		return (struct reach){.kind = REACH_MM, .table = true};
+		return (struct reach){ .kind = REACH_MM, .table = true };
 	default:
 		break;
 	}
 	if (!mm)
-		return (struct reach){.kind = REACH_TASK, .table = true};
+		return (struct reach){ .kind = REACH_TASK, .table = true };
 	switch (e->kind) {
 	case TRACE_FORK:
 		if (e->arg[1] & CLONE_VM)
-			return (struct reach){.kind = REACH_TASK};
-		return (struct reach){.kind = REACH_MM, .table = true};
+			return (struct reach){ .kind = REACH_TASK };
+		return (struct reach){ .kind = REACH_MM, .table = true };
 	case TRACE_EXIT:
 		if (plan_mm->users > 1)
-			return (struct reach){.kind = REACH_TASK};
-		return (struct reach){.kind = REACH_MM, .table = true};
+			return (struct reach){ .kind = REACH_TASK };
+		return (struct reach){ .kind = REACH_MM, .table = true };
 	case TRACE_FAULT:
 		return reach_fault(mm, e);
 	case TRACE_MMAP:
@@ -347,11 +347,11 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 		return reach_mremap(e);
 	case TRACE_MADVISE:
 		if (e->arg[2] == MADV_REMOVE)
-			return (struct reach){.kind = REACH_ALL};
+			return (struct reach){ .kind = REACH_ALL };
 		return reach_range(e->arg[0], e->arg[1]);
 	case TRACE_MPROTECT:
 		if (e->arg[2] == PROT_EXEC || (e->arg[2] & (PROT_GROWSDOWN | PROT_GROWSUP)))
-			return (struct reach){.kind = REACH_MM};
+			return (struct reach){ .kind = REACH_MM };
 		return reach_range(e->arg[0], e->arg[1]);
 	case TRACE_MUNMAP:
 	case TRACE_MLOCK:
@@ -360,7 +360,7 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 	case TRACE_MBIND:
 		return reach_range(e->arg[0], e->arg[1]);
 	default:
-		return (struct reach){.kind = REACH_MM};
+		return (struct reach){ .kind = REACH_MM };
 	}
 }
 
@@ -370,7 +370,7 @@ static struct reach reach_of(const struct planner *p, const struct trace_event *
 static void look(struct planner *p, struct sights *sights, const struct mm_struct *mm,
 		 unsigned long lo, unsigned long hi)
 {
-	struct vma_cursor cursor = {.index = mm->mm_mt};
+	struct vma_cursor cursor = { .index = mm->mm_mt };
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
 	struct vm_area_struct *vma = ops->seek(&cursor, lo ? lo - 1 : 0);
 
@@ -462,7 +462,7 @@ static void touch_files(struct planner *p, const struct trace_event *e)
 {
 	const struct replay_layout *layout = &p->world->layout;
 	const struct mm_struct *mm = replay_mm(p->world, e->task);
-	struct vma_cursor cursor = {.index = mm->mm_mt};
+	struct vma_cursor cursor = { .index = mm->mm_mt };
 	const struct vma_index_ops *ops = mm->mm_mt->ops;
 	bool ends =
 		e->kind == TRACE_EXIT || (e->kind == TRACE_VMA && layout->n + 1 == layout->wanted);
@@ -608,7 +608,7 @@ static void find_tasks(struct threads_plan *plan)
 
 static int planner_init(struct planner *p, struct threads_plan *plan)
 {
-	*p = (struct planner){.plan = plan, .arena = arena_create()};
+	*p = (struct planner){ .plan = plan, .arena = arena_create() };
 	p->world = threads_world(plan, vma_index_lookup("btree"), NULL, 1);
 	p->tasks = calloc(plan->tasks + 1, sizeof(*p->tasks));
 	p->slot = calloc(plan->tasks + 1, sizeof(*p->slot));

@@ -34,8 +34,8 @@ struct threads_plan {
 	uint32_t *first, *after; /* [n + 1], [nafter] */
 	size_t nafter, room;
 	uint64_t *digest; /* [n]: of what each returned, and of the mm that it ended */
-	uint64_t live; /* of the mms there are at the end */
-	uint32_t tasks; /* their highest number */
+	uint64_t live;    /* of the mms there are at the end */
+	uint32_t tasks;   /* their highest number */
 };
 
 /* 0 or -ENOMEM; to be ended by threads_plan_done. */

@@ -20,7 +20,7 @@ struct replay_run {
 	struct replayer *replayers;
 	unsigned n;
 	unsigned patience; /* so many looks less 1, a power of 2, before others may run */
-	bool *awaited; /* by event: another thread waits for it */
+	bool *awaited;     /* by event: another thread waits for it */
 	const char *wrong; /* set: the run is over */
 };
 
@@ -40,7 +40,7 @@ struct replayer {
 	unsigned number;
 	pthread_t id;
 	struct replay_world *world; /* the run's, seen by this thread */
-	struct step *steps; /* [n + 1] */
+	struct step *steps;         /* [n + 1] */
 	struct wait *waits;
 	uint32_t n, nwaits;
 	/* all its events before this one are done; told where someone waits for it */
@@ -142,7 +142,7 @@ static void add_step(struct replayer *replayer, uint32_t event, uint32_t *known)
 	const struct threads_plan *plan = replayer->run->plan;
 	uint32_t first = replayer->nwaits;
 
-	replayer->steps[replayer->n++] = (struct step){event, first};
+	replayer->steps[replayer->n++] = (struct step){ event, first };
 	for (uint32_t k = plan->first[event]; k < plan->first[event + 1]; k++) {
 		uint32_t after = plan->after[k];
 		uint32_t of = plan->program->events[after].task % replayer->run->n;
@@ -151,7 +151,7 @@ static void add_step(struct replayer *replayer, uint32_t event, uint32_t *known)
 			continue;
 		known[of] = after + 1;
 		replayer->run->awaited[after] = true;
-		replayer->waits[replayer->nwaits++] = (struct wait){of, after};
+		replayer->waits[replayer->nwaits++] = (struct wait){ of, after };
 	}
 }
 
@@ -184,7 +184,7 @@ static int run_create(struct replay_run *run, const struct vma_index_ops *ops,
 	if (!run->world || !run->replayers || !run->awaited)
 		return -ENOMEM;
 	for (unsigned i = 0; i < run->n; i++)
-		run->replayers[i] = (struct replayer){.run = run, .number = i};
+		run->replayers[i] = (struct replayer){ .run = run, .number = i };
 	for (unsigned i = 0; i < run->n && !err; i++)
 		err = deal(&run->replayers[i]);
 	return err;
@@ -232,7 +232,7 @@ int threads_replay(const struct threads_plan *plan, const struct vma_index_ops *
 	};
 	int err = run_create(&run, ops, locking);
 
-	*times = (struct threads_times){0};
+	*times = (struct threads_times){ 0 };
 	if (!err) {
 		double begin = wall_seconds();
 

@@ -256,7 +256,7 @@ void btree_follow_simd(struct vma_index_ops *ops, bool shared)
 
 	while (btree_followers[i].ops)
 		i++;
-	btree_followers[i] = (struct btree_follower){ops, shared};
+	btree_followers[i] = (struct btree_follower){ ops, shared };
 	btree_set_readers(&btree_followers[i]);
 }
 

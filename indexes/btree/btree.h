@@ -11,18 +11,18 @@
 
 #include "indexes/vma_index.h"
 
-#define BTREE_LEAF_CAP 40 /* entries of a compressed leaf; an uncompressed one has half */
-#define BTREE_INNER_CAP 60
-#define BTREE_ROOT_CAP 120 /* of the largest leaf that is the root */
-#define BTREE_MAX_HEIGHT 10 /* 8 * 12^9 VMAs at the very least */
-#define BTREE_MIN_DELTA INT32_MIN
-#define BTREE_MAX_DELTA 0x7f7f7f7eL
-#define BTREE_MAX_SPAN ((unsigned long)(BTREE_MAX_DELTA - BTREE_MIN_DELTA))
-#define BTREE_ELIDED_SHIFT                                                                         \
+#define BTREE_LEAF_CAP   40 /* entries of a compressed leaf; an uncompressed one has half */
+#define BTREE_INNER_CAP  60
+#define BTREE_ROOT_CAP   120 /* of the largest leaf that is the root */
+#define BTREE_MAX_HEIGHT 10  /* 8 * 12^9 VMAs at the very least */
+#define BTREE_MIN_DELTA  INT32_MIN
+#define BTREE_MAX_DELTA  0x7f7f7f7eL
+#define BTREE_MAX_SPAN   ((unsigned long)(BTREE_MAX_DELTA - BTREE_MIN_DELTA))
+#define BTREE_ELIDED_SHIFT \
 	13 /* an elided gap is counted in units of 2^13 pages: 32 bits reach over all there are */
-#define BTREE_PAD_BYTE 0x7f /* four or eight of them are above any bound */
-#define BTREE_PAD 0x7f7f7f7f
-#define BTREE_MAX_JOIN 7 /* nodes that one level of an edit can end in */
+#define BTREE_PAD_BYTE            0x7f /* four or eight of them are above any bound */
+#define BTREE_PAD                 0x7f7f7f7f
+#define BTREE_MAX_JOIN            7 /* nodes that one level of an edit can end in */
 #define BTREE_UNCOMPRESSED_GROWTH 5 /* nodes that it can add where uncompressed ones are about */
 
 /* What a node keeps of each entry, an array each; a leaf has the first three. */
@@ -30,10 +30,11 @@ enum btree_field { BTREE_END, BTREE_START, BTREE_PTR, BTREE_GAP_INSIDE, BTREE_MA
 
 struct btree_node {
 	unsigned long
-		base; /* compressed bounds are distances from it, signed; 0 in an uncompressed node */
+		/* compressed bounds are distances from it, signed; 0 in an uncompressed node */
+		base;
 	uint32_t elided; /* how long the gap from base on is that distances leave out, see there */
 	uint8_t n;
-	uint8_t cap; /* entries that it had room for as a compressed node */
+	uint8_t cap;   /* entries that it had room for as a compressed node */
 	uint8_t level; /* 0: a leaf */
 	uint8_t uncompressed;
 	unsigned char lanes[];
@@ -86,7 +87,7 @@ struct btree_fit {
 
 struct btree {
 	struct vma_index index;
-	struct btree_node *root; /* NULL when empty */
+	struct btree_node *root;   /* NULL when empty */
 	unsigned long first, last; /* start of the first VMA, end of the last; 0, 0 */
 	unsigned long gap; /* the largest gap between two VMAs; ~0: not known, the root is a leaf */
 	uintptr_t origin[BTREE_KINDS]; /* what compressed pointers count from: to VMAs, to nodes */
@@ -97,16 +98,16 @@ struct btree {
 	unsigned pooled[BTREE_KINDS];
 	size_t keep[BTREE_KINDS]; /* spare ones between edits: what such edits needed lately */
 	struct btree_node *grown; /* a leaf with room for what is reserved, or NULL */
-	bool far[BTREE_KINDS]; /* such a pointer did not fit in a compressed node */
-	bool planned; /* the next commit changes one leaf, in place: */
-	uint8_t pending; /* commits that reserve has committed memory to */
-	uint16_t from, to; /* these entries of it go */
-	struct btree_path path; /* and this leads to them */
+	bool far[BTREE_KINDS];    /* such a pointer did not fit in a compressed node */
+	bool planned;             /* the next commit changes one leaf, in place: */
+	uint8_t pending;          /* commits that reserve has committed memory to */
+	uint16_t from, to;        /* these entries of it go */
+	struct btree_path path;   /* and this leads to them */
 	unsigned long finger,
 		reach; /* its leaf, not the root, has pages [finger, finger + reach) */
-	bool asked; /* fresh is written, which happens once between two commits: */
+	bool asked;    /* fresh is written, which happens once between two commits: */
 	struct btree_fit fresh, kept; /* the next commit keeps it; only commits write kept */
-	unsigned long mark; /* edits whose windows end below it change nothing of that */
+	unsigned long mark;           /* edits whose windows end below it change nothing of that */
 };
 
 /* The readers and the ordinary edit, compiled once for each instruction set. */
@@ -127,7 +128,10 @@ struct btree_simd {
 	bool (*plan)(struct btree *tree, const struct vma_edit *edit);
 	int (*reserve)(struct vma_index *index, const struct vma_edit *edits, unsigned n);
 	void (*commit)(struct vma_index *index, const struct vma_edit *edit);
-	/* For readers concurrent with a writer that replaces nodes: find, seek, and its mirror (shared.h). */
+	/*
+	 * For readers concurrent with a writer that replaces nodes: find, seek, and its mirror
+	 * (shared.h).
+	 */
 	struct vm_area_struct *(*find_shared)(const struct vma_index *index, unsigned long addr);
 	struct vm_area_struct *(*seek_shared)(struct vma_cursor *cursor, unsigned long addr);
 	struct vm_area_struct *(*seek_below_shared)(struct vma_cursor *cursor, unsigned long page);
@@ -145,12 +149,12 @@ struct btree_simd {
  */
 #define SIMD_PRAGMA(words) _Pragma(#words)
 #ifdef __clang__
-#define SIMD_TARGET(set)                                                                           \
+#define SIMD_TARGET(set) \
 	SIMD_PRAGMA(clang attribute push(__attribute__((target(set))), apply_to = function))
 #define SIMD_TARGET_END SIMD_PRAGMA(clang attribute pop)
 #else
 #define SIMD_TARGET(set) SIMD_PRAGMA(GCC push_options) SIMD_PRAGMA(GCC target(set))
-#define SIMD_TARGET_END SIMD_PRAGMA(GCC pop_options)
+#define SIMD_TARGET_END  SIMD_PRAGMA(GCC pop_options)
 #endif
 
 /* Eight words of an array at once, wherever they begin. */
@@ -242,7 +246,10 @@ static inline unsigned long btree_page(const struct btree_node *node, unsigned l
 	return unlikely(node->elided) && (long)distance >= 0 ? page + btree_elided(node) : page;
 }
 
-/* A page's distance from base, one in the elided gap as if it were its end; the reverse of btree_page. */
+/*
+ * A page's distance from base, one in the elided gap as if it were its end; the reverse of
+ * btree_page.
+ */
 static inline long btree_distance(const struct btree_node *node, unsigned long page)
 {
 	long distance = (long)(page - node->base);
@@ -453,7 +460,7 @@ static inline void btree_set_compressed(const struct btree *tree, struct btree_n
 {
 	uint32_t *end = (uint32_t *)btree_lanes(leaf, 0, BTREE_END) + from;
 	uint32_t *start = end + leaf->cap, *ptr = start + leaf->cap;
-	const struct btree_node head = {.base = leaf->base, .elided = leaf->elided};
+	const struct btree_node head = { .base = leaf->base, .elided = leaf->elided };
 	uintptr_t origin = tree->origin[BTREE_LEAF];
 
 	for (const struct vma_put *put = edit->put, *last = put + edit->nput; put < last; put++) {
@@ -619,7 +626,7 @@ unsigned long btree_largest_near(const struct btree_node *node, unsigned from, u
 struct btree_redist {
 	struct btree_node *in[4];
 	unsigned nin, n;
-	bool join_left, join_right; /* in[] begins, ends with a sibling */
+	bool join_left, join_right;       /* in[] begins, ends with a sibling */
 	unsigned k, size[BTREE_MAX_JOIN]; /* into so many nodes, of so many entries */
 	struct btree_entry e[4 * BTREE_INNER_CAP + BTREE_MAX_JOIN];
 };
@@ -640,7 +647,10 @@ unsigned btree_verify_nodes(const struct btree *tree, FILE *report);
 int btree_corrupt(struct vma_index *index, unsigned n);
 void btree_dump(const struct vma_index *index, FILE *out);
 
-/* The root, as a tree of one node or more now is, and all that follows from it; a leaf needs no gap. */
+/*
+ * The root, as a tree of one node or more now is, and all that follows from it; a leaf needs no
+ * gap.
+ */
 void btree_set_root(struct btree *tree, const struct btree_entry *top);
 
 #define BTREE_INVARIANTS 10

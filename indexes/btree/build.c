@@ -53,7 +53,7 @@ static unsigned btree_portion(size_t left, unsigned level, unsigned room)
 static struct btree_node *btree_build_level(struct btree *tree, unsigned level,
 					    struct btree_source source, size_t *count, bool *failed)
 {
-	static const size_t one[BTREE_KINDS][BTREE_KINDS] = {{1, 0}, {0, 1}};
+	static const size_t one[BTREE_KINDS][BTREE_KINDS] = { { 1, 0 }, { 0, 1 } };
 	struct btree_node *first = NULL, *prev = NULL;
 	struct btree_entry e[BTREE_INNER_CAP];
 	unsigned have = 0; /* entries that an uncompressed node left over */
@@ -75,7 +75,7 @@ static struct btree_node *btree_build_level(struct btree *tree, unsigned level,
 		}
 		node = btree_take(tree, level);
 		btree_pack(tree, node, level, e, n);
-		*btree_links(node) = (struct btree_links){prev, NULL};
+		*btree_links(node) = (struct btree_links){ prev, NULL };
 		if (prev)
 			btree_links(prev)->next = node;
 		else
@@ -123,7 +123,7 @@ static int btree_build_leaf(struct btree *tree, struct btree_source source, unsi
 int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
 {
 	struct btree *tree = btree_of(index);
-	struct btree_source source = {vmas, NULL, n};
+	struct btree_source source = { vmas, NULL, n };
 	struct btree_entry top;
 	unsigned level = 0;
 	bool failed = false;
@@ -150,7 +150,7 @@ int btree_build(struct vma_index *index, struct vm_area_struct *const *vmas, siz
 			tree->vmas = 0;
 			return -ENOMEM;
 		}
-		source = (struct btree_source){NULL, first, count};
+		source = (struct btree_source){ NULL, first, count };
 		if (count == 1)
 			break;
 	}

@@ -54,7 +54,10 @@ static inline bool btree_takes(const struct btree_node *node, const struct vma_e
 			   edit->put[edit->nput - 1].end >> PAGE_SHIFT);
 }
 
-/* Whether a compressed leaf cannot point to all VMAs that come; they are on their way to be written. */
+/*
+ * Whether a compressed leaf cannot point to all VMAs that come; they are on their way to be
+ * written.
+ */
 static inline bool btree_any_far(const struct btree *tree, const struct vma_edit *edit)
 {
 	uintptr_t far = 0;

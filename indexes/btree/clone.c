@@ -13,7 +13,7 @@
 /* Memory for a copy of the node, which counts as in the tree; or NULL. */
 static struct btree_node *btree_clone_alloc(struct btree *tree, const struct btree_node *from)
 {
-	size_t need[BTREE_KINDS] = {from->level == 0, from->level > 0};
+	size_t need[BTREE_KINDS] = { from->level == 0, from->level > 0 };
 	struct btree_node *leaf;
 
 	if (from->cap == btree_cap(from->level, false))
@@ -52,7 +52,7 @@ static bool btree_clone_leaf(struct btree *tree, struct btree_node *leaf,
 	struct btree_node *prev = tree->rightmost;
 	bool near = btree_clone_pointers(tree, leaf, copies);
 
-	*btree_links(leaf) = (struct btree_links){prev, NULL};
+	*btree_links(leaf) = (struct btree_links){ prev, NULL };
 	if (prev)
 		btree_links(prev)->next = leaf;
 	else

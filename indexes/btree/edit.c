@@ -81,7 +81,7 @@ static void btree_mend_fit(struct btree_fit *fit, const struct vma_edit *edit)
 	if (size && size >= fit->min)
 		fit->span = size - fit->min;
 	else
-		*fit = (struct btree_fit){.from = 0};
+		*fit = (struct btree_fit){ .from = 0 };
 }
 
 void btree_keep_fit(struct btree *tree, const struct vma_edit *edit)
@@ -194,8 +194,8 @@ static void btree_clear(struct btree *tree)
 
 void btree_commit_other(struct btree *tree, const struct vma_edit *edit)
 {
-	struct btree_change change = {.nput = 0};
-	struct btree_spot spot = {.spanning = false};
+	struct btree_change change = { .nput = 0 };
+	struct btree_spot spot = { .spanning = false };
 
 	tree->reach = 0;
 	for (unsigned i = 0; i < edit->nput; i++)

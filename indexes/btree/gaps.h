@@ -38,7 +38,10 @@ static unsigned long btree_across_elided(const struct btree_node *node, unsigned
 	return i ? btree_gap_before(node, level, i) : 0;
 }
 
-/* The bit of the gap that holds the elided part, if it has at least len pages; bit 0 is entry first. */
+/*
+ * The bit of the gap that holds the elided part, if it has at least len pages; bit 0 is entry
+ * first.
+ */
 static __attribute__((noinline)) uint64_t btree_elided_bit(const struct btree_node *node,
 							   unsigned first, unsigned long len)
 {
@@ -132,7 +135,7 @@ static inline struct btree_step btree_lowest_in_leaf(struct btree_node *leaf, un
 
 	for (unsigned i = first + 1; i < min(first + 3, (unsigned)leaf->n); i++) {
 		if (btree_fits_here(leaf, i, len))
-			return (struct btree_step){leaf, i};
+			return (struct btree_step){ leaf, i };
 	}
 	gaps = btree_gaps(leaf, at, len) & btree_bits_from(first - at);
 
@@ -142,7 +145,7 @@ static inline struct btree_step btree_lowest_in_leaf(struct btree_node *leaf, un
 	}
 	if (!gaps)
 		return btree_nowhere;
-	return (struct btree_step){leaf, at + 1 + (unsigned)__builtin_ctzl(gaps)};
+	return (struct btree_step){ leaf, at + 1 + (unsigned)__builtin_ctzl(gaps) };
 }
 
 /* The highest one in front of a leaf's entries below that one, alike; below > 0. */
@@ -154,7 +157,7 @@ static inline struct btree_step btree_highest_in_leaf(struct btree_node *leaf, u
 
 	for (unsigned i = end; i && i + 2 > end; i--) {
 		if (btree_fits_here(leaf, i, len))
-			return (struct btree_step){leaf, i};
+			return (struct btree_step){ leaf, i };
 	}
 	gaps = btree_gaps(leaf, at, len) & ~btree_bits_from(end - at);
 
@@ -164,7 +167,7 @@ static inline struct btree_step btree_highest_in_leaf(struct btree_node *leaf, u
 	}
 	if (!gaps)
 		return btree_nowhere;
-	return (struct btree_step){leaf, at + 64 - (unsigned)__builtin_clzl(gaps)};
+	return (struct btree_step){ leaf, at + 64 - (unsigned)__builtin_clzl(gaps) };
 }
 
 /*
@@ -186,7 +189,7 @@ static struct btree_step btree_lowest(const struct btree *tree, struct btree_nod
 			return btree_nowhere;
 		i = __builtin_ctzl(longer);
 		if (i && btree_gap_before(node, 1, i) >= len)
-			return (struct btree_step){node, i};
+			return (struct btree_step){ node, i };
 	}
 	return btree_lowest_in_leaf(node, from, len);
 }
@@ -206,7 +209,7 @@ static struct btree_step btree_highest(const struct btree *tree, struct btree_no
 			return btree_nowhere;
 		i = 63 - __builtin_clzl(longer);
 		if (btree_gap_inside(node, 1, i) < len)
-			return (struct btree_step){node, i};
+			return (struct btree_step){ node, i };
 	}
 	return btree_highest_in_leaf(node, below, len);
 }

@@ -7,7 +7,8 @@
 #include "indexes/btree/btree.h"
 
 /*
- * A compressed node without an elided gap keeps numbers as they are: arrays are read and written at once,
+ * A compressed node without an elided gap keeps numbers as they are: arrays are read and written at
+ * once,
  * by loops of which the compiler knows whether there are gaps.
  */
 static bool btree_plain(const struct btree_node *node)
@@ -124,14 +125,14 @@ static unsigned long btree_locate_gap(const struct btree *tree, const struct btr
 static struct btree_entry btree_largest_gap(const struct btree *tree, const struct btree_entry *e,
 					    unsigned n)
 {
-	struct btree_entry gap = {.gap = e[0].gap, .ptr = e[0].ptr};
+	struct btree_entry gap = { .gap = e[0].gap, .ptr = e[0].ptr };
 
 	for (unsigned i = 1; i < n; i++) {
 		if (e[i].start - e[i - 1].end > gap.gap)
-			gap = (struct btree_entry){.start = e[i - 1].end,
-						   .gap = e[i].start - e[i - 1].end};
+			gap = (struct btree_entry){ .start = e[i - 1].end,
+						    .gap = e[i].start - e[i - 1].end };
 		if (e[i].gap > gap.gap)
-			gap = (struct btree_entry){.gap = e[i].gap, .ptr = e[i].ptr};
+			gap = (struct btree_entry){ .gap = e[i].gap, .ptr = e[i].ptr };
 	}
 	if (gap.ptr && gap.gap)
 		gap.start = btree_locate_gap(tree, gap.ptr, gap.gap);
@@ -383,7 +384,7 @@ void btree_drop(struct btree *tree, struct btree_node *node)
 
 int btree_grow(struct btree *tree, unsigned n, bool uncompressed)
 {
-	static const uint16_t caps[] = {24, BTREE_LEAF_CAP, 56, 72, 104, BTREE_ROOT_CAP};
+	static const uint16_t caps[] = { 24, BTREE_LEAF_CAP, 56, 72, 104, BTREE_ROOT_CAP };
 	unsigned i = 0;
 
 	while (i < ARRAY_SIZE(caps) && caps[i] >> uncompressed < (int)n)
@@ -418,7 +419,7 @@ void btree_plant(struct btree *tree, const struct btree_entry *e, unsigned n)
 	tree->nodes[BTREE_LEAF]++;
 	tree->leftmost = tree->rightmost = leaf;
 	btree_pack(tree, leaf, 0, e, n);
-	*btree_links(leaf) = (struct btree_links){NULL, NULL};
+	*btree_links(leaf) = (struct btree_links){ NULL, NULL };
 	top = btree_extent(leaf);
 	btree_set_root(tree, &top);
 }

@@ -144,9 +144,9 @@ static void btree_descend(const struct btree *tree, unsigned long page, struct b
 #include "indexes/btree/shared.h"
 
 /* The ops of struct btree_simd, by the functions above. */
-#define BTREE_READERS                                                                              \
-	.find = btree_find, .seek = btree_seek, .find_gap = btree_find_gap,                        \
-	.descend = btree_descend, .largest = btree_largest, .plan = btree_plan,                    \
-	.reserve = btree_reserve, .commit = btree_commit, .find_shared = btree_find_shared,        \
-	.seek_shared = btree_seek_shared, .copy_leaf = btree_copy_leaf,                            \
+#define BTREE_READERS                                                                       \
+	.find = btree_find, .seek = btree_seek, .find_gap = btree_find_gap,                 \
+	.descend = btree_descend, .largest = btree_largest, .plan = btree_plan,             \
+	.reserve = btree_reserve, .commit = btree_commit, .find_shared = btree_find_shared, \
+	.seek_shared = btree_seek_shared, .copy_leaf = btree_copy_leaf,                     \
 	.seek_below_shared = btree_seek_below_shared

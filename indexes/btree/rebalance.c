@@ -55,7 +55,7 @@ static struct btree_join btree_choose(const struct btree *tree, struct btree_spo
 				      unsigned level, unsigned own, unsigned n)
 {
 	unsigned cap = btree_cap(level, false);
-	struct btree_join join = {.k = (n + cap - 1) / cap};
+	struct btree_join join = { .k = (n + cap - 1) / cap };
 	const struct btree_node *l, *r;
 	unsigned left, right, room, full;
 
@@ -295,7 +295,7 @@ static void btree_write(struct btree *tree, unsigned level, struct btree_redist 
 	unsigned k = redist->k;
 	struct btree_node *out[BTREE_MAX_JOIN];
 	const struct btree_entry *e = redist->e;
-	struct btree_links around = {NULL, NULL};
+	struct btree_links around = { NULL, NULL };
 	/* a root leaf of another size goes */
 	unsigned kept = redist->in[0]->cap == btree_cap(level, false) ? min(k, redist->nin) : 0;
 

@@ -213,7 +213,7 @@ int btree_reserve_more(struct btree *tree, const struct vma_edit *edits, unsigne
 		btree_meet(tree, &edits[i]);
 
 	do {
-		size_t need[BTREE_KINDS] = {0, 0};
+		size_t need[BTREE_KINDS] = { 0, 0 };
 
 		far = tree->far[BTREE_INNER];
 		if (tree->root && tree->root->level)

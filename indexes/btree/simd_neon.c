@@ -33,7 +33,7 @@ static inline unsigned btree_rank64(const struct btree_node *node, unsigned cap,
 /* Bits 0 to 3: 4 numbers, whether each is at least the key. */
 static inline uint64_t btree_least4(uint32x4_t x, uint32x4_t key)
 {
-	static const uint32_t bits[4] = {1, 2, 4, 8};
+	static const uint32_t bits[4] = { 1, 2, 4, 8 };
 
 	return vaddvq_u32(vandq_u32(vcgeq_u32(x, key), vld1q_u32(bits)));
 }

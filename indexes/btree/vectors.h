@@ -10,7 +10,7 @@
  *
  * The file that includes it has defined btree_keep_larger().
  */
-static const btree_words btree_iota = {0, 1, 2, 3, 4, 5, 6, 7};
+static const btree_words btree_iota = { 0, 1, 2, 3, 4, 5, 6, 7 };
 
 /* The largest of 8 words. */
 static inline uint32_t btree_largest_word(const btree_unsigned *words)
@@ -30,8 +30,8 @@ static inline uint32_t btree_largest_word(const btree_unsigned *words)
 static inline unsigned long btree_max_gap_inside(const struct btree_node *node)
 {
 	const uint32_t *inside = btree_lanes(node, 1, BTREE_MAX_GAP);
-	btree_words n = (btree_words){0} + (int)node->n;
-	btree_unsigned most = {0};
+	btree_words n = (btree_words){ 0 } + (int)node->n;
+	btree_unsigned most = { 0 };
 
 	SIMD_UNROLL
 	for (int i = 0; i < BTREE_INNER_CAP; i += VECTOR_WORDS) {
@@ -49,8 +49,8 @@ btree_max_gap_between(const struct btree_node *leaf, unsigned room)
 {
 	const uint32_t *end = btree_lanes(leaf, 0, BTREE_END);
 	const uint32_t *start = btree_lanes(leaf, 0, BTREE_START);
-	btree_words n = (btree_words){0} + (int)leaf->n;
-	btree_unsigned most = {0};
+	btree_words n = (btree_words){ 0 } + (int)leaf->n;
+	btree_unsigned most = { 0 };
 
 	SIMD_UNROLL
 	for (int i = 0; i < (int)room; i += VECTOR_WORDS) {

@@ -202,8 +202,8 @@ static void btree_count(const struct btree *tree, const struct btree_node *node,
 
 static bool btree_check_totals(const struct btree *tree, FILE *report)
 {
-	struct btree counted = {.vmas = 0};
-	struct btree_entry top = {.gap = 0};
+	struct btree counted = { .vmas = 0 };
+	struct btree_entry top = { .gap = 0 };
 
 	if (tree->root) {
 		btree_count(tree, tree->root, &counted);
@@ -236,7 +236,7 @@ static bool btree_check_kept(const struct btree *tree, FILE *report)
 	const struct btree_fit *kept = &tree->kept;
 	struct btree bare = *tree;
 
-	bare.kept = (struct btree_fit){.from = 0};
+	bare.kept = (struct btree_fit){ .from = 0 };
 	bare.asked = true;
 	for (unsigned i = 0; kept->end && i < 2; i++) {
 		struct vma_gap gap = {

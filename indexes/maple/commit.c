@@ -235,7 +235,7 @@ void maple_commit(struct vma_index *index, const struct vma_edit *edit)
 void maple_unreserve(struct vma_index *index)
 {
 	struct maple *maple = maple_of(index);
-	size_t keep[BTREE_KINDS] = {maple->pooled[BTREE_LEAF], maple->pooled[BTREE_INNER]};
+	size_t keep[BTREE_KINDS] = { maple->pooled[BTREE_LEAF], maple->pooled[BTREE_INNER] };
 
 	maple_drop_plans(maple);
 	btree_pool_keep(&maple->work, keep);

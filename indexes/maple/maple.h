@@ -1,5 +1,6 @@
 /*
- * maple.h - the tree that replaces nodes and what an edit of it plans, for its own files (see maple.c)
+ * maple.h - the tree that replaces nodes and what an edit of it plans, for its own files (see
+ * maple.c)
  */
 #ifndef INDEXES_MAPLE_MAPLE_H
 #define INDEXES_MAPLE_MAPLE_H
@@ -7,10 +8,10 @@
 #include "base/backlog.h"
 #include "indexes/btree/btree.h"
 
-#define MAPLE_EDITS 2 /* that may be reserved together */
-#define MAPLE_BATCH_SHARE 4 /* of the tree's bytes may wait for a grace period ... */
-#define MAPLE_BATCH_MIN (2UL << 10) /* ... but so many at least ... */
-#define MAPLE_BATCH_MAX (64UL << 10) /* ... and at most, beside one edit's own */
+#define MAPLE_EDITS       2            /* that may be reserved together */
+#define MAPLE_BATCH_SHARE 4            /* of the tree's bytes may wait for a grace period ... */
+#define MAPLE_BATCH_MIN   (2UL << 10)  /* ... but so many at least ... */
+#define MAPLE_BATCH_MAX   (64UL << 10) /* ... and at most, beside one edit's own */
 
 /* What a tree is, but for its spare nodes. */
 struct maple_state {
@@ -27,12 +28,12 @@ struct maple_state {
  */
 struct maple_plan {
 	struct btree_node *copy; /* all there is to it: takes the place of the path's leaf */
-	unsigned long gap; /* the largest gap inside it, if it is not the root */
+	unsigned long gap;       /* the largest gap inside it, if it is not the root */
 	/* or, if there is no copy: */
 	struct btree_node *born, *dead; /* chains, by links->next and links->prev */
-	bool swap; /* one node takes another's place, below the root: */
-	unsigned level; /* of the node that points to it */
-	struct btree_entry top; /* the new node */
+	bool swap;                      /* one node takes another's place, below the root: */
+	unsigned level;                 /* of the node that points to it */
+	struct btree_entry top;         /* the new node */
 	struct maple_state after; /* the tree then; where swap, but for root, bounds and gap */
 };
 

@@ -34,9 +34,9 @@ void maple_save(const struct btree *tree, struct maple_state *state)
 		.first = tree->first,
 		.last = tree->last,
 		.gap = tree->gap,
-		.origin = {tree->origin[BTREE_LEAF], tree->origin[BTREE_INNER]},
+		.origin = { tree->origin[BTREE_LEAF], tree->origin[BTREE_INNER] },
 		.vmas = tree->vmas,
-		.nodes = {tree->nodes[BTREE_LEAF], tree->nodes[BTREE_INNER]},
+		.nodes = { tree->nodes[BTREE_LEAF], tree->nodes[BTREE_INNER] },
 	};
 }
 
@@ -57,7 +57,7 @@ void maple_load(struct btree *tree, const struct maple_state *state)
 /* A spare node; NULL if out of memory. */
 static struct btree_node *maple_take(struct btree *work, unsigned level)
 {
-	size_t need[BTREE_KINDS] = {level == 0, level > 0};
+	size_t need[BTREE_KINDS] = { level == 0, level > 0 };
 
 	if (!work->pooled[level > 0] && btree_pool_fill(work, need))
 		return NULL;
@@ -379,13 +379,13 @@ static int maple_plan_first(struct maple *maple, struct maple_plan *plan,
 			    const struct vma_edit *edit)
 {
 	struct btree *work = &maple->work;
-	struct btree_change change = {.nput = edit->nput};
+	struct btree_change change = { .nput = edit->nput };
 	int err;
 
 	for (unsigned i = 0; i < edit->nput; i++)
-		change.put[i] = (struct btree_entry){.start = edit->put[i].start >> PAGE_SHIFT,
-						     .end = edit->put[i].end >> PAGE_SHIFT,
-						     .ptr = edit->put[i].vma};
+		change.put[i] = (struct btree_entry){ .start = edit->put[i].start >> PAGE_SHIFT,
+						      .end = edit->put[i].end >> PAGE_SHIFT,
+						      .ptr = edit->put[i].vma };
 	if (edit->nput && !maple->tree.root && !btree_near(work, 0, edit->put[0].vma)) {
 		maple_flush(maple); /* nobody reads a leaf that counts from elsewhere */
 		work->origin[BTREE_LEAF] = btree_origin(edit->put[0].vma);
@@ -399,7 +399,7 @@ static int maple_plan_first(struct maple *maple, struct maple_plan *plan,
 /* Everything goes and nothing comes. */
 static int maple_plan_last(struct btree *work, struct maple_plan *plan)
 {
-	struct btree_change none = {.nput = 0};
+	struct btree_change none = { .nput = 0 };
 
 	maple_kill_subtree(work, plan, work->root);
 	return maple_set_root(work, plan, &none);

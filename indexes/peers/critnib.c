@@ -24,10 +24,10 @@
 #define KEYED(name) critnib_vma_##name
 #include "indexes/peers/keyed.h"
 
-#define LEAF_SIZE 16 /* a key and a value */
+#define LEAF_SIZE 16  /* a key and a value */
 #define NODE_SIZE 144 /* 16 children, the path to it, and which nibble */
 #define TREE_SIZE 344 /* on Linux: root, lists, 16 nodes and leaves that wait, mutex */
-#define GRACE 16 /* removals after which a leaf is in the list */
+#define GRACE     16  /* removals after which a leaf is in the list */
 
 struct critnib_vma {
 	struct keyed keyed;

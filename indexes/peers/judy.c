@@ -43,10 +43,10 @@ struct judy_resort {
 struct judy {
 	struct keyed keyed;
 	void *array;
-	size_t nodes, bytes; /* that Judy has of the arena */
+	size_t nodes, bytes;        /* that Judy has of the arena */
 	struct judy_resort *resort; /* the first is for the next call if it is unused */
-	size_t resorts, live; /* how many, and the blocks that Judy has of them */
-	bool out; /* the arena had no memory */
+	size_t resorts, live;       /* how many, and the blocks that Judy has of them */
+	bool out;                   /* the arena had no memory */
 };
 
 static __thread struct judy *judy_at_work; /* whose array changes */

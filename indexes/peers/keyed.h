@@ -16,7 +16,7 @@
  */
 #include "indexes/ordered.h"
 
-#define KEYED_NONE 0UL /* no VMA ends there */
+#define KEYED_NONE 0UL    /* no VMA ends there */
 #define KEYED_LAST (~0UL) /* above all keys */
 
 struct keyed {

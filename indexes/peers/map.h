@@ -47,7 +47,7 @@ struct map_pool {
 	struct {
 		struct spare *first;
 		size_t spares, keep; /* keep: no more spares than that are left by the map */
-		size_t used; /* nodes of the map */
+		size_t used;         /* nodes of the map */
 	} of[MAP_SIZES];
 
 	unsigned which(size_t size) const
@@ -69,7 +69,7 @@ struct map_pool {
 
 				if (!node)
 					return false;
-				of[i].first = new (node) spare{of[i].first};
+				of[i].first = new (node) spare{ of[i].first };
 			}
 		}
 		return true;
@@ -97,7 +97,7 @@ struct map_pool {
 			arena_free(arena, node, size, 0);
 			return;
 		}
-		of[i].first = new (node) spare{of[i].first};
+		of[i].first = new (node) spare{ of[i].first };
 		of[i].spares++;
 	}
 
@@ -248,10 +248,10 @@ template <class Type> struct map_index : map_head {
 			map_allocator<std::pair<const map_key, struct vm_area_struct *>,
 				      struct map_ruler>
 				allocator(&ruler);
-			map_on<struct map_ruler> map{map_less(), allocator};
+			map_on<struct map_ruler> map{ map_less(), allocator };
 
 			for (unsigned long end = 1; end <= 1000; end++)
-				map.insert(map.end(), {map_key{end}, nullptr});
+				map.insert(map.end(), { map_key{ end }, nullptr });
 			return ruler.sizes;
 		}();
 
@@ -283,7 +283,7 @@ template <class Type> struct map_index : map_head {
 	static struct vm_area_struct *find(const struct vma_index *index, unsigned long addr)
 	{
 		map_index *self = of(index);
-		place at = self->map.upper_bound(map_key{addr});
+		place at = self->map.upper_bound(map_key{ addr });
 
 		return at == self->map.end() ? nullptr : at->second;
 	}
@@ -301,13 +301,13 @@ template <class Type> struct map_index : map_head {
 	static place load(map_index *self, const struct vma_cursor *cursor)
 	{
 		if constexpr (fits) {
-			struct words words = {cursor->node, cursor->slot};
+			struct words words = { cursor->node, cursor->slot };
 			place at;
 
 			memcpy((void *)&at, &words, sizeof(at));
 			return at;
 		} else {
-			return self->map.lower_bound(map_key{cursor->slot});
+			return self->map.lower_bound(map_key{ cursor->slot });
 		}
 	}
 
@@ -332,7 +332,7 @@ template <class Type> struct map_index : map_head {
 	{
 		map_index *self = of(cursor->index);
 
-		return stand(self, cursor, self->map.upper_bound(map_key{addr}));
+		return stand(self, cursor, self->map.upper_bound(map_key{ addr }));
 	}
 
 	static struct vm_area_struct *next(struct vma_cursor *cursor)
@@ -403,7 +403,7 @@ template <class Type> struct map_index : map_head {
 
 		for (unsigned i = 0; i < n; i++) {
 			const struct vma_edit *edit = &edits[i];
-			place at = self->map.upper_bound(map_key{edit->lo});
+			place at = self->map.upper_bound(map_key{ edit->lo });
 			unsigned there = 0;
 
 			self->plan = at;
@@ -426,7 +426,7 @@ template <class Type> struct map_index : map_head {
 	{
 		map_index *self = of(index);
 		auto &map = self->map;
-		place at = self->planned ? self->plan : map.upper_bound(map_key{edit->lo});
+		place at = self->planned ? self->plan : map.upper_bound(map_key{ edit->lo });
 		unsigned i = 0;
 
 		self->planned = false;
@@ -443,7 +443,7 @@ template <class Type> struct map_index : map_head {
 				map.erase(at, last);
 		}
 		for (; i < edit->nput; i++, ++at)
-			at = map.insert(at, {map_key{edit->put[i].end}, edit->put[i].vma});
+			at = map.insert(at, { map_key{ edit->put[i].end }, edit->put[i].vma });
 		for (i = 0; i < edit->nput; i++)
 			vma_set_bounds(edit->put[i].vma, edit->put[i].start, edit->put[i].end);
 		self->vmas = map.size();
@@ -460,7 +460,7 @@ template <class Type> struct map_index : map_head {
 				self->vmas = 0;
 				return -ENOMEM;
 			}
-			self->map.insert(self->map.end(), {map_key{vma_end(vmas[i])}, vmas[i]});
+			self->map.insert(self->map.end(), { map_key{ vma_end(vmas[i]) }, vmas[i] });
 		}
 		self->vmas = n;
 		return 0;
@@ -506,11 +506,11 @@ template <class Type> struct map_index : map_head {
 	}
 };
 
-#define MAP_REGISTER(type)                                                                         \
-	__attribute__((constructor)) static void type##_register()                                 \
-	{                                                                                          \
-		vma_index_register(map_index<struct type>::ops());                                 \
-	}                                                                                          \
+#define MAP_REGISTER(type)                                         \
+	__attribute__((constructor)) static void type##_register() \
+	{                                                          \
+		vma_index_register(map_index<struct type>::ops()); \
+	}                                                          \
 	static_assert(true, "")
 
 #endif

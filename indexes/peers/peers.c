@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-static const struct peer missing[] = {PEERS_MISSING{NULL, NULL}};
+static const struct peer missing[] = { PEERS_MISSING{ NULL, NULL } };
 
 const struct peer *peer_missing(unsigned i)
 {

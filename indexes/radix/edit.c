@@ -30,7 +30,7 @@ static void retire(struct radix_work *work, uintptr_t ref, uint64_t drop)
 	if (radix_kind(ref) == RADIX_VMA)
 		return;
 	assert(stage->nretired < ARRAY_SIZE(stage->retired));
-	stage->retired[stage->nretired++] = (struct radix_retired){ref, drop};
+	stage->retired[stage->nretired++] = (struct radix_retired){ ref, drop };
 }
 
 static void list_add_puts(struct radix_list *list, const struct radix_work *work, uint64_t start,
@@ -126,7 +126,7 @@ static int region_gather(struct radix_work *work, const struct radix_node *node,
 /* How many pieces an entry would add to a list; too many if it is a node. */
 static unsigned pieces_in(const struct radix_sub *sub)
 {
-	static const unsigned few[RADIX_KINDS] = {[RADIX_VMA] = 1, [RADIX_NODE] = RADIX_LIST_MAX};
+	static const unsigned few[RADIX_KINDS] = { [RADIX_VMA] = 1, [RADIX_NODE] = RADIX_LIST_MAX };
 
 	if (radix_kind(sub->ref) == RADIX_LEAF)
 		return radix_leaf(sub->ref)->n;
@@ -183,7 +183,7 @@ static int replace_entry(struct radix_work *work, const struct radix_sub *old, u
 
 	*sub = radix_summary_after(old, i, entry);
 	if (work->alone && radix->npatches < RADIX_LEVELS) {
-		radix->patch[radix->npatches++] = (struct radix_patch){&from->sub[i], *entry};
+		radix->patch[radix->npatches++] = (struct radix_patch){ &from->sub[i], *entry };
 		return 0;
 	}
 	node = radix_new_node(radix, work->stage, from->n);
@@ -222,7 +222,8 @@ static int edit_node(struct radix_work *work, const struct radix_sub *old, struc
 	if (region.right.ref)
 		b--;
 	if (radix_draft_fill(work, &draft, a, b,
-			     &(struct radix_source){.pieces = region.list.piece}, 0, region.list.n))
+			     &(struct radix_source){ .pieces = region.list.piece }, 0,
+			     region.list.n))
 		return -ENOMEM;
 	if (region.right.ref)
 		radix_draft_push(&draft, b, &region.right);
@@ -267,8 +268,8 @@ static int edit_sub(struct radix_work *work, const struct radix_sub *old, uint64
 		list_add_puts(&list, work, start, end);
 		radix_list_add_sub(&list, old, work->hi, RADIX_PAGES);
 		retire(work, old->ref, 0);
-		return radix_make_sub(work, &(struct radix_source){.pieces = list.piece}, 0, list.n,
-				      start, end, sub);
+		return radix_make_sub(work, &(struct radix_source){ .pieces = list.piece }, 0,
+				      list.n, start, end, sub);
 	}
 	list_add_puts(&list, work, start, end);
 	*sub = *old;
@@ -303,8 +304,8 @@ static int stage_edit(struct radix *radix, struct radix_stage *stage, bool alone
 
 	for (unsigned i = 0; i < edit->nput; i++)
 		work.put[i] =
-			(struct radix_piece){edit->put[i].start >> PAGE_SHIFT,
-					     edit->put[i].end >> PAGE_SHIFT, edit->put[i].vma};
+			(struct radix_piece){ edit->put[i].start >> PAGE_SHIFT,
+					      edit->put[i].end >> PAGE_SHIFT, edit->put[i].vma };
 	stage->fresh = 0;
 	stage->nretired = 0;
 	return edit_sub(&work, root, 0, RADIX_PAGES, &stage->root);

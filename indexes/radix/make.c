@@ -15,8 +15,8 @@ static struct radix_piece source_get(const struct radix_source *src, size_t i)
 {
 	if (src->pieces)
 		return src->pieces[i];
-	return (struct radix_piece){vma_start(src->vmas[i]) >> PAGE_SHIFT,
-				    vma_end(src->vmas[i]) >> PAGE_SHIFT, src->vmas[i]};
+	return (struct radix_piece){ vma_start(src->vmas[i]) >> PAGE_SHIFT,
+				     vma_end(src->vmas[i]) >> PAGE_SHIFT, src->vmas[i] };
 }
 
 /* The first of the pieces i .. j that does not begin below page, or j. */
@@ -58,8 +58,8 @@ static void list_add_leaf(struct radix_list *list, const struct radix_leaf *leaf
 		i++;
 	assert(list->n + leaf->n <= RADIX_LIST_MAX);
 	for (bool first = true; i < leaf->n && leaf_start(leaf, i) < end; i++, first = false) {
-		struct radix_piece piece = {leaf_start(leaf, i), leaf_end(leaf, i),
-					    leaf_vmas(leaf)[i]};
+		struct radix_piece piece = { leaf_start(leaf, i), leaf_end(leaf, i),
+					     leaf_vmas(leaf)[i] };
 
 		if (first)
 			radix_list_add(list, piece, start, end);
@@ -75,7 +75,7 @@ void radix_list_add_sub(struct radix_list *list, const struct radix_sub *sub, ui
 		list_add_leaf(list, radix_leaf(sub->ref), start, end);
 	else if (sub->ref)
 		radix_list_add(list,
-			       (struct radix_piece){sub->first, sub->last, radix_vma(sub->ref)},
+			       (struct radix_piece){ sub->first, sub->last, radix_vma(sub->ref) },
 			       start, end);
 }
 
@@ -223,10 +223,10 @@ int radix_draft_finish(struct radix_work *work, const struct radix_draft *draft,
 	*sub = used ? *only : RADIX_EMPTY;
 	if (used == 1 && radix_kind(only->ref) == RADIX_VMA &&
 	    radix_fits_leaf(1, only->first, only->last)) {
-		struct radix_piece piece = {only->first, only->last, radix_vma(only->ref)};
+		struct radix_piece piece = { only->first, only->last, radix_vma(only->ref) };
 
-		return make_leaf(work, &(struct radix_source){.pieces = &piece}, 0, 1, piece.start,
-				 piece.end, sub);
+		return make_leaf(work, &(struct radix_source){ .pieces = &piece }, 0, 1,
+				 piece.start, piece.end, sub);
 	}
 	if (used == 0 || (used == 1 && radix_kind(only->ref) != RADIX_VMA))
 		return 0;
@@ -249,7 +249,7 @@ int radix_make_sub(struct radix_work *work, const struct radix_source *src, size
 	first = max(source_get(src, i).start, start);
 	last = min(source_get(src, j - 1).end, end);
 	if (j - i == 1 && first == start && last == end) {
-		*sub = (struct radix_sub){(uintptr_t)source_get(src, i).vma, first, last, 0};
+		*sub = (struct radix_sub){ (uintptr_t)source_get(src, i).vma, first, last, 0 };
 		return 0;
 	}
 	if (radix_fits_leaf(j - i, first, last))
@@ -274,8 +274,8 @@ int radix_build(struct vma_index *index, struct vm_area_struct *const *vmas, siz
 {
 	struct radix *radix = container_of(index, struct radix, index);
 	struct radix_stage *stage = &radix->stage[0];
-	struct radix_work work = {.radix = radix, .stage = stage};
-	struct radix_source src = {.vmas = vmas};
+	struct radix_work work = { .radix = radix, .stage = stage };
+	struct radix_source src = { .vmas = vmas };
 
 	stage->fresh = 0;
 	if (radix_make_sub(&work, &src, 0, n, 0, RADIX_PAGES, &stage->root)) {

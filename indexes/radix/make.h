@@ -38,7 +38,7 @@ struct radix_draft {
 struct radix_work {
 	struct radix *radix;
 	struct radix_stage *stage;
-	bool alone; /* no other edit is reserved with this one */
+	bool alone;      /* no other edit is reserved with this one */
 	uint64_t lo, hi; /* the window */
 	unsigned nput;
 	struct radix_piece put[VMA_EDIT_PUTS];

@@ -10,13 +10,13 @@
 
 #include "indexes/vma_index.h"
 
-#define RADIX_PAGES (VMA_INDEX_END >> PAGE_SHIFT)
-#define RADIX_BITS 6 /* one level of the address */
-#define RADIX_SLOTS (1u << RADIX_BITS)
+#define RADIX_PAGES     (VMA_INDEX_END >> PAGE_SHIFT)
+#define RADIX_BITS      6 /* one level of the address */
+#define RADIX_SLOTS     (1u << RADIX_BITS)
 #define RADIX_SHIFT_MIN 3 /* a slot of 8 pages never needs a node */
-#define RADIX_LEVELS 7 /* 3 + 7 * 6 = 45 bits of pages */
-#define RADIX_LEAF_MAX 63
-#define RADIX_LEAF_LOW 13 /* a leaf with fewer takes its neighbours in */
+#define RADIX_LEVELS    7 /* 3 + 7 * 6 = 45 bits of pages */
+#define RADIX_LEAF_MAX  63
+#define RADIX_LEAF_LOW  13         /* a leaf with fewer takes its neighbours in */
 #define RADIX_LEAF_SPAN UINT32_MAX /* pages from a leaf's first to its last */
 
 /*
@@ -31,11 +31,11 @@ enum radix_kind { RADIX_VMA, RADIX_LEAF, RADIX_NODE, RADIX_KINDS = 3 };
 struct radix_sub {
 	uintptr_t ref;
 	uint64_t first, last; /* its VMAs begin here and end here */
-	uint64_t inside; /* the longest free run between the two */
+	uint64_t inside;      /* the longest free run between the two */
 };
 
 /* first and last are such that every search for a VMA passes it by. */
-#define RADIX_EMPTY ((struct radix_sub){.first = UINT64_MAX})
+#define RADIX_EMPTY ((struct radix_sub){ .first = UINT64_MAX })
 
 /*
  * A few VMAs, as offsets to base: arrays of cap ends, cap starts and cap VMAs,
@@ -62,7 +62,7 @@ struct radix_node {
 /* One edit, worked out but not yet seen by readers. */
 struct radix_stage {
 	struct radix_sub root; /* the tree with the edit made */
-	uintptr_t fresh; /* the blocks made for it */
+	uintptr_t fresh;       /* the blocks made for it */
 	unsigned nretired;
 	struct radix_retired { /* what it replaces: a block and, */
 		uintptr_t ref;
@@ -73,7 +73,7 @@ struct radix_stage {
 /* One edit inside one leaf, reserved but not yet committed (splice.c). */
 struct radix_splice {
 	struct radix_leaf *to; /* the leaf itself or its heir; NULL: none is reserved */
-	unsigned i, j; /* the pieces that leave */
+	unsigned i, j;         /* the pieces that leave */
 	unsigned depth;
 	struct radix_sub *path[RADIX_LEVELS + 1]; /* the root, entries, at depth the leaf's */
 };

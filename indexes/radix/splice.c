@@ -177,7 +177,7 @@ void radix_splice_commit(struct radix *radix, const struct vma_edit *edit)
 	const struct radix_sub *was = splice->path[splice->depth];
 	struct radix_leaf *leaf = radix_leaf(was->ref), *to = splice->to;
 	unsigned i = splice->i, j = splice->j, next = i + edit->nput, tail = leaf->n - j;
-	struct radix_sub now = {.ref = leaf_ref(to)};
+	struct radix_sub now = { .ref = leaf_ref(to) };
 	uint64_t inside = inside_between(leaf, i, j);
 	bool widest = was->inside == inside;
 

@@ -19,7 +19,7 @@ struct check {
 	char why[160];
 	size_t blocks, bytes;
 	const struct vm_area_struct *vma; /* the VMA whose pieces are being walked */
-	uint64_t end; /* where the last piece ended */
+	uint64_t end;                     /* where the last piece ended */
 };
 
 static void __attribute__((format(printf, 3, 4)))
@@ -196,7 +196,7 @@ static void check_sub(struct check *check, const struct radix_sub *sub, uint64_t
 unsigned radix_verify(const struct vma_index *index, FILE *report)
 {
 	const struct radix *radix = container_of(index, struct radix, index);
-	struct check check = {.broken = 0};
+	struct check check = { .broken = 0 };
 
 	check_sub(&check, &radix->root, 0, RADIX_PAGES);
 	check_piece(&check, NULL, 0, 0);
@@ -256,9 +256,9 @@ int radix_corrupt(struct vma_index *index, unsigned n)
 		enum radix_kind kind;
 		unsigned n;
 	} needs[RADIX_INVARIANTS + 1] = {
-		[1] = {RADIX_NODE, 2}, [2] = {RADIX_NODE, 2}, [3] = {RADIX_LEAF, 1},
-		[4] = {RADIX_LEAF, 1}, [5] = {RADIX_VMA, 0},  [6] = {RADIX_LEAF, 1},
-		[7] = {RADIX_LEAF, 1}, [8] = {RADIX_LEAF, 2}, [9] = {RADIX_LEAF, 1},
+		[1] = { RADIX_NODE, 2 }, [2] = { RADIX_NODE, 2 }, [3] = { RADIX_LEAF, 1 },
+		[4] = { RADIX_LEAF, 1 }, [5] = { RADIX_VMA, 0 },  [6] = { RADIX_LEAF, 1 },
+		[7] = { RADIX_LEAF, 1 }, [8] = { RADIX_LEAF, 2 }, [9] = { RADIX_LEAF, 1 },
 	};
 	struct radix *radix = container_of(index, struct radix, index);
 	struct radix_sub *sub;

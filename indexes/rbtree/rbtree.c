@@ -138,7 +138,9 @@ static inline struct rbtree_node *rbtree_roomy(const struct rbtree_node *node, u
 	return child && child->rb.largest >= len ? child : NULL;
 }
 
-/* The next node in the order of a search that comes from side `from` and has been below this one. */
+/*
+ * The next node in the order of a search that comes from side `from` and has been below this one.
+ */
 static inline struct rbtree_node *rbtree_beyond(const struct rbtree_node *node, unsigned from)
 {
 	const struct rbtree_node *below;
@@ -212,8 +214,8 @@ static int rbtree_reserve(struct vma_index *index, const struct vma_edit *edits,
 struct rbtree_window {
 	struct rbtree_node *put[VMA_EDIT_PUTS];
 	struct rbtree_node *first, *end; /* from first up to end, which is behind it */
-	unsigned old; /* puts that are in the window */
-	unsigned placed; /* and those that keep or have taken a place */
+	unsigned old;                    /* puts that are in the window */
+	unsigned placed;                 /* and those that keep or have taken a place */
 };
 
 /* Which put node is, or nput. */

@@ -37,29 +37,29 @@
 #include "indexes/btree/simd.h"
 #include "indexes/ordered.h"
 
-#define LINE 16 /* keys */
-#define MAX_LINES 8 /* of a block */
-#define LEVEL_COST 8 /* what a level costs beside its lines, as stree_search.line counts */
+#define LINE       16 /* keys */
+#define MAX_LINES  8  /* of a block */
+#define LEVEL_COST 8  /* what a level costs beside its lines, as stree_search.line counts */
 #define MAX_HEIGHT 15 /* 2^57 pages */
-#define MAX_DELTA 0xfffffffeUL
-#define MAX_FAR (1UL << 35) /* bytes from origin to the VMAs of a compressed tree */
+#define MAX_DELTA  0xfffffffeUL
+#define MAX_FAR    (1UL << 35) /* bytes from origin to the VMAs of a compressed tree */
 
 struct stree {
 	struct vma_index index;
-	unsigned long base, last; /* pages: what keys count from, the highest end */
-	uintptr_t origin; /* what places count from */
+	unsigned long base, last;  /* pages: what keys count from, the highest end */
+	uintptr_t origin;          /* what places count from */
 	uintptr_t lowest, highest; /* of all VMAs that ever came */
 	/* The place in order of the first VMA that ends above page, which is below last. */
 	size_t (*first)(const struct stree *stree, unsigned long page);
-	void *keys; /* the leaves, then the blocks of the levels above them */
+	void *keys;      /* the leaves, then the blocks of the levels above them */
 	uint32_t *place; /* of the VMAs in order; behind the keys */
 	unsigned height;
 	unsigned lines; /* of a block */
 	bool uncompressed;
-	size_t at[MAX_HEIGHT]; /* the first block of each level, in blocks from keys */
+	size_t at[MAX_HEIGHT];       /* the first block of each level, in blocks from keys */
 	struct vm_area_struct **vma; /* all of them, in order */
-	size_t n; /* VMAs in vma */
-	size_t room, keys_size; /* VMAs that vma has room for, bytes of keys and places */
+	size_t n;                    /* VMAs in vma */
+	size_t room, keys_size;      /* VMAs that vma has room for, bytes of keys and places */
 };
 
 static struct stree *stree_of(const struct vma_index *index)
@@ -69,25 +69,25 @@ static struct stree *stree_of(const struct vma_index *index)
 
 /* ---- how many keys of a block are at or below one, for each instruction set ---- */
 
-#define STREE_FIRST(simd, target, lines)                                                           \
-	target static size_t stree_first_##simd##_##lines(const struct stree *stree,               \
-							  unsigned long page)                      \
-	{                                                                                          \
-		enum { KEYS = LINE * lines };                                                      \
-		const uint32_t(*keys)[KEYS] = stree->keys;                                         \
-		uint32_t key = page - stree->base;                                                 \
-		size_t block = 0;                                                                  \
-                                                                                                   \
-		if (unlikely(page < stree->base))                                                  \
-			return 0;                                                                  \
-		for (unsigned level = stree->height - 1; level; level--) {                         \
-			block = (KEYS + 1) * block +                                               \
-				stree_rank_##simd(keys[stree->at[level] + block], KEYS, key);      \
-			for (unsigned i = 0; level == 1 && i < KEYS; i += LINE)                    \
-				__builtin_prefetch(&stree->place[KEYS * block + i]);               \
-		}                                                                                  \
-		return KEYS * block + stree_rank_##simd(keys[block], KEYS, key);                   \
-	}                                                                                          \
+#define STREE_FIRST(simd, target, lines)                                                      \
+	target static size_t stree_first_##simd##_##lines(const struct stree *stree,          \
+							  unsigned long page)                 \
+	{                                                                                     \
+		enum { KEYS = LINE * lines };                                                 \
+		const uint32_t(*keys)[KEYS] = stree->keys;                                    \
+		uint32_t key = page - stree->base;                                            \
+		size_t block = 0;                                                             \
+                                                                                              \
+		if (unlikely(page < stree->base))                                             \
+			return 0;                                                             \
+		for (unsigned level = stree->height - 1; level; level--) {                    \
+			block = (KEYS + 1) * block +                                          \
+				stree_rank_##simd(keys[stree->at[level] + block], KEYS, key); \
+			for (unsigned i = 0; level == 1 && i < KEYS; i += LINE)               \
+				__builtin_prefetch(&stree->place[KEYS * block + i]);          \
+		}                                                                             \
+		return KEYS * block + stree_rank_##simd(keys[block], KEYS, key);              \
+	}                                                                                     \
 	_Static_assert(1, "")
 
 /* How a set of instructions searches, and what a line of a block costs it. */
@@ -98,26 +98,26 @@ struct stree_search {
 				   unsigned long page); /* by lines - 1 */
 };
 
-#define STREE_SEARCH(simd, target, line)                                                           \
-	STREE_FIRST(simd, target, 1);                                                              \
-	STREE_FIRST(simd, target, 2);                                                              \
-	STREE_FIRST(simd, target, 3);                                                              \
-	STREE_FIRST(simd, target, 4);                                                              \
-	STREE_FIRST(simd, target, 5);                                                              \
-	STREE_FIRST(simd, target, 6);                                                              \
-	STREE_FIRST(simd, target, 7);                                                              \
-	STREE_FIRST(simd, target, 8);                                                              \
-	static const struct stree_search stree_search_##simd = {                                   \
-		#simd,                                                                             \
-		line,                                                                              \
-		{stree_first_##simd##_1, stree_first_##simd##_2, stree_first_##simd##_3,           \
-		 stree_first_##simd##_4, stree_first_##simd##_5, stree_first_##simd##_6,           \
-		 stree_first_##simd##_7, stree_first_##simd##_8},                                  \
+#define STREE_SEARCH(simd, target, line)                                                  \
+	STREE_FIRST(simd, target, 1);                                                     \
+	STREE_FIRST(simd, target, 2);                                                     \
+	STREE_FIRST(simd, target, 3);                                                     \
+	STREE_FIRST(simd, target, 4);                                                     \
+	STREE_FIRST(simd, target, 5);                                                     \
+	STREE_FIRST(simd, target, 6);                                                     \
+	STREE_FIRST(simd, target, 7);                                                     \
+	STREE_FIRST(simd, target, 8);                                                     \
+	static const struct stree_search stree_search_##simd = {                          \
+		#simd,                                                                    \
+		line,                                                                     \
+		{ stree_first_##simd##_1, stree_first_##simd##_2, stree_first_##simd##_3, \
+		  stree_first_##simd##_4, stree_first_##simd##_5, stree_first_##simd##_6, \
+		  stree_first_##simd##_7, stree_first_##simd##_8 },                       \
 	}
 
 #ifdef __x86_64__
 #define STREE_AVX512 __attribute__((target("avx512f,popcnt")))
-#define STREE_AVX2 __attribute__((target("avx2,popcnt")))
+#define STREE_AVX2   __attribute__((target("avx2,popcnt")))
 
 STREE_AVX512 static inline __attribute__((always_inline)) unsigned
 stree_rank_avx512(const uint32_t *keys, unsigned n, uint32_t key)

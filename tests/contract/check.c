@@ -13,10 +13,10 @@
 #include "tests/bed.h"
 #include "tests/suite.h"
 
-#define P PAGE_SIZE
+#define P       PAGE_SIZE
 #define REFUSED 11
 
-static const struct vma_index_ops *right;       /* the array */
+static const struct vma_index_ops *right; /* the array */
 
 static struct vm_area_struct *wrong_find(const struct vma_index *index, unsigned long addr)
 {
@@ -60,7 +60,7 @@ static int wrong_find_gap(const struct vma_index *index, struct vma_gap *gap)
 {
 	int err = right->find_gap(index, gap);
 
-	gap->start = max(gap->start, gap->lo);  /* clipped */
+	gap->start = max(gap->start, gap->lo); /* clipped */
 	return err;
 }
 
@@ -93,7 +93,7 @@ static unsigned wrong_verify(const struct vma_index *index, FILE *report)
 
 static const struct {
 	const char *what;
-	struct vma_index_ops ops;       /* one op, the rest is the array's */
+	struct vma_index_ops ops; /* one op, the rest is the array's */
 } rows[] = {
 	{ "nothing", { 0 } },
 	{ "find", { .find = wrong_find } },
@@ -115,7 +115,8 @@ static void use(const struct vma_index_ops *ops)
 
 	bed_init(&bed, ops);
 	if (bed_build(&bed, ranges, ARRAY_SIZE(ranges)) ||
-	    bed_edit(&bed, &(struct vma_edit){ 4 * P, 6 * P, 1, { bed_new(&bed, 4 * P, 6 * P) } }) ||
+	    bed_edit(&bed,
+		     &(struct vma_edit){ 4 * P, 6 * P, 1, { bed_new(&bed, 4 * P, 6 * P) } }) ||
 	    bed_edit(&bed, &(struct vma_edit){ .lo = 2 * P, .hi = 3 * P }) || !bed_same_all(&bed))
 		_exit(EXIT_FAILURE);
 	_exit(bed_done(&bed) ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -184,7 +185,7 @@ START_TEST(test_refuses)
 	ck_assert_uint_eq(ARRAY_SIZE(edits), REFUSED);
 	if (!freopen("/dev/null", "w", stderr))
 		return;
-	(void)bed_edit(&bed, &edits[_i]);       /* SIGABRT is the test's success */
+	(void)bed_edit(&bed, &edits[_i]); /* SIGABRT is the test's success */
 }
 END_TEST
 

@@ -11,7 +11,7 @@
 #include "tests/bed.h"
 #include "tests/suite.h"
 
-#define P PAGE_SIZE
+#define P   PAGE_SIZE
 #define END VMA_INDEX_END
 
 /* The test's condition is a comparison of the bed. */
@@ -129,7 +129,7 @@ START_TEST(test_address_space)
 	}
 	questions(&bed);
 	bed_clear(&bed);
-	build(&bed, powers, n);         /* no gap but page 0 */
+	build(&bed, powers, n); /* no gap but page 0 */
 	questions(&bed);
 	finish(&bed);
 }
@@ -172,7 +172,8 @@ START_TEST(test_scan)
 			scan_all(&bed, &cursor, n / 2 - 1, size);
 		bed.ops->seek(&cursor, 0);
 		bed.ops->prev(&cursor);
-		ck_assert_uint_eq(vma_index_scan(&cursor, &(struct vm_area_struct *){ NULL }, 1), 0);
+		ck_assert_uint_eq(vma_index_scan(&cursor, &(struct vm_area_struct *){ NULL }, 1),
+				  0);
 		ck_assert_ptr_eq(bed.ops->next(&cursor), n ? bed.ranges[0].vma : NULL);
 		scan_all(&bed, &cursor, 0, size);
 	}
@@ -186,12 +187,15 @@ START_TEST(test_gap_table)
 	/* pages        0 1 2 3 4 5 6 7 8 9 10 11 12 13 ...
 	 *              . A A . . B C . . . D  .  .  .  */
 	static const struct vma_bounds ranges[] = {
-		{ 1 * P, 3 * P }, { 5 * P, 6 * P }, { 6 * P, 7 * P }, { 10 * P, 11 * P },
+		{ 1 * P, 3 * P },
+		{ 5 * P, 6 * P },
+		{ 6 * P, 7 * P },
+		{ 10 * P, 11 * P },
 	};
 	static const struct {
 		unsigned long len, lo, hi;
 		bool topdown;
-		unsigned long start, end;       /* both 0: no such gap */
+		unsigned long start, end; /* both 0: no such gap */
 	} rows[] = {
 		{ 1 * P, 0, END, false, 0, 1 * P },
 		{ 2 * P, 0, END, false, 3 * P, 5 * P },
@@ -201,19 +205,19 @@ START_TEST(test_gap_table)
 		{ END - 10 * P, 0, END, false, 0, 0 },
 		{ 1 * P, 0, END, true, 11 * P, END },
 		{ 1 * P, 0, 11 * P, true, 7 * P, 10 * P },
-		{ 2 * P, 0, 9 * P, true, 7 * P, 10 * P },       /* whole, though cut by hi */
+		{ 2 * P, 0, 9 * P, true, 7 * P, 10 * P }, /* whole, though cut by hi */
 		{ 3 * P, 0, 9 * P, true, 0, 0 },
 		{ 2 * P, 0, 8 * P, true, 3 * P, 5 * P },
-		{ 1 * P, 4 * P, END, false, 3 * P, 5 * P },     /* whole, though cut by lo */
+		{ 1 * P, 4 * P, END, false, 3 * P, 5 * P }, /* whole, though cut by lo */
 		{ 2 * P, 4 * P, END, false, 7 * P, 10 * P },
-		{ 2 * P, 8 * P, 9 * P, false, 0, 0 },           /* cut by both */
+		{ 2 * P, 8 * P, 9 * P, false, 0, 0 }, /* cut by both */
 		{ 1 * P, 8 * P, 9 * P, true, 7 * P, 10 * P },
-		{ 1 * P, 1 * P, 3 * P, false, 0, 0 },           /* inside a VMA */
+		{ 1 * P, 1 * P, 3 * P, false, 0, 0 }, /* inside a VMA */
 		{ 1 * P, 5 * P, 7 * P, true, 0, 0 },
 		{ 3 * P, 20 * P, 23 * P, true, 11 * P, END },
 		{ 3 * P, 20 * P, 23 * P, false, 11 * P, END },
 		{ 3 * P, 20 * P, 22 * P, false, 0, 0 },
-		{ 1, 1 * P - 1, 1 * P, true, 0, 1 * P },        /* bytes, not pages */
+		{ 1, 1 * P - 1, 1 * P, true, 0, 1 * P }, /* bytes, not pages */
 		{ 2, 1 * P - 1, 1 * P + 5, true, 0, 0 },
 	};
 	struct bed bed;
@@ -226,8 +230,8 @@ START_TEST(test_gap_table)
 		bool none = !rows[i].end;
 
 		ck_assert_msg(err == (none ? -ENOMEM : 0) &&
-			      gap.start == (none ? 1 : rows[i].start) &&
-			      gap.end == (none ? 1 : rows[i].end),
+				      gap.start == (none ? 1 : rows[i].start) &&
+				      gap.end == (none ? 1 : rows[i].end),
 			      "%s: row %zu gives %d %#lx-%#lx", bed.ops->name, i, err, gap.start,
 			      gap.end);
 	}
@@ -285,7 +289,7 @@ static bool try_edit(struct bed *bed, unsigned window, unsigned nput, unsigned s
 	unsigned used = 0;
 
 	hi = (4 * (first + window - 1) + 5 - (layout & 1)) * P;
-	if (!window) {                          /* a gap, or half of it */
+	if (!window) { /* a gap, or half of it */
 		lo = 4 * first * P;
 		hi = lo + (2 - (layout & 1)) * P;
 	}
@@ -296,7 +300,7 @@ static bool try_edit(struct bed *bed, unsigned window, unsigned nput, unsigned s
 		unsigned long end = layout & 2 && i + 1 < nput ? start + step : start + P;
 
 		if (!step || (n < window && used & 1u << n))
-			return false;   /* no room, or one VMA twice */
+			return false; /* no room, or one VMA twice */
 		used |= 1u << n;
 		sources /= window + 1;
 		change.put[i].start = start;
@@ -355,7 +359,7 @@ START_TEST(test_wide_edits)
 			change.hi = bed.ranges[last].end;
 			if (widths[i] == 1 && nput == 3)
 				change.hi += P;
-			if (nput > 0)           /* the first VMA, shortened */
+			if (nput > 0) /* the first VMA, shortened */
 				change.put[0] = (struct vma_put){ bed.ranges[first].vma, change.lo,
 								  change.lo + P };
 			if (nput > 1)
@@ -415,8 +419,10 @@ START_TEST(test_reserve_two)
 		unsigned long free = bed.ranges[to].end;
 		struct vma_edit edits[2] = {
 			{ free, free + P, 1, { bed_new(&bed, free, free + P) } },
-			{ lo, hi, 2, { bed_new(&bed, lo, lo + P),
-				       { bed.ranges[from].vma, lo + P, hi } } },
+			{ lo,
+			  hi,
+			  2,
+			  { bed_new(&bed, lo, lo + P), { bed.ranges[from].vma, lo + P, hi } } },
 		};
 
 		if (hi - lo < 2 * P || from == to)
@@ -532,8 +538,12 @@ START_TEST(test_growth)
 		double end = bed_seconds() + 0.05;
 		size_t n = 0;
 
-#define PLACE(i) ((order == 0 ? (i) : order == 1 ? VMAS - (i) : \
-		   (i) & 1 ? VMAS / 2 + (i) / 2 + 1 : VMAS / 2 - (i) / 2) * 2 * P)
+#define PLACE(i)                                \
+	((order == 0   ? (i)                    \
+	  : order == 1 ? VMAS - (i)             \
+	  : (i)&1      ? VMAS / 2 + (i) / 2 + 1 \
+		       : VMAS / 2 - (i) / 2) *       \
+	 2 * P)
 		for (; n < VMAS && bed_seconds() < end; n++)
 			insert(&bed, PLACE(n), PLACE(n) + P);
 		ck_same(&bed, all(&bed));
@@ -557,9 +567,9 @@ static void accounted(struct bed *bed)
 
 	bed->ops->footprint(bed->index, &footprint);
 	arena_stats(bed->memory, &stats);
-	ck_assert_msg(bed->ops->caps & VMA_INDEX_OWN_MALLOC ?
-			      footprint.bytes > stats.asked :
-			      footprint.bytes == stats.asked + bed->n * bed->ops->node_size,
+	ck_assert_msg(bed->ops->caps & VMA_INDEX_OWN_MALLOC
+			      ? footprint.bytes > stats.asked
+			      : footprint.bytes == stats.asked + bed->n * bed->ops->node_size,
 		      "%s: footprint says %zu bytes, its arena %zu and %zu in the VMAs",
 		      bed->ops->name, footprint.bytes, stats.asked, bed->n * bed->ops->node_size);
 	ck_assert_uint_eq(footprint.vmas, bed->n);
@@ -620,8 +630,10 @@ static void print_left_out(void)
 		const struct vma_index_ops *ops = vma_index_type(i);
 
 		if (bed_leaves_out(ops))
-			printf(" %s (%s)", ops->name, ops->caps & VMA_INDEX_NULL ?
-			       "it does nothing" : "with this sanitizer only by TEST_LONG=1");
+			printf(" %s (%s)", ops->name,
+			       ops->caps & VMA_INDEX_NULL
+				       ? "it does nothing"
+				       : "with this sanitizer only by TEST_LONG=1");
 		if (ops->caps & VMA_INDEX_PEER)
 			printf(" check:%s", ops->name);
 	}
@@ -632,9 +644,11 @@ static void print_left_out(void)
 TEST_SUITE(contract)
 {
 	const TTest *const tests[] = {
-		test_empty, test_address_space, test_scan, test_gap_table, test_gap_every_question,
-		test_every_edit, test_wide_edits, test_adjacent, test_reserve_two, test_unreserve,
-		test_build_sizes, test_clone, test_growth, test_footprint, test_dump,
+		test_empty,      test_address_space,      test_scan,
+		test_gap_table,  test_gap_every_question, test_every_edit,
+		test_wide_edits, test_adjacent,           test_reserve_two,
+		test_unreserve,  test_build_sizes,        test_clone,
+		test_growth,     test_footprint,          test_dump,
 	};
 	Suite *suite = suite_create("contract");
 	TCase *tcase = tcase_create("contract");

@@ -49,8 +49,8 @@ static bool broken_and_named(const struct vma_index_ops *ops, size_t vmas, unsig
 		out = open_memstream(&report, &report_size);
 		ck_assert_ptr_nonnull(out);
 		ck_assert_msg(ops->verify(bed.index, out) == invariant,
-			      "%s: not invariant %u is found in %zu VMAs but %u", ops->name, invariant,
-			      vmas, ops->verify(bed.index, NULL));
+			      "%s: not invariant %u is found in %zu VMAs but %u", ops->name,
+			      invariant, vmas, ops->verify(bed.index, NULL));
 		fclose(out);
 		ck_assert_msg(report_size > 0, "%s: verify reports nothing", ops->name);
 		out = open_memstream(&dump, &dump_size);
@@ -62,7 +62,7 @@ static bool broken_and_named(const struct vma_index_ops *ops, size_t vmas, unsig
 	}
 	free(report);
 	free(dump);
-	(void)bed_done(&bed);           /* it may not find all its memory any more */
+	(void)bed_done(&bed); /* it may not find all its memory any more */
 	return broken;
 }
 

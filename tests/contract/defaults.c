@@ -17,9 +17,16 @@ static struct vma_index_ops least(void)
 	const struct vma_index_ops *list = vma_index_lookup("list");
 
 	return (struct vma_index_ops){
-		.name = "least", .summary = list->summary, .abi = list->abi, .size = list->size,
-		.node_size = list->node_size, .init = list->init, .seek = list->seek,
-		.next = list->next, .prev = list->prev, .commit = list->commit,
+		.name = "least",
+		.summary = list->summary,
+		.abi = list->abi,
+		.size = list->size,
+		.node_size = list->node_size,
+		.init = list->init,
+		.seek = list->seek,
+		.next = list->next,
+		.prev = list->prev,
+		.commit = list->commit,
 	};
 }
 
@@ -29,7 +36,8 @@ static void same(struct bed *bed, struct rng *rng)
 {
 	unsigned long addr = rng_below(rng, 600) * P;
 	struct vma_gap gap = {
-		.len = rng_between(rng, 1, 20) * P, .lo = addr,
+		.len = rng_between(rng, 1, 20) * P,
+		.lo = addr,
 		.hi = rng_one_in(rng, 3) ? VMA_INDEX_END : addr + rng_below(rng, 300) * P,
 		.topdown = rng_one_in(rng, 2),
 	};
@@ -73,7 +81,9 @@ END_TEST
 
 START_TEST(default_verify_notices)
 {
-	static const struct vma_bounds ranges[] = { { P, 3 * P }, { 4 * P, 6 * P }, { 9 * P, 10 * P } };
+	static const struct vma_bounds ranges[] = { { P, 3 * P },
+						    { 4 * P, 6 * P },
+						    { 9 * P, 10 * P } };
 	struct vma_index_ops ops = least();
 	struct bed bed;
 

@@ -28,8 +28,8 @@ void forge_insert(struct forge *forge, size_t i, const struct trace_event *event
 {
 	if (forge->n == forge->room) {
 		forge->room = forge->room ? 2 * forge->room : 64;
-		forge->events = or_give_up(
-			realloc(forge->events, forge->room * sizeof(*forge->events)));
+		forge->events =
+			or_give_up(realloc(forge->events, forge->room * sizeof(*forge->events)));
 	}
 	memmove(forge->events + i + 1, forge->events + i, (forge->n - i) * sizeof(*forge->events));
 	forge->n++;

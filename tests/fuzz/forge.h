@@ -8,8 +8,8 @@
 
 /* A trace in memory that can be changed at will. */
 struct forge {
-	char *header;                   /* its JSON */
-	struct trace_event *events;     /* their names are the forge's own */
+	char *header;               /* its JSON */
+	struct trace_event *events; /* their names are the forge's own */
 	size_t n, room;
 };
 

@@ -32,21 +32,24 @@
 #include "tests/suite.h"
 
 #ifdef __SANITIZE_ADDRESS__
-#define SLOWER          4
-#define MEMORY_LIMIT    (2048UL << 10)          /* kB: freed memory stays in quarantine */
+#define SLOWER       4
+#define MEMORY_LIMIT (2048UL << 10) /* kB: freed memory stays in quarantine */
 #else
-#define SLOWER          1
-#define MEMORY_LIMIT    (512UL << 10)
+#define SLOWER       1
+#define MEMORY_LIMIT (512UL << 10)
 #endif
-#define TIME_LIMIT      (10 * SLOWER)           /* seconds of CPU time */
-#define SHORT_SECONDS   6                       /* that a run takes where no number was given */
-#define BATCH           64
-#define MAX_EVENTS      500
-#define MAX_WORDS       24
-#define MAX_FINDINGS    10
-#define TOO_MUCH        "too much memory"
+#define TIME_LIMIT    (10 * SLOWER) /* seconds of CPU time */
+#define SHORT_SECONDS 6             /* that a run takes where no number was given */
+#define BATCH         64
+#define MAX_EVENTS    500
+#define MAX_WORDS     24
+#define MAX_FINDINGS  10
+#define TOO_MUCH      "too much memory"
 
-/* ---- what is run: words of a command line; F is the file, D a folder, I and P and so on choices ---- */
+/*
+ * ---- what is run: words of a command line; F is the file, D a folder, I and P and so on choices
+ * ----
+ */
 
 typedef int (*verb_fn)(int argc, char **argv);
 
@@ -77,7 +80,8 @@ static const struct line trace_lines[] = {
 	{ cmd_coredump, "coredump --list F" },
 	{ cmd_coredump, "coredump --list --filter 0x1ff --reclaim 25 F" },
 	{ cmd_bench, "bench --traces D --case replay-*,parts-* --index btree,I --count 1" },
-	{ cmd_bench, "bench --traces D --case replay-* --index I,array -r 1 -t 0.0001 --limit 0.5" },
+	{ cmd_bench,
+	  "bench --traces D --case replay-* --index I,array -r 1 -t 0.0001 --limit 0.5" },
 	{ cmd_threads, "threads --trace F -t 1,2 -r 1 --index I --locking none,L --no-latency" },
 };
 
@@ -94,12 +98,9 @@ static const struct line results_lines[] = {
 
 /* What a letter may stand for, if it is not a file. */
 static const char *const choices[128] = {
-	['I'] = "list maple radix rbtree",
-	['P'] = "linux topdown bottomup best-fit random",
-	['M'] = "linux none eager",
-	['C'] = "none mmap_cache vmacache finger",
-	['T'] = "never madvise always",
-	['L'] = "mmap_lock per-vma rcu range",
+	['I'] = "list maple radix rbtree", ['P'] = "linux topdown bottomup best-fit random",
+	['M'] = "linux none eager",        ['C'] = "none mmap_cache vmacache finger",
+	['T'] = "never madvise always",    ['L'] = "mmap_lock per-vma rcu range",
 };
 
 struct fuzz {
@@ -113,7 +114,7 @@ struct shared {
 	uint64_t number;
 	char command[512];
 	char finding[256];
-	unsigned long ended[STATUS_BAD_INPUT + 1];      /* how many verbs with each status */
+	unsigned long ended[STATUS_BAD_INPUT + 1]; /* how many verbs with each status */
 };
 
 static struct fuzz fuzz;
@@ -228,7 +229,7 @@ static void expand(char *command, size_t size, const char *words, const char *fi
 static void limit_time(int seconds)
 {
 	setitimer(ITIMER_PROF, &(struct itimerval){ .it_value.tv_sec = seconds }, NULL);
-	alarm((unsigned)seconds * 20);          /* it waits for ever */
+	alarm((unsigned)seconds * 20); /* it waits for ever */
 }
 
 static void run_line(const struct line *line, const char *file, const char *other, struct rng *rng)
@@ -366,7 +367,7 @@ static uint64_t run_batch(uint64_t first, uint64_t n, bool *found)
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	*found = status != 0;
 	if (*found && !strcmp(shared->finding, TOO_MUCH) && shared->number > first) {
-		*found = false;         /* others may have left it: again, as the first of a child */
+		*found = false; /* others may have left it: again, as the first of a child */
 		return shared->number - first;
 	}
 	if (*found)
@@ -392,7 +393,7 @@ static void set_up(void)
 	ck_assert(!glob("workloads/traces/*.vmt", 0, NULL, &fuzz.traces));
 	if (glob("results/*.json", 0, NULL, &fuzz.results))
 		fuzz.results.gl_pathc = 0;
-	path_of(style, sizeof(style), "style.gp");      /* a folder of plots without a plot */
+	path_of(style, sizeof(style), "style.gp"); /* a folder of plots without a plot */
 	file = fopen(style, "w");
 	ck_assert(file && !fclose(file));
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
@@ -434,8 +435,7 @@ START_TEST(every_verb)
 		}
 	}
 	printf("fuzz: %lu inputs, %u findings; verbs ended with 0: %lu, 1: %lu, 2: %lu\n",
-	       (unsigned long)done, findings, shared->ended[0], shared->ended[1],
-	       shared->ended[2]);
+	       (unsigned long)done, findings, shared->ended[0], shared->ended[1], shared->ended[2]);
 	clean_up();
 	ck_assert_uint_eq(findings, 0);
 }

@@ -11,9 +11,30 @@
 /* ---- numbers ---- */
 
 static const uint64_t extremes[] = {
-	0, 1, 2, 3, 0xfff, 0x1000, 0x1001, 0x10000, 0x200000, 1ULL << 30, 1ULL << 31, 1ULL << 32,
-	1ULL << 40, 1ULL << 46, (1ULL << 47) - 0x2000, (1ULL << 47) - 0x1000, 1ULL << 47,
-	1ULL << 52, 1ULL << 56, 1ULL << 57, INT64_MAX, 1ULL << 63, UINT64_MAX - 0xfff, UINT64_MAX,
+	0,
+	1,
+	2,
+	3,
+	0xfff,
+	0x1000,
+	0x1001,
+	0x10000,
+	0x200000,
+	1ULL << 30,
+	1ULL << 31,
+	1ULL << 32,
+	1ULL << 40,
+	1ULL << 46,
+	(1ULL << 47) - 0x2000,
+	(1ULL << 47) - 0x1000,
+	1ULL << 47,
+	1ULL << 52,
+	1ULL << 56,
+	1ULL << 57,
+	INT64_MAX,
+	1ULL << 63,
+	UINT64_MAX - 0xfff,
+	UINT64_MAX,
 };
 
 /* A neighbour of value, something extreme, or something else. */
@@ -44,8 +65,8 @@ static uint64_t mutate_number(uint64_t value, struct rng *rng)
 static json_t *mutate_value(json_t *value, struct rng *rng)
 {
 	static const char *const texts[] = {
-		"", "always", "never", "madvise", "tracepoint", "software+pagemap", "x86_64",
-		"0x", "-1", "0x1g", "\x1b[31m|`<b>", "0xffffffffffffffffffff",
+		"",       "always", "never", "madvise", "tracepoint",    "software+pagemap",
+		"x86_64", "0x",     "-1",    "0x1g",    "\x1b[31m|`<b>", "0xffffffffffffffffffff",
 	};
 	const char *text = json_string_value(value);
 
@@ -54,8 +75,8 @@ static json_t *mutate_value(json_t *value, struct rng *rng)
 	if (json_is_boolean(value))
 		return json_boolean(rng_one_in(rng, 2));
 	if (text && !strncmp(text, "0x", 2) && !rng_one_in(rng, 20))
-		return json_sprintf("0x%llx", (unsigned long long)mutate_number(
-					    strtoull(text, NULL, 16), rng));
+		return json_sprintf(
+			"0x%llx", (unsigned long long)mutate_number(strtoull(text, NULL, 16), rng));
 	return json_string(texts[rng_below(rng, ARRAY_SIZE(texts))]);
 }
 
@@ -99,8 +120,18 @@ static uint64_t number_of(const struct forge *forge, struct rng *rng)
 static void mutate_name(struct trace_event *event, struct rng *rng)
 {
 	static const char *const names[] = {
-		"", "[stack]", "[heap]", "[vdso]", "[vvar]", "[vvar_vclock]", "[anon:x]", "/dev/zero",
-		"/SYSV00000000 (deleted)", "/memfd:x (deleted)", "anon_inode:[io_uring]", "a\nb|c`<d>",
+		"",
+		"[stack]",
+		"[heap]",
+		"[vdso]",
+		"[vvar]",
+		"[vvar_vclock]",
+		"[anon:x]",
+		"/dev/zero",
+		"/SYSV00000000 (deleted)",
+		"/memfd:x (deleted)",
+		"anon_inode:[io_uring]",
+		"a\nb|c`<d>",
 	};
 	char text[TRACE_MAX_NAME + 1] = { 0 };
 
@@ -131,8 +162,9 @@ static void mutate_field(struct forge *forge, struct trace_event *event, struct 
 /* The flags and advice that do the most: memory that is filled, locked, shared, cut. */
 static void likely_arguments(struct trace_event *event, struct rng *rng)
 {
-	static const uint64_t map[] = { 0x22, 0x21, 0x32, 0x8022, 0x2022, 0x4022, 0x100022, 0x62, 1,
-					2, 0x12, 0x11, 0x8021, 0x122, 0x20022, 0x28, 0x40022 };
+	static const uint64_t map[] = { 0x22,     0x21,  0x32,    0x8022, 0x2022, 0x4022,
+					0x100022, 0x62,  1,       2,      0x12,   0x11,
+					0x8021,   0x122, 0x20022, 0x28,   0x40022 };
 
 	switch (event->kind) {
 	case TRACE_MMAP:
@@ -168,7 +200,9 @@ static void insert_event(struct forge *forge, size_t at, struct rng *rng)
 {
 	const struct trace_event *near = &forge->events[at];
 	struct trace_event event = {
-		.kind = rng_below(rng, TRACE_NKINDS), .task = near->task, .time = near->time,
+		.kind = rng_below(rng, TRACE_NKINDS),
+		.task = near->task,
+		.time = near->time,
 		.name = "",
 	};
 
@@ -306,7 +340,7 @@ static bool mend_event(struct forge *forge, struct trace_rules *rules, size_t i)
 		return false;
 	if (!rules_check(rules, event))
 		return true;
-	if (rules->vmas) {              /* a VMA that cannot be: the layout has one fewer */
+	if (rules->vmas) { /* a VMA that cannot be: the layout has one fewer */
 		size_t layout = i;
 
 		while (forge->events[layout].kind != TRACE_LAYOUT)
@@ -361,7 +395,8 @@ void mutate_bytes(const char *path, struct rng *rng)
 static json_t *extreme_json(struct rng *rng)
 {
 	static const double reals[] = { 0, -1, 1e-308, 1e308, -1e308, 0.5, 1e18 };
-	static const char *const texts[] = { "", "btree", "rbtree", "ns", "s", "nan", "-", "|`<b>\x1b" };
+	static const char *const texts[] = { "",  "btree", "rbtree", "ns",
+					     "s", "nan",   "-",      "|`<b>\x1b" };
 
 	switch (rng_below(rng, 8)) {
 	case 0:
@@ -387,7 +422,8 @@ static json_t *changed_json(const json_t *old, struct rng *rng)
 	if (rng_one_in(rng, 3) || !json_is_number(old))
 		return extreme_json(rng);
 	if (json_is_integer(old))
-		return json_integer((json_int_t)mutate_number((uint64_t)json_integer_value(old), rng));
+		return json_integer(
+			(json_int_t)mutate_number((uint64_t)json_integer_value(old), rng));
 	return json_real(json_real_value(old) * (rng_one_in(rng, 2) ? 1e-9 : 1e9));
 }
 
@@ -435,8 +471,8 @@ static void mutate_array(json_t *array, struct rng *rng)
 /* One field of all entries of a list. */
 static void mutate_column(json_t *root, struct rng *rng)
 {
-	static const char *const lists[] = { "benchmarks", "memory", "speed", "threads", "parts",
-					     "counts", "worst", "skipped", "failed" };
+	static const char *const lists[] = { "benchmarks", "memory", "speed",   "threads", "parts",
+					     "counts",     "worst",  "skipped", "failed" };
 	json_t *list = json_object_get(root, lists[rng_below(rng, ARRAY_SIZE(lists))]), *entry;
 	json_t *first = json_array_get(list, 0), *value = extreme_json(rng);
 	uint64_t which = rng_below(rng, max(json_object_size(first), (size_t)1));

@@ -21,7 +21,7 @@ static void folder(void)
 static const char *anonymized(struct anonymizer *anonymizer, enum trace_kind kind, uint64_t mode,
 			      const char *name)
 {
-	struct trace_event event = {.kind = kind, .arg = {2, 1, 0, mode}, .name = name};
+	struct trace_event event = { .kind = kind, .arg = { 2, 1, 0, mode }, .name = name };
 
 	return anonymize_name(anonymizer, &event);
 }
@@ -33,35 +33,35 @@ START_TEST(test_names)
 		uint64_t mode;
 		const char *name, *becomes;
 	} names[] = {
-		{TRACE_FILE, S_IFREG, "/home/me/secret", "/1"},
-		{TRACE_FILE, S_IFREG, "/home/me/secret (deleted)", "/2 (deleted)"},
-		{TRACE_EXEC, 0, "/home/me/secret", "/1"},
-		{TRACE_EXEC, 0, "relative", "/3"},
-		{TRACE_VMA, 0, "", ""},
-		{TRACE_VMA, 0, "[stack]", "[stack]"},
-		{TRACE_VMA, 0, "[heap]", "[heap]"},
-		{TRACE_VMA, 0, "[vdso]", "[vdso]"},
-		{TRACE_VMA, 0, "[anon:my secret]", "[anon:4]"},
-		{TRACE_VMA, 0, "[my secret]", "[5]"},
-		{TRACE_FILE, S_IFCHR, "/dev/zero", "/dev/zero"},
-		{TRACE_FILE, S_IFREG, "/dev/zero (deleted)", "/dev/zero (deleted)"},
-		{TRACE_FILE, S_IFCHR, "/dev/null", "/dev/null"},
-		{TRACE_FILE, S_IFREG, "/dev/shm/secret", "/6"},
-		{TRACE_FILE, S_IFREG, "/dev/secret", "/7"},
-		{TRACE_FILE, S_IFREG, "/SYSV0000abcd (deleted)", "/SYSV00000008 (deleted)"},
-		{TRACE_FILE, S_IFREG, "/memfd:secret (deleted)", "/memfd:9 (deleted)"},
-		{TRACE_FILE, 0, "anon_inode:[io_uring]", "anon_inode:[io_uring]"},
-		{TRACE_FILE, 0, "anon_inode:/home/me", "/10"},
-		{TRACE_FILE, S_IFSOCK, "socket:[12345]", "socket:[11]"},
-		{TRACE_FILE, S_IFIFO, "pipe:[12345]", "pipe:[12]"},
+		{ TRACE_FILE, S_IFREG, "/home/me/secret", "/1" },
+		{ TRACE_FILE, S_IFREG, "/home/me/secret (deleted)", "/2 (deleted)" },
+		{ TRACE_EXEC, 0, "/home/me/secret", "/1" },
+		{ TRACE_EXEC, 0, "relative", "/3" },
+		{ TRACE_VMA, 0, "", "" },
+		{ TRACE_VMA, 0, "[stack]", "[stack]" },
+		{ TRACE_VMA, 0, "[heap]", "[heap]" },
+		{ TRACE_VMA, 0, "[vdso]", "[vdso]" },
+		{ TRACE_VMA, 0, "[anon:my secret]", "[anon:4]" },
+		{ TRACE_VMA, 0, "[my secret]", "[5]" },
+		{ TRACE_FILE, S_IFCHR, "/dev/zero", "/dev/zero" },
+		{ TRACE_FILE, S_IFREG, "/dev/zero (deleted)", "/dev/zero (deleted)" },
+		{ TRACE_FILE, S_IFCHR, "/dev/null", "/dev/null" },
+		{ TRACE_FILE, S_IFREG, "/dev/shm/secret", "/6" },
+		{ TRACE_FILE, S_IFREG, "/dev/secret", "/7" },
+		{ TRACE_FILE, S_IFREG, "/SYSV0000abcd (deleted)", "/SYSV00000008 (deleted)" },
+		{ TRACE_FILE, S_IFREG, "/memfd:secret (deleted)", "/memfd:9 (deleted)" },
+		{ TRACE_FILE, 0, "anon_inode:[io_uring]", "anon_inode:[io_uring]" },
+		{ TRACE_FILE, 0, "anon_inode:/home/me", "/10" },
+		{ TRACE_FILE, S_IFSOCK, "socket:[12345]", "socket:[11]" },
+		{ TRACE_FILE, S_IFIFO, "pipe:[12345]", "pipe:[12]" },
 	};
 	struct anonymizer *anonymizer = anonymizer_create();
 
 	for (int twice = 0; twice < 2; twice++) {
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-			ck_assert_str_eq(anonymized(anonymizer, names[i].kind, names[i].mode,
-						    names[i].name),
-					 names[i].becomes);
+			ck_assert_str_eq(
+				anonymized(anonymizer, names[i].kind, names[i].mode, names[i].name),
+				names[i].becomes);
 	}
 	anonymizer_destroy(anonymizer);
 }
@@ -106,8 +106,9 @@ static void same_but_for_names(const char *from, const char *to)
 /* What replay prints, without the trace's name and without the version in a table. */
 static void replay(const char *trace, char text[1 << 16])
 {
-	const struct command *done = command("%s replay --index btree,list %s | sed 's|%s||; s|file=.*||'",
-					     command_vmabench(), trace, trace);
+	const struct command *done =
+		command("%s replay --index btree,list %s | sed 's|%s||; s|file=.*||'",
+			command_vmabench(), trace, trace);
 
 	ck_assert_int_eq(done->status, 0);
 	strcpy(text, done->output);
@@ -115,7 +116,7 @@ static void replay(const char *trace, char text[1 << 16])
 
 START_TEST(test_copies)
 {
-	static const char *const traces[] = {"ls", "sqlite", "perl", "nginx", "postgres"};
+	static const char *const traces[] = { "ls", "sqlite", "perl", "nginx", "postgres" };
 	static char before[1 << 16], after[1 << 16];
 	char from[64], to[128];
 	struct stat st;
@@ -140,10 +141,12 @@ START_TEST(test_recording)
 	char to[128];
 
 	snprintf(to, sizeof(to), "%s/new.vmt", dir);
-	ck_command(0, "", "%s record --order serial --no-faults --anonymize -o %s -- /bin/true secret",
+	ck_command(0, "",
+		   "%s record --order serial --no-faults --anonymize -o %s -- /bin/true secret",
 		   command_vmabench(), to);
 	ck_command(0, "command        anonymized\n", "%s info %s", command_vmabench(), to);
-	ck_command(1, "", "{ %s dump %s; %s info %s; } | grep -aE 'true|secret|/usr|/lib|/bin|ld-linux'",
+	ck_command(1, "",
+		   "{ %s dump %s; %s info %s; } | grep -aE 'true|secret|/usr|/lib|/bin|ld-linux'",
 		   command_vmabench(), to, command_vmabench(), to);
 	ck_command(0, "\"/1\"", "%s dump %s", command_vmabench(), to);
 	ck_command(0, "", "%s replay --strict --index btree %s", command_vmabench(), to);
@@ -165,13 +168,16 @@ END_TEST
 START_TEST(test_refused)
 {
 	ck_command(2, "which file?", "%s anonymize -o %s/x", command_vmabench(), dir);
-	ck_command(2, "missing -o FILE", "%s anonymize workloads/traces/ls.vmt", command_vmabench());
-	ck_command(2, "one trace at a time", "%s anonymize workloads/traces/ls.vmt README.md -o %s/x",
-		   command_vmabench(), dir);
-	ck_command(2, "README.md: offset 0: ", "%s anonymize README.md -o %s/x", command_vmabench(), dir);
-	ck_command(0, "", "head -c 1500 workloads/traces/ls.vmt > %s/cut.vmt", dir);
-	ck_command(2, "cut.vmt: offset ", "%s anonymize %s/cut.vmt -o %s/x", command_vmabench(), dir,
+	ck_command(2, "missing -o FILE", "%s anonymize workloads/traces/ls.vmt",
+		   command_vmabench());
+	ck_command(2, "one trace at a time",
+		   "%s anonymize workloads/traces/ls.vmt README.md -o %s/x", command_vmabench(),
 		   dir);
+	ck_command(2, "README.md: offset 0: ", "%s anonymize README.md -o %s/x", command_vmabench(),
+		   dir);
+	ck_command(0, "", "head -c 1500 workloads/traces/ls.vmt > %s/cut.vmt", dir);
+	ck_command(2, "cut.vmt: offset ", "%s anonymize %s/cut.vmt -o %s/x", command_vmabench(),
+		   dir, dir);
 	ck_command(2, "", "ls %s/x", dir);
 }
 END_TEST

@@ -9,50 +9,51 @@
 #include "tests/bed.h"
 #include "tests/suite.h"
 
-#define P PAGE_SIZE
-#define FAR (1UL << 40)
+#define P    PAGE_SIZE
+#define FAR  (1UL << 40)
 #define MANY 80
 
 static const struct vma_bounds few[] = {
-	{2 * P, 3 * P}, {3 * P, 5 * P}, {9 * P, 10 * P}, {FAR, FAR + P}};
+	{ 2 * P, 3 * P }, { 3 * P, 5 * P }, { 9 * P, 10 * P }, { FAR, FAR + P }
+};
 
 #define PLAIN "  0x2000-0x3000\n  0x3000-0x5000\n  0x9000-0xa000\n  0x10000000000-0x10000001000\n"
-#define BTREE                                                                                      \
-	"btree: 4 VMAs in 1 leaves and 0 inner nodes, 0 + 0 spare, [0x2000, 0x10000001000)\n"      \
-	"compressed node PTR: level 0, 4 of 24 entries, base 0x8404043000, elided 0\n"             \
-	"  [0x2000, 0x3000) vma #0\n"                                                              \
-	"  [0x3000, 0x5000) vma #1\n"                                                              \
-	"  [0x9000, 0xa000) vma #2\n"                                                              \
+#define BTREE                                                                                 \
+	"btree: 4 VMAs in 1 leaves and 0 inner nodes, 0 + 0 spare, [0x2000, 0x10000001000)\n" \
+	"compressed node PTR: level 0, 4 of 24 entries, base 0x8404043000, elided 0\n"        \
+	"  [0x2000, 0x3000) vma #0\n"                                                         \
+	"  [0x3000, 0x5000) vma #1\n"                                                         \
+	"  [0x9000, 0xa000) vma #2\n"                                                         \
 	"  [0x10000000000, 0x10000001000) vma #3\n"
 
 static const struct {
 	const char *type, *empty, *text;
 } dumps[] = {
-	{"array", "array\n", "array\n" PLAIN},
-	{"list", "list\n", "list\n" PLAIN},
-	{"static-stree", "static-stree\n", "static-stree\n" PLAIN},
-	{"btree", "btree: 0 VMAs in 0 leaves and 0 inner nodes, 0 + 0 spare, [0, 0)\n", BTREE},
-	{"check:btree", "btree: 0 VMAs in 0 leaves and 0 inner nodes, 0 + 0 spare, [0, 0)\n",
-	 BTREE},
-	{"maple",
-	 "maple: 0 nodes of 0 bytes wait for a grace period, at most 0 did, 0 were waited for, "
-	 "0 + 0 spare\n"
-	 "btree: 0 VMAs in 0 leaves and 0 inner nodes, 0 + 0 spare, [0, 0)\n",
-	 "maple: 0 nodes of 0 bytes wait for a grace period, at most 0 did, 0 were waited for, "
-	 "0 + 0 spare\n" BTREE},
-	{"rbtree", "rbtree of 0 VMAs, the root furthest left\n",
-	 "rbtree of 4 VMAs, the root furthest left\n"
-	 "      0x2000-0x3000 red gap 0x2000\n"
-	 "    0x3000-0x5000 black gap 0x2000\n"
-	 "  0x9000-0xa000 black gap 0xffffff6000\n"
-	 "    0x10000000000-0x10000001000 black gap 0xffffff6000\n"},
-	{"radix", "radix: 0 blocks of 0 bytes\n",
-	 "radix: 1 blocks of 128 bytes\n"
-	 "0x2000-0x10000001000 leaf PTR, 4 of 7, inside 268435446\n"
-	 "  0x2000-0x3000 VMA #0\n"
-	 "  0x3000-0x5000 VMA #1\n"
-	 "  0x9000-0xa000 VMA #2\n"
-	 "  0x10000000000-0x10000001000 VMA #3\n"},
+	{ "array", "array\n", "array\n" PLAIN },
+	{ "list", "list\n", "list\n" PLAIN },
+	{ "static-stree", "static-stree\n", "static-stree\n" PLAIN },
+	{ "btree", "btree: 0 VMAs in 0 leaves and 0 inner nodes, 0 + 0 spare, [0, 0)\n", BTREE },
+	{ "check:btree", "btree: 0 VMAs in 0 leaves and 0 inner nodes, 0 + 0 spare, [0, 0)\n",
+	  BTREE },
+	{ "maple",
+	  "maple: 0 nodes of 0 bytes wait for a grace period, at most 0 did, 0 were waited for, "
+	  "0 + 0 spare\n"
+	  "btree: 0 VMAs in 0 leaves and 0 inner nodes, 0 + 0 spare, [0, 0)\n",
+	  "maple: 0 nodes of 0 bytes wait for a grace period, at most 0 did, 0 were waited for, "
+	  "0 + 0 spare\n" BTREE },
+	{ "rbtree", "rbtree of 0 VMAs, the root furthest left\n",
+	  "rbtree of 4 VMAs, the root furthest left\n"
+	  "      0x2000-0x3000 red gap 0x2000\n"
+	  "    0x3000-0x5000 black gap 0x2000\n"
+	  "  0x9000-0xa000 black gap 0xffffff6000\n"
+	  "    0x10000000000-0x10000001000 black gap 0xffffff6000\n" },
+	{ "radix", "radix: 0 blocks of 0 bytes\n",
+	  "radix: 1 blocks of 128 bytes\n"
+	  "0x2000-0x10000001000 leaf PTR, 4 of 7, inside 268435446\n"
+	  "  0x2000-0x3000 VMA #0\n"
+	  "  0x3000-0x5000 VMA #1\n"
+	  "  0x9000-0xa000 VMA #2\n"
+	  "  0x10000000000-0x10000001000 VMA #3\n" },
 };
 
 /* "#i" for a pointer to the bed's i-th VMA, "PTR" for another one. */
@@ -121,7 +122,7 @@ static void build_many(struct bed *bed)
 	struct vma_bounds many[MANY];
 
 	for (unsigned long i = 0; i < MANY; i++)
-		many[i] = (struct vma_bounds){(i + 1) * FAR, (i + 1) * FAR + P};
+		many[i] = (struct vma_bounds){ (i + 1) * FAR, (i + 1) * FAR + P };
 	ck_assert_int_eq(bed_build(bed, many, MANY), 0);
 }
 
@@ -143,36 +144,36 @@ static char *nodes_of(const struct bed *bed)
 
 START_TEST(large)
 {
-#define LEAF "  uncompressed node PTR: level 0, 18 of 20 entries, base 0, elided 0\n"
+#define LEAF   "  uncompressed node PTR: level 0, 18 of 20 entries, base 0, elided 0\n"
 #define INSIDE "inside 268435455\n" /* the largest gap, in pages */
 	static const struct {
 		const char *type, *nodes;
 	} cases[] = {
-		{"btree", "btree: 80 VMAs in 5 leaves and 1 inner nodes, 0 + 0 spare, "
-			  "[0x10000000000, 0x500000001000), largest gap 0xfffffff000\n"
-			  "uncompressed node PTR: level 1, 5 of 30 entries, base 0, elided 0\n"
-			  "  [0x10000000000, 0x120000001000) gap 0xfffffff000\n" LEAF
-			  "  [0x130000000000, 0x240000001000) gap 0xfffffff000\n" LEAF
-			  "  [0x250000000000, 0x360000001000) gap 0xfffffff000\n" LEAF
-			  "  [0x370000000000, 0x480000001000) gap 0xfffffff000\n" LEAF
-			  "  [0x490000000000, 0x500000001000) gap 0xfffffff000\n"
-			  "  compressed node PTR: level 0, 8 of 40 entries, base 0x4c8404042000, "
-			  "elided 0\n"},
-		{"radix", "radix: 10 blocks of 2432 bytes\n"
-			  "0x10000000000-0x500000001000 node PTR at 0, "
-			  "slots of 2^33 pages, heads 0xf, " INSIDE
-			  "  0x10000000000-0x1f0000001000 node PTR at 0, "
-			  "slots of 2^27 pages, heads 0x400000001, " INSIDE
-			  "    0x10000000000-0x100000001000 leaf PTR, 16 of 19, " INSIDE
-			  "    0x110000000000-0x1f0000001000 leaf PTR, 15 of 15, " INSIDE
-			  "  0x200000000000-0x3f0000001000 node PTR at 0x200000000000, "
-			  "slots of 2^27 pages, heads 0x100000001, " INSIDE
-			  "    0x200000000000-0x2f0000001000 leaf PTR, 16 of 19, " INSIDE
-			  "    0x300000000000-0x3f0000001000 leaf PTR, 16 of 19, " INSIDE
-			  "  0x400000000000-0x500000001000 node PTR at 0x400000000000, "
-			  "slots of 2^27 pages, heads 0x100000001, " INSIDE
-			  "    0x400000000000-0x4f0000001000 leaf PTR, 16 of 19, " INSIDE
-			  "    0x500000000000-0x500000001000 leaf PTR, 1 of 3, inside 0\n"},
+		{ "btree", "btree: 80 VMAs in 5 leaves and 1 inner nodes, 0 + 0 spare, "
+			   "[0x10000000000, 0x500000001000), largest gap 0xfffffff000\n"
+			   "uncompressed node PTR: level 1, 5 of 30 entries, base 0, elided 0\n"
+			   "  [0x10000000000, 0x120000001000) gap 0xfffffff000\n" LEAF
+			   "  [0x130000000000, 0x240000001000) gap 0xfffffff000\n" LEAF
+			   "  [0x250000000000, 0x360000001000) gap 0xfffffff000\n" LEAF
+			   "  [0x370000000000, 0x480000001000) gap 0xfffffff000\n" LEAF
+			   "  [0x490000000000, 0x500000001000) gap 0xfffffff000\n"
+			   "  compressed node PTR: level 0, 8 of 40 entries, base 0x4c8404042000, "
+			   "elided 0\n" },
+		{ "radix", "radix: 10 blocks of 2432 bytes\n"
+			   "0x10000000000-0x500000001000 node PTR at 0, "
+			   "slots of 2^33 pages, heads 0xf, " INSIDE
+			   "  0x10000000000-0x1f0000001000 node PTR at 0, "
+			   "slots of 2^27 pages, heads 0x400000001, " INSIDE
+			   "    0x10000000000-0x100000001000 leaf PTR, 16 of 19, " INSIDE
+			   "    0x110000000000-0x1f0000001000 leaf PTR, 15 of 15, " INSIDE
+			   "  0x200000000000-0x3f0000001000 node PTR at 0x200000000000, "
+			   "slots of 2^27 pages, heads 0x100000001, " INSIDE
+			   "    0x200000000000-0x2f0000001000 leaf PTR, 16 of 19, " INSIDE
+			   "    0x300000000000-0x3f0000001000 leaf PTR, 16 of 19, " INSIDE
+			   "  0x400000000000-0x500000001000 node PTR at 0x400000000000, "
+			   "slots of 2^27 pages, heads 0x100000001, " INSIDE
+			   "    0x400000000000-0x4f0000001000 leaf PTR, 16 of 19, " INSIDE
+			   "    0x500000000000-0x500000001000 leaf PTR, 1 of 3, inside 0\n" },
 	};
 	struct bed bed;
 	char *nodes;

@@ -52,12 +52,18 @@ static void forge_program(char *head, uint64_t mode, uint64_t brk, const struct 
 {
 	const struct trace_event events[] = {
 		{ .kind = TRACE_FILE, .task = 1, .arg = { 2, 1, 0xef53, mode }, .name = "/bin/x" },
-		{ .kind = TRACE_EXEC, .task = 1, .name = "/bin/x",
+		{ .kind = TRACE_EXEC,
+		  .task = 1,
+		  .name = "/bin/x",
 		  .arg = { 0x7ffff7fff000, 0x555555740000, brk, 0x7fffffffe000 } },
 		{ .kind = TRACE_LAYOUT, .task = 1, .arg = { TRACE_AFTER_EXEC, 2 }, .name = "" },
-		{ .kind = TRACE_VMA, .task = 1, .name = "",
+		{ .kind = TRACE_VMA,
+		  .task = 1,
+		  .name = "",
 		  .arg = { 0x400000, 0x401000, VM_READ | VM_EXEC | VM_MAY_FLAGS, 0, 2, 0 } },
-		{ .kind = TRACE_VMA, .task = 1, .name = "[stack]",
+		{ .kind = TRACE_VMA,
+		  .task = 1,
+		  .name = "[stack]",
 		  .arg = { STACK_END - 0x21000, STACK_END,
 			   VM_READ | VM_WRITE | VM_MAY_FLAGS | VM_GROWSDOWN | VM_ACCOUNT,
 			   0x7fffffffd, TRACE_NO_FILE, 1 } },
@@ -72,7 +78,10 @@ static void forge_program(char *head, uint64_t mode, uint64_t brk, const struct 
 }
 
 static const struct trace_event small_mmap = {
-	.kind = TRACE_MMAP, .task = 1, .name = "", .result = 0x7ffff7ffe000,
+	.kind = TRACE_MMAP,
+	.task = 1,
+	.name = "",
+	.result = 0x7ffff7ffe000,
 	.arg = { 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS },
 };
 
@@ -80,8 +89,15 @@ static const struct trace_event small_mmap = {
 static void all_refuse(const char *why)
 {
 	static const char *const verbs[] = {
-		"info", "dump", "replay", "replay --placement random", "replay --reclaim 10", "whatif",
-		"maps", "coredump --list", "threads -t 1 --trace",
+		"info",
+		"dump",
+		"replay",
+		"replay --placement random",
+		"replay --reclaim 10",
+		"whatif",
+		"maps",
+		"coredump --list",
+		"threads -t 1 --trace",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -114,7 +130,9 @@ START_TEST(shared_without_a_file)
 {
 	const struct trace_event layout[] = {
 		{ .kind = TRACE_LAYOUT, .task = 1, .arg = { TRACE_AFTER_EXEC, 1 }, .name = "" },
-		{ .kind = TRACE_VMA, .task = 1, .name = "",
+		{ .kind = TRACE_VMA,
+		  .task = 1,
+		  .name = "",
 		  .arg = { 0x400000, 0x401000, VM_READ | VM_WRITE | VM_SHARED, 0, 0, 0 } },
 	};
 	struct forge forge;
@@ -160,8 +178,8 @@ static void forge_populate(const char *key, const char *value, uint64_t len)
 static void replays_refuse(const char *why)
 {
 	static const char *const verbs[] = {
-		"replay", "replay --strict", "replay --merge none", "whatif", "maps",
-		"coredump --list", "threads -t 1 --trace",
+		"replay", "replay --strict", "replay --merge none",  "whatif",
+		"maps",   "coredump --list", "threads -t 1 --trace",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -195,10 +213,14 @@ END_TEST
 
 START_TEST(no_number_without_a_word)
 {
-	struct trace_event wrong = { .kind = TRACE_MUNMAP, .task = 1, .name = "", .result = -12,
+	struct trace_event wrong = { .kind = TRACE_MUNMAP,
+				     .task = 1,
+				     .name = "",
+				     .result = -12,
 				     .arg = { 0x400000, 4096 } };
-	const struct trace_event unknown = { .kind = TRACE_PRCTL, .task = 1, .name = "",
-					     .arg = { 1 } };
+	const struct trace_event unknown = {
+		.kind = TRACE_PRCTL, .task = 1, .name = "", .arg = { 1 }
+	};
 	const char *vmabench = command_vmabench();
 	char folder[128];
 
@@ -208,11 +230,13 @@ START_TEST(no_number_without_a_word)
 	ck_command(1, "\"equal\":false,\"note\":\"1 of 1 results differ", "%s replay --json %s",
 		   vmabench, path);
 	ck_command(1, "1 of 1 results differ", "%s whatif %s", vmabench, path);
-	ck_command(1, "note: replay-a: 1 of 1 results differ", "%s threads -t 1 --trace %s", vmabench,
-		   path);
-	ck_command(0, "note: replay-a: 1 of 1 results differ",
-		   "%s bench --traces %s --case 'replay-a/index' --index btree,rbtree -r 1 -t 0.0001 "
-		   "--json %s/a.json", vmabench, folder, folder);
+	ck_command(1, "note: replay-a: 1 of 1 results differ", "%s threads -t 1 --trace %s",
+		   vmabench, path);
+	ck_command(
+		0, "note: replay-a: 1 of 1 results differ",
+		"%s bench --traces %s --case 'replay-a/index' --index btree,rbtree -r 1 -t 0.0001 "
+		"--json %s/a.json",
+		vmabench, folder, folder);
 	ck_command(0, "- replay-a: 1 of 1 results differ", "%s report %s/a.json", vmabench, folder);
 	forge_program(header("missing", "shadow stacks (3)"), S_IFREG | 0755, 0x555555760000,
 		      &small_mmap);
@@ -225,13 +249,18 @@ START_TEST(no_number_without_a_word)
 	ck_command(0, "\"unlike\": \"1 of 1 calls have no rule: prctl 1 (1)\"", "%s info --json %s",
 		   vmabench, path);
 	ck_command(0, "1 of 1 calls have no rule: prctl 1 (1)", "%s whatif %s", vmabench, path);
-	ck_command(0, "calls have no rule: prctl 1 (1)", "%s threads -t 1 --trace %s", vmabench, path);
-	ck_command(0, "calls have no rule: prctl 1 (1)", "%s bench --traces %s --case 'replay-*' "
-		   "--index btree --count 1", vmabench, folder);
+	ck_command(0, "calls have no rule: prctl 1 (1)", "%s threads -t 1 --trace %s", vmabench,
+		   path);
+	ck_command(0, "calls have no rule: prctl 1 (1)",
+		   "%s bench --traces %s --case 'replay-*' "
+		   "--index btree --count 1",
+		   vmabench, folder);
 	forge_program(header("lost", "0x7"), S_IFREG | 0755, 0x555555760000, &small_mmap);
 	ck_command(0, "records of faults that were lost: 7", "%s replay %s", vmabench, path);
-	ck_command(0, "7 of 7 records of faults were lost", "%s bench --traces %s --case 'replay-*' "
-		   "--index btree --count 1", vmabench, folder);
+	ck_command(0, "7 of 7 records of faults were lost",
+		   "%s bench --traces %s --case 'replay-*' "
+		   "--index btree --count 1",
+		   vmabench, folder);
 	ck_assert_int_eq(truncate(path, 100), 0);
 	ck_command(1, "FAILED: replay-a/all", "%s bench --traces %s --case 'replay-*' --count 1",
 		   vmabench, folder);
@@ -245,9 +274,19 @@ END_TEST
 START_TEST(not_a_file)
 {
 	static const char *const verbs[] = {
-		"info", "dump", "replay", "whatif", "maps", "coredump --list", "threads -t 1 --trace",
-		"report", "plot -o /tmp/vmabench-no-plots", "compare results/reference-scalar.json", RESULTS " --counts",
-		RESULTS " --worst", RESULTS " --scalar",
+		"info",
+		"dump",
+		"replay",
+		"whatif",
+		"maps",
+		"coredump --list",
+		"threads -t 1 --trace",
+		"report",
+		"plot -o /tmp/vmabench-no-plots",
+		"compare results/reference-scalar.json",
+		RESULTS " --counts",
+		RESULTS " --worst",
+		RESULTS " --scalar",
 	};
 	const char *const files[] = { "/dev/zero", "/dev/null", "/", "/nonexistent", fifo };
 
@@ -261,7 +300,8 @@ END_TEST
 
 /* ---- results ---- */
 
-#define ROW(index, rest) "{\"run_type\":\"iteration\",\"run_name\":\"c/m/9/" index "\"," \
+#define ROW(index, rest)                                                \
+	"{\"run_type\":\"iteration\",\"run_name\":\"c/m/9/" index "\"," \
 	"\"case\":\"c\",\"mode\":\"m\",\"index\":\"" index "\",\"hash\":\"1\"," rest "}"
 #define TIME "\"vmas\":9,\"time_unit\":\"ns\",\"cpu_time\":"
 #define GOOD ROW("btree", TIME "5.5")
@@ -298,7 +338,8 @@ START_TEST(results_out_of_range)
 		{ GOOD, ",\"failed\":{}", "\"failed\" is not a list" },
 	};
 	static const char *const verbs[] = { "report", "compare results/reference-scalar.json",
-					     RESULTS " --scalar", "plot -o /tmp/vmabench-no-plots" };
+					     RESULTS " --scalar",
+					     "plot -o /tmp/vmabench-no-plots" };
 
 	write_results(GOOD, "");
 	ck_command(0, "1 compared, 0 faster, 0 slower; 0 only in the old, 0 only in the new",
@@ -317,18 +358,59 @@ END_TEST
 START_TEST(numbers_in_options)
 {
 	static const char *const options[] = {
-		"check --ops", "check --seed", "check --vmas", "check --verify", "replay --show",
-		"replay --verify", "replay --seed", "replay --reclaim", "replay --levels",
-		"replay --memory", "whatif --seed", "whatif --memory", "maps --event", "maps --mm",
-		"maps --reclaim", "coredump --list --filter", "bench --vmas", "bench --repetitions",
-		"bench --min-time", "bench --limit", "bench --seed", "bench --cycle", "bench --count",
-		"threads --threads", "threads --vmas", "threads --repetitions", "threads --seconds",
-		"threads --ops", "threads --seed", "worst --vmas", "worst --edits", "worst --seed",
-		"record -o x -p", "record -o x --seconds", "record -o x --ring-size",
+		"check --ops",
+		"check --seed",
+		"check --vmas",
+		"check --verify",
+		"replay --show",
+		"replay --verify",
+		"replay --seed",
+		"replay --reclaim",
+		"replay --levels",
+		"replay --memory",
+		"whatif --seed",
+		"whatif --memory",
+		"maps --event",
+		"maps --mm",
+		"maps --reclaim",
+		"coredump --list --filter",
+		"bench --vmas",
+		"bench --repetitions",
+		"bench --min-time",
+		"bench --limit",
+		"bench --seed",
+		"bench --cycle",
+		"bench --count",
+		"threads --threads",
+		"threads --vmas",
+		"threads --repetitions",
+		"threads --seconds",
+		"threads --ops",
+		"threads --seed",
+		"worst --vmas",
+		"worst --edits",
+		"worst --seed",
+		"record -o x -p",
+		"record -o x --seconds",
+		"record -o x --ring-size",
 	};
 	static const char *const numbers[] = {
-		"''", "' '", "' 5'", "'5 '", "-1", "+1", "5x", "0x", "1e99", "nan", "inf",
-		"99999999999999999999999999", "0x1ffffffffffffffff", "1,,2", "--", "''$'\\n'1",
+		"''",
+		"' '",
+		"' 5'",
+		"'5 '",
+		"-1",
+		"+1",
+		"5x",
+		"0x",
+		"1e99",
+		"nan",
+		"inf",
+		"99999999999999999999999999",
+		"0x1ffffffffffffffff",
+		"1,,2",
+		"--",
+		"''$'\\n'1",
 	};
 
 	/* all of them once, and with each option some */

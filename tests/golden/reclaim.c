@@ -14,9 +14,9 @@
 #include "harness/replay/replay.h"
 #include "tests/suite.h"
 
-#define SMALL 25000
-#define PRESSURE 53             /* events between rounds of reclaim */
-#define LOOK 211                /* events between comparisons */
+#define SMALL    25000
+#define PRESSURE 53  /* events between rounds of reclaim */
+#define LOOK     211 /* events between comparisons */
 
 static glob_t traces;
 
@@ -85,13 +85,13 @@ START_TEST(program_under_pressure)
 	}
 	ck_assert_uint_gt(replay_machine(world[1])->reclaim.dropped, 0);
 	ck_assert_uint_eq(replay_machine(world[0])->reclaim.scanned, 0);
-	replay_destroy(world[0]);       /* ends the test if a frame or slot is left */
+	replay_destroy(world[0]); /* ends the test if a frame or slot is left */
 	replay_destroy(world[1]);
 	trace_close(reader);
 }
 END_TEST
 
-/* Made-up operations of several tasks: each returns what it does without pressure. */
+/* Synthetic operations of several tasks: each returns what it does without pressure. */
 START_TEST(random_under_pressure)
 {
 	struct index_list indexes = { .n = 0 };

@@ -22,8 +22,7 @@ struct lockstep {
 static void print_difference(const struct replay_difference *difference, void *arg)
 {
 	fprintf(stderr, "%s: event %lu: %s\n", (const char *)arg, (unsigned long)difference->event,
-		difference->text ? difference->text :
-				   trace_kind_name(difference->recorded->kind));
+		difference->text ? difference->text : trace_kind_name(difference->recorded->kind));
 }
 
 /* Some indexes, others for each trace. */
@@ -60,7 +59,7 @@ static void lockstep_open(struct lockstep *l, unsigned turn)
 	for (unsigned i = 0; i < l->indexes.n; i++) {
 		l->world[i] = replay_create(l->indexes.ops[i], trace_info(l->reader), &options);
 		ck_assert_ptr_nonnull(l->world[i]);
-		options.on_difference = NULL;   /* the first one tells; they must agree anyway */
+		options.on_difference = NULL; /* the first one tells; they must agree anyway */
 	}
 }
 
@@ -125,7 +124,8 @@ END_TEST
 
 START_TEST(test_there_are_traces)
 {
-	ck_assert_msg(traces.gl_pathc >= 8, "%zu traces in workloads/traces: run from the top folder",
+	ck_assert_msg(traces.gl_pathc >= 8,
+		      "%zu traces in workloads/traces: run from the top folder",
 		      (size_t)traces.gl_pathc);
 }
 END_TEST

@@ -15,9 +15,9 @@
 #include "tests/suite.h"
 
 #define SMALL 30000
-#define A 0x10000000UL
-#define B 0x20000000UL
-#define LEN 0x4000UL
+#define A     0x10000000UL
+#define B     0x20000000UL
+#define LEN   0x4000UL
 #define STACK 0x7fffffffe000UL
 
 static glob_t traces;
@@ -31,7 +31,8 @@ static struct trace_event map(uint32_t task, unsigned long addr)
 		.task = task,
 		.result = (int64_t)addr,
 		.name = "",
-		.arg = {addr, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED},
+		.arg = { addr, LEN, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED },
 	};
 }
 
@@ -40,14 +41,16 @@ static struct trace_event store(uint32_t task, unsigned long addr)
 	return (struct trace_event){
 		.kind = TRACE_FAULT,
 		.task = task,
-		.arg = {addr, TRACE_FAULT_WRITE},
+		.arg = { addr, TRACE_FAULT_WRITE },
 		.name = "",
 	};
 }
 
 static struct trace_event plain(enum trace_kind kind, uint32_t task, uint64_t arg0, uint64_t arg1)
 {
-	return (struct trace_event){.kind = kind, .task = task, .arg = {arg0, arg1}, .name = ""};
+	return (struct trace_event){
+		.kind = kind, .task = task, .arg = { arg0, arg1 }, .name = ""
+	};
 }
 
 /* The program of these events, of which the third is its stack; its reader is to be closed. */
@@ -76,18 +79,19 @@ START_TEST(test_plan)
 		plain(TRACE_FORK, 1, 2, CLONE_VM | CLONE_THREAD),
 		map(1, A),
 		map(1, B),
-		store(2, A + PAGE_SIZE), /* 6: the first there, for the mmap */
-		store(2, B), /* 7 */
-		store(1, A + 2 * PAGE_SIZE), /* 8: for the fault that gave it an anon_vma */
-		store(2, A + 3 * PAGE_SIZE), /* 9: for the mmap */
+		store(2, A + PAGE_SIZE),        /* 6: the first there, for the mmap */
+		store(2, B),                    /* 7 */
+		store(1, A + 2 * PAGE_SIZE),    /* 8: for the fault that gave it an anon_vma */
+		store(2, A + 3 * PAGE_SIZE),    /* 9: for the mmap */
 		plain(TRACE_MUNMAP, 1, A, LEN), /* 10: for the last fault in there */
-		store(1, B), /* 11: for the one before at that page */
-		store(2, B + PAGE_SIZE), /* 12: for the mmap, not for what happened to A */
+		store(1, B),                    /* 11: for the one before at that page */
+		store(2, B + PAGE_SIZE),        /* 12: for the mmap, not for what happened to A */
 		plain(TRACE_EXIT, 2, 0, 0),
 		plain(TRACE_EXIT, 1, 0, 0), /* 14: for all of the mm */
 	};
-	static const uint32_t after[] = {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, 4, 5,
-					 6,       4,       9,       7,       5,       2, 13};
+	static const uint32_t after[] = { NOTHING, NOTHING, NOTHING, NOTHING, NOTHING,
+					  NOTHING, 4,       5,       6,       4,
+					  9,       7,       5,       2,       13 };
 	struct program program = program_of(events, ARRAY_SIZE(events));
 	struct threads_plan plan;
 
@@ -140,8 +144,8 @@ END_TEST
 
 static void replay(const struct threads_plan *plan, unsigned turn)
 {
-	static const char *const indexes[] = {"btree", "maple", "rbtree"};
-	static const unsigned threads[] = {2, 3, 5};
+	static const char *const indexes[] = { "btree", "maple", "rbtree" };
+	static const unsigned threads[] = { 2, 3, 5 };
 	const struct mm_locking *locking = mm_locking(turn % 4);
 	const char *index = indexes[turn / 4 % ARRAY_SIZE(indexes)];
 	unsigned n = threads[turn / 2 % ARRAY_SIZE(threads)];

@@ -26,18 +26,35 @@ static void teardown(void)
 {
 	unlink(path);
 	unlink(other);
-	ck_assert_int_eq(rmdir(folder), 0);     /* and nothing else was left */
+	ck_assert_int_eq(rmdir(folder), 0); /* and nothing else was left */
 }
 
 static const struct trace_info sample_info = {
-	.command = "prog 'an argument' $'\\xff'", .versions = "prog 1.0", .kernel = "6.12.0",
-	.arch = "x86_64", .date = "2025-01-31", .recorder = "test", .missing = "nothing",
-	.faults = true, .lost = UINT64_MAX, .aslr = true, .legacy_layout = false,
-	.thp = "always", .shmem_thp = "never", .task_size = 0x7ffffffff000,
-	.max_map_count = 65530, .mmap_min_addr = 65536, .stack_guard_gap = 256,
-	.overcommit = 1, .rlimit_stack = 8 << 20, .rlimit_as = UINT64_MAX,
-	.rlimit_data = UINT64_MAX, .rlimit_memlock = 0, .lacks_capabilities = 1ULL << 63,
-	.ram = 1ULL << 40, .user_reserve_kbytes = 131072,
+	.command = "prog 'an argument' $'\\xff'",
+	.versions = "prog 1.0",
+	.kernel = "6.12.0",
+	.arch = "x86_64",
+	.date = "2025-01-31",
+	.recorder = "test",
+	.missing = "nothing",
+	.faults = true,
+	.lost = UINT64_MAX,
+	.aslr = true,
+	.legacy_layout = false,
+	.thp = "always",
+	.shmem_thp = "never",
+	.task_size = 0x7ffffffff000,
+	.max_map_count = 65530,
+	.mmap_min_addr = 65536,
+	.stack_guard_gap = 256,
+	.overcommit = 1,
+	.rlimit_stack = 8 << 20,
+	.rlimit_as = UINT64_MAX,
+	.rlimit_data = UINT64_MAX,
+	.rlimit_memlock = 0,
+	.lacks_capabilities = 1ULL << 63,
+	.ram = 1ULL << 40,
+	.user_reserve_kbytes = 131072,
 };
 
 /* ---- a generator of events that keep the rules and are as wild as these allow ---- */
@@ -179,8 +196,8 @@ static void wild_event(struct wild *wild, struct trace_event *event)
 	*event = (struct trace_event){ .kind = wild_kind(wild), .name = "" };
 	fields = trace_kind_fields(event->kind);
 	event->task = rng_between(&wild->rng, 1, wild->tasks);
-	event->time = wild->time += rng_one_in(&wild->rng, 1000000) ?
-		(uint64_t)1 << 40 : rng_below(&wild->rng, 300);
+	event->time = wild->time +=
+		rng_one_in(&wild->rng, 1000000) ? (uint64_t)1 << 40 : rng_below(&wild->rng, 300);
 	for (unsigned i = 0; fields[i]; i++) {
 		if (fields[i] == 'r')
 			event->result = wild_result(wild, event);
@@ -428,7 +445,7 @@ END_TEST
 /* All lengths in the first frame's header that a 32-bit field can hold, sampled. */
 START_TEST(oversized)
 {
-	static const uint32_t lengths[] = { 0, 1, 1 << 20, 16 << 20, (16 << 20) + 1,
+	static const uint32_t lengths[] = { 0,         1,         1 << 20, 16 << 20, (16 << 20) + 1,
 					    INT32_MAX, UINT32_MAX };
 	uint8_t *data;
 	size_t len;
@@ -471,7 +488,7 @@ START_TEST(shuffled)
 		at[i] = at[i - 1] + frame_length(data, at[i - 1]);
 	ck_assert_uint_lt(at[4], len);
 
-	memcpy(mixed, data, at[1]);             /* the header twice */
+	memcpy(mixed, data, at[1]); /* the header twice */
 	memcpy(mixed + at[1], data + at[0], len - at[0]);
 	spill(mixed, len + at[1] - at[0]);
 	refuse(other, "a frame twice", 0);
@@ -496,7 +513,7 @@ END_TEST
 START_TEST(foreign)
 {
 	static const char *const files[] = {
-		"/dev/zero", "/dev/null", "/", "/proc/self/maps", "/proc/self/exe",
+		"/dev/zero",  "/dev/null",    "/",           "/proc/self/maps", "/proc/self/exe",
 		"/proc/kmsg", "/nonexistent", "/etc/passwd",
 	};
 	char fifo[80];
@@ -543,7 +560,8 @@ static const struct {
 	{ "seals", { .kind = TRACE_FILE_SEALS, .task = 1, .arg = { 2, 1ULL << 32 } } },
 	{ "flags' rights", { .kind = TRACE_FILE_FLAGS, .task = 1, .arg = { 2, 8 } } },
 	{ "flags", { .kind = TRACE_FILE_FLAGS, .task = 1, .arg = { 2, 1, 1, 1ULL << 50 } } },
-	{ "undefined file's flags", { .kind = TRACE_FILE_FLAGS, .task = 1, .arg = { 3, 1, 1, 0 } } },
+	{ "undefined file's flags",
+	  { .kind = TRACE_FILE_FLAGS, .task = 1, .arg = { 3, 1, 1, 0 } } },
 	{ "bytes of data", { .kind = TRACE_PROCESS, .task = 1, .arg = { 0, 1ULL << 58 } } },
 	{ "bits of a process", { .kind = TRACE_PROCESS, .task = 1, .arg = { 0, 0, 1ULL << 32 } } },
 	{ "break's start", { .kind = TRACE_EXEC, .task = 1, .arg = { 0, 4096, 4095 } } },
@@ -551,8 +569,11 @@ static const struct {
 	{ "crooked base", { .kind = TRACE_EXEC, .task = 1, .arg = { 0x7ffff7fff001 } } },
 	{ "result", { .kind = TRACE_MUNMAP, .task = 1, .result = -4096 } },
 	{ "crooked place", { .kind = TRACE_MMAP, .task = 1, .arg = { 0, 1 }, .result = 1 } },
-	{ "place beyond all", { .kind = TRACE_MREMAP, .task = 1, .arg = { 0, 1, 1ULL << 56 },
-				.result = (1LL << 56) + 4096 } },
+	{ "place beyond all",
+	  { .kind = TRACE_MREMAP,
+	    .task = 1,
+	    .arg = { 0, 1, 1ULL << 56 },
+	    .result = (1LL << 56) + 4096 } },
 	{ "fault bits", { .kind = TRACE_FAULT, .task = 1, .arg = { 0, 8 } } },
 };
 
@@ -563,19 +584,31 @@ static const struct {
 } bad_layouts[] = {
 	{ "exec without layout", { { .kind = TRACE_EXEC }, { .kind = TRACE_BRK } }, 2 },
 	{ "layout cut", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } }, { .kind = TRACE_BRK } }, 2 },
-	{ "empty VMA", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
-			 { .kind = TRACE_VMA, .arg = { 4096, 4096 } } }, 2 },
-	{ "crooked VMA", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
-			   { .kind = TRACE_VMA, .arg = { 4096, 8193 } } }, 2 },
-	{ "VMA's flags", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
-			   { .kind = TRACE_VMA, .arg = { 4096, 8192, 1ULL << 60 } } }, 2 },
-	{ "VMA's offset", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
-			    { .kind = TRACE_VMA, .arg = { 4096, 8192, 0, UINT64_MAX >> 12 } } }, 2 },
-	{ "VMA's anon_vma", { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
-			      { .kind = TRACE_VMA, .arg = { 4096, 8192, 0, 0, 0, 2 } } }, 2 },
-	{ "overlap", { { .kind = TRACE_LAYOUT, .arg = { 1, 2 } },
-		       { .kind = TRACE_VMA, .arg = { 4096, 12288 } },
-		       { .kind = TRACE_VMA, .arg = { 8192, 16384 } } }, 3 },
+	{ "empty VMA",
+	  { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
+	    { .kind = TRACE_VMA, .arg = { 4096, 4096 } } },
+	  2 },
+	{ "crooked VMA",
+	  { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
+	    { .kind = TRACE_VMA, .arg = { 4096, 8193 } } },
+	  2 },
+	{ "VMA's flags",
+	  { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
+	    { .kind = TRACE_VMA, .arg = { 4096, 8192, 1ULL << 60 } } },
+	  2 },
+	{ "VMA's offset",
+	  { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
+	    { .kind = TRACE_VMA, .arg = { 4096, 8192, 0, UINT64_MAX >> 12 } } },
+	  2 },
+	{ "VMA's anon_vma",
+	  { { .kind = TRACE_LAYOUT, .arg = { 1, 1 } },
+	    { .kind = TRACE_VMA, .arg = { 4096, 8192, 0, 0, 0, 2 } } },
+	  2 },
+	{ "overlap",
+	  { { .kind = TRACE_LAYOUT, .arg = { 1, 2 } },
+	    { .kind = TRACE_VMA, .arg = { 4096, 12288 } },
+	    { .kind = TRACE_VMA, .arg = { 8192, 16384 } } },
+	  3 },
 };
 
 static struct trace_writer *start_good(void)
@@ -629,8 +662,8 @@ START_TEST(ranges_are_complete)
 		const char *fields = trace_kind_fields(kind);
 
 		for (unsigned i = 0; fields[i] && !strchr("rn", fields[i]); i++)
-			ck_assert_msg(range_of(kind, i)->what != NULL, "%s has no range for field %u",
-				      trace_kind_name(kind), i);
+			ck_assert_msg(range_of(kind, i)->what != NULL,
+				      "%s has no range for field %u", trace_kind_name(kind), i);
 	}
 }
 END_TEST
@@ -642,14 +675,26 @@ static const struct {
 	size_t offset;
 	uint64_t value;
 } bad_numbers[] = {
-#define BAD(key, value) { #key, offsetof(struct trace_info, key), value }
-	BAD(task_size, 0), BAD(task_size, 4096), BAD(task_size, 0x7fffffffffff),
+#define BAD(key, value)                                       \
+	{                                                     \
+#key, offsetof(struct trace_info, key), value \
+	}
+	BAD(task_size, 0),
+	BAD(task_size, 4096),
+	BAD(task_size, 0x7fffffffffff),
 	BAD(task_size, 0x92051300000000),
-	BAD(task_size, UINT64_MAX & PAGE_MASK), BAD(max_map_count, UINT64_MAX),
-	BAD(mmap_min_addr, 1ULL << 63), BAD(stack_guard_gap, 1ULL << 52), BAD(overcommit, 3),
-	BAD(ram, UINT64_MAX), BAD(swap, UINT64_MAX), BAD(committed, UINT64_MAX),
-	BAD(overcommit_ratio, 1ULL << 31), BAD(overcommit_kbytes, 1ULL << 63),
-	BAD(admin_reserve_kbytes, 1ULL << 63), BAD(user_reserve_kbytes, 1ULL << 63),
+	BAD(task_size, UINT64_MAX &PAGE_MASK),
+	BAD(max_map_count, UINT64_MAX),
+	BAD(mmap_min_addr, 1ULL << 63),
+	BAD(stack_guard_gap, 1ULL << 52),
+	BAD(overcommit, 3),
+	BAD(ram, UINT64_MAX),
+	BAD(swap, UINT64_MAX),
+	BAD(committed, UINT64_MAX),
+	BAD(overcommit_ratio, 1ULL << 31),
+	BAD(overcommit_kbytes, 1ULL << 63),
+	BAD(admin_reserve_kbytes, 1ULL << 63),
+	BAD(user_reserve_kbytes, 1ULL << 63),
 #undef BAD
 };
 
@@ -678,7 +723,11 @@ START_TEST(address_beyond_the_header)
 	struct trace_writer *writer = start_good();
 	const struct trace_event events[] = {
 		{ .kind = TRACE_LAYOUT, .task = 1, .time = 8, .arg = { 1, 1 }, .name = "" },
-		{ .kind = TRACE_VMA, .task = 1, .time = 8, .arg = { 0x5000, 1ULL << 40 }, .name = "" },
+		{ .kind = TRACE_VMA,
+		  .task = 1,
+		  .time = 8,
+		  .arg = { 0x5000, 1ULL << 40 },
+		  .name = "" },
 	};
 
 	small.task_size = 1ULL << 39;

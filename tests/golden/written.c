@@ -20,8 +20,9 @@
 #include "tests/command.h"
 #include "tests/suite.h"
 
-#define TRACE   "workloads/traces/xz.vmt"
-#define SMALL   "--index btree,rbtree --vmas 100 -r 1 -t 0.0001 --cycle 2048 --case find-*,churn,memory"
+#define TRACE "workloads/traces/xz.vmt"
+#define SMALL \
+	"--index btree,rbtree --vmas 100 -r 1 -t 0.0001 --cycle 2048 --case find-*,churn,memory"
 #define THREADS "-w find,fault -i btree -t 1 -n 1000 -r 1 --seconds 0.001 --locking none,mmap_lock"
 #define WORST   "--index btree --vmas 100 --edits 1000 --passes 1"
 
@@ -191,16 +192,20 @@ END_TEST
 
 static void check_plots(const char *path)
 {
-	ck_command(0, "", "for f in %s/*.svg; do tail -n 2 $f | grep -q '^</svg>' || exit 1; done; "
-		   "cmp %s/data/mine %s/old", path, path, folder);
+	ck_command(0, "",
+		   "for f in %s/*.svg; do tail -n 2 $f | grep -q '^</svg>' || exit 1; done; "
+		   "cmp %s/data/mine %s/old",
+		   path, path, folder);
 }
 
 START_TEST(test_kill_plot)
 {
 	char line[1024];
 
-	ck_command(0, "", "mkdir -p %s/out/data %s/scripts; echo mine >%s/old; "
-		   "cp %s/old %s/out/data/mine", folder, folder, folder, folder, folder);
+	ck_command(0, "",
+		   "mkdir -p %s/out/data %s/scripts; echo mine >%s/old; "
+		   "cp %s/old %s/out/data/mine",
+		   folder, folder, folder, folder, folder);
 	ck_command(0, "", "echo \"set terminal svg; set output 'x.svg'; plot x\" >%s/scripts/x.gp",
 		   folder);
 	ck_command(0, "", "%s bench " SMALL " --json %s/a.json", vmabench, folder);
@@ -279,8 +284,10 @@ START_TEST(test_nothing_done)
 	ck_command(0, "", "%s bench " SMALL " --json %s/old.json; cp %s/old.json %s/copy", vmabench,
 		   folder, folder, folder);
 	for (unsigned i = 0; i < 2; i++)
-		ck_command(124, "", "timeout -s INT 0.3 %s bench --index btree --vmas 1000000 "
-			   "--json %s", vmabench, in_folder(i ? "new.json" : "old.json"));
+		ck_command(124, "",
+			   "timeout -s INT 0.3 %s bench --index btree --vmas 1000000 "
+			   "--json %s",
+			   vmabench, in_folder(i ? "new.json" : "old.json"));
 	ck_command(0, "", "cmp %s/old.json %s/copy", folder, folder);
 	rows(in_folder("new.json"), "benchmarks", &incomplete);
 	ck_assert(incomplete);
@@ -327,8 +334,8 @@ START_TEST(test_full_disk)
 	const char *more = strstr(writers[_i], "record") ? "-- sleep 60" : "";
 	const struct command *result =
 		command("unshare -m bash -c 'mount -t tmpfs -o size=64k none %s && cat /dev/zero "
-			">%s/fill 2>/dev/null; timeout 20 %s %s %s/x %s'", folder, folder, vmabench,
-			writers[_i], folder, more);
+			">%s/fill 2>/dev/null; timeout 20 %s %s %s/x %s'",
+			folder, folder, vmabench, writers[_i], folder, more);
 
 	if (strstr(result->output, "unshare")) {
 		printf("not tested: a full disk: %s", result->output);
@@ -353,16 +360,27 @@ END_TEST
 /* ---- stdout ---- */
 
 static const char *const printers[] = {
-	"--help", "list", "list --help", "info " TRACE, "dump " TRACE, "maps " TRACE,
-	"coredump --list " TRACE, "replay -i btree " TRACE, "whatif --merge none " TRACE,
-	"check --ops 1000 -q -i btree", "bench " SMALL, "threads --list", "worst --help",
-	"compare results/reference.json results/reference.json", "report results/reference.json",
+	"--help",
+	"list",
+	"list --help",
+	"info " TRACE,
+	"dump " TRACE,
+	"maps " TRACE,
+	"coredump --list " TRACE,
+	"replay -i btree " TRACE,
+	"whatif --merge none " TRACE,
+	"check --ops 1000 -q -i btree",
+	"bench " SMALL,
+	"threads --list",
+	"worst --help",
+	"compare results/reference.json results/reference.json",
+	"report results/reference.json",
 };
 
 START_TEST(test_stdout)
 {
-	ck_command(2, "stdout: No space left on device", "{ %s %s 2>&3 >/dev/full; } 3>&1", vmabench,
-		   printers[_i]);
+	ck_command(2, "stdout: No space left on device", "{ %s %s 2>&3 >/dev/full; } 3>&1",
+		   vmabench, printers[_i]);
 	ck_command(2, "stdout: Bad file descriptor", "{ %s %s 2>&3 >&-; } 3>&1", vmabench,
 		   printers[_i]);
 }
@@ -370,7 +388,10 @@ END_TEST
 
 /* ---- words and exit status ---- */
 
-static const struct { int status; const char *text, *line; } words[] = {
+static const struct {
+	int status;
+	const char *text, *line;
+} words[] = {
 	{ 2, "no case 'nosuch'; there are build churn", "bench --case 'churn,nosuch'" },
 	{ 2, "no case ''", "bench --case ''" },
 	{ 2, "--traces /nonexistent: No such file", "bench --traces /nonexistent" },
@@ -383,7 +404,8 @@ static const struct { int status; const char *text, *line; } words[] = {
 	{ 2, "/nonexistent", "report --scalar /nonexistent results/reference.json" },
 	{ 2, "/nonexistent", "report --plots /nonexistent results/reference.json" },
 	{ 2, "missing -o OUT", "plot results/reference.json" },
-	{ 2, "no case is in both", "compare results/reference.json results/reference-threads.json" },
+	{ 2, "no case is in both",
+	  "compare results/reference.json results/reference-threads.json" },
 	{ 0, "replay-xz", "report results/reference.json | sed 's/| xz/replay-xz/'" },
 	{ 0, "recorded programs/index: ns per whole program",
 	  "bench -i btree --case replay-xz/index -r 1 -t 0.0001" },
@@ -399,18 +421,23 @@ END_TEST
 /* A page has what is named, and nothing of this repository besides. */
 START_TEST(test_report_takes_what_is_named)
 {
-	ck_command(1, "", "%s report results/reference.json | grep -E 'in instructions|single edits|"
-		   "!\\[|with plain'", vmabench);
+	ck_command(1, "",
+		   "%s report results/reference.json | grep -E 'in instructions|single edits|"
+		   "!\\[|with plain'",
+		   vmabench);
 	ck_command(0, "single edits", "%s report --worst results/worst.json results/reference.json",
 		   vmabench);
-	ck_command(0, "", "%s report --counts results/programs.json results/reference.json | "
-		   "grep -q 'alone, in instructions'", vmabench);
+	ck_command(0, "",
+		   "%s report --counts results/programs.json results/reference.json | "
+		   "grep -q 'alone, in instructions'",
+		   vmabench);
 }
 END_TEST
 
 START_TEST(test_empty_results)
 {
-	ck_command(0, "", "echo '{\"schema\": 1, \"context\": {}, \"benchmarks\": []}' >%s/e", folder);
+	ck_command(0, "", "echo '{\"schema\": 1, \"context\": {}, \"benchmarks\": []}' >%s/e",
+		   folder);
 	ck_command(2, "have no results", "%s report %s/e", vmabench, folder);
 	ck_command(2, "have no times", "%s plot -o %s/out %s/e", vmabench, folder, folder);
 	ck_command(2, "nothing was measured", "%s bench --index null --vmas 1 --case memory/aged",
@@ -419,8 +446,8 @@ START_TEST(test_empty_results)
 END_TEST
 
 static const char *const verbs[] = {
-	"list", "record", "info", "dump", "maps", "coredump", "replay", "whatif", "check", "bench",
-	"threads", "worst", "compare", "plot", "report", "save",
+	"list",  "record", "info",    "dump",  "maps",    "coredump", "replay", "whatif",
+	"check", "bench",  "threads", "worst", "compare", "plot",     "report", "save",
 };
 
 START_TEST(test_exit_status_is_documented)

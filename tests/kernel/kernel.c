@@ -155,7 +155,9 @@ static uint64_t differences(const char *path)
 START_TEST(test_rule_left_out_is_noticed)
 {
 	static const unsigned rules[] = {
-		LEAVE_OUT_THP_ALIGNMENT, LEAVE_OUT_ACCOUNT_MERGE, LEAVE_OUT_MAP_STACK,
+		LEAVE_OUT_THP_ALIGNMENT,
+		LEAVE_OUT_ACCOUNT_MERGE,
+		LEAVE_OUT_MAP_STACK,
 		LEAVE_OUT_ANON_VMA,
 	};
 	struct check_report report;
@@ -172,7 +174,8 @@ START_TEST(test_rule_left_out_is_noticed)
 		ck_assert_uint_gt(differences(trace_path()), 0);
 	/* it was the rule: with it the same operations are equal */
 	run(0, ops, &report);
-	ck_assert_msg(!report.different, "nothing left out, and %s; see %s", report.what, trace_path());
+	ck_assert_msg(!report.different, "nothing left out, and %s; see %s", report.what,
+		      trace_path());
 	unlink(trace_path());
 }
 END_TEST

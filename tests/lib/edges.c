@@ -21,14 +21,14 @@ static struct vmaindex_range a, b, many[1000];
 
 static void begin(unsigned more)
 {
-	a = (struct vmaindex_range){10 * P, 12 * P};
-	b = (struct vmaindex_range){20 * P, 22 * P};
+	a = (struct vmaindex_range){ 10 * P, 12 * P };
+	b = (struct vmaindex_range){ 20 * P, 22 * P };
 	map = vmaindex_create(NULL);
 	ck_assert_ptr_nonnull(map);
 	ck_assert_int_eq(vmaindex_insert(map, &a), 0);
 	ck_assert_int_eq(vmaindex_insert(map, &b), 0);
 	for (unsigned i = 0; i < more; i++) {
-		many[i] = (struct vmaindex_range){(100 + 2 * i) * P, (101 + 2 * i) * P};
+		many[i] = (struct vmaindex_range){ (100 + 2 * i) * P, (101 + 2 * i) * P };
 		ck_assert_int_eq(vmaindex_insert(map, &many[i]), 0);
 	}
 }
@@ -56,7 +56,7 @@ static void end(void)
 
 static struct vmaindex_edit edit_of(uint64_t start, uint64_t stop)
 {
-	return (struct vmaindex_edit){.start = start, .end = stop};
+	return (struct vmaindex_edit){ .start = start, .end = stop };
 }
 
 static void put(struct vmaindex_edit *edit, struct vmaindex_range *range, uint64_t start,
@@ -71,9 +71,19 @@ static void put(struct vmaindex_edit *edit, struct vmaindex_range *range, uint64
 
 START_TEST(test_questions_of_empty_ranges)
 {
-	static const uint64_t at[] = {0, 1, 9 * P, 10 * P, 11 * P, 12 * P, 15 * P, 21 * P,
-				      VMAINDEX_END - P, VMAINDEX_END, UINT64_MAX - 1, UINT64_MAX};
-	struct vmaindex_range gap = {1, 2}, *range;
+	static const uint64_t at[] = { 0,
+				       1,
+				       9 * P,
+				       10 * P,
+				       11 * P,
+				       12 * P,
+				       15 * P,
+				       21 * P,
+				       VMAINDEX_END - P,
+				       VMAINDEX_END,
+				       UINT64_MAX - 1,
+				       UINT64_MAX };
+	struct vmaindex_range gap = { 1, 2 }, *range;
 	struct vmaindex_cursor cursor;
 
 	begin(_i);
@@ -96,7 +106,7 @@ END_TEST
 
 START_TEST(test_questions_at_the_end)
 {
-	struct vmaindex_range last = {VMAINDEX_END - P, VMAINDEX_END}, gap, *some[2];
+	struct vmaindex_range last = { VMAINDEX_END - P, VMAINDEX_END }, gap, *some[2];
 	struct vmaindex_cursor cursor;
 
 	begin(_i);
@@ -133,24 +143,24 @@ END_TEST
 
 /* Bounds that no range can have: empty, inverted, not of whole pages, above the end. */
 static const struct vmaindex_range wrong[] = {
-	{0, 0},
-	{14 * P, 14 * P},
-	{15 * P, 14 * P},
-	{14 * P + 1, 15 * P},
-	{14 * P, 15 * P - 1},
-	{14 * P + 8, 14 * P + 16},
-	{VMAINDEX_END, VMAINDEX_END + P},
-	{VMAINDEX_END - P, VMAINDEX_END + P},
-	{0 - P, 0},
-	{14 * P, UINT64_MAX},
-	{UINT64_MAX, UINT64_MAX},
+	{ 0, 0 },
+	{ 14 * P, 14 * P },
+	{ 15 * P, 14 * P },
+	{ 14 * P + 1, 15 * P },
+	{ 14 * P, 15 * P - 1 },
+	{ 14 * P + 8, 14 * P + 16 },
+	{ VMAINDEX_END, VMAINDEX_END + P },
+	{ VMAINDEX_END - P, VMAINDEX_END + P },
+	{ 0 - P, 0 },
+	{ 14 * P, UINT64_MAX },
+	{ UINT64_MAX, UINT64_MAX },
 };
 
 START_TEST(test_changes_of_wrong_bounds)
 {
 	begin(_i);
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		struct vmaindex_range range = wrong[i], *ranges[] = {&range};
+		struct vmaindex_range range = wrong[i], *ranges[] = { &range };
 		struct vmaindex_edit window = edit_of(range.start, range.end),
 				     inside = edit_of(13 * P, 19 * P);
 		struct vmaindex *empty = vmaindex_create(NULL);
@@ -177,8 +187,8 @@ START_TEST(test_wrong_objects)
 {
 	char room[64] __attribute__((aligned(8)));
 	struct vmaindex_range *crooked = (struct vmaindex_range *)(void *)(room + 4);
-	struct vmaindex_range *const ranges[] = {NULL}, *const crooked_ranges[] = {crooked};
-	struct vmaindex_range bounds = {14 * P, 15 * P};
+	struct vmaindex_range *const ranges[] = { NULL }, *const crooked_ranges[] = { crooked };
+	struct vmaindex_range bounds = { 14 * P, 15 * P };
 	struct vmaindex *empty = vmaindex_create(NULL);
 
 	begin(_i);
@@ -204,7 +214,7 @@ END_TEST
 
 START_TEST(test_in_or_not_in)
 {
-	struct vmaindex_range twin = {10 * P, 12 * P}, absent = {14 * P, 15 * P};
+	struct vmaindex_range twin = { 10 * P, 12 * P }, absent = { 14 * P, 15 * P };
 
 	begin(_i);
 	ck_assert_int_eq(vmaindex_insert(map, &a), -EEXIST);
@@ -229,7 +239,7 @@ END_TEST
 
 START_TEST(test_edit_puts_what_stands_elsewhere)
 {
-	struct vmaindex_range new = {1, 0}; /* what its bounds were before says nothing */
+	struct vmaindex_range new = { 1, 0 }; /* what its bounds were before says nothing */
 	struct vmaindex_edit below = edit_of(0, 5 * P), above = edit_of(30 * P, 40 * P),
 			     second = edit_of(14 * P, 19 * P), good = edit_of(9 * P, 23 * P);
 
@@ -257,7 +267,7 @@ END_TEST
 
 START_TEST(test_edit_of_many_mistakes)
 {
-	struct vmaindex_range new = {0, 0}, other = {0, 0};
+	struct vmaindex_range new = { 0, 0 }, other = { 0, 0 };
 	struct vmaindex_edit cuts = edit_of(11 * P, 15 * P), cut = edit_of(5 * P, 21 * P),
 			     four = edit_of(13 * P, 19 * P), twice = four, order = four,
 			     overlap = four, outside = four;
@@ -272,8 +282,8 @@ START_TEST(test_edit_of_many_mistakes)
 	put(&overlap, &other, 14 * P, 16 * P);
 	put(&outside, &new, 18 * P, 20 * P);
 
-	const struct vmaindex_edit *const all[] = {&cuts,  &cut,     &four,   &twice,
-						   &order, &overlap, &outside};
+	const struct vmaindex_edit *const all[] = { &cuts,  &cut,     &four,   &twice,
+						    &order, &overlap, &outside };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		ck_assert_int_eq(vmaindex_apply(map, all[i]), -EINVAL);
@@ -315,7 +325,7 @@ END_TEST
 
 START_TEST(test_reserve_mistakes)
 {
-	struct vmaindex_range new = {0, 0};
+	struct vmaindex_range new = { 0, 0 };
 	struct vmaindex_edit edits[2], keeps[2], back[2], both[2], overlap[2];
 
 	begin(_i);
@@ -344,7 +354,7 @@ END_TEST
 
 START_TEST(test_busy)
 {
-	struct vmaindex_range new = {13 * P, 14 * P};
+	struct vmaindex_range new = { 13 * P, 14 * P };
 	struct vmaindex_edit edits[2], other = edit_of(13 * P, 14 * P);
 
 	begin(_i);
@@ -413,9 +423,9 @@ static void counted_discard(void *user, struct vmaindex_range *range)
 
 START_TEST(test_missing_functions)
 {
-	struct counts counts = {0};
-	const struct vmaindex_memory no_alloc = {NULL, counted_free, &counts},
-				     no_free = {counted_alloc, NULL, &counts};
+	struct counts counts = { 0 };
+	const struct vmaindex_memory no_alloc = { NULL, counted_free, &counts },
+				     no_free = { counted_alloc, NULL, &counts };
 	struct vmaindex *shared;
 
 	ck_assert_ptr_null(vmaindex_create(&no_alloc));
@@ -435,14 +445,14 @@ END_TEST
 /* Every allocation of a clone fails in turn, then every copy. */
 START_TEST(test_clone_that_fails)
 {
-	struct counts counts = {0};
-	const struct vmaindex_memory memory = {counted_alloc, counted_free, &counts};
+	struct counts counts = { 0 };
+	const struct vmaindex_memory memory = { counted_alloc, counted_free, &counts };
 	struct vmaindex *from = vmaindex_create(&memory), *index = NULL;
 	struct vmaindex_range *ranges[1000];
 	size_t bytes;
 
 	for (int i = 0; i < 1000; i++) {
-		many[i] = (struct vmaindex_range){(100 + 2 * i) * P, (101 + 2 * i) * P};
+		many[i] = (struct vmaindex_range){ (100 + 2 * i) * P, (101 + 2 * i) * P };
 		ranges[i] = &many[i];
 	}
 	ck_assert_int_eq(vmaindex_build(from, ranges, 1000), 0);
@@ -487,13 +497,18 @@ END_TEST
 
 TEST_SUITE(lib_edges)
 {
-	static const unsigned sizes[] = {0, 1000}; /* a root that is a leaf; a tree */
+	static const unsigned sizes[] = { 0, 1000 }; /* a root that is a leaf; a tree */
 	const TTest *const tests[] = {
-		test_questions_of_empty_ranges, test_questions_at_the_end,
-		test_changes_of_wrong_bounds,	test_wrong_objects,
-		test_in_or_not_in,		test_edit_puts_what_stands_elsewhere,
-		test_edit_of_many_mistakes,	test_reserve_a_move,
-		test_reserve_mistakes,		test_busy,
+		test_questions_of_empty_ranges,
+		test_questions_at_the_end,
+		test_changes_of_wrong_bounds,
+		test_wrong_objects,
+		test_in_or_not_in,
+		test_edit_puts_what_stands_elsewhere,
+		test_edit_of_many_mistakes,
+		test_reserve_a_move,
+		test_reserve_mistakes,
+		test_busy,
 		test_missing_functions,
 	};
 	Suite *suite = suite_create("lib_edges");

@@ -37,11 +37,14 @@ END_TEST
 
 START_TEST(test_many)
 {
-	static const char *const levels[] = {"-O0", "-O1", "-O2", "-O3", "-Os"};
-	static const char *const machines[] = {"", "-march=native"};
-	static const char *const checks[] = {"", UNDEFINED, "-fsanitize=null",
-					     "-fsanitize=pointer-overflow", "-fsanitize=address",
-					     "-flto=auto"};
+	static const char *const levels[] = { "-O0", "-O1", "-O2", "-O3", "-Os" };
+	static const char *const machines[] = { "", "-march=native" };
+	static const char *const checks[] = { "",
+					      UNDEFINED,
+					      "-fsanitize=null",
+					      "-fsanitize=pointer-overflow",
+					      "-fsanitize=address",
+					      "-flto=auto" };
 	char flags[256];
 
 	for (unsigned i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {

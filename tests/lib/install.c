@@ -67,22 +67,24 @@ END_TEST
 /* A program that names all that the header declares, by compilers, languages and warnings. */
 START_TEST(test_header)
 {
-	static const char *const ways[] = {"gcc -std=c99 -pedantic", "gcc -std=gnu2x",
-					   "g++ -x c++ -std=c++11 -pedantic",
-					   "g++ -x c++ -std=c++20 -pedantic",
-					   "clang -std=c99 -pedantic -Wno-c11-extensions",
-					   "clang++ -x c++ -std=c++11 -pedantic"};
+	static const char *const ways[] = { "gcc -std=c99 -pedantic",
+					    "gcc -std=gnu2x",
+					    "g++ -x c++ -std=c++11 -pedantic",
+					    "g++ -x c++ -std=c++20 -pedantic",
+					    "clang -std=c99 -pedantic -Wno-c11-extensions",
+					    "clang++ -x c++ -std=c++11 -pedantic" };
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		if (command("command -v $(echo '%s' | cut -d' ' -f1)", ways[i])->status) {
 			printf("install: '%s' is not installed: left out\n", ways[i]);
 			continue;
 		}
-		ck_command(0, "",
-			   "%s %s -Wall -Wextra -Wshadow -Wconversion -Wcast-align -Werror "
-			   "-o %s/all tests/lib/user/all.c -I%s/usr/include -L%s/usr/lib -lvmaindex "
-			   "&& %s %s/all",
-			   user, ways[i], dir, dir, dir, user, dir);
+		ck_command(
+			0, "",
+			"%s %s -Wall -Wextra -Wshadow -Wconversion -Wcast-align -Werror "
+			"-o %s/all tests/lib/user/all.c -I%s/usr/include -L%s/usr/lib -lvmaindex "
+			"&& %s %s/all",
+			user, ways[i], dir, dir, dir, user, dir);
 	}
 }
 END_TEST
@@ -94,10 +96,13 @@ START_TEST(test_needs_no_other_headers)
 
 	ck_command(0, "vmaindex.h", "gcc -M -I%s/usr/include tests/lib/user/all.c", dir);
 	ck_command(1, "", "gcc -M -I%s/usr/include tests/lib/user/all.c | grep -E %s", dir, others);
-	ck_command(0, "immintrin.h", "gcc -M -I. -D_GNU_SOURCE lib/*.c indexes/btree/*.c "
-				     "indexes/vma_index.c");
-	ck_command(1, "", "gcc -M -I. -D_GNU_SOURCE lib/*.c indexes/btree/*.c indexes/vma_index.c | "
-			  "grep -E %s", others);
+	ck_command(0, "immintrin.h",
+		   "gcc -M -I. -D_GNU_SOURCE lib/*.c indexes/btree/*.c "
+		   "indexes/vma_index.c");
+	ck_command(1, "",
+		   "gcc -M -I. -D_GNU_SOURCE lib/*.c indexes/btree/*.c indexes/vma_index.c | "
+		   "grep -E %s",
+		   others);
 }
 END_TEST
 
@@ -162,8 +167,8 @@ END_TEST
 
 START_TEST(test_symbols)
 {
-	static const char *const files[] = {"-D %s/usr/lib/libvmaindex.so",
-					    "-g %s/usr/lib/libvmaindex.a"};
+	static const char *const files[] = { "-D %s/usr/lib/libvmaindex.so",
+					     "-g %s/usr/lib/libvmaindex.a" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		char nm[256];
@@ -187,16 +192,22 @@ START_TEST(test_by_an_ordinary_user)
 	const char *as = geteuid() ? "" : "setpriv --reuid=65534 --regid=65534 --clear-groups";
 
 	ck_command(0, "", "chmod 755 %s && mkdir -m 777 %s/home", dir, dir);
-	ck_command(0, "treap", "cd %s/home && cp -r ../usr/share/vmabench/examples/plugin . && "
+	ck_command(0, "treap",
+		   "cd %s/home && cp -r ../usr/share/vmabench/examples/plugin . && "
 		   "chmod -R a+rwX plugin && cd plugin && %s %s make && "
-		   "%s %s/usr/bin/vmabench list --plugin ./treap.so", dir, as, user, as, dir);
-	ck_command(0, "written: mine.json", "cd %s/home && %s ../usr/bin/vmabench bench "
+		   "%s %s/usr/bin/vmabench list --plugin ./treap.so",
+		   dir, as, user, as, dir);
+	ck_command(0, "written: mine.json",
+		   "cd %s/home && %s ../usr/bin/vmabench bench "
 		   "--case 'replay-ls,find-dependent' --vmas 100,1000 --index btree,rbtree,treap "
 		   "--plugin plugin/treap.so --repetitions 1 --min-time 0.001 --json mine.json",
 		   dir, as);
-	ck_command(0, "drawn: ", "cd %s/home && %s ../usr/bin/vmabench plot -o plots mine.json", dir, as);
-	ck_command(0, "", "cd %s/home && %s ../usr/bin/vmabench report -o mine.md mine.json && "
-		   "grep -q '| ls |' mine.md", dir, as);
+	ck_command(0, "drawn: ", "cd %s/home && %s ../usr/bin/vmabench plot -o plots mine.json",
+		   dir, as);
+	ck_command(0, "",
+		   "cd %s/home && %s ../usr/bin/vmabench report -o mine.md mine.json && "
+		   "grep -q '| ls |' mine.md",
+		   dir, as);
 	ck_command(0, "  ls.vmt", "cd / && %s %s/usr/bin/vmabench list | grep '  ls.vmt'", as, dir);
 }
 END_TEST

@@ -16,14 +16,14 @@
 #include "tests/suite.h"
 
 #define PAGES 20000
-#define ROOM (PAGES + 3)
-#define OPS 150000
+#define ROOM  (PAGES + 3)
+#define OPS   150000
 
 /* As ck_assert, which writes to a pipe each time: too slow for millions. */
-#define must(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			ck_abort_msg("%s", #condition);                                            \
+#define must(condition)                                 \
+	do {                                            \
+		if (!(condition))                       \
+			ck_abort_msg("%s", #condition); \
 	} while (0)
 
 struct object {
@@ -44,7 +44,7 @@ struct model {
 	struct object *object[ROOM]; /* what must be in it, in address order */
 	size_t n;
 	unsigned long results[256]; /* of calls, by -errno */
-	unsigned long held; /* edits reserved and committed or cancelled */
+	unsigned long held;         /* edits reserved and committed or cancelled */
 };
 
 static void *counted_alloc(void *user, size_t size, size_t align)
@@ -82,7 +82,7 @@ static struct object *object_new(uint64_t start, uint64_t end)
 	struct object *object = malloc(sizeof(*object));
 
 	must(object != NULL);
-	*object = (struct object){{start, end}, (uintptr_t)object};
+	*object = (struct object){ { start, end }, (uintptr_t)object };
 	return object;
 }
 
@@ -124,7 +124,7 @@ static struct vmaindex_range model_window(struct model *m)
 	size_t i;
 
 	b = rng_one_in(&m->rng, 500) ? rng_below(&m->rng, PAGES + 1) : b < PAGES ? b : PAGES;
-	window = (struct vmaindex_range){address(a < b ? a : b), address(a < b ? b : a)};
+	window = (struct vmaindex_range){ address(a < b ? a : b), address(a < b ? b : a) };
 	if (a / (PAGES / 2) != b / (PAGES / 2) && !rng_one_in(&m->rng, 20))
 		window.end = window.start + VMAINDEX_PAGE;
 	if (rng_one_in(&m->rng, 3))
@@ -217,7 +217,7 @@ static void same_all(const struct model *m)
 
 static void same_gap(struct model *m, uint64_t len, uint64_t lo, uint64_t hi, bool highest)
 {
-	struct vmaindex_range gap = {1, 1}, best = {1, 1};
+	struct vmaindex_range gap = { 1, 1 }, best = { 1, 1 };
 	size_t i = model_first(m, lo);
 	bool there = false, found;
 
@@ -228,7 +228,7 @@ static void same_gap(struct model *m, uint64_t len, uint64_t lo, uint64_t hi, bo
 		if (end > VMAINDEX_END)
 			end = VMAINDEX_END;
 		if (end > at && end - at >= len && (highest || !there)) {
-			best = (struct vmaindex_range){at, end};
+			best = (struct vmaindex_range){ at, end };
 			there = true;
 		}
 		if (!range)
@@ -271,19 +271,19 @@ static void questions(struct model *m)
  * The call's result.  Often some allocation fails in it at first: then the
  * index must be as it was, and the call is made again.
  */
-#define TRY(m, call)                                                                               \
-	({                                                                                         \
-		(m)->memory.fail_in = rng_below(&(m)->rng, 4);                                     \
-		int result_ = (call);                                                              \
-		(m)->memory.fail_in = 0;                                                           \
-		if (result_ == -ENOMEM) {                                                          \
-			(m)->results[ENOMEM]++;                                                    \
-			same_all(m);                                                               \
-			result_ = (call);                                                          \
-		}                                                                                  \
-		must(result_ != -ENOMEM);                                                          \
-		(m)->results[-result_]++;                                                          \
-		result_;                                                                           \
+#define TRY(m, call)                                           \
+	({                                                     \
+		(m)->memory.fail_in = rng_below(&(m)->rng, 4); \
+		int result_ = (call);                          \
+		(m)->memory.fail_in = 0;                       \
+		if (result_ == -ENOMEM) {                      \
+			(m)->results[ENOMEM]++;                \
+			same_all(m);                           \
+			result_ = (call);                      \
+		}                                              \
+		must(result_ != -ENOMEM);                      \
+		(m)->results[-result_]++;                      \
+		result_;                                       \
 	})
 
 static void insert(struct model *m)
@@ -291,7 +291,9 @@ static void insert(struct model *m)
 	struct vmaindex_range window = model_window(m);
 	uint64_t end = rng_one_in(&m->rng, 50) ? window.start + 100 : window.end;
 	struct object *object = object_new(window.start, end);
-	struct vmaindex_edit edit = {window.start, end, 1, {{&object->range, window.start, end}}};
+	struct vmaindex_edit edit = {
+		window.start, end, 1, { { &object->range, window.start, end } }
+	};
 	const struct vmaindex_range *range = model_range(m, model_first(m, window.start));
 	int expected = !valid(window.start, end)     ? -EINVAL
 		       : range && range->start < end ? -EEXIST
@@ -312,7 +314,7 @@ static void erase(struct model *m)
 
 	must(TRY(m, vmaindex_erase(m->index, &absent->range)) == -ENOENT);
 	if (range) {
-		struct vmaindex_edit edit = {.start = range->start, .end = range->end};
+		struct vmaindex_edit edit = { .start = range->start, .end = range->end };
 
 		must(TRY(m, vmaindex_erase(m->index, range)) == 0);
 		model_apply(m, &edit);
@@ -350,7 +352,7 @@ static void make_edit(struct model *m, struct vmaindex_range window, struct vmai
 	size_t i = model_first(m, window.start);
 	unsigned n = rng_below(&m->rng, 4);
 
-	*edit = (struct vmaindex_edit){.start = window.start, .end = window.end};
+	*edit = (struct vmaindex_edit){ .start = window.start, .end = window.end };
 	while (edit->n < n && (room = (window.end - at) / VMAINDEX_PAGE)) {
 		struct vmaindex_range *range = model_range(m, i);
 		uint64_t start = at + rng_below(&m->rng, room < 3 ? room : 3) * VMAINDEX_PAGE;
@@ -464,7 +466,7 @@ static void discard(void *user, struct vmaindex_range *range)
 /* The clone, if there is memory for it, takes the original's place. */
 static void clone(struct model *m)
 {
-	struct copies copies = {.fail_at = rng_one_in(&m->rng, 3) ? m->n / 2 + 1 : 0};
+	struct copies copies = { .fail_at = rng_one_in(&m->rng, 3) ? m->n / 2 + 1 : 0 };
 	size_t bytes = m->memory.bytes;
 	struct vmaindex *index;
 
@@ -496,13 +498,13 @@ static void clone(struct model *m)
 
 static void rebuild(struct model *m)
 {
-	const struct vmaindex_memory memory = {counted_alloc, counted_free, &m->memory};
+	const struct vmaindex_memory memory = { counted_alloc, counted_free, &m->memory };
 	struct vmaindex *old = m->index;
 	struct vmaindex_range **ranges = (struct vmaindex_range **)m->object;
 
 	if (m->n >= 2) {
 		struct vmaindex *index = vmaindex_create(&memory);
-		struct vmaindex_range *swapped[] = {ranges[1], ranges[0]};
+		struct vmaindex_range *swapped[] = { ranges[1], ranges[0] };
 
 		must(vmaindex_build(old, ranges, m->n) == -EINVAL);
 		must(vmaindex_build(index, swapped, 2) == -EINVAL);
@@ -525,7 +527,7 @@ static void rebuild(struct model *m)
 
 static void begin(struct model *m)
 {
-	const struct vmaindex_memory memory = {counted_alloc, counted_free, &m->memory};
+	const struct vmaindex_memory memory = { counted_alloc, counted_free, &m->memory };
 
 	for (unsigned long nth = 1; !m->index; nth++) {
 		m->memory.fail_in = nth;
@@ -586,8 +588,8 @@ static struct vmaindex_range *share(void *user, struct vmaindex_range *range)
 
 START_TEST(test_snapshot)
 {
-	struct vmaindex_range a = {0, VMAINDEX_PAGE},
-			      b = {VMAINDEX_END - VMAINDEX_PAGE, VMAINDEX_END};
+	struct vmaindex_range a = { 0, VMAINDEX_PAGE },
+			      b = { VMAINDEX_END - VMAINDEX_PAGE, VMAINDEX_END };
 	struct vmaindex *index = vmaindex_create(NULL), *snapshot;
 
 	ck_assert_ptr_nonnull(index);

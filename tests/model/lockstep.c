@@ -151,7 +151,8 @@ START_TEST(test_wrong_index_is_found_and_shrunk)
 	check_options_default(&options);
 	options.seed = test_seed();
 	options.ops = 200000;
-	options.shrink_seconds = 600;   /* it takes a second or two; a slow machine may take its time */
+	options.shrink_seconds =
+		600; /* it takes a second or two; a slow machine may take its time */
 	snprintf(path, sizeof(path), "/tmp/vmabench-lockstep-%d.vmt", getpid());
 	options.save = path;
 

@@ -23,7 +23,7 @@
 #include "tests/bed.h"
 #include "tests/suite.h"
 
-#define P PAGE_SIZE
+#define P   PAGE_SIZE
 #define END VMA_INDEX_END
 
 /* Where the addresses come from: `clusters` places, each of `pages` pages. */
@@ -31,9 +31,9 @@ static const struct regime {
 	const char *name;
 	unsigned clusters;
 	unsigned long pages;
-	unsigned max_shift;             /* up to which power of two addresses are aligned */
-	size_t target;                  /* VMAs at which as many go as come */
-	size_t built;                   /* by bulk, before the first operation */
+	unsigned max_shift; /* up to which power of two addresses are aligned */
+	size_t target;      /* VMAs at which as many go as come */
+	size_t built;       /* by bulk, before the first operation */
 	unsigned ops;
 } regimes[] = {
 	{ "tiny", 1, 24, 12, 6, 0, 40000 },
@@ -50,17 +50,17 @@ struct model_case {
 	const struct vma_index_ops *ops;
 	const struct regime *regime;
 	uint64_t seed;
-	unsigned *list;                 /* the operations' numbers */
+	unsigned *list; /* the operations' numbers */
 	unsigned n;
-	FILE *text;                     /* where each operation is described, or NULL */
-	double seconds;                 /* stop after that much CPU time */
-	unsigned hung;                  /* a run of that much CPU time hangs: it fails */
+	FILE *text;     /* where each operation is described, or NULL */
+	double seconds; /* stop after that much CPU time */
+	unsigned hung;  /* a run of that much CPU time hangs: it fails */
 };
 
 /* What a child tells: shared memory. */
 struct outcome {
 	bool failed;
-	unsigned done;                  /* operations begun, the failing one included */
+	unsigned done; /* operations begun, the failing one included */
 	char difference[512];
 };
 
@@ -74,7 +74,7 @@ static unsigned long draw_address(const struct regime *regime, struct rng *rng)
 	unsigned long addr = base + (rng_below(rng, span) >> shift << shift);
 
 	if (cluster && cluster + 1 == regime->clusters)
-		addr += END - span - base;      /* the last cluster is the top */
+		addr += END - span - base; /* the last cluster is the top */
 	if (rng_one_in(rng, 4))
 		addr += rng_one_in(rng, 2) ? P : -P;
 	return min(addr & (2 * END - 1), END - P);
@@ -107,8 +107,8 @@ static void draw_window(const struct bed *bed, const struct regime *regime, stru
 }
 
 /* A page boundary in the window: often its ends or those of a VMA in it. */
-static unsigned long draw_bound(const struct bed *bed, struct rng *rng,
-				const struct vma_edit *edit, size_t first, size_t count)
+static unsigned long draw_bound(const struct bed *bed, struct rng *rng, const struct vma_edit *edit,
+				size_t first, size_t count)
 {
 	const struct bed_range *range = &bed->ranges[first + (count ? rng_below(rng, count) : 0)];
 	unsigned long addr;
@@ -168,7 +168,7 @@ static void draw_puts(struct bed *bed, const struct regime *regime, struct rng *
 	for (unsigned i = 0; i < 2 * want; i += 2) {
 		struct vma_put *put = &edit->put[edit->nput];
 
-		if (rng_one_in(rng, 3) && i > 0)        /* touching the one before */
+		if (rng_one_in(rng, 3) && i > 0) /* touching the one before */
 			bounds[i] = bounds[i - 1];
 		if (bounds[i] == bounds[i + 1])
 			continue;
@@ -182,7 +182,8 @@ static void draw_puts(struct bed *bed, const struct regime *regime, struct rng *
 static void print_edit(FILE *text, const struct bed *bed, const struct vma_edit *edit)
 {
 	fprintf(text, "edit %#lx-%#lx:", edit->lo, edit->hi);
-	for (size_t i = bed_first(bed, edit->lo); i < bed->n && bed->ranges[i].start < edit->hi; i++)
+	for (size_t i = bed_first(bed, edit->lo); i < bed->n && bed->ranges[i].start < edit->hi;
+	     i++)
 		fprintf(text, " %#lx-%#lx", bed->ranges[i].start, bed->ranges[i].end);
 	fputs(" becomes", text);
 	for (unsigned i = 0; i < edit->nput; i++) {
@@ -227,7 +228,7 @@ static bool do_edits(struct bed *bed, const struct model_case *c, struct rng *rn
 		if (c->text)
 			fputs("  ... unreserved\n", c->text);
 		bed->ops->unreserve(bed->index);
-		return bed_same_all(bed);       /* the new VMAs go with their arena */
+		return bed_same_all(bed); /* the new VMAs go with their arena */
 	}
 	for (unsigned i = 0; i < n; i++) {
 		bed->ops->commit(bed->index, &edits[i]);
@@ -279,8 +280,8 @@ static bool same_gaps(struct bed *bed, const struct regime *regime, struct rng *
 
 static bool same_around(struct bed *bed, unsigned long lo, unsigned long hi)
 {
-	return bed_same_find(bed, lo - 1) && bed_same_find(bed, lo) &&
-	       bed_same_find(bed, hi - 1) && bed_same_find(bed, hi) && bed_same_walk(bed, lo);
+	return bed_same_find(bed, lo - 1) && bed_same_find(bed, lo) && bed_same_find(bed, hi - 1) &&
+	       bed_same_find(bed, hi) && bed_same_walk(bed, lo);
 }
 
 /* Operation number i, and comparisons: of everything, while that is cheap. */
@@ -419,8 +420,8 @@ static void shrink(struct model_case *c, struct outcome *outcome)
 static void explain(struct model_case *c, struct outcome *outcome)
 {
 	printf("\nThe index '%s' beside the model:\n"
-	       "  MODEL_CASE='%s %s %#lx ", c->ops->name, c->ops->name, c->regime->name,
-	       (unsigned long)c->seed);
+	       "  MODEL_CASE='%s %s %#lx ",
+	       c->ops->name, c->ops->name, c->regime->name, (unsigned long)c->seed);
 	for (unsigned i = 0; i < c->n; i++)
 		printf("%s%u", i ? "," : "", c->list[i]);
 	printf("'\nthat is\n");
@@ -465,7 +466,7 @@ START_TEST(test_random_edits)
 		first_operations(&c, regimes[r].ops);
 		run_case(&c, outcome);
 		if (outcome->failed) {
-			c.seconds = c.hung = 5;         /* it did not take REGIME_SECONDS */
+			c.seconds = c.hung = 5; /* it did not take REGIME_SECONDS */
 			printf("\nThe index '%s' fails; the shortest case follows.", c.ops->name);
 			shrink(&c, outcome);
 			explain(&c, outcome);
@@ -520,8 +521,9 @@ START_TEST(test_shrinking)
 {
 	struct outcome *outcome = shared_outcome();
 	struct vma_index_ops broken = *vma_index_lookup("array");
-	struct model_case c = { .ops = &broken, .regime = &regimes[1], .seed = 1, .seconds = 60,
-				.hung = 60 };
+	struct model_case c = {
+		.ops = &broken, .regime = &regimes[1], .seed = 1, .seconds = 60, .hung = 60
+	};
 
 	broken.name = "broken";
 	broken.find = find_wrongly;
@@ -530,7 +532,7 @@ START_TEST(test_shrinking)
 	ck_assert(outcome->failed);
 	shrink(&c, outcome);
 	ck_assert(outcome->failed);
-	ck_assert_uint_ge(c.n, 2);              /* three puts at most in an edit */
+	ck_assert_uint_ge(c.n, 2); /* three puts at most in an edit */
 	ck_assert_uint_le(c.n, 4);
 	ck_assert_ptr_nonnull(strstr(outcome->difference, "broken: find"));
 	free(c.list);

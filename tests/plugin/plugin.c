@@ -80,8 +80,8 @@ static void compile(const char *name, const char *text)
 
 static void refused(const char *file, const char *why)
 {
-	static const char *const verbs[] = {"list", "check --ops 1", "bench --quick",
-					    "replay workloads/traces/true.vmt"};
+	static const char *const verbs[] = { "list", "check --ops 1", "bench --quick",
+					     "replay workloads/traces/true.vmt" };
 	char text[256];
 
 	snprintf(text, sizeof(text), "--plugin %s/%s: %s", dir, file, why);

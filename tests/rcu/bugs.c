@@ -23,12 +23,12 @@
 static enum bug {
 	BUG_NONE,
 	BUG_EARLY_FREE, /* old nodes are used again at once */
-	BUG_UNFILLED, /* a leaf is published, then written */
-	BUG_IN_PLACE, /* a published leaf is changed */
-	BUG_TORN, /* an edit is published in two steps */
-	BUG_LOST, /* a new leaf is not published, where the old one had as many VMAs */
-	BUG_STALE_GAP, /* the gap beside a pointer stays as it was */
-	BUG_NARROWED, /* a leaf's end is raised, and the next leaf stays */
+	BUG_UNFILLED,   /* a leaf is published, then written */
+	BUG_IN_PLACE,   /* a published leaf is changed */
+	BUG_TORN,       /* an edit is published in two steps */
+	BUG_LOST,       /* a new leaf is not published, where the old one had as many VMAs */
+	BUG_STALE_GAP,  /* the gap beside a pointer stays as it was */
+	BUG_NARROWED,   /* a leaf's end is raised, and the next leaf stays */
 	BUG_NO_BARRIER, /* pointers are stored without release */
 } bug;
 
@@ -38,27 +38,27 @@ static struct backlog_item *bug_backlog_take(struct backlog *backlog)
 }
 
 #undef rcu_store
-#define rcu_store(p, value)                                                                        \
-	(bug == BUG_NO_BARRIER ? __atomic_store_n(p, value, __ATOMIC_RELAXED)                      \
+#define rcu_store(p, value)                                                   \
+	(bug == BUG_NO_BARRIER ? __atomic_store_n(p, value, __ATOMIC_RELAXED) \
 			       : __atomic_store_n(p, value, __ATOMIC_RELEASE))
-#define btree_end(node, level, i)                                                                  \
+#define btree_end(node, level, i) \
 	(bug == BUG_NARROWED && !strcmp(__func__, "maple_span") ? ~0UL : btree_end(node, level, i))
 /* What is freed early is used again, but not given back: that AddressSanitizer would report. */
-#define btree_pool_keep(tree, keep) (bug == BUG_EARLY_FREE ? (void)0 : btree_pool_keep(tree, keep))
-#define backlog_take bug_backlog_take
-#define maple_plan bug_maple_plan
-#define maple_drop_plans bug_maple_drop_plans
-#define maple_save bug_maple_save
-#define maple_load bug_maple_load
-#define maple_flush bug_maple_flush
-#define maple_reserve bug_maple_reserve
-#define maple_commit bug_maple_commit
-#define maple_unreserve bug_maple_unreserve
-#define maple_build bug_maple_build
-#define maple_clone bug_maple_clone
-#define maple_destroy bug_maple_destroy
+#define btree_pool_keep(tree, keep)    (bug == BUG_EARLY_FREE ? (void)0 : btree_pool_keep(tree, keep))
+#define backlog_take                   bug_backlog_take
+#define maple_plan                     bug_maple_plan
+#define maple_drop_plans               bug_maple_drop_plans
+#define maple_save                     bug_maple_save
+#define maple_load                     bug_maple_load
+#define maple_flush                    bug_maple_flush
+#define maple_reserve                  bug_maple_reserve
+#define maple_commit                   bug_maple_commit
+#define maple_unreserve                bug_maple_unreserve
+#define maple_build                    bug_maple_build
+#define maple_clone                    bug_maple_clone
+#define maple_destroy                  bug_maple_destroy
 #define btree_follow_simd(ops, shared) bug_follow(ops)
-#define vma_index_register(ops) ((void)0)
+#define vma_index_register(ops)        ((void)0)
 
 static void bug_follow(struct vma_index_ops *ops);
 
@@ -208,7 +208,7 @@ static bool caught(enum bug which, char *why, size_t size)
 /* These the sanitizer reports, whether readers notice or not: then it ends the test with 66. */
 START_TEST(test_reported)
 {
-	static const enum bug bugs[] = {BUG_NO_BARRIER, BUG_EARLY_FREE, BUG_IN_PLACE};
+	static const enum bug bugs[] = { BUG_NO_BARRIER, BUG_EARLY_FREE, BUG_IN_PLACE };
 	char why[300];
 
 	(void)caught(bugs[_i], why, sizeof(why));
@@ -221,12 +221,12 @@ static const struct {
 	enum bug bug;
 	const char *name;
 } bugs[] = {
-	{BUG_EARLY_FREE, "early free"},
-	{BUG_UNFILLED, "published before it is filled"},
-	{BUG_IN_PLACE, "a published leaf is changed"},
-	{BUG_TORN, "an edit in two steps"},
-	{BUG_LOST, "done before it is published"},
-	{BUG_STALE_GAP, "stale gap"},
+	{ BUG_EARLY_FREE, "early free" },
+	{ BUG_UNFILLED, "published before it is filled" },
+	{ BUG_IN_PLACE, "a published leaf is changed" },
+	{ BUG_TORN, "an edit in two steps" },
+	{ BUG_LOST, "done before it is published" },
+	{ BUG_STALE_GAP, "stale gap" },
 };
 
 START_TEST(test_bugs)
@@ -262,7 +262,7 @@ static bool held_reader_is_right(enum bug which)
 	bug_follow(&ops);
 	bug = which;
 	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
-		ranges[i] = (struct vma_bounds){(8 * i + 1) * PAGE_SIZE, (8 * i + 4) * PAGE_SIZE};
+		ranges[i] = (struct vma_bounds){ (8 * i + 1) * PAGE_SIZE, (8 * i + 4) * PAGE_SIZE };
 	bed_init(&bed, &ops);
 	ck_assert_int_eq(bed_build(&bed, ranges, ARRAY_SIZE(ranges)), 0);
 	const struct btree *tree = &maple_of(bed.index)->tree;
@@ -270,10 +270,10 @@ static bool held_reader_is_right(enum bug which)
 	q = btree_child(tree, tree->root, 1);
 	c = ops.find(bed.index, btree_start(q, 1, 0) << PAGE_SHIFT);
 	b = ops.find(bed.index, vma_start(c) - 8 * PAGE_SIZE);
-	edit = (struct vma_edit){.lo = vma_start(b), .hi = vma_end(b) + PAGE_SIZE, .nput = 1};
-	edit.put[0] = (struct vma_put){b, edit.lo, edit.hi};
+	edit = (struct vma_edit){ .lo = vma_start(b), .hi = vma_end(b) + PAGE_SIZE, .nput = 1 };
+	edit.put[0] = (struct vma_put){ b, edit.lo, edit.hi };
 	ck_assert_int_eq(bed_edit(&bed, &edit), 0);
-	edit = (struct vma_edit){.lo = vma_start(c), .hi = vma_end(c)};
+	edit = (struct vma_edit){ .lo = vma_start(c), .hi = vma_end(c) };
 	ck_assert_int_eq(bed_edit(&bed, &edit), 0);
 	told = btree_ptr(tree, btree_child(tree, q, 0), 0, 0);
 	ck_assert(bed_same_all(&bed) && maple_of(bed.index)->backlog.grace_periods == 0);

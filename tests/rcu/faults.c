@@ -30,9 +30,9 @@
 
 #define PAGES    64UL
 #define BASE     0x40000000UL
-#define CALLS    1000UL                 /* a round */
+#define CALLS    1000UL /* a round */
 #define FAULTERS 2
-#define ANSWERS  20000                  /* of each faulter, a round, at most */
+#define ANSWERS  20000 /* of each faulter, a round, at most */
 
 #ifdef __SANITIZE_THREAD__
 #define LONG_OPS 20000000UL
@@ -52,8 +52,8 @@ struct faults {
 	struct machine *machine;
 	struct mm_struct *mm;
 	struct rng rng;
-	uint64_t begun, done;                           /* calls */
-	unsigned char states[CALLS + 1][PAGES];         /* behind each call; 0: as the round began */
+	uint64_t begun, done;                   /* calls */
+	unsigned char states[CALLS + 1][PAGES]; /* behind each call; 0: as the round began */
 	bool calling;
 };
 
@@ -81,12 +81,13 @@ static void call(struct faults *f, unsigned long page, unsigned long n, unsigned
 		ck_assert_int_eq(do_munmap(f->mm, addr, len), 0);
 	else if (mapped && !rng_one_in(&f->rng, 3))
 		ck_assert_int_eq(do_mprotect(f->mm, addr, len,
-					     PROT_READ | (to == WRITABLE ? PROT_WRITE : 0), -1), 0);
+					     PROT_READ | (to == WRITABLE ? PROT_WRITE : 0), -1),
+				 0);
 	else
 		ck_assert_uint_eq(do_mmap(f->mm, NULL, addr, len,
 					  PROT_READ | (to == WRITABLE ? PROT_WRITE : 0),
-					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0), addr);
-
+					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0),
+				  addr);
 }
 
 static void *caller_main(void *arg)
@@ -97,8 +98,8 @@ static void *caller_main(void *arg)
 	mm_thread_enter(0);
 	for (uint64_t i = 1; i <= CALLS; i++) {
 		unsigned long page = rng_below(&f->rng, PAGES);
-		unsigned long n = min(rng_between(&f->rng, 1, 1UL << rng_below(&f->rng, 5)),
-				      PAGES - page);
+		unsigned long n =
+			min(rng_between(&f->rng, 1, 1UL << rng_below(&f->rng, 5)), PAGES - page);
 
 		memcpy(f->states[i], f->states[i - 1], PAGES);
 		__atomic_store_n(&f->begun, i, __ATOMIC_SEQ_CST);
@@ -154,10 +155,12 @@ static void check_answers(const struct faults *f, const struct faulter *faulter)
 	for (size_t i = 0; i < faulter->n; i++) {
 		const struct answer *answer = &faulter->answers[i];
 
-		ck_assert_msg(was_true(f, answer), "%s, %s: a %s of page %u %s, which was right "
-			      "behind none of the calls %lu to %lu", f->machine->index_ops->name,
-			      f->machine->config.locking->name, answer->write ? "write" : "read",
-			      answer->page, answer->good ? "went well" : "was refused",
+		ck_assert_msg(was_true(f, answer),
+			      "%s, %s: a %s of page %u %s, which was right "
+			      "behind none of the calls %lu to %lu",
+			      f->machine->index_ops->name, f->machine->config.locking->name,
+			      answer->write ? "write" : "read", answer->page,
+			      answer->good ? "went well" : "was refused",
 			      (unsigned long)answer->from, (unsigned long)answer->to);
 	}
 }
@@ -224,7 +227,8 @@ static void faults_beside_calls(const struct vma_index_ops *ops, const struct mm
 	f->machine = machine_create(ops, &config, 0);
 	ck_assert_ptr_nonnull(f->machine);
 	ck_assert_int_eq(exec_mmap(f->machine, &task, NULL, 0, 1UL << 46, 1UL << 45, 1UL << 45,
-				   (1UL << 46) + PAGE_SIZE), 0);
+				   (1UL << 46) + PAGE_SIZE),
+			 0);
 	f->mm = task.mm;
 	rng_seed(&f->rng, test_seed());
 	for (uint64_t done = 0; done < wanted;)

@@ -23,8 +23,8 @@ struct history_end {
 };
 
 struct history {
-	uint64_t begun, done; /* edits; shared with readers */
-	uint64_t base; /* edits that are done in ranges */
+	uint64_t begun, done;   /* edits; shared with readers */
+	uint64_t base;          /* edits that are done in ranges */
 	struct vma_edit *edits; /* number base + 1 and so on */
 	size_t nedits, room_edits;
 	struct history_range *ranges; /* behind edit number base, in address order */
@@ -129,7 +129,7 @@ static void history_set_end(struct history *history, const void *vma, unsigned l
 	struct history_end *at = history_end(history->ends, history->room_ends, vma);
 
 	history->nends += !at->vma;
-	*at = (struct history_end){vma, end};
+	*at = (struct history_end){ vma, end };
 }
 
 /* ---- the edits once more ---- */
@@ -166,7 +166,8 @@ static int history_apply(struct history *history, const struct vma_edit *edit)
 	for (unsigned i = 0; i < edit->nput; i++) {
 		const struct vma_put *put = &edit->put[i];
 
-		history->ranges[first + i] = (struct history_range){put->start, put->end, put->vma};
+		history->ranges[first + i] =
+			(struct history_range){ put->start, put->end, put->vma };
 		history_set_end(history, put->vma, put->end);
 	}
 	return 0;
@@ -261,7 +262,7 @@ int history_check(struct history *history, struct history_answer *answers, size_
 		for (; !err && at < n && answers[at].from <= edit; at++) {
 			err = history_grow(&open, &room, nopen, sizeof(*open));
 			if (!err)
-				open[nopen++] = (struct history_open){.answer = &answers[at]};
+				open[nopen++] = (struct history_open){ .answer = &answers[at] };
 		}
 		if (!err)
 			err = history_compare(history, edit, open, &nopen, why, size);

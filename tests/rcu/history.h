@@ -27,9 +27,9 @@ struct history;
 
 /* What a reader asked and was told. */
 struct history_answer {
-	unsigned long addr;     /* the first VMA that ends above addr; */
-	const void *after;      /* or not NULL: the one behind this one, as a cursor goes */
-	const void *vma;        /* the answer, may be NULL */
+	unsigned long addr; /* the first VMA that ends above addr; */
+	const void *after;  /* or not NULL: the one behind this one, as a cursor goes */
+	const void *vma;    /* the answer, may be NULL */
 	uint64_t from, to;
 };
 

@@ -15,7 +15,7 @@
 static void edit(struct history *history, unsigned long lo, unsigned long hi, unsigned vma,
 		 unsigned long start, unsigned long end)
 {
-	struct vma_edit edit = {lo, hi, end > start, {{VMA(vma), start, end}}};
+	struct vma_edit edit = { lo, hi, end > start, { { VMA(vma), start, end } } };
 
 	ck_assert_int_eq(history_begin(history, &edit), 0);
 	history_done(history);
@@ -48,15 +48,15 @@ START_TEST(test_answers)
 		unsigned from, to;
 		bool ok;
 	} rows[] = {
-		{0, -1, -1, 0, 0, true},  {0, -1, -1, 0, 1, true}, {0, -1, -1, 1, 5, false},
-		{0, -1, 0, 0, 0, false},  {0, -1, 0, 0, 1, true},  {4, -1, -1, 1, 1, true},
-		{4, -1, 1, 1, 1, false},  {4, -1, 1, 1, 2, true},  {4, -1, 1, 2, 2, true},
-		{4, -1, 1, 3, 5, false},  {4, -1, 0, 3, 3, true},  {4, -1, 0, 2, 2, false},
-		{6, -1, 2, 4, 4, false},  {6, -1, 2, 4, 5, true},  {6, -1, -1, 3, 5, true},
-		{6, -1, -1, 5, 5, false}, {6, -1, 1, 4, 5, false}, {2, 0, 1, 2, 3, true},
-		{2, 0, 1, 3, 4, true},    {2, 0, 1, 4, 5, false},  {2, 0, -1, 4, 5, true},
-		{2, 0, 2, 4, 4, false},   {2, 0, 2, 4, 5, true},   {2, 0, 0, 2, 3, true},
-		{2, 0, 0, 3, 5, false},
+		{ 0, -1, -1, 0, 0, true },  { 0, -1, -1, 0, 1, true }, { 0, -1, -1, 1, 5, false },
+		{ 0, -1, 0, 0, 0, false },  { 0, -1, 0, 0, 1, true },  { 4, -1, -1, 1, 1, true },
+		{ 4, -1, 1, 1, 1, false },  { 4, -1, 1, 1, 2, true },  { 4, -1, 1, 2, 2, true },
+		{ 4, -1, 1, 3, 5, false },  { 4, -1, 0, 3, 3, true },  { 4, -1, 0, 2, 2, false },
+		{ 6, -1, 2, 4, 4, false },  { 6, -1, 2, 4, 5, true },  { 6, -1, -1, 3, 5, true },
+		{ 6, -1, -1, 5, 5, false }, { 6, -1, 1, 4, 5, false }, { 2, 0, 1, 2, 3, true },
+		{ 2, 0, 1, 3, 4, true },    { 2, 0, 1, 4, 5, false },  { 2, 0, -1, 4, 5, true },
+		{ 2, 0, 2, 4, 4, false },   { 2, 0, 2, 4, 5, true },   { 2, 0, 0, 2, 3, true },
+		{ 2, 0, 0, 3, 5, false },
 	};
 	char why[200];
 
@@ -83,19 +83,20 @@ START_TEST(test_rounds)
 {
 	struct history *history = example();
 	struct history_answer answers[] = {
-		{.addr = 4 * P, .vma = VMA(0), .from = 2, .to = 3},
-		{.addr = 0, .vma = NULL, .from = 0, .to = 1},
-		{.addr = 6 * P, .vma = VMA(2), .from = 5, .to = 5},
+		{ .addr = 4 * P, .vma = VMA(0), .from = 2, .to = 3 },
+		{ .addr = 0, .vma = NULL, .from = 0, .to = 1 },
+		{ .addr = 6 * P, .vma = VMA(2), .from = 5, .to = 5 },
 	};
 	char why[200];
 
 	ck_assert_int_eq(history_check(history, answers, ARRAY_SIZE(answers), why, sizeof(why)), 0);
 	edit(history, 0, P, 3, 0, P);
-	answers[0] = (struct history_answer){.addr = 0, .vma = VMA(3), .from = 5, .to = 6};
+	answers[0] = (struct history_answer){ .addr = 0, .vma = VMA(3), .from = 5, .to = 6 };
 	answers[1] = (struct history_answer){
-		.addr = 0, .after = VMA(0), .vma = VMA(2), .from = 6, .to = 6};
+		.addr = 0, .after = VMA(0), .vma = VMA(2), .from = 6, .to = 6
+	};
 	ck_assert_int_eq(history_check(history, answers, 2, why, sizeof(why)), 0);
-	answers[0] = (struct history_answer){.addr = 0, .vma = VMA(0), .from = 6, .to = 6};
+	answers[0] = (struct history_answer){ .addr = 0, .vma = VMA(0), .from = 6, .to = 6 };
 	ck_assert_int_eq(history_check(history, answers, 1, why, sizeof(why)), -EILSEQ);
 	history_destroy(history);
 }

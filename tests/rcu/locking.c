@@ -1,5 +1,6 @@
 /*
- * Tests of the locking schemes with several threads: what a fault may meet at its worst moments, and
+ * Tests of the locking schemes with several threads: what a fault may meet at its worst moments,
+ * and
  * that each rule of locking.h which is left out is noticed.
  *
  *	fault    find ─────────┬───────── lock ─────────┬───── the page
@@ -22,9 +23,9 @@
 #include "tests/suite.h"
 #include "tests/world.h"
 
-#define PMD (1UL << 21)
-#define LOCKINGS 4
-#define FAR 65             /* a page table with another lock */
+#define PMD     (1UL << 21)
+#define SCHEMES 4
+#define FAR     65 /* a page table with another lock */
 
 static struct world world;
 static struct mm_struct *mm;
@@ -78,9 +79,9 @@ static void other_join(void)
 
 static struct scene {
 	enum fault_point at;
-	void (*act)(void);      /* of another thread */
-	bool waits;             /* it has to wait until the fault is over, */
-	bool waited, started;   /* and did; it has begun at all */
+	void (*act)(void);    /* of another thread */
+	bool waits;           /* it has to wait until the fault is over, */
+	bool waited, started; /* and did; it has begun at all */
 } scene;
 
 static void on_fault(struct mm_struct *there, enum fault_point point)
@@ -174,17 +175,18 @@ static bool found_is_a_moment(unsigned locking)
 /* One index that needs a lock while it is changed, and one that does not. */
 static const struct vma_index_ops *type_of(int i)
 {
-	return vma_index_lookup(i / LOCKINGS ? "maple" : "btree");
+	return vma_index_lookup(i / SCHEMES ? "maple" : "btree");
 }
 
 START_TEST(found_vma_goes)
 {
-	if (!found_is_a_moment(_i % LOCKINGS))
+	if (!found_is_a_moment(_i % SCHEMES))
 		return;
-	setup(_i % LOCKINGS, type_of(_i), 0);
+	setup(_i % SCHEMES, type_of(_i), 0);
 	map_two();
-	ck_assert_int_eq(fault_while(WORLD_BASE + PMD, FAULT_FLAG_WRITE, FAULT_FOUND, false,
-				     unmap_two), -EFAULT);
+	ck_assert_int_eq(
+		fault_while(WORLD_BASE + PMD, FAULT_FLAG_WRITE, FAULT_FOUND, false, unmap_two),
+		-EFAULT);
 	ck_assert(scene.started && !scene.waited);
 	ck_assert_uint_eq(pt_rss(&mm->pgd), 0);
 	machine_gather(world.machine);
@@ -195,12 +197,12 @@ END_TEST
 
 START_TEST(found_vma_loses_rights)
 {
-	if (!found_is_a_moment(_i % LOCKINGS))
+	if (!found_is_a_moment(_i % SCHEMES))
 		return;
-	setup(_i % LOCKINGS, type_of(_i), 0);
+	setup(_i % SCHEMES, type_of(_i), 0);
 	map_two();
-	ck_assert_int_eq(fault_while(WORLD_BASE, FAULT_FLAG_WRITE, FAULT_FOUND, false,
-				     protect_two), -EFAULT);
+	ck_assert_int_eq(fault_while(WORLD_BASE, FAULT_FLAG_WRITE, FAULT_FOUND, false, protect_two),
+			 -EFAULT);
 	ck_assert(scene.started && !scene.waited);
 	ck_assert_uint_eq(pt_get(&mm->pgd, WORLD_BASE), 0);
 	teardown();
@@ -209,9 +211,9 @@ END_TEST
 
 START_TEST(found_vma_is_replaced)
 {
-	if (!found_is_a_moment(_i % LOCKINGS))
+	if (!found_is_a_moment(_i % SCHEMES))
 		return;
-	setup(_i % LOCKINGS, type_of(_i), 0);
+	setup(_i % SCHEMES, type_of(_i), 0);
 	map_two();
 	ck_assert_int_eq(fault_while(WORLD_BASE, 0, FAULT_FOUND, false, replace_two), 0);
 	ck_assert_uint_eq(pt_get(&mm->pgd, WORLD_BASE) & PTE_WRITE, 0);
@@ -226,13 +228,14 @@ START_TEST(call_waits_for_fault)
 {
 	static void (*const calls[])(void) = { unmap_two, protect_two, replace_two };
 
-	if (!mm_locking(_i % LOCKINGS)->fault)
-		return;         /* under mmap_lock there is no such moment */
+	if (!mm_locking(_i % SCHEMES)->fault)
+		return; /* under mmap_lock there is no such moment */
 	for (unsigned i = 0; i < ARRAY_SIZE(calls); i++) {
-		setup(_i % LOCKINGS, type_of(_i), 0);
+		setup(_i % SCHEMES, type_of(_i), 0);
 		map_two();
-		ck_assert_int_eq(fault_while(WORLD_BASE + PMD, FAULT_FLAG_WRITE, FAULT_LOCKED,
-					     true, calls[i]), 0);
+		ck_assert_int_eq(fault_while(WORLD_BASE + PMD, FAULT_FLAG_WRITE, FAULT_LOCKED, true,
+					     calls[i]),
+				 0);
 		ck_assert(scene.started && scene.waited);
 		ck_assert_uint_eq(pt_get(&mm->pgd, WORLD_BASE + PMD) & PTE_WRITE, 0);
 		teardown();
@@ -249,7 +252,7 @@ static void fault_first_page(void)
 
 START_TEST(fault_waits_for_call)
 {
-	setup(_i % LOCKINGS, type_of(_i), 0);
+	setup(_i % SCHEMES, type_of(_i), 0);
 	map_two();
 	mm_call_begin(mm, WORLD_BASE, WORLD_BASE + 2 * PMD);
 	ck_assert_int_eq(do_mprotect(mm, WORLD_BASE, 2 * PMD, PROT_READ, -1), 0);
@@ -273,15 +276,15 @@ START_TEST(fault_elsewhere_goes_on)
 {
 	unsigned long far = WORLD_BASE + FAR * PMD;
 
-	setup(_i % LOCKINGS, type_of(_i), 0);
+	setup(_i % SCHEMES, type_of(_i), 0);
 	map_two();
 	ck_assert_uint_eq(do_mmap(mm, NULL, far, PMD, RW, ANON | MAP_FIXED, 0), far);
 	ck_assert_int_eq(anon_vma_prepare(find_vma(mm, far)), 0);
 	mm_call_begin(mm, WORLD_BASE, WORLD_BASE + 2 * PMD);
 	ck_assert_int_eq(do_mprotect(mm, WORLD_BASE, 2 * PMD, PROT_READ, -1), 0);
 	other_start(fault_far_away);
-	ck_assert(other_is_through(mm_locking(_i % LOCKINGS)->beside) ==
-		  mm_locking(_i % LOCKINGS)->beside);
+	ck_assert(other_is_through(mm_locking(_i % SCHEMES)->beside) ==
+		  mm_locking(_i % SCHEMES)->beside);
 	mm_call_end(mm);
 	other_join();
 	ck_assert_int_eq(others_fault, 0);
@@ -322,8 +325,7 @@ static void fault_twice(unsigned locking, const struct vma_index_ops *ops, unsig
 	ck_assert_uint_eq(do_mmap(mm, world.file, WORLD_BASE, P, RW, MAP_SHARED | MAP_FIXED, 0),
 			  WORLD_BASE);
 	driver_gives_up = leave_out;
-	ck_assert_int_eq(mm_user_fault(mm, WORLD_BASE, FAULT_FLAG_WRITE),
-			 leave_out ? -ENXIO : 0);
+	ck_assert_int_eq(mm_user_fault(mm, WORLD_BASE, FAULT_FLAG_WRITE), leave_out ? -ENXIO : 0);
 	other_join();
 	ck_assert_int_eq(others_fault, 0);
 	ck_assert_uint_eq(pt_rss(&mm->pgd), 1);
@@ -331,7 +333,7 @@ static void fault_twice(unsigned locking, const struct vma_index_ops *ops, unsig
 
 START_TEST(two_faults_of_a_page)
 {
-	fault_twice(_i % LOCKINGS, type_of(_i), 0);
+	fault_twice(_i % SCHEMES, type_of(_i), 0);
 	ck_assert(second_waited);
 	machine_gather(world.machine);
 	ck_assert_uint_eq(world.machine->faults.spurious, 1);
@@ -370,16 +372,16 @@ static void unmap_in_read_section(unsigned locking, const struct vma_index_ops *
 	setup(locking, ops, leave_out);
 	map_two();
 	ck_assert_uint_eq(do_mmap(mm, NULL, far, PMD, RW, ANON | MAP_FIXED, 0), far);
-	ck_assert_int_eq(fault_while(WORLD_BASE, FAULT_FLAG_WRITE, FAULT_LOCKED, false,
-				     unmap_elsewhere), 0);
+	ck_assert_int_eq(
+		fault_while(WORLD_BASE, FAULT_FLAG_WRITE, FAULT_LOCKED, false, unmap_elsewhere), 0);
 	ck_assert(scene.started && !scene.waited);
 }
 
 START_TEST(gone_vma_waits_for_readers)
 {
-	if (!mm_locking(_i % LOCKINGS)->beside)
+	if (!mm_locking(_i % SCHEMES)->beside)
 		return;
-	unmap_in_read_section(_i % LOCKINGS, type_of(_i), 0);
+	unmap_in_read_section(_i % SCHEMES, type_of(_i), 0);
 	ck_assert_uint_eq(objects_less, 0);
 	ck_assert_uint_eq(mm->locks->gone.n, 1);
 	teardown();
@@ -392,7 +394,7 @@ START_TEST(backlog_stays_small)
 	enum { ROUNDS = 5000 };
 	size_t before;
 
-	setup(_i % LOCKINGS, bed_type(0), 0);
+	setup(_i % SCHEMES, bed_type(0), 0);
 	before = objects();
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		mm_call_begin(mm, WORLD_BASE, WORLD_BASE + P);
@@ -507,8 +509,9 @@ static void storm_call(struct rng *rng)
 	switch (rng_below(rng, 5)) {
 	case 0:
 	case 1:
-		do_mmap(mm, file, start, len, prot, MAP_FIXED |
-			(file ? rng_one_in(rng, 2) ? MAP_SHARED : MAP_PRIVATE : ANON), page);
+		do_mmap(mm, file, start, len, prot,
+			MAP_FIXED | (file ? rng_one_in(rng, 2) ? MAP_SHARED : MAP_PRIVATE : ANON),
+			page);
 		break;
 	case 2:
 		do_munmap(mm, start, len);
@@ -517,8 +520,7 @@ static void storm_call(struct rng *rng)
 		do_mprotect(mm, start, len, prot, -1);
 		break;
 	default:
-		do_madvise(mm, start, len, rng_one_in(rng, 2) ? MADV_DONTNEED :
-							MADV_GUARD_INSTALL);
+		do_madvise(mm, start, len, rng_one_in(rng, 2) ? MADV_DONTNEED : MADV_GUARD_INSTALL);
 	}
 	mm_call_end(mm);
 }
@@ -558,14 +560,14 @@ static size_t cached_pages(void)
 /* The storm's calls are one thread's; all others fault, and with what they left all is well. */
 START_TEST(storm)
 {
-	const struct vma_index_ops *ops = bed_type((unsigned)_i / LOCKINGS);
+	const struct vma_index_ops *ops = bed_type((unsigned)_i / SCHEMES);
 	struct task_struct child = { 0 };
 
 #ifdef __SANITIZE_THREAD__
 	if (ops->caps & VMA_INDEX_RCU_PARTS)
-		return;         /* the kernel's publishes by barriers that TSan does not know */
+		return; /* the kernel's publishes by barriers that TSan does not know */
 #endif
-	setup(_i % LOCKINGS, ops, 0);
+	setup(_i % SCHEMES, ops, 0);
 	for (unsigned round = 0; round < STORM_ROUNDS; round++) {
 		storm_round(test_seed() + 1000 * round);
 		if (round == STORM_ROUNDS / 2)
@@ -589,7 +591,7 @@ TEST_SUITE(locking_threads)
 	Suite *suite = suite_create("locking_threads");
 	TCase *moments = tcase_create("moments"), *bugs = tcase_create("bugs");
 	TCase *storms_case = tcase_create("storms");
-	int all = 2 * LOCKINGS;
+	int all = 2 * SCHEMES;
 
 	tcase_add_loop_test(moments, found_vma_goes, 0, all);
 	tcase_add_loop_test(moments, found_vma_loses_rights, 0, all);
@@ -597,18 +599,18 @@ TEST_SUITE(locking_threads)
 	tcase_add_loop_test(moments, call_waits_for_fault, 0, all);
 	tcase_add_loop_test(moments, fault_waits_for_call, 0, all);
 	tcase_add_loop_test(moments, fault_elsewhere_goes_on, 0, all);
-	tcase_add_loop_test(moments, two_faults_of_a_page, 0, LOCKINGS);
+	tcase_add_loop_test(moments, two_faults_of_a_page, 0, SCHEMES);
 	tcase_add_loop_test(moments, gone_vma_waits_for_readers, 0, all);
-	tcase_add_loop_test(moments, backlog_stays_small, 0, LOCKINGS);
+	tcase_add_loop_test(moments, backlog_stays_small, 0, SCHEMES);
 	suite_add_tcase(suite, moments);
 	tcase_add_loop_test(bugs, bug_no_recheck, 0, 2);
 	tcase_add_loop_test(bugs, bug_no_mark, 0, 2);
-	tcase_add_loop_test(bugs, bug_no_drain, 0, LOCKINGS);
+	tcase_add_loop_test(bugs, bug_no_drain, 0, SCHEMES);
 	tcase_add_test(bugs, bug_window_not_heeded);
-	tcase_add_loop_test(bugs, bug_no_grace_period, 0, LOCKINGS);
-	tcase_add_loop_test(bugs, bug_no_page_lock, 0, LOCKINGS);
+	tcase_add_loop_test(bugs, bug_no_grace_period, 0, SCHEMES);
+	tcase_add_loop_test(bugs, bug_no_page_lock, 0, SCHEMES);
 	suite_add_tcase(suite, bugs);
-	tcase_add_loop_test(storms_case, storm, 0, (int)bed_plain_types() * LOCKINGS);
+	tcase_add_loop_test(storms_case, storm, 0, (int)bed_plain_types() * SCHEMES);
 	suite_add_tcase(suite, storms_case);
 	return suite;
 }

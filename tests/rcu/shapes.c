@@ -23,7 +23,7 @@ static const struct {
 	size_t vmas;
 	unsigned shift, rounds;
 } plays[] = {
-	{5, 0, 4}, {60, 0, 6}, {300, 0, 10}, {300, 32, 6}, {3000, 0, 6}, {3000, 30, 3},
+	{ 5, 0, 4 }, { 60, 0, 6 }, { 300, 0, 10 }, { 300, 32, 6 }, { 3000, 0, 6 }, { 3000, 30, 3 },
 };
 
 /* Races that the sanitizer finds in the Linux kernel's code are not ours. */
@@ -63,7 +63,7 @@ END_TEST
 
 /* ---- what waits for a grace period is bounded ---- */
 
-#define CHURN_VMAS 2000
+#define CHURN_VMAS    2000
 #define CHURN_READING 64 /* finds in a read section */
 
 struct churn {
@@ -94,7 +94,7 @@ static void churn_edit(struct churn *churn, char *slab, bool *there, struct rng 
 {
 	size_t i = rng_below(rng, CHURN_VMAS);
 	unsigned long lo = 4 * i * PAGE_SIZE;
-	struct vma_edit edit = {.lo = lo, .hi = lo + 4 * PAGE_SIZE, .nput = !there[i]};
+	struct vma_edit edit = { .lo = lo, .hi = lo + 4 * PAGE_SIZE, .nput = !there[i] };
 
 	edit.put[0] = (struct vma_put){
 		.vma = (struct vm_area_struct *)(slab + i * (64 + churn->ops->node_size) +
@@ -109,10 +109,10 @@ static void churn_edit(struct churn *churn, char *slab, bool *there, struct rng 
 /* At no moment is the index twice as large as it is on average. */
 static void churn_beside_reader(const struct vma_index_ops *ops, uint64_t edits)
 {
-	struct churn churn = {.ops = ops};
+	struct churn churn = { .ops = ops };
 	struct arena *arena = arena_create();
 	char *slab = calloc(CHURN_VMAS, 64 + ops->node_size);
-	bool there[CHURN_VMAS] = {false};
+	bool there[CHURN_VMAS] = { false };
 	struct vma_footprint footprint;
 	uint64_t most = 0, sum = 0, seen = 0;
 	pthread_t reader;

@@ -15,8 +15,8 @@
 
 #define STAGE_READERS 4
 #define STAGE_ANSWERS 40000 /* of one reader in one round */
-#define STAGE_RETIRED 64 /* VMAs that wait for a grace period together */
-#define STAGE_STEPS 8 /* of a cursor behind a seek */
+#define STAGE_RETIRED 64    /* VMAs that wait for a grace period together */
+#define STAGE_STEPS   8     /* of a cursor behind a seek */
 
 struct stage_range {
 	unsigned long start, end;
@@ -30,8 +30,8 @@ struct stage {
 	struct history *history;
 	struct rwlock lock;
 	pthread_barrier_t barrier;
-	bool rcu; /* else under the lock */
-	bool parts; /* of an edit may be seen */
+	bool rcu;        /* else under the lock */
+	bool parts;      /* of an edit may be seen */
 	bool over, done; /* done: the writer, with this round; over: all rounds */
 	char *slab;
 	size_t stride, nslab;
@@ -43,7 +43,7 @@ struct stage {
 	struct history_answer *answers; /* of all readers */
 	size_t told[STAGE_READERS];
 	uint64_t operations; /* edits and answers, in all rounds so far */
-	const char *wrong; /* set by readers */
+	const char *wrong;   /* set by readers */
 };
 
 struct stage_reader {
@@ -192,7 +192,7 @@ static bool stage_edit(struct stage *stage, struct rng *rng)
 	stage->n += edit.nput - count;
 	for (unsigned i = 0; i < edit.nput; i++)
 		stage->ranges[first + i] =
-			(struct stage_range){edit.put[i].start, edit.put[i].end, edit.put[i].vma};
+			(struct stage_range){ edit.put[i].start, edit.put[i].end, edit.put[i].vma };
 	for (size_t i = 0; i < count; i++) {
 		if (!stage_stays(&edit, gone[i].vma))
 			stage_retire(stage, gone[i].vma);
@@ -243,19 +243,19 @@ static void stage_note(struct stage *stage, unsigned reader, struct history_answ
 static void stage_walk(struct stage *stage, struct stage_reader *reader, unsigned long addr)
 {
 	const struct vma_index_ops *ops = stage->play->ops;
-	struct vma_cursor cursor = {.index = stage->index};
+	struct vma_cursor cursor = { .index = stage->index };
 	uint64_t from = history_ask(stage->history);
 
 	ops->seek(&cursor, addr);
 	stage_note(stage, reader->number,
-		   (struct history_answer){.addr = addr, .vma = cursor.vma, .from = from});
+		   (struct history_answer){ .addr = addr, .vma = cursor.vma, .from = from });
 	for (unsigned i = 0; i < STAGE_STEPS && cursor.vma; i++) {
 		const void *after = cursor.vma;
 
 		ops->next(&cursor);
 		stage_note(stage, reader->number,
 			   (struct history_answer){
-				   .addr = addr, .after = after, .vma = cursor.vma, .from = from});
+				   .addr = addr, .after = after, .vma = cursor.vma, .from = from });
 	}
 	ops->prev(&cursor);
 }
@@ -263,7 +263,7 @@ static void stage_walk(struct stage *stage, struct stage_reader *reader, unsigne
 static void stage_question(struct stage *stage, struct stage_reader *reader)
 {
 	unsigned long addr = stage_page(stage, &reader->rng);
-	struct history_answer answer = {.addr = addr};
+	struct history_answer answer = { .addr = addr };
 
 	stage_begin(stage);
 	if (rng_one_in(&reader->rng, 8)) {
@@ -414,7 +414,7 @@ bool stage_run(const struct stage_play *play, char *why, size_t size)
 	for (size_t i = 0; ok && i < 2 * play->vmas; i++)
 		ok = stage_edit(&stage, &rng);
 	for (unsigned i = 0; i < play->readers; i++) {
-		readers[i] = (struct stage_reader){.stage = &stage, .number = i};
+		readers[i] = (struct stage_reader){ .stage = &stage, .number = i };
 		rng_seed(&readers[i].rng, mix64(play->seed) + i);
 		if (pthread_create(&readers[i].thread, NULL, stage_read, &readers[i]))
 			stage_fails();

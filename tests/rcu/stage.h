@@ -21,8 +21,8 @@ struct stage_play {
 	const struct vma_index_ops *ops;
 	unsigned readers, rounds, edits; /* edits in each round */
 	uint64_t operations; /* rounds go on until there were so many edits and answers */
-	bool locked; /* under a rwlock, though the index may have readers beside its writer */
-	size_t vmas; /* about so many at a time */
+	bool locked;    /* under a rwlock, though the index may have readers beside its writer */
+	size_t vmas;    /* about so many at a time */
 	unsigned shift; /* VMAs are at multiples of 1 << shift pages */
 	unsigned long seed;
 };

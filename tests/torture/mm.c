@@ -24,9 +24,9 @@ static struct mm_struct *child;
 
 /* What a failed step may leave behind. */
 enum effect {
-	WHOLE,          /* nothing */
-	PARTS,          /* a part: done VMA by VMA, or a split at an end */
-	SUCCEEDS,       /* what could not be filled in or unmapped; tidy settles it */
+	WHOLE,    /* nothing */
+	PARTS,    /* a part: done VMA by VMA, or a split at an end */
+	SUCCEEDS, /* what could not be filled in or unmapped; tidy settles it */
 };
 
 struct step {
@@ -312,7 +312,7 @@ static void start(int type)
 	struct inode *inode;
 
 	config_default(&config);
-	config.mmap_hook = accounting_mmap;     /* who is told of a VMA is told of its end */
+	config.mmap_hook = accounting_mmap; /* who is told of a VMA is told of its end */
 	world_init(&world, bed_type(type), &config);
 	inode = inode_create(world.machine, 9, FILE_SYSV_SHM, "/SYSV00000000 (deleted)");
 	shm = file_open(world.machine, inode, 0, true, true);
@@ -357,7 +357,7 @@ static unsigned try_step(const struct step *step, struct arena *arena)
 		if (!IS_ERR_VALUE(result)) {
 			/* an index may know a way without: judy's removals wait for memory */
 			ck_assert_msg(stats.allocs - allocs < nth || step->effect == SUCCEEDS ||
-				      arena == world.machine->index_arena,
+					      arena == world.machine->index_arena,
 				      "%s: succeeds without memory", step->name);
 			return failures;
 		}
@@ -410,14 +410,15 @@ START_TEST(no_page_frames_left)
 	config_default(&config);
 	machine = machine_create(bed_type(_i), &config, 5);
 	ck_assert_ptr_nonnull(machine);
-	ck_assert_int_eq(exec_mmap(machine, &task, NULL, 0, WORLD_TOP, WORLD_HEAP, WORLD_HEAP,
-				   WORLD_STACK), 0);
+	ck_assert_int_eq(
+		exec_mmap(machine, &task, NULL, 0, WORLD_TOP, WORLD_HEAP, WORLD_HEAP, WORLD_STACK),
+		0);
 	world_map(task.mm, 0, 10, RW);
 	while (!handle_mm_fault(task.mm, page_at(page), FAULT_FLAG_WRITE))
 		page++;
 	ck_assert_uint_eq(page, 5);
 	ck_assert_int_eq(handle_mm_fault(task.mm, page_at(page), FAULT_FLAG_WRITE), -ENOMEM);
-	ck_assert_int_eq(handle_mm_fault(task.mm, page_at(page), 0), 0);        /* the zero page */
+	ck_assert_int_eq(handle_mm_fault(task.mm, page_at(page), 0), 0); /* the zero page */
 	ck_assert_int_eq(handle_mm_fault(task.mm, page_at(page), FAULT_FLAG_WRITE), -ENOMEM);
 	ck_assert_int_eq(do_munmap(task.mm, page_at(0), P), 0);
 	ck_assert_int_eq(handle_mm_fault(task.mm, page_at(page), FAULT_FLAG_WRITE), 0);

@@ -12,7 +12,7 @@
 #include "tests/bed.h"
 #include "tests/suite.h"
 
-#define P PAGE_SIZE
+#define P   PAGE_SIZE
 #define END VMA_INDEX_END
 
 /* CPU seconds for one run of edits on one index: a slow index does fewer. */
@@ -50,8 +50,8 @@ static void draw_edit(struct bed *bed, struct rng *rng, unsigned long max_len,
 	}
 	count = min(count, bed->n - first);
 	edit->lo = addr;
-	edit->hi = count ? bed->ranges[first + count - 1].end :
-			   min(addr + max_len, first < bed->n ? bed->ranges[first].start : END);
+	edit->hi = count ? bed->ranges[first + count - 1].end
+			 : min(addr + max_len, first < bed->n ? bed->ranges[first].start : END);
 	edit->nput = rng_below(rng, VMA_EDIT_PUTS + 1);
 	if (bed->n < 400 && !rng_one_in(rng, 5))
 		edit->nput = VMA_EDIT_PUTS;

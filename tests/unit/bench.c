@@ -27,8 +27,15 @@ static FILE *quiet(void)
 static struct bench_options fast(size_t vmas)
 {
 	return (struct bench_options){
-		.sizes = { vmas }, .nsizes = 1, .repetitions = 2, .min_time = 1e-5,
-		.limit = 100, .seed = 1, .cycle = 8192, .talk = quiet(), .quiet = true,
+		.sizes = { vmas },
+		.nsizes = 1,
+		.repetitions = 2,
+		.min_time = 1e-5,
+		.limit = 100,
+		.seed = 1,
+		.cycle = 8192,
+		.talk = quiet(),
+		.quiet = true,
 		.trace_dir = "/nonexistent",
 	};
 }
@@ -62,15 +69,15 @@ START_TEST(test_all_cases_agree)
 	struct results results;
 	int status;
 
-	for (const struct vma_index_ops *ops; (ops = vma_index_type(options.indexes.n)); )
+	for (const struct vma_index_ops *ops; (ops = vma_index_type(options.indexes.n));)
 		options.indexes.ops[options.indexes.n++] = ops;
 	results = run(&options, &status);
 	ck_assert_int_eq(status, STATUS_OK);
 	ck_assert_uint_eq(length(&results, "failed"), 0);
 	ck_assert_uint_eq(length(&results, "skipped"), 0);
 	for (size_t i = 0; (kase = bench_case_at(i)); i++) {
-		const struct result *array = results_find(&results, "array", kase->name,
-							  kase->mode, sizes[_i]);
+		const struct result *array =
+			results_find(&results, "array", kase->name, kase->mode, sizes[_i]);
 
 		ck_assert_ptr_nonnull(array);
 		ck_assert_uint_eq(strlen(array->hash), 16);
@@ -140,11 +147,22 @@ static struct vma_index_ops wrong(int which)
 
 	ops.name = "wrong";
 	switch (which) {
-	case 0: ops.find = wrong_find; break;
-	case 1: ops.find_gap = wrong_gap; break;
-	case 2: ops.next = wrong_next; ops.scan = NULL; break;
-	case 3: ops.commit = wrong_commit; break;
-	default: ops.find = moody_find; break;
+	case 0:
+		ops.find = wrong_find;
+		break;
+	case 1:
+		ops.find_gap = wrong_gap;
+		break;
+	case 2:
+		ops.next = wrong_next;
+		ops.scan = NULL;
+		break;
+	case 3:
+		ops.commit = wrong_commit;
+		break;
+	default:
+		ops.find = moody_find;
+		break;
 	}
 	return ops;
 }
@@ -152,8 +170,11 @@ static struct vma_index_ops wrong(int which)
 START_TEST(test_wrong_index_fails)
 {
 	static const char *const cases[][2] = {
-		{ "find-independent", "no-touch" }, { "gap-up", "deep" }, { "iterate", "touch" },
-		{ "munmap-many", "aged" }, { "find-dependent", "no-touch" },
+		{ "find-independent", "no-touch" },
+		{ "gap-up", "deep" },
+		{ "iterate", "touch" },
+		{ "munmap-many", "aged" },
+		{ "find-dependent", "no-touch" },
 	};
 	struct bench_options options = fast(100);
 	struct vma_index_ops ops = wrong(_i);
@@ -169,9 +190,9 @@ START_TEST(test_wrong_index_fails)
 	ck_assert_int_eq(status, STATUS_DIFFERENCE);
 	ck_assert_uint_ge(length(&results, "failed"), 1);
 	ck_assert_ptr_null(results_find(&results, "wrong", cases[_i][0], cases[_i][1], 100));
-	if (_i < 3)     /* the hashes differ: nobody can tell who is right */
-		ck_assert_ptr_null(results_find(&results, "array", cases[_i][0], cases[_i][1],
-						100));
+	if (_i < 3) /* the hashes differ: nobody can tell who is right */
+		ck_assert_ptr_null(
+			results_find(&results, "array", cases[_i][0], cases[_i][1], 100));
 	results_free(&results);
 }
 END_TEST
@@ -219,7 +240,7 @@ START_TEST(test_slow_index_is_skipped)
 	ck_assert_ptr_null(results_find(&results, "slow", "churn", "aged", 100));
 	ck_assert_ptr_nonnull(results_find(&results, "slow", "gap-up", "deep", 100));
 	ck_assert_ptr_nonnull(results_find(&results, "slow", "munmap-many", "aged", 100));
-	ck_assert_uint_ge(length(&results, "skipped"), 14);  /* and the ageing */
+	ck_assert_uint_ge(length(&results, "skipped"), 14); /* and the ageing */
 	results_free(&results);
 }
 END_TEST
@@ -275,8 +296,8 @@ START_TEST(test_simd_is_recorded)
 		}
 		results = run(&options, &status);
 		ck_assert_int_eq(status, STATUS_OK);
-		used = json_string_value(json_object_get(
-			json_object_get(results.root, "context"), "simd"));
+		used = json_string_value(
+			json_object_get(json_object_get(results.root, "context"), "simd"));
 		ck_assert_str_eq(used, name);
 		if (*hash)
 			ck_assert_str_eq(results.rows[0].hash, hash);
@@ -354,7 +375,7 @@ END_TEST
 START_TEST(test_latency)
 {
 	ck_assert(latency_of(1 << 14) > 0);
-	ck_assert(latency_of((size_t)1 << 60) == 0);    /* more than there can be */
+	ck_assert(latency_of((size_t)1 << 60) == 0); /* more than there can be */
 }
 END_TEST
 

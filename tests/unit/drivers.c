@@ -37,7 +37,7 @@ static void told(unsigned long mapped, unsigned long opened, unsigned long close
 	static struct accounting before;
 
 	if (!accounting.mapped)
-		before = (struct accounting){0};
+		before = (struct accounting){ 0 };
 	ck_assert_uint_eq(accounting.mapped - before.mapped, mapped);
 	ck_assert_uint_eq(accounting.opened - before.opened, opened);
 	ck_assert_uint_eq(accounting.closed - before.closed, closed);
@@ -230,10 +230,12 @@ START_TEST(driver_of_a_disk_refuses_sync)
 	setup(_i);
 	world_map(mm, 0, 4, RW);
 	ck_assert_int_eq((long)do_mmap(mm, world.file, page_at(1), P, PROT_READ,
-				       MAP_PRIVATE | MAP_SYNC | MAP_FIXED, 0), -EOPNOTSUPP);
+				       MAP_PRIVATE | MAP_SYNC | MAP_FIXED, 0),
+			 -EOPNOTSUPP);
 	ck_layout(mm, "A.BB");
 	ck_assert_int_eq((long)do_mmap(mm, world.file, page_at(2), P, PROT_READ,
-				       MAP_SHARED_VALIDATE | MAP_SYNC | MAP_FIXED, 0), -EOPNOTSUPP);
+				       MAP_SHARED_VALIDATE | MAP_SYNC | MAP_FIXED, 0),
+			 -EOPNOTSUPP);
 	ck_layout(mm, "A..B");
 	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(1), P, RW, ANON | MAP_SYNC | MAP_FIXED, 0),
 			  page_at(1));
@@ -339,7 +341,8 @@ START_TEST(driver_of_secret_memory)
 	ck_assert_int_eq(do_munmap(mm, page_at(0), P), 0);
 	ck_assert_int_eq(map_kind(FILE_SECRETMEM, usual, RW, MAP_SHARED), 0);
 	ck_assert_int_eq((long)do_mmap(mm, world_vma(mm, 0)->vm_file, page_at(8), 4 * P, RW,
-				       MAP_SHARED | MAP_FIXED, 0), -EAGAIN);
+				       MAP_SHARED | MAP_FIXED, 0),
+			 -EAGAIN);
 	ck_assert_int_eq(do_munmap(mm, page_at(0), 64 * P), 0);
 	world_done(&world);
 }
@@ -369,22 +372,22 @@ START_TEST(protection_by_flags)
 		vm_flags_t flags;
 		uint64_t prot;
 	} cases[] = {
-		{0, PTE_PROTNONE},
-		{VM_SHARED, PTE_PROTNONE},
-		{VM_READ, PTE_PRESENT | PTE_USER | PTE_NX},
-		{VM_WRITE, PTE_PRESENT | PTE_USER | PTE_NX},
-		{VM_READ | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_NX},
-		{VM_EXEC, PTE_PRESENT | PTE_USER},
-		{VM_READ | VM_EXEC, PTE_PRESENT | PTE_USER},
-		{VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER},
-		{VM_READ | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER},
-		{VM_SHARED | VM_READ, PTE_PRESENT | PTE_USER | PTE_NX},
-		{VM_SHARED | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX},
-		{VM_SHARED | VM_READ | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX},
-		{VM_SHARED | VM_EXEC, PTE_PRESENT | PTE_USER},
-		{VM_SHARED | VM_READ | VM_EXEC, PTE_PRESENT | PTE_USER},
-		{VM_SHARED | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER | PTE_WRITE},
-		{VM_SHARED | VM_READ | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER | PTE_WRITE},
+		{ 0, PTE_PROTNONE },
+		{ VM_SHARED, PTE_PROTNONE },
+		{ VM_READ, PTE_PRESENT | PTE_USER | PTE_NX },
+		{ VM_WRITE, PTE_PRESENT | PTE_USER | PTE_NX },
+		{ VM_READ | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_NX },
+		{ VM_EXEC, PTE_PRESENT | PTE_USER },
+		{ VM_READ | VM_EXEC, PTE_PRESENT | PTE_USER },
+		{ VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER },
+		{ VM_READ | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER },
+		{ VM_SHARED | VM_READ, PTE_PRESENT | PTE_USER | PTE_NX },
+		{ VM_SHARED | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX },
+		{ VM_SHARED | VM_READ | VM_WRITE, PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX },
+		{ VM_SHARED | VM_EXEC, PTE_PRESENT | PTE_USER },
+		{ VM_SHARED | VM_READ | VM_EXEC, PTE_PRESENT | PTE_USER },
+		{ VM_SHARED | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER | PTE_WRITE },
+		{ VM_SHARED | VM_READ | VM_WRITE | VM_EXEC, PTE_PRESENT | PTE_USER | PTE_WRITE },
 	};
 
 	ck_assert_uint_eq(ARRAY_SIZE(cases), 16);

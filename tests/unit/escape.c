@@ -23,19 +23,25 @@ START_TEST(test_text)
 	static const struct {
 		const char *name, *text;
 	} names[] = {
-		{"", ""},
-		{"/usr/lib/x-1.so (deleted)", "/usr/lib/x-1.so (deleted)"},
-		{"a\tb\nc\r\x7f", "a\\x09b\\x0ac\\x0d\\x7f"},
-		{"\033]0;title\a", "\\x1b]0;title\\x07"},
-		{"gr\xc3\xb6\xc3\x9f" "e \xe2\x82\xac \xf0\x9f\x98\x80", "gr\xc3\xb6\xc3\x9f"
-		 "e \xe2\x82\xac \xf0\x9f\x98\x80"},
-		{"\xc2\x9b" "2J", "\\xc2\\x9b2J"},               /* a control sequence in UTF-8 */
-		{"a\xe2\x80\xae" "b", "a\\xe2\\x80\\xaeb"},      /* right to left */
-		{"\xff\xfe\x80", "\\xff\\xfe\\x80"},
-		{"\xc0\xaf\xe0\x80\xaf", "\\xc0\\xaf\\xe0\\x80\\xaf"},  /* overlong */
-		{"\xed\xa0\x80", "\\xed\\xa0\\x80"},             /* half of a pair */
-		{"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},    /* beyond the last */
-		{"\xe2\x82", "\\xe2\\x82"},                      /* cut short */
+		{ "", "" },
+		{ "/usr/lib/x-1.so (deleted)", "/usr/lib/x-1.so (deleted)" },
+		{ "a\tb\nc\r\x7f", "a\\x09b\\x0ac\\x0d\\x7f" },
+		{ "\033]0;title\a", "\\x1b]0;title\\x07" },
+		{ "gr\xc3\xb6\xc3\x9f"
+		  "e \xe2\x82\xac \xf0\x9f\x98\x80",
+		  "gr\xc3\xb6\xc3\x9f"
+		  "e \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "\xc2\x9b"
+		  "2J",
+		  "\\xc2\\x9b2J" }, /* a control sequence in UTF-8 */
+		{ "a\xe2\x80\xae"
+		  "b",
+		  "a\\xe2\\x80\\xaeb" }, /* right to left */
+		{ "\xff\xfe\x80", "\\xff\\xfe\\x80" },
+		{ "\xc0\xaf\xe0\x80\xaf", "\\xc0\\xaf\\xe0\\x80\\xaf" }, /* overlong */
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },                   /* half of a pair */
+		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },          /* beyond the last */
+		{ "\xe2\x82", "\\xe2\\x82" },                            /* cut short */
 	};
 	char text[128];
 
@@ -68,7 +74,7 @@ START_TEST(test_gnuplot)
 	ck_assert_str_eq(escape_gnuplot("`touch x`\"'\\\n\xc3\xb6"), "-touch-x-------");
 	ck_assert_str_eq(escape_gnuplot("../../etc"), "-.-..-etc");
 	ck_assert_str_eq(escape_gnuplot(""), "-");
-	ck_assert_uint_le(strlen(escape_gnuplot(memset((char[500]){0}, 'x', 499))), 100);
+	ck_assert_uint_le(strlen(escape_gnuplot(memset((char[500]){ 0 }, 'x', 499))), 100);
 }
 END_TEST
 
@@ -107,29 +113,52 @@ static const char *clean(const struct command *done)
 static void make_trace(void)
 {
 	struct trace_info info = {
-		.command = HOSTILE, .versions = HOSTILE, .kernel = HOSTILE, .arch = HOSTILE,
-		.date = HOSTILE, .recorder = HOSTILE, .missing = HOSTILE,
-		.fault_source = HOSTILE, .thp = HOSTILE, .shmem_thp = HOSTILE,
-		.task_size = 1UL << 47, .max_map_count = 65530, .stack_guard_gap = 256,
-		.rlimit_stack = 8 << 20, .rlimit_as = ~0UL, .rlimit_data = ~0UL,
+		.command = HOSTILE,
+		.versions = HOSTILE,
+		.kernel = HOSTILE,
+		.arch = HOSTILE,
+		.date = HOSTILE,
+		.recorder = HOSTILE,
+		.missing = HOSTILE,
+		.fault_source = HOSTILE,
+		.thp = HOSTILE,
+		.shmem_thp = HOSTILE,
+		.task_size = 1UL << 47,
+		.max_map_count = 65530,
+		.stack_guard_gap = 256,
+		.rlimit_stack = 8 << 20,
+		.rlimit_as = ~0UL,
+		.rlimit_data = ~0UL,
 		.rlimit_memlock = 8 << 20,
 	};
 	const struct trace_event events[] = {
-		{.kind = TRACE_FILE, .task = 1, .arg = {2, 1, 0xef53, 0100644, 0}, .name = HOSTILE},
-		{.kind = TRACE_EXEC, .task = 1, .name = HOSTILE,
-		 .arg = {0x7f0000000000, 0x500000, 0x500000, 0x7ffffffff000}},
-		{.kind = TRACE_LAYOUT, .task = 1, .arg = {TRACE_AFTER_EXEC, 2}, .name = ""},
-		{.kind = TRACE_VMA, .task = 1, .name = HOSTILE,
-		 .arg = {0x400000, 0x401000, 0x71, 0, 2, 0}},
-		{.kind = TRACE_VMA, .task = 1, .name = "[stack]",
-		 .arg = {0x7ffffffde000, 0x7ffffffff000, 0x100173, 0x7ffffffde, 0, 1}},
+		{ .kind = TRACE_FILE,
+		  .task = 1,
+		  .arg = { 2, 1, 0xef53, 0100644, 0 },
+		  .name = HOSTILE },
+		{ .kind = TRACE_EXEC,
+		  .task = 1,
+		  .name = HOSTILE,
+		  .arg = { 0x7f0000000000, 0x500000, 0x500000, 0x7ffffffff000 } },
+		{ .kind = TRACE_LAYOUT, .task = 1, .arg = { TRACE_AFTER_EXEC, 2 }, .name = "" },
+		{ .kind = TRACE_VMA,
+		  .task = 1,
+		  .name = HOSTILE,
+		  .arg = { 0x400000, 0x401000, 0x71, 0, 2, 0 } },
+		{ .kind = TRACE_VMA,
+		  .task = 1,
+		  .name = "[stack]",
+		  .arg = { 0x7ffffffde000, 0x7ffffffff000, 0x100173, 0x7ffffffde, 0, 1 } },
 	};
 	struct trace_error error;
 	char path[256];
 	struct trace_writer *writer;
 
 	dir = command_folder();
-	snprintf(path, sizeof(path), "%s/" "bad\033[2J|`x`\xff.vmt", dir);
+	snprintf(path, sizeof(path),
+		 "%s/"
+		 "bad\033[2J|`x`\xff.vmt",
+		 dir);
 	writer = trace_create(path, &error);
 	ck_assert_msg(writer != NULL, "%s", error.reason);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
@@ -140,17 +169,34 @@ static void make_trace(void)
 START_TEST(test_traces)
 {
 	static const char *const verbs[] = {
-		"info", "info --json", "dump", "maps", "maps --smaps", "replay", "replay --json",
-		"replay --markdown", "replay --strict", "whatif", "coredump", "bench --quick --case x",
-		"threads --quick --trace", "check", "compare", "plot", "report", "list", "x",
+		"info",
+		"info --json",
+		"dump",
+		"maps",
+		"maps --smaps",
+		"replay",
+		"replay --json",
+		"replay --markdown",
+		"replay --strict",
+		"whatif",
+		"coredump",
+		"bench --quick --case x",
+		"threads --quick --trace",
+		"check",
+		"compare",
+		"plot",
+		"report",
+		"list",
+		"x",
 	};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		clean(command("%s %s %s/bad*", command_vmabench(), verbs[i], dir));
 	ck_assert_ptr_nonnull(strstr(clean(command("%s info %s/bad*", command_vmabench(), dir)),
 				     "command        x\\x07\\x1b[2J\\x0a| y"));
-	ck_assert_ptr_nonnull(strstr(clean(command("%s info --json %s/bad*", command_vmabench(),
-						   dir)), "\\\\x1b[2J|`x`\\\\xff.vmt\""));
+	ck_assert_ptr_nonnull(
+		strstr(clean(command("%s info --json %s/bad*", command_vmabench(), dir)),
+		       "\\\\x1b[2J|`x`\\\\xff.vmt\""));
 	ck_assert_ptr_nonnull(strstr(clean(command("%s maps %s/bad*", command_vmabench(), dir)),
 				     "x\\x07\\x1b[2J\\x0a| y"));
 	ck_assert_ptr_nonnull(strstr(clean(command("cp %s/bad* '%s/b|`*.vmt' && "
@@ -168,21 +214,22 @@ static void make_results(void)
 {
 	json_t *root = json_pack("{s:i, s:{s:s, s:s}, s:[], s:[{s:s, s:i, s:f, s:f}], "
 				 "s:[{s:s, s:s, s:s, s:i, s:s}], s:[], s:{s:s}}",
-				 "schema", 1, "context", "cpu", "H", "compiler", "H",
-				 "benchmarks", "memory", "index", "H", "vmas", 100,
-				 "fresh_bytes_per_vma", 48.0, "aged_bytes_per_vma", 49.0,
-				 "skipped", "index", "H", "case", "H", "mode", "H", "vmas", 1,
-				 "reason", "H", "failed", "x", "y", "z");
-	static const char *const indexes[] = {"H", "rbtree"};
+				 "schema", 1, "context", "cpu", "H", "compiler", "H", "benchmarks",
+				 "memory", "index", "H", "vmas", 100, "fresh_bytes_per_vma", 48.0,
+				 "aged_bytes_per_vma", 49.0, "skipped", "index", "H", "case", "H",
+				 "mode", "H", "vmas", 1, "reason", "H", "failed", "x", "y", "z");
+	static const char *const indexes[] = { "H", "rbtree" };
 	char path[256], *text, hostile[] = "x\a\033[2J\n| y\xc2\x9b`touch HERE`*[a](b)<c>\"'\\";
 
 	ck_assert_ptr_nonnull(root);
 	for (unsigned i = 0; i < 4; i++)
-		json_array_append_new(json_object_get(root, "benchmarks"), json_pack(
-			"{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s}", "run_name", "H",
-			"run_type", "iteration", "index", indexes[i / 2], "case",
-			i % 2 ? "H" : "replay-H", "mode", i % 2 ? "H" : "index", "name", "H",
-			"vmas", 100, "cpu_time", 1.5, "time_unit", "us", "hash", "H"));
+		json_array_append_new(
+			json_object_get(root, "benchmarks"),
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s}", "run_name",
+				  "H", "run_type", "iteration", "index", indexes[i / 2], "case",
+				  i % 2 ? "H" : "replay-H", "mode", i % 2 ? "H" : "index", "name",
+				  "H", "vmas", 100, "cpu_time", 1.5, "time_unit", "us", "hash",
+				  "H"));
 	text = json_dumps(root, 0);
 	snprintf(path, sizeof(path), "%s/hostile.json", dir);
 
@@ -219,7 +266,8 @@ START_TEST(test_results)
 	ck_assert_ptr_nonnull(strstr(page, "x\\\\x07\\\\x1b\\[2J\\\\x0a\\| y\\\\xc2\\\\x9b"
 					   "\\`touch HERE\\`\\*\\[a\\](b)\\<c\\>\"'\\\\"));
 	ck_assert_ptr_null(strstr(page, "`touch HERE`"));
-	ck_command(1, "", "ls HERE %s/HERE %s/plots/HERE plots/HERE 2>/dev/null | grep -a .", dir, dir);
+	ck_command(1, "", "ls HERE %s/HERE %s/plots/HERE plots/HERE 2>/dev/null | grep -a .", dir,
+		   dir);
 }
 END_TEST
 
@@ -229,7 +277,8 @@ START_TEST(test_plugin)
 		   "printf '%%s\\n' '#include \"indexes/vma_index.h\"' 'static struct "
 		   "vma_index_ops ops = { .name = \"a|\\033[2J`b`\", .abi = VMA_INDEX_ABI, "
 		   ".summary = \"half\" }; VMA_INDEX_REGISTER(ops);' > %s/p.c && "
-		   "cc -D_GNU_SOURCE -I. -fPIC -shared -o %s/p.so %s/p.c", dir, dir, dir);
+		   "cc -D_GNU_SOURCE -I. -fPIC -shared -o %s/p.so %s/p.c",
+		   dir, dir, dir);
 	ck_command(2, "cannot register index 'a|\\x1b[2J`b`': a name has lower case letters",
 		   "%s list --plugin %s/p.so", command_vmabench(), dir);
 }

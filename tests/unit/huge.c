@@ -101,12 +101,12 @@ START_TEST(huge_where_allowed)
 		int advice, prctl;
 		bool huge;
 	} cases[] = {
-		{THP_NEVER, MADV_HUGEPAGE, THP_AS_USUAL, false},
-		{THP_MADVISE, 0, THP_AS_USUAL, false},
-		{THP_MADVISE, MADV_HUGEPAGE, THP_AS_USUAL, true},
-		{THP_ALWAYS, 0, THP_AS_USUAL, true},
-		{THP_ALWAYS, MADV_NOHUGEPAGE, THP_AS_USUAL, false},
-		{THP_ALWAYS, 0, THP_DISABLED, false},
+		{ THP_NEVER, MADV_HUGEPAGE, THP_AS_USUAL, false },
+		{ THP_MADVISE, 0, THP_AS_USUAL, false },
+		{ THP_MADVISE, MADV_HUGEPAGE, THP_AS_USUAL, true },
+		{ THP_ALWAYS, 0, THP_AS_USUAL, true },
+		{ THP_ALWAYS, MADV_NOHUGEPAGE, THP_AS_USUAL, false },
+		{ THP_ALWAYS, 0, THP_DISABLED, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -373,7 +373,7 @@ START_TEST(huge_no_memory)
 	world_map(mm, 0, 2 * NUMBER, RW);
 	world_write(mm, page_at(NUMBER));
 	for (int step = 0; step < 3; step++) {
-		struct task_struct child = {0};
+		struct task_struct child = { 0 };
 		long err = -ENOMEM;
 
 		for (uint64_t fail = 1; err == -ENOMEM; fail++) {

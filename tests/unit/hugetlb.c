@@ -12,11 +12,11 @@
 #include "tests/suite.h"
 #include "tests/world.h"
 
-#define H       PMD_SIZE
-#define PER     (H / P)
-#define HUGE    (ANON | MAP_HUGETLB)
+#define H         PMD_SIZE
+#define PER       (H / P)
+#define HUGE      (ANON | MAP_HUGETLB)
 #define SIZE(log) ((unsigned long)(log) << 26)
-#define BASE    WORLD_BASE
+#define BASE      WORLD_BASE
 
 static struct world world;
 static struct mm_struct *mm;
@@ -78,10 +78,11 @@ static void fault(unsigned long addr, bool write, int result)
 	ck_assert_ptr_null(mm_verify(mm, stderr));
 }
 
-#define ck_pool(f, r) do { \
-	ck_assert_uint_eq(pool->free, f); \
-	ck_assert_uint_eq(pool->reserved, r); \
-} while (0)
+#define ck_pool(f, r)                                 \
+	do {                                          \
+		ck_assert_uint_eq(pool->free, f);     \
+		ck_assert_uint_eq(pool->reserved, r); \
+	} while (0)
 #define ck_err(call, error) ck_assert_int_eq((long)(call), -(error))
 
 START_TEST(rule_L1_sizes_and_flags)
@@ -104,7 +105,8 @@ START_TEST(rule_L1_sizes_and_flags)
 	ck_err(do_mmap(mm, NULL, 0, H, RW, MAP_DROPPABLE | MAP_ANONYMOUS | MAP_HUGETLB, 0), EINVAL);
 	ck_err(do_mmap(mm, NULL, 0, H, RW, HUGE | MAP_GROWSDOWN, 0), EINVAL);
 	addr = do_mmap(mm, NULL, 0, H, RW, HUGE | MAP_LOCKED | MAP_NORESERVE, 0);
-	ck_assert_uint_eq(vma_lookup(mm, addr)->vm_flags & (VM_LOCKED | VM_NORESERVE), VM_NORESERVE);
+	ck_assert_uint_eq(vma_lookup(mm, addr)->vm_flags & (VM_LOCKED | VM_NORESERVE),
+			  VM_NORESERVE);
 	ck_assert_uint_eq(mm->locked_vm, 0);
 	teardown();
 }
@@ -210,7 +212,7 @@ START_TEST(rule_L3_promises)
 	ck_pool(4, 3);
 	fault(BASE, true, 0);
 	ck_pool(3, 2);
-	fault(BASE + 8 * H, false, 0);          /* the one that nobody was promised */
+	fault(BASE + 8 * H, false, 0); /* the one that nobody was promised */
 	ck_pool(2, 2);
 	fault(BASE + 9 * H, false, -ENXIO);
 	ck_assert_uint_eq(world.machine->faults.sigbus, 1);
@@ -232,10 +234,10 @@ START_TEST(rule_L3_shared_is_promised_once)
 	do_mmap(mm, file, BASE + 8 * H, 4 * H, RW, MAP_SHARED | MAP_FIXED, 0);
 	ck_pool(4, 4);
 	fault(BASE, true, 0);
-	fault(BASE + 8 * H, false, 0);          /* the same page */
+	fault(BASE + 8 * H, false, 0); /* the same page */
 	ck_pool(3, 3);
 	do_munmap(mm, BASE, 16 * H);
-	ck_pool(3, 3);                          /* the file still has them */
+	ck_pool(3, 3); /* the file still has them */
 	hugetlb_truncate(world.machine, file->inode, 2 * PER);
 	ck_pool(3, 1);
 	hugetlb_truncate(world.machine, file->inode, 0);
@@ -270,7 +272,7 @@ START_TEST(rule_L3_replaced)
 	ck_assert_uint_eq(map_at(BASE, 2, PROT_READ, ANON), BASE);
 	ck_pool(2, 2);
 	ck_assert_uint_eq(pt_get(&mm->pgd, BASE), 0);
-	ck_err(map_at(BASE, 3, RW, ANON), ENOMEM);      /* and then there is nothing */
+	ck_err(map_at(BASE, 3, RW, ANON), ENOMEM); /* and then there is nothing */
 	ck_assert_ptr_null(find_vma(mm, 0));
 	teardown();
 }
@@ -283,14 +285,14 @@ START_TEST(rule_L4_cut_where_pages_begin)
 	ck_assert_int_eq(do_munmap(mm, BASE + P, P), -EINVAL);
 	ck_assert_int_eq(do_munmap(mm, BASE, P), -EINVAL);
 	ck_assert_int_eq(do_mprotect(mm, BASE + P, P, PROT_READ, -1), -EINVAL);
-	ck_assert_int_eq(do_mprotect(mm, BASE + P, P, RW, -1), 0);      /* nothing to cut */
+	ck_assert_int_eq(do_mprotect(mm, BASE + P, P, RW, -1), 0); /* nothing to cut */
 	ck_assert_int_eq(do_madvise(mm, BASE + P, P, MADV_DONTFORK), -EINVAL);
 	ck_err(do_mmap(mm, NULL, BASE + P, P, RW, ANON | MAP_FIXED, 0), EINVAL);
 	ck_assert_uint_eq(mm->map_count, 1);
 	ck_assert_int_eq(do_mprotect(mm, BASE + H, H, PROT_READ, -1), 0);
 	ck_assert_uint_eq(mm->map_count, 3);
 	ck_assert_int_eq(do_mprotect(mm, BASE + H, H, RW, -1), 0);
-	ck_assert_uint_eq(mm->map_count, 3);    /* they never merge */
+	ck_assert_uint_eq(mm->map_count, 3); /* they never merge */
 	ck_assert_int_eq(do_munmap(mm, BASE + H, 2 * H), 0);
 	ck_assert_uint_eq(mm->map_count, 2);
 	ck_assert_ptr_null(mm_verify(mm, stderr));
@@ -309,12 +311,13 @@ START_TEST(rule_L5_mremap)
 	ck_err(do_mremap(mm, BASE, H, H, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0), EINVAL);
 	ck_err(do_mremap(mm, BASE, 0, H, MREMAP_MAYMOVE, 0), EINVAL);
 	ck_assert_uint_eq(do_mremap(mm, BASE, 4 * H, 3 * H + P, 0, 0), BASE);
-	ck_assert_ptr_nonnull(vma_lookup(mm, BASE + 3 * H));    /* rounded up: nothing to do */
+	ck_assert_ptr_nonnull(vma_lookup(mm, BASE + 3 * H)); /* rounded up: nothing to do */
 	ck_assert_uint_eq(do_mremap(mm, BASE, 4 * H, 3 * H, 0, 0), BASE);
 	ck_pool(7, 2);
 	uint64_t content = world_content(mm, BASE + H);
-	ck_assert_uint_eq(do_mremap(mm, BASE, 3 * H, 3 * H, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    BASE + 8 * H), BASE + 8 * H);
+	ck_assert_uint_eq(
+		do_mremap(mm, BASE, 3 * H, 3 * H, MREMAP_MAYMOVE | MREMAP_FIXED, BASE + 8 * H),
+		BASE + 8 * H);
 	ck_pool(7, 2);
 	ck_assert_uint_eq(world_content(mm, BASE + 9 * H), content);
 	ck_assert_ptr_eq(find_vma(mm, BASE), vma_lookup(mm, BASE + 8 * H));
@@ -357,7 +360,7 @@ START_TEST(rule_L5_mremap_of_a_part)
 	ck_pool(3, 3);
 	fault(BASE + H, true, -ENXIO);
 	do_munmap(mm, BASE, 16 * H);
-	ck_pool(4, 3);                          /* as in the kernel: nobody gives these back */
+	ck_pool(4, 3); /* as in the kernel: nobody gives these back */
 	pool->reserved = 0;
 	teardown();
 }
@@ -372,11 +375,11 @@ START_TEST(rule_L6_advice)
 	ck_pool(4, 0);
 	ck_assert_int_eq(do_madvise(mm, BASE + P, H, MADV_DONTNEED), -EINVAL);
 	ck_assert_int_eq(do_madvise(mm, BASE, P, MADV_DONTNEED), 0);
-	ck_assert_uint_ne(pt_get(&mm->pgd, BASE), 0);   /* less than a page */
+	ck_assert_uint_ne(pt_get(&mm->pgd, BASE), 0); /* less than a page */
 	ck_assert_int_eq(do_madvise(mm, BASE, 2 * H - P, MADV_DONTNEED), 0);
 	ck_assert_uint_eq(pt_get(&mm->pgd, BASE), 0);
 	ck_assert_uint_ne(pt_get(&mm->pgd, BASE + H), 0);
-	ck_pool(5, 1);                          /* it is promised again */
+	ck_pool(5, 1); /* it is promised again */
 	fault(BASE, false, 0);
 	ck_pool(4, 0);
 	ck_assert_int_eq(do_madvise(mm, BASE, H, MADV_FREE), -EINVAL);
@@ -414,17 +417,17 @@ START_TEST(rule_L7_faults)
 	map_at(BASE, 3, RW, ANON);
 	fault(BASE + H + 5 * P, false, 0);
 	struct vm_area_struct *vma = vma_lookup(mm, BASE);
-	ck_assert_ptr_nonnull(vma->anon_vma);   /* a read has a page of its own already */
+	ck_assert_ptr_nonnull(vma->anon_vma); /* a read has a page of its own already */
 	uint64_t entry = pt_get(&mm->pgd, BASE + H);
 	ck_assert(entry & PTE_HUGETLB);
 	ck_assert(!(entry & PTE_WRITE));
-	fault(BASE + H, true, 0);               /* reused, not copied */
+	fault(BASE + H, true, 0); /* reused, not copied */
 	ck_pool(7, 2);
 	ck_assert_uint_eq(world.machine->faults.cow_reuse, 1);
 	ck_assert_uint_eq(PTE_PFN(pt_get(&mm->pgd, BASE + H + P)), PTE_PFN(entry));
 	ck_assert_uint_eq(pt_rss(&mm->pgd), 0);
 	ck_assert_uint_eq(mm->pgd.hugetlb, PER);
-	ck_assert_uint_eq(mm->pgd.tables, 3);   /* no leaf table */
+	ck_assert_uint_eq(mm->pgd.tables, 3); /* no leaf table */
 	/* what was lost is not given back before the next write */
 	do_mprotect(mm, BASE + H, H, PROT_READ, -1);
 	do_mprotect(mm, BASE + H, H, RW, -1);
@@ -461,7 +464,7 @@ START_TEST(rule_L7_the_file_ends)
 	fault(BASE + 4 * H, false, 0);
 	ck_assert_uint_eq(PTE_PFN(pt_get(&mm->pgd, BASE)), PTE_PFN(pt_get(&mm->pgd, BASE + 4 * H)));
 	ck_pool(7, 2);
-	fault(BASE + 4 * H, true, 0);           /* a copy, which was promised */
+	fault(BASE + 4 * H, true, 0); /* a copy, which was promised */
 	ck_pool(6, 1);
 	ck_assert_uint_ne(PTE_PFN(pt_get(&mm->pgd, BASE)), PTE_PFN(pt_get(&mm->pgd, BASE + 4 * H)));
 	fput(file);
@@ -522,7 +525,7 @@ START_TEST(rule_L9_holes)
 		fault(BASE + i * H, true, 0);
 	ck_pool(4, 0);
 	ck_assert_int_eq(do_madvise(mm, BASE + P, 2 * H, MADV_REMOVE), 0);
-	ck_pool(5, 0);                          /* one whole page; it was promised once only */
+	ck_pool(5, 0); /* one whole page; it was promised once only */
 	ck_assert_uint_eq(pt_get(&mm->pgd, BASE + H), 0);
 	ck_assert_uint_ne(pt_get(&mm->pgd, BASE + 2 * H), 0);
 	fault(BASE + H, true, 0);
@@ -535,7 +538,8 @@ END_TEST
 START_TEST(rule_L9_segments)
 {
 	setup(4);
-	struct inode *inode = inode_create(world.machine, 9, FILE_SYSV_SHM, "/SYSV00000000 (deleted)");
+	struct inode *inode =
+		inode_create(world.machine, 9, FILE_SYSV_SHM, "/SYSV00000000 (deleted)");
 	struct file *file = file_open(world.machine, inode, 9, true, true);
 
 	ck_assert_int_eq(hugetlb_promise(world.machine, pool, 2), 0);
@@ -611,7 +615,8 @@ START_TEST(resv_map_random)
 		}
 		ck_assert_uint_eq(resv_map_count(&map, from, to), (unsigned long)there);
 		ck_assert_int_eq(add ? resv_map_add(arena, &map, from, to)
-				     : resv_map_del(arena, &map, from, to), changed);
+				     : resv_map_del(arena, &map, from, to),
+				 changed);
 		for (unsigned long n = from; n < to; n++)
 			set[n] = add;
 	}

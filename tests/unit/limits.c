@@ -62,7 +62,7 @@ START_TEST(limit_memlock_of_zero)
 	setup(_i, 0, 0, 0);
 	world_map(mm, 0, 4, RW);
 	config->limits.memlock = 0;
-	ck_assert_int_eq(do_mlock(mm, page_at(0), P, false), 0);        /* CAP_IPC_LOCK */
+	ck_assert_int_eq(do_mlock(mm, page_at(0), P, false), 0); /* CAP_IPC_LOCK */
 	ck_assert_int_eq(do_mlockall(mm, MCL_CURRENT), 0);
 	config->limits.ipc_lock = false;
 	ck_assert_int_eq(do_mlock(mm, page_at(0), P, false), -EPERM);
@@ -95,13 +95,13 @@ START_TEST(overcommit_guess)
 {
 	setup(_i, 0, 20, 10);
 	ck_assert_int_eq(map(0, 31, RW, ANON), -ENOMEM);
-	ck_assert_int_gt(map(0, 31, PROT_READ, ANON), 0);       /* promises nothing */
+	ck_assert_int_gt(map(0, 31, PROT_READ, ANON), 0); /* promises nothing */
 	ck_assert_int_eq(do_mprotect(mm, page_at(0), 31 * P, RW, -1), -ENOMEM);
 	ck_layout(mm, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
 	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & (VM_WRITE | VM_ACCOUNT), 0);
 	ck_assert_int_gt(map(0, 31, RW, ANON | MAP_NORESERVE), 0);
 	ck_assert_int_gt(map(0, 30, RW, ANON), 0);
-	ck_assert_int_gt(map(32, 30, RW, ANON), 0);             /* each by itself */
+	ck_assert_int_gt(map(32, 30, RW, ANON), 0); /* each by itself */
 	ck_assert_uint_eq(world.machine->committed, 60);
 	/* what replaces such memory counts only for what is more: here nothing */
 	config->ram = 1;
@@ -122,7 +122,7 @@ START_TEST(overcommit_guess_of_shared_memory)
 	setup(_i, 0, 20, 10);
 	world_map(mm, 0, 4, RW);
 	ck_assert_int_eq(map(2, 31, PROT_READ, flags), -ENOMEM);
-	ck_layout(mm, "AA");            /* noticed when what was there has gone */
+	ck_layout(mm, "AA"); /* noticed when what was there has gone */
 	ck_assert_int_gt(map(2, 31, PROT_READ, flags | MAP_NORESERVE), 0);
 	ck_assert_uint_eq(world.machine->committed, 2);
 	ck_assert_int_gt(map(2, 30, PROT_READ, flags), 0);
@@ -157,8 +157,8 @@ END_TEST
 
 START_TEST(overcommit_never)
 {
-	setup(_i, 2, 40, 10);   /* the limit: half of 40, and 10; below that */
-	ck_assert_int_gt(map(0, 29, RW, ANON | MAP_NORESERVE), 0);      /* of no effect here */
+	setup(_i, 2, 40, 10); /* the limit: half of 40, and 10; below that */
+	ck_assert_int_gt(map(0, 29, RW, ANON | MAP_NORESERVE), 0); /* of no effect here */
 	ck_assert_int_eq(map(30, 1, RW, ANON), -ENOMEM);
 	ck_assert_int_gt(map(30, 1, PROT_READ, ANON), 0);
 	ck_assert_int_eq(do_munmap(mm, page_at(0), 4 * P), 0);
@@ -174,7 +174,7 @@ START_TEST(overcommit_never)
 	config->limits.sys_admin = false;
 	ck_assert_int_eq(map(53, 1, RW, ANON), -ENOMEM);
 	config->admin_reserve = 0;
-	config->user_reserve = 8;       /* but at most a 32nd of the process */
+	config->user_reserve = 8; /* but at most a 32nd of the process */
 	ck_assert_int_eq(map(53, 1, RW, ANON), -ENOMEM);
 	ck_assert_uint_eq(world.machine->committed, 38);
 	teardown();
@@ -188,15 +188,19 @@ START_TEST(overcommit_in_mremap)
 	/* in place and by moving only what is more counts; DONTUNMAP promises all again */
 	ck_assert_int_eq((long)do_mremap(mm, page_at(0), 8 * P, 19 * P, 0, 0), -ENOMEM);
 	ck_assert_int_eq((long)do_mremap(mm, page_at(0), 8 * P, 19 * P,
-					 MREMAP_MAYMOVE | MREMAP_FIXED, page_at(30)), -ENOMEM);
+					 MREMAP_MAYMOVE | MREMAP_FIXED, page_at(30)),
+			 -ENOMEM);
 	ck_layout(mm, "AAAAAAAA");
 	ck_assert_int_gt((long)do_mremap(mm, page_at(0), 8 * P, 18 * P,
-					 MREMAP_MAYMOVE | MREMAP_FIXED, page_at(30)), 0);
+					 MREMAP_MAYMOVE | MREMAP_FIXED, page_at(30)),
+			 0);
 	ck_assert_uint_eq(world.machine->committed, 18);
 	ck_assert_int_eq((long)do_mremap(mm, page_at(30), 18 * P, 18 * P,
-					 MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0), -ENOMEM);
+					 MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0),
+			 -ENOMEM);
 	ck_assert_int_gt((long)do_mremap(mm, page_at(30), 10 * P, 10 * P,
-					 MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0), 0);
+					 MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0),
+			 0);
 	ck_assert_uint_eq(world.machine->committed, 28);
 	teardown();
 }
@@ -206,13 +210,13 @@ START_TEST(overcommit_at_fork)
 {
 	struct mm_struct *child;
 
-	setup(_i, 2, 60, 0);    /* below 30 */
+	setup(_i, 2, 60, 0); /* below 30 */
 	world_map(mm, 0, 6, RW);
 	world_map(mm, 8, 6, RW);
 	child = dup_mm(mm);
 	ck_assert_ptr_nonnull(child);
 	ck_assert_uint_eq(world.machine->committed, 24);
-	ck_assert_ptr_null(dup_mm(mm));         /* the first VMA fits in, the second does not */
+	ck_assert_ptr_null(dup_mm(mm)); /* the first VMA fits in, the second does not */
 	ck_assert_uint_eq(world.machine->committed, 24);
 	ck_assert_int_eq(do_madvise(mm, page_at(8), 6 * P, MADV_DONTFORK), 0);
 	mmput(child);
@@ -239,10 +243,18 @@ END_TEST
 TEST_SUITE(limits)
 {
 	const TTest *const tests[] = {
-		limit_data_counts_the_programs_data, limit_data_of_zero_binds_brk_only,
-		limit_memlock_of_zero, limits_are_those_of_who_acts, overcommit_guess,
-		overcommit_guess_of_shared_memory, overcommit_always, overcommit_unknown_ram,
-		overcommit_never, overcommit_in_mremap, overcommit_at_fork, overcommit_and_stack,
+		limit_data_counts_the_programs_data,
+		limit_data_of_zero_binds_brk_only,
+		limit_memlock_of_zero,
+		limits_are_those_of_who_acts,
+		overcommit_guess,
+		overcommit_guess_of_shared_memory,
+		overcommit_always,
+		overcommit_unknown_ram,
+		overcommit_never,
+		overcommit_in_mremap,
+		overcommit_at_fork,
+		overcommit_and_stack,
 	};
 	Suite *suite = suite_create("limits");
 	TCase *tcase = tcase_create("limits");

@@ -57,8 +57,8 @@ static struct ending replayed(const char *trace, const char *index,
 	replay_options_default(&options);
 	options.find_cache = find_cache_lookup("none");
 	options.locking = locking;
-	struct replay_world *world = replay_create(vma_index_lookup(index), trace_info(reader),
-						   &options);
+	struct replay_world *world =
+		replay_create(vma_index_lookup(index), trace_info(reader), &options);
 	ck_assert_ptr_nonnull(world);
 	while ((more = trace_next(reader, &event, &error)) > 0)
 		ck_assert_int_eq(replay_event(world, &event), 0);
@@ -75,7 +75,8 @@ static struct ending replayed(const char *trace, const char *index,
 START_TEST(replays_end_alike)
 {
 	static const char *const traces[] = {
-		"workloads/traces/gcc.vmt", "workloads/traces/git.vmt",
+		"workloads/traces/gcc.vmt",
+		"workloads/traces/git.vmt",
 	};
 	static const char *const indexes[] = { "rbtree", "maple" };
 	struct ending plain = replayed(traces[_i], indexes[_i], NULL);

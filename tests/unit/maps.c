@@ -100,12 +100,12 @@ START_TEST(coredump_holds)
 	world_map(mm, 0, 4, RW); /* written */
 	world_write(mm, page_at(0));
 	world_map(mm, 6, 4, PROT_READ); /* never written */
-	world_map(mm, 12, 4, RW); /* DONTDUMP */
+	world_map(mm, 12, 4, RW);       /* DONTDUMP */
 	world_write(mm, page_at(12));
 	ck_assert_int_eq(do_madvise(mm, page_at(12), 4 * P, MADV_DONTDUMP), 0);
-	world_map_file(mm, world.file, 18, 2, PROT_READ, 0); /* an ELF file's header, */
+	world_map_file(mm, world.file, 18, 2, PROT_READ, 0);             /* an ELF file's header, */
 	world_map_file(mm, world.file, 20, 2, PROT_READ | PROT_EXEC, 2); /* code, */
-	world_map_file(mm, world.file, 22, 2, RW, 4); /* and data */
+	world_map_file(mm, world.file, 22, 2, RW, 4);                    /* and data */
 	world_write(mm, page_at(22));
 	world_map_file(mm, device, 26, 2, PROT_READ, 0);
 	world_map_file(mm, special, 30, 2, PROT_READ, 0);
@@ -119,9 +119,9 @@ START_TEST(coredump_holds)
 	const struct {
 		unsigned long page, by_default, with_files, with_nothing;
 	} cases[] = {
-		{0, 4, 4, 0},  {6, 0, 0, 0},  {12, 0, 0, 0}, {18, 1, 2, 0},
-		{20, 0, 2, 0}, {22, 2, 2, 0}, {26, 0, 0, 0}, {30, 2, 2, 2},
-		{34, 0, 2, 0}, {38, 2, 2, 0}, {42, 0, 2, 0},
+		{ 0, 4, 4, 0 },  { 6, 0, 0, 0 },  { 12, 0, 0, 0 }, { 18, 1, 2, 0 },
+		{ 20, 0, 2, 0 }, { 22, 2, 2, 0 }, { 26, 0, 0, 0 }, { 30, 2, 2, 2 },
+		{ 34, 0, 2, 0 }, { 38, 2, 2, 0 }, { 42, 0, 2, 0 },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		unsigned long page = cases[i].page;
@@ -148,8 +148,9 @@ START_TEST(verbs_show_a_trace)
 	ck_command(0, "# task 1, after event", "%s maps " LS, vmabench);
 	ck_command(0, "/usr/bin/ls", "%s maps --event 100 " LS, vmabench);
 	ck_command(0, "VmFlags: rd", "%s maps -s --at end " LS, vmabench);
-	ck_command(0, "Swap: 4", "%s maps -s --reclaim 20 " LS
-		   " | sed -n 's/^Swap:  *[1-9][0-9]* kB$/Swap: 4/p'", vmabench);
+	ck_command(0, "Swap: 4",
+		   "%s maps -s --reclaim 20 " LS " | sed -n 's/^Swap:  *[1-9][0-9]* kB$/Swap: 4/p'",
+		   vmabench);
 	ck_command(0, "ELF header", "%s coredump --list --mm 1 " LS, vmabench);
 	ck_command(0, "in all", "%s coredump --list --filter 0 --event 100 " LS, vmabench);
 	ck_command(2, "--list", "%s coredump " LS, vmabench);

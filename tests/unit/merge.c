@@ -43,8 +43,12 @@ static bool find_run(const char *text, const char *letters, unsigned long *start
 static struct vm_area_struct drawn_vma(unsigned long start, unsigned long end)
 {
 	return (struct vm_area_struct){
-		.vm_start = start, .vm_end = end, .vm_flags = VM_READ | VM_WRITE | VM_ACCOUNT,
-		.vm_pgoff = 100 + start / P, .vm_file = &file_a, .vm_ops = &ops,
+		.vm_start = start,
+		.vm_end = end,
+		.vm_flags = VM_READ | VM_WRITE | VM_ACCOUNT,
+		.vm_pgoff = 100 + start / P,
+		.vm_file = &file_a,
+		.vm_ops = &ops,
 	};
 }
 
@@ -67,13 +71,18 @@ static void draw_case(struct drawn *d, const char *text)
 	d->next_side = side_of(&d->next, there);
 	find_run(text, "*", &start, &end);
 	d->range = (struct vma_desc){
-		.start = start, .end = end, .flags = VM_READ | VM_WRITE | VM_ACCOUNT,
-		.pgoff = 100 + start / P, .file = &file_a,
+		.start = start,
+		.end = end,
+		.flags = VM_READ | VM_WRITE | VM_ACCOUNT,
+		.pgoff = 100 + start / P,
+		.file = &file_a,
 	};
 	find_run(text, "*M", &start, &end);
 	d->middle = drawn_vma(start, end);
 	d->merge = (struct vma_merge){
-		.prev = &d->prev_side, .next = &d->next_side, .range = &d->range,
+		.prev = &d->prev_side,
+		.next = &d->next_side,
+		.range = &d->range,
 		.rule = merge_rule(0),
 	};
 }
@@ -84,22 +93,14 @@ static const struct {
 	bool existing;
 	enum vma_merge_kind kind;
 } places[] = {
-	{ "PPPPP*****NNNNN", false, MERGE_BOTH },
-	{ "PPPPP*****.NNNN", false, MERGE_LEFT },
-	{ "PPPP.*****NNNNN", false, MERGE_RIGHT },
-	{ "PPPP.*****.NNNN", false, MERGE_NONE },
-	{ "PPPPP*****.....", false, MERGE_LEFT },
-	{ ".....*****NNNNN", false, MERGE_RIGHT },
-	{ ".....*****.....", false, MERGE_NONE },
-	{ "PPPPP*****NNNNN", true, MERGE_BOTH },
-	{ "PPPPP*****.NNNN", true, MERGE_LEFT },
-	{ "PPPP.*****NNNNN", true, MERGE_RIGHT },
-	{ "PPPPP*****MMMMM", true, MERGE_LEFT },
-	{ ".....*****MMMMM", true, MERGE_NONE },
-	{ "MMMMM*****NNNNN", true, MERGE_RIGHT },
-	{ "MMMMM*****.....", true, MERGE_NONE },
-	{ "PP*****MMMNNNNN", true, MERGE_LEFT },
-	{ "PPMMM*****NNNNN", true, MERGE_RIGHT },
+	{ "PPPPP*****NNNNN", false, MERGE_BOTH },  { "PPPPP*****.NNNN", false, MERGE_LEFT },
+	{ "PPPP.*****NNNNN", false, MERGE_RIGHT }, { "PPPP.*****.NNNN", false, MERGE_NONE },
+	{ "PPPPP*****.....", false, MERGE_LEFT },  { ".....*****NNNNN", false, MERGE_RIGHT },
+	{ ".....*****.....", false, MERGE_NONE },  { "PPPPP*****NNNNN", true, MERGE_BOTH },
+	{ "PPPPP*****.NNNN", true, MERGE_LEFT },   { "PPPP.*****NNNNN", true, MERGE_RIGHT },
+	{ "PPPPP*****MMMMM", true, MERGE_LEFT },   { ".....*****MMMMM", true, MERGE_NONE },
+	{ "MMMMM*****NNNNN", true, MERGE_RIGHT },  { "MMMMM*****.....", true, MERGE_NONE },
+	{ "PP*****MMMNNNNN", true, MERGE_LEFT },   { "PPMMM*****NNNNN", true, MERGE_RIGHT },
 	{ "PPPM*****MMNNNN", true, MERGE_NONE },
 };
 
@@ -118,33 +119,73 @@ END_TEST
 
 /* One property of a neighbour that is not the range's. */
 enum property {
-	SAME, FLAG_WRITE, FLAG_ACCOUNT, FLAG_LOCKED, FLAG_PKEY, FLAG_SEALED, SOFTDIRTY, MAYBE_GUARD,
-	OTHER_OPEN, NO_FILE, PGOFF_MORE, PGOFF_LESS, POLICY, UFFD, NPROPERTIES
+	SAME,
+	FLAG_WRITE,
+	FLAG_ACCOUNT,
+	FLAG_LOCKED,
+	FLAG_PKEY,
+	FLAG_SEALED,
+	SOFTDIRTY,
+	MAYBE_GUARD,
+	OTHER_OPEN,
+	NO_FILE,
+	PGOFF_MORE,
+	PGOFF_LESS,
+	POLICY,
+	UFFD,
+	NPROPERTIES
 };
 
 static const bool keeps_apart[NPROPERTIES] = {
-	[FLAG_WRITE] = true, [FLAG_ACCOUNT] = true, [FLAG_LOCKED] = true, [FLAG_PKEY] = true,
-	[FLAG_SEALED] = true, [OTHER_OPEN] = true, [NO_FILE] = true, [PGOFF_MORE] = true,
-	[PGOFF_LESS] = true, [POLICY] = true, [UFFD] = true,
+	[FLAG_WRITE] = true,  [FLAG_ACCOUNT] = true, [FLAG_LOCKED] = true, [FLAG_PKEY] = true,
+	[FLAG_SEALED] = true, [OTHER_OPEN] = true,   [NO_FILE] = true,     [PGOFF_MORE] = true,
+	[PGOFF_LESS] = true,  [POLICY] = true,       [UFFD] = true,
 };
 
 static void differ(struct vm_area_struct *vma, struct vma_side *side, enum property property)
 {
 	switch (property) {
-	case FLAG_WRITE: vma->vm_flags ^= VM_WRITE; break;
-	case FLAG_ACCOUNT: vma->vm_flags ^= VM_ACCOUNT; break;
-	case FLAG_LOCKED: vma->vm_flags ^= VM_LOCKED; break;
-	case FLAG_PKEY: vma->vm_flags ^= 1UL << VM_PKEY_SHIFT; break;
-	case FLAG_SEALED: vma->vm_flags ^= VM_SEALED; break;
-	case SOFTDIRTY: vma->vm_flags ^= VM_SOFTDIRTY; break;
-	case MAYBE_GUARD: vma->vm_flags ^= VM_MAYBE_GUARD; break;
-	case OTHER_OPEN: vma->vm_file = &file_b; break;
-	case NO_FILE: vma->vm_file = NULL; break;
-	case PGOFF_MORE: vma->vm_pgoff++, side->pgoff++; break;
-	case PGOFF_LESS: vma->vm_pgoff--, side->pgoff--; break;
-	case POLICY: vma->vm_policy = 7; break;
-	case UFFD: vma->vm_userfaultfd_ctx = 7; break;
-	default: break;
+	case FLAG_WRITE:
+		vma->vm_flags ^= VM_WRITE;
+		break;
+	case FLAG_ACCOUNT:
+		vma->vm_flags ^= VM_ACCOUNT;
+		break;
+	case FLAG_LOCKED:
+		vma->vm_flags ^= VM_LOCKED;
+		break;
+	case FLAG_PKEY:
+		vma->vm_flags ^= 1UL << VM_PKEY_SHIFT;
+		break;
+	case FLAG_SEALED:
+		vma->vm_flags ^= VM_SEALED;
+		break;
+	case SOFTDIRTY:
+		vma->vm_flags ^= VM_SOFTDIRTY;
+		break;
+	case MAYBE_GUARD:
+		vma->vm_flags ^= VM_MAYBE_GUARD;
+		break;
+	case OTHER_OPEN:
+		vma->vm_file = &file_b;
+		break;
+	case NO_FILE:
+		vma->vm_file = NULL;
+		break;
+	case PGOFF_MORE:
+		vma->vm_pgoff++, side->pgoff++;
+		break;
+	case PGOFF_LESS:
+		vma->vm_pgoff--, side->pgoff--;
+		break;
+	case POLICY:
+		vma->vm_policy = 7;
+		break;
+	case UFFD:
+		vma->vm_userfaultfd_ctx = 7;
+		break;
+	default:
+		break;
 	}
 }
 
@@ -154,8 +195,10 @@ START_TEST(merge_properties)
 	for (unsigned left = 0; left < NPROPERTIES; left++) {
 		for (unsigned right = 0; right < NPROPERTIES; right++) {
 			bool l = !keeps_apart[left], r = !keeps_apart[right];
-			enum vma_merge_kind kind = l && r ? MERGE_BOTH : l ? MERGE_LEFT :
-						   r ? MERGE_RIGHT : MERGE_NONE;
+			enum vma_merge_kind kind = l && r ? MERGE_BOTH
+						   : l    ? MERGE_LEFT
+						   : r    ? MERGE_RIGHT
+							  : MERGE_NONE;
 			struct drawn d;
 
 			draw_case(&d, "PPPPP*****NNNNN");
@@ -212,23 +255,23 @@ struct anon_case {
 
 /* A new mapping has none of its own ... */
 static const struct anon_case anon_new[] = {
-	{ "000", "both" }, { "a00", "both" }, { "00a", "both" }, { "a0a", "both" },
-	{ "a0b", "left" }, { "A00", "right" }, { "00A", "left" }, { "A0A", "none" },
+	{ "000", "both" },  { "a00", "both" },  { "00a", "both" }, { "a0a", "both" },
+	{ "a0b", "left" },  { "A00", "right" }, { "00A", "left" }, { "A0A", "none" },
 	{ "A0b", "right" }, { "b0A", "left" },
 };
 
 /* ... unless mremap brings the pages of another VMA along. */
 static const struct anon_case anon_copied[] = {
-	{ "0a0", "both" }, { "aa0", "both" }, { "0aa", "both" }, { "aaa", "both" },
-	{ "ba0", "right" }, { "0ab", "left" }, { "bab", "none" }, { "aab", "left" },
-	{ "baa", "right" }, { "0A0", "none" }, { "aA0", "left" }, { "0Aa", "right" },
-	{ "AAA", "both" }, { "000", "both" }, { "A00", "right" },
+	{ "0a0", "both" },  { "aa0", "both" }, { "0aa", "both" },  { "aaa", "both" },
+	{ "ba0", "right" }, { "0ab", "left" }, { "bab", "none" },  { "aab", "left" },
+	{ "baa", "right" }, { "0A0", "none" }, { "aA0", "left" },  { "0Aa", "right" },
+	{ "AAA", "both" },  { "000", "both" }, { "A00", "right" },
 };
 
 /* The whole of an existing VMA. */
 static const struct anon_case anon_existing[] = {
-	{ "000", "both" }, { "0a0", "both" }, { "a00", "both" }, { "00a", "both" },
-	{ "aa0", "both" }, { "aaa", "both" }, { "a0a", "both" }, { "a0b", "left" },
+	{ "000", "both" },  { "0a0", "both" }, { "a00", "both" }, { "00a", "both" },
+	{ "aa0", "both" },  { "aaa", "both" }, { "a0a", "both" }, { "a0b", "left" },
 	{ "ba0", "right" }, { "0ab", "left" }, { "bab", "none" }, { "0A0", "none" },
 	{ "A00", "right" }, { "00A", "left" }, { "AAA", "both" }, { "AA0", "left" },
 	{ "0AA", "right" },
@@ -269,10 +312,8 @@ START_TEST(merge_close)
 		bool existing;
 		enum vma_merge_kind kind;
 	} cases[] = {
-		{ "PPPPP*****NNNNN", false, MERGE_LEFT },
-		{ "PPPP.*****NNNNN", false, MERGE_RIGHT },
-		{ "PPPPP*****NNNNN", true, MERGE_NONE },
-		{ "PPPPP*****MMMMM", true, MERGE_LEFT },
+		{ "PPPPP*****NNNNN", false, MERGE_LEFT }, { "PPPP.*****NNNNN", false, MERGE_RIGHT },
+		{ "PPPPP*****NNNNN", true, MERGE_NONE },  { "PPPPP*****MMMMM", true, MERGE_LEFT },
 		{ "MMMMM*****NNNNN", true, MERGE_RIGHT },
 	};
 
@@ -321,9 +362,9 @@ START_TEST(merge_by_mmap)
 	ck_layout(mm, "AAAAAAAAAAAAAAA");
 	world_map(mm, 5, 5, PROT_READ);
 	ck_layout(mm, "AAAAABBBBBCCCCC");
-	world_map(mm, 5, 5, RW);        /* unmaps first, then all three are one */
+	world_map(mm, 5, 5, RW); /* unmaps first, then all three are one */
 	ck_layout(mm, "AAAAAAAAAAAAAAA");
-	world_map(mm, 3, 4, RW);        /* in the middle of one that is alike */
+	world_map(mm, 3, 4, RW); /* in the middle of one that is alike */
 	ck_layout(mm, "AAAAAAAAAAAAAAA");
 	ck_assert_uint_eq(mm->map_count, 1);
 	teardown();
@@ -338,9 +379,9 @@ START_TEST(merge_by_mmap_file)
 	mm = world.mm;
 	world_map_file(mm, world.file, 0, 4, PROT_READ, 10);
 	world_map_file(mm, world.file, 8, 4, PROT_READ, 18);
-	world_map_file(mm, world.file, 4, 4, PROT_READ, 15);    /* contiguous with neither */
+	world_map_file(mm, world.file, 4, 4, PROT_READ, 15); /* contiguous with neither */
 	ck_layout(mm, "AAAABBBBCCCC");
-	world_map_file(mm, world.again, 4, 4, PROT_READ, 14);   /* another open file */
+	world_map_file(mm, world.again, 4, 4, PROT_READ, 14); /* another open file */
 	ck_layout(mm, "AAAABBBBCCCC");
 	world_map_file(mm, world.file, 4, 4, PROT_READ, 14);
 	ck_layout(mm, "AAAAAAAAAAAA");
@@ -362,7 +403,7 @@ START_TEST(merge_by_mprotect)
 	setup(_i);
 	mm = world.mm;
 	world_map(mm, 0, 15, RW);
-	world_write(mm, page_at(0));    /* so that losing WRITE keeps ACCOUNT */
+	world_write(mm, page_at(0)); /* so that losing WRITE keeps ACCOUNT */
 	world_write(mm, page_at(14));
 	ck_assert_int_eq(do_mprotect(mm, page_at(5), 5 * P, PROT_READ, -1), 0);
 	ck_layout(mm, "AAAAABBBBBCCCCC");
@@ -415,17 +456,19 @@ START_TEST(merge_by_mremap)
 	ck_assert_uint_eq(do_mremap(mm, page_at(0), 4 * P, 6 * P, 0, 0), page_at(0));
 	ck_layout(mm, "AAAAAA..BBBB");
 	ck_assert_uint_eq(do_mremap(mm, page_at(0), 6 * P, 8 * P, 0, 0), page_at(0));
-	ck_layout(mm, "AAAAAAAAAAAA");          /* what grew met the next */
+	ck_layout(mm, "AAAAAAAAAAAA"); /* what grew met the next */
 	ck_assert_uint_eq(do_mremap(mm, page_at(8), 4 * P, 2 * P, 0, 0), page_at(8));
 	ck_layout(mm, "AAAAAAAAAA");
 	world_map(mm, 20, 2, RW);
-	ck_assert_uint_eq(do_mremap(mm, page_at(0), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    page_at(22)), page_at(22));
-	ck_layout(mm, "..AAAAAAAA..........BBBB");      /* untouched memory is renumbered */
+	ck_assert_uint_eq(
+		do_mremap(mm, page_at(0), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(22)),
+		page_at(22));
+	ck_layout(mm, "..AAAAAAAA..........BBBB"); /* untouched memory is renumbered */
 	world_write(mm, page_at(2));
-	ck_assert_uint_eq(do_mremap(mm, page_at(2), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    page_at(24)), page_at(24));
-	ck_layout(mm, "....AAAAAA..........BBBBCC");    /* written memory keeps its pgoff */
+	ck_assert_uint_eq(
+		do_mremap(mm, page_at(2), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(24)),
+		page_at(24));
+	ck_layout(mm, "....AAAAAA..........BBBBCC"); /* written memory keeps its pgoff */
 	teardown();
 }
 END_TEST

@@ -99,7 +99,7 @@ END_TEST
 
 START_TEST(eager_ignores_anon_vmas)
 {
-	struct task_struct child = {0};
+	struct task_struct child = { 0 };
 	uint64_t content[2];
 
 	setup(_i, "eager");
@@ -154,7 +154,7 @@ START_TEST(eager_compares_inodes)
 	world_map_file(mm, world.again, 2, 2, PROT_READ, 2);
 	ck_layout(mm, "AAAA");
 	world_map_file(mm, world.file, 4, 2, PROT_READ, 7); /* does not go on in the file */
-	world_map_file(mm, world.file, 6, 2, RW, 9); /* other rights */
+	world_map_file(mm, world.file, 6, 2, RW, 9);        /* other rights */
 	ck_layout(mm, "AAAABBCC");
 	ck_assert_uint_eq(world.machine->merges, 1);
 	world_done(&world);

@@ -75,7 +75,7 @@ END_TEST
 /* Two processes share a region where they may; the last one's end is its end. */
 START_TEST(nommu_shared)
 {
-	struct task_struct other = {0};
+	struct task_struct other = { 0 };
 
 	setup(_i, 1, 0);
 	ck_assert_int_eq(exec_mmap(world.machine, &other, NULL, 0, WORLD_TOP, WORLD_HEAP,
@@ -162,7 +162,7 @@ END_TEST
 /* Two processes at random; each failing allocation leaves what was. */
 START_TEST(nommu_random)
 {
-	struct task_struct tasks[2] = {{0}};
+	struct task_struct tasks[2] = { { 0 } };
 	struct rng rng;
 
 	setup(_i, 1, 256);

@@ -280,7 +280,9 @@ START_TEST(test_limit)
 }
 END_TEST
 
-/* stdout is a file, and the same file is the target: the text is added, the file is not replaced. */
+/*
+ * stdout is a file, and the same file is the target: the text is added, the file is not replaced.
+ */
 static void to_stdout(void)
 {
 	int fd = open(in_folder("out"), O_WRONLY | O_CREAT, 0600);
@@ -385,8 +387,8 @@ START_TEST(test_six_writers)
 	char why[256];
 	int status;
 
-	ck_assert_msg(!outfile_save(in_folder("file"), large, sizeof(large), why, sizeof(why)), "%s",
-		      why);
+	ck_assert_msg(!outfile_save(in_folder("file"), large, sizeof(large), why, sizeof(why)),
+		      "%s", why);
 	for (unsigned i = 0; i < WRITERS; i++) {
 		if (!fork())
 			write_often((char)('a' + i));

@@ -9,11 +9,11 @@
 #include "mm/pagetable.h"
 #include "tests/suite.h"
 
-#define MB2     (1UL << 21)
-#define GB1     (1UL << 30)
-#define GB512   (1UL << 39)
-#define RW      (PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX | PTE_ACCESSED | PTE_DIRTY)
-#define ANON    (RW | PTE_ANON | PTE_EXCLUSIVE)
+#define MB2   (1UL << 21)
+#define GB1   (1UL << 30)
+#define GB512 (1UL << 39)
+#define RW    (PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX | PTE_ACCESSED | PTE_DIRTY)
+#define ANON  (RW | PTE_ANON | PTE_EXCLUSIVE)
 
 static struct arena *arena;
 static struct frames *frames;
@@ -171,7 +171,7 @@ START_TEST(test_proportion)
 	pt_free_tables(&pt, 0, PAGE_SIZE, 0, pt_end(&pt));
 	ck_assert_uint_eq(pt.tables, 1);
 	ck_assert_uint_eq(counters.tlb_flushes, 3);
-	pt_zap(&pt, 0, pt_end(&pt));            /* nothing there: no flush */
+	pt_zap(&pt, 0, pt_end(&pt)); /* nothing there: no flush */
 	ck_assert_uint_eq(counters.tlb_flushes, 3);
 	verify(&pt);
 	pt_destroy(&pt);
@@ -187,11 +187,11 @@ START_TEST(test_zap)
 	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 6);
 	ck_assert_uint_eq(frames_in_use(frames), 6 * PT_ENTRIES);
 
-	pt_zap(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2);      /* 3 tables but for a page */
+	pt_zap(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2); /* 3 tables but for a page */
 	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 6);
 	ck_assert(pt_has_table(&pt, GB1) && !pt_has_table(&pt, GB1 + 3 * MB2));
 	pt_free_tables(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2, GB1 - MB2 + PAGE_SIZE, GB1 + MB2);
-	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 5);    /* the floor is in the second one */
+	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 5); /* the floor is in the second one */
 	ck_assert(!pt_has_table(&pt, GB1) && pt_has_table(&pt, GB1 - MB2));
 	pt_free_tables(&pt, GB1 - 2 * MB2 + PAGE_SIZE, GB1 + MB2, 0, pt_end(&pt));
 	ck_assert_uint_eq(pt.tables, 1 + 1 + 2 + 4);
@@ -216,7 +216,7 @@ START_TEST(test_last)
 		map(&pt, GB1 + PAGE_SIZE, ANON);
 		verify(&pt);
 		if (i == 1)
-			map(&pt, GB1 + MB2, ANON);      /* keeps the table above */
+			map(&pt, GB1 + MB2, ANON); /* keeps the table above */
 		pt_zap(&pt, GB1, GB1 + MB2);
 		ck_assert_uint_eq(pt_get(&pt, GB1), 0);
 		verify(&pt);
@@ -231,17 +231,17 @@ START_TEST(test_update)
 	pfn_t copy;
 
 	make(&pt, 4);
-	ck_assert_int_eq(pt_map(&pt, MB2, 0, PTE_PRESENT | PTE_USER), 0);   /* read: zero page */
+	ck_assert_int_eq(pt_map(&pt, MB2, 0, PTE_PRESENT | PTE_USER), 0); /* read: zero page */
 	get_page(frames, 0);
 	copy = alloc_page(frames, 77);
-	pt_update(&pt, MB2, pte_make(copy, ANON));                          /* write: a page */
+	pt_update(&pt, MB2, pte_make(copy, ANON)); /* write: a page */
 	ck_assert_int_eq(pfn_to_page(frames, 0)->_refcount, 1);
 	ck_assert_int_eq(pfn_to_page(frames, copy)->_mapcount, 1);
 	ck_assert_uint_eq(counters.tlb_pages, 1);
 
 	pt_update(&pt, MB2, pt_get(&pt, MB2) & ~PTE_WRITE);
 	ck_assert_uint_eq(counters.tlb_pages, 2);
-	pt_update(&pt, MB2, pt_get(&pt, MB2) | PTE_WRITE);      /* more rights need no flush */
+	pt_update(&pt, MB2, pt_get(&pt, MB2) | PTE_WRITE); /* more rights need no flush */
 	pt_update(&pt, MB2, pt_get(&pt, MB2) & ~PTE_ACCESSED);
 	ck_assert_uint_eq(counters.tlb_pages, 2);
 	pt_update(&pt, MB2, pt_get(&pt, MB2) & ~PTE_DIRTY);
@@ -277,7 +277,7 @@ START_TEST(test_protect)
 	pt_protect(&pt, lo, hi, prot_rw & ~PTE_NX, ~(uint64_t)0);
 	ck_assert_uint_eq(PTE_BITS(pt_get(&pt, GB1)), (prot_rw & ~PTE_NX) | kept);
 	ck_assert_uint_eq(counters.tlb_flushes, 1);
-	pt_protect(&pt, lo, hi, prot_rw, PTE_DIRTY);            /* NX is a right less */
+	pt_protect(&pt, lo, hi, prot_rw, PTE_DIRTY); /* NX is a right less */
 	ck_assert_uint_eq(counters.tlb_flushes, 2);
 
 	/* PROT_NONE keeps the pages; the next mprotect brings them back */
@@ -290,7 +290,7 @@ START_TEST(test_protect)
 	pt_protect(&pt, lo, hi, prot_rw, PTE_EXCLUSIVE);
 	ck_assert_uint_eq(PTE_BITS(pt_get(&pt, lo)), prot_rw | kept | PTE_EXCLUSIVE);
 	ck_assert_uint_eq(PTE_BITS(pt_get(&pt, GB1)), prot_r | kept);
-	ck_assert_uint_eq(counters.tlb_flushes, 3);             /* the TLB had nothing of it */
+	ck_assert_uint_eq(counters.tlb_flushes, 3); /* the TLB had nothing of it */
 	expect_range(&pt, lo, hi, 0);
 	verify(&pt);
 	pt_destroy(&pt);
@@ -300,7 +300,7 @@ END_TEST
 /* Whole tables where both places are aligned, entries otherwise. */
 static const struct move_case {
 	unsigned long old, new, len;
-	uint64_t tables, entries;       /* moved */
+	uint64_t tables, entries; /* moved */
 } move_cases[] = {
 	{ GB1, 3 * GB1, 2 * MB2, 2, 0 },
 	{ GB1, GB1 + 2 * MB2, 2 * MB2, 2, 0 },
@@ -560,7 +560,7 @@ START_TEST(test_verify)
 	ck_assert_uint_eq(pt_verify(&pt, NULL), 5);
 	page->_mapcount = 2;
 	ck_assert_uint_eq(pt_verify(&pt, NULL), 5);
-	page->_refcount = 2;                    /* enough for two, but it is EXCLUSIVE */
+	page->_refcount = 2; /* enough for two, but it is EXCLUSIVE */
 	ck_assert_uint_eq(pt_verify(&pt, NULL), 5);
 	page->_mapcount = page->_refcount = 1;
 

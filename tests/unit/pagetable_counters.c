@@ -9,10 +9,10 @@
 #include "mm/pagetable.h"
 #include "tests/suite.h"
 
-#define MB2 (1UL << 21)
-#define GB1 (1UL << 30)
-#define RW (PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX | PTE_ACCESSED | PTE_DIRTY)
-#define RO (PTE_PRESENT | PTE_USER | PTE_NX)
+#define MB2  (1UL << 21)
+#define GB1  (1UL << 30)
+#define RW   (PTE_PRESENT | PTE_USER | PTE_WRITE | PTE_NX | PTE_ACCESSED | PTE_DIRTY)
+#define RO   (PTE_PRESENT | PTE_USER | PTE_NX)
 #define ANON (RW | PTE_ANON | PTE_EXCLUSIVE)
 
 static struct arena *arena;
@@ -30,7 +30,7 @@ static const char *const names[] = {
 _Static_assert(sizeof(counters) == ARRAY_SIZE(names) * sizeof(uint64_t), "a name is missing");
 
 /* All that was counted since the last time; fields that are not named: nothing. */
-#define counted(...) check_counted(&(struct pt_counters){__VA_ARGS__}, __LINE__)
+#define counted(...) check_counted(&(struct pt_counters){ __VA_ARGS__ }, __LINE__)
 
 static void check_counted(const struct pt_counters *expected, int line)
 {
@@ -50,7 +50,7 @@ static void setup(void)
 	memset(&counters, 0, sizeof(counters));
 	memset(&before, 0, sizeof(before));
 	ck_assert_int_eq(pt_init(&pt, 4, arena, frames, &counters), 0);
-	counted(.tables_allocated = {0, 0, 0, 1});
+	counted(.tables_allocated = { 0, 0, 0, 1 });
 	ck_assert_int_eq(pt_init(&child, 4, arena, frames, &counters), 0);
 	before = counters;
 }
@@ -78,11 +78,11 @@ static void map_huge(unsigned long addr)
 START_TEST(one_page)
 {
 	map(GB1, ANON);
-	counted(.tables_allocated = {1, 1, 1}, .entries_touched = 1);
+	counted(.tables_allocated = { 1, 1, 1 }, .entries_touched = 1);
 	map(GB1 + PAGE_SIZE, ANON);
 	counted(.entries_touched = 1);
 	map(GB1 - PAGE_SIZE, ANON);
-	counted(.tables_allocated = {1, 1}, .entries_touched = 1);
+	counted(.tables_allocated = { 1, 1 }, .entries_touched = 1);
 	pt_update(&pt, GB1, pt_get(&pt, GB1));
 	counted(.entries_touched = 1);
 	pt_update(&pt, GB1, pt_get(&pt, GB1) & ~PTE_WRITE);
@@ -90,7 +90,7 @@ START_TEST(one_page)
 	arena_fail_at(arena, 2); /* one table is made, and goes again */
 	ck_assert_int_eq(pt_map(&pt, 3 * GB1, 1, ANON), -ENOMEM);
 	arena_fail_at(arena, 0);
-	counted(.tables_allocated = {0, 1}, .tables_freed = {0, 1});
+	counted(.tables_allocated = { 0, 1 }, .tables_freed = { 0, 1 });
 }
 END_TEST
 
@@ -117,11 +117,11 @@ START_TEST(ranges)
 	pt_zap(&pt, 0, pt_end(&pt)); /* empty tables are visited as others are */
 	counted(.entries_touched = 1024);
 	pt_free_tables(&pt, lo, hi, GB1, pt_end(&pt));
-	counted(.tables_freed = {1, 1});
+	counted(.tables_freed = { 1, 1 });
 	pt_free_tables(&pt, lo, hi, 0, GB1 - 1);
 	counted();
 	pt_free_tables(&pt, lo, hi, 0, GB1);
-	counted(.tables_freed = {1, 1, 1});
+	counted(.tables_freed = { 1, 1, 1 });
 	pt_zap(&pt, 0, pt_end(&pt));
 	counted();
 }
@@ -135,7 +135,7 @@ START_TEST(copies)
 	map(GB1 + 9 * PAGE_SIZE, ANON);
 	before = counters;
 	ck_assert_int_eq(pt_copy(&child, &pt, GB1 - 2 * PAGE_SIZE, GB1 + 9 * PAGE_SIZE, true), 0);
-	counted(.tables_allocated = {2, 2, 1}, .entries_touched = 11 + 2, .entries_copied = 2);
+	counted(.tables_allocated = { 2, 2, 1 }, .entries_touched = 11 + 2, .entries_copied = 2);
 	pt_flush(&pt);
 	counted(.tlb_flushes = 1, .tlb_pages = 2);
 	ck_assert_int_eq(pt_copy(&child, &pt, GB1 + 9 * PAGE_SIZE, GB1 + MB2, false), 0);
@@ -154,13 +154,13 @@ START_TEST(moves)
 	before = counters;
 	/* a table whole, and of the next one an entry; the last is behind the range */
 	ck_assert_int_eq(pt_move(&pt, GB1, 5 * GB1, MB2 + 5 * PAGE_SIZE), 0);
-	counted(.tables_allocated = {1, 1}, .entries_touched = 5 + 1, .entries_moved = 1,
+	counted(.tables_allocated = { 1, 1 }, .entries_touched = 5 + 1, .entries_moved = 1,
 		.tables_moved = 1, .tlb_flushes = 1, .tlb_pages = 2);
 	/* a table without anything in it goes along; where nothing is, nothing happens */
 	pt_zap(&pt, 5 * GB1, 5 * GB1 + MB2);
 	before = counters;
 	ck_assert_int_eq(pt_move(&pt, 5 * GB1, 7 * GB1, MB2), 0);
-	counted(.tables_allocated = {0, 1}, .tables_moved = 1);
+	counted(.tables_allocated = { 0, 1 }, .tables_moved = 1);
 	ck_assert_int_eq(pt_move(&pt, 20 * GB1, 30 * GB1, GB1), 0);
 	counted();
 }
@@ -169,10 +169,10 @@ END_TEST
 START_TEST(huge_pages)
 {
 	map_huge(GB1);
-	counted(.tables_allocated = {1, 1, 1}, .huge_mapped = 1, .entries_touched = 1);
+	counted(.tables_allocated = { 1, 1, 1 }, .huge_mapped = 1, .entries_touched = 1);
 	ck_assert_int_eq(pt_copy(&child, &pt, GB1, GB1 + MB2, true), 0);
 	/* the old entry; the new one as it is mapped, and as it is copied */
-	counted(.tables_allocated = {1, 1, 1}, .huge_mapped = 1, .entries_touched = 3,
+	counted(.tables_allocated = { 1, 1, 1 }, .huge_mapped = 1, .entries_touched = 3,
 		.entries_copied = 1);
 	pt_flush(&pt);
 	counted(.tlb_flushes = 1, .tlb_pages = 1);
@@ -183,7 +183,8 @@ START_TEST(huge_pages)
 	pt_protect(&pt, GB1, GB1 + MB2, RO, 0);
 	before = counters;
 	pt_zap(&child, GB1, GB1 + MB2);
-	counted(.tables_freed = {1, 1, 1}, .entries_touched = 1, .tlb_flushes = 1, .tlb_pages = 1);
+	counted(.tables_freed = { 1, 1, 1 }, .entries_touched = 1, .tlb_flushes = 1,
+		.tlb_pages = 1);
 	ck_assert_int_eq(pt_move(&pt, GB1, GB1 + MB2, MB2), 0);
 	counted(.entries_touched = 2, .entries_moved = 1, .tlb_flushes = 1, .tlb_pages = 1);
 	ck_assert_uint_eq(pt.huge, 1);
@@ -200,7 +201,7 @@ START_TEST(huge_pages)
 	for (unsigned long n = 1; n <= 2; n++) { /* the deposit, or the way to the entry */
 		arena_fail_at(arena, n);
 		ck_assert_int_eq(pt_map_huge(&pt, 8 * GB1, 0, ANON), -ENOMEM);
-		counted(.tables_allocated = {n - 1}, .tables_freed = {n - 1});
+		counted(.tables_allocated = { n - 1 }, .tables_freed = { n - 1 });
 	}
 	arena_fail_at(arena, 0);
 }
@@ -213,13 +214,13 @@ START_TEST(pool_pages)
 		pfn_t pfn = alloc_page(frames, 7);
 
 		ck_assert_int_eq(pt_map_hugetlb(&pt, GB1, level, pfn, ANON), 0);
-		counted(.tables_allocated = {0, level == 1, 1}, .entries_touched = 1);
+		counted(.tables_allocated = { 0, level == 1, 1 }, .entries_touched = 1);
 		ck_assert_uint_eq(pt.hugetlb, level == 1 ? 512 : 512 * 512);
 		ck_assert_uint_eq(pt_rss(&pt), 0);
 		pt_update(&pt, GB1, pt_get(&pt, GB1) & ~PTE_WRITE);
 		counted(.entries_touched = 1, .tlb_flushes = 1, .tlb_pages = 1);
 		ck_assert_uint_eq(pt_unmap_hugetlb(&pt, GB1), pfn);
-		counted(.tables_freed = {0, level == 1, 1}, .entries_touched = 1);
+		counted(.tables_freed = { 0, level == 1, 1 }, .entries_touched = 1);
 		pt_flush(&pt);
 		counted(.tlb_flushes = 1, .tlb_pages = 1);
 		ck_assert_uint_eq(pt.hugetlb, 0);
@@ -235,21 +236,21 @@ START_TEST(populated)
 		unsigned long lo, hi;
 		size_t pages;
 	} cases[] = {
-		{0, 1UL << 48, 3 + 512},
-		{0, GB1, 1},
-		{GB1, GB1, 0},
-		{GB1, GB1 + PAGE_SIZE, 1},
-		{GB1 + PAGE_SIZE, GB1 + 3 * PAGE_SIZE, 0},
-		{GB1 - PAGE_SIZE, GB1 + PAGE_SIZE, 2},
-		{GB1 + PAGE_SIZE, GB1 + MB2, 1},
-		{GB1, GB1 + MB2, 2},
-		{GB1, GB1 + MB2 - PAGE_SIZE, 1},
-		{GB1 + MB2, GB1 + 2 * MB2, 512},
-		{GB1 + MB2, GB1 + MB2 + PAGE_SIZE, 1},
-		{GB1 + MB2 + 3 * PAGE_SIZE, GB1 + MB2 + 10 * PAGE_SIZE, 7},
-		{GB1 + MB2 - PAGE_SIZE, GB1 + MB2 + 3 * PAGE_SIZE, 4},
-		{GB1 + 2 * MB2 - PAGE_SIZE, 1UL << 48, 1},
-		{GB1 + 2 * MB2, 1UL << 48, 0},
+		{ 0, 1UL << 48, 3 + 512 },
+		{ 0, GB1, 1 },
+		{ GB1, GB1, 0 },
+		{ GB1, GB1 + PAGE_SIZE, 1 },
+		{ GB1 + PAGE_SIZE, GB1 + 3 * PAGE_SIZE, 0 },
+		{ GB1 - PAGE_SIZE, GB1 + PAGE_SIZE, 2 },
+		{ GB1 + PAGE_SIZE, GB1 + MB2, 1 },
+		{ GB1, GB1 + MB2, 2 },
+		{ GB1, GB1 + MB2 - PAGE_SIZE, 1 },
+		{ GB1 + MB2, GB1 + 2 * MB2, 512 },
+		{ GB1 + MB2, GB1 + MB2 + PAGE_SIZE, 1 },
+		{ GB1 + MB2 + 3 * PAGE_SIZE, GB1 + MB2 + 10 * PAGE_SIZE, 7 },
+		{ GB1 + MB2 - PAGE_SIZE, GB1 + MB2 + 3 * PAGE_SIZE, 4 },
+		{ GB1 + 2 * MB2 - PAGE_SIZE, 1UL << 48, 1 },
+		{ GB1 + 2 * MB2, 1UL << 48, 0 },
 	};
 
 	map(GB1 - PAGE_SIZE, ANON);
@@ -275,13 +276,13 @@ START_TEST(shared)
 	before = counters;
 	for (unsigned long i = 0; i < 3; i++)
 		map(i * MB2, ANON);
-	counted(.tables_allocated = {3, 1}, .entries_touched = 3);
+	counted(.tables_allocated = { 3, 1 }, .entries_touched = 3);
 	ck_assert_uint_eq(pt_rss(&pt), 4);
 	pt_zap(&pt, 0, pt_end(&pt));
 	counted(.entries_touched = 4 * 512, .tlb_flushes = 1, .tlb_pages = 4);
 	ck_assert_uint_eq(pt_rss(&pt), 0);
 	pt_free_tables(&pt, 0, pt_end(&pt), 0, pt_end(&pt));
-	counted(.tables_freed = {4, 2, 1});
+	counted(.tables_freed = { 4, 2, 1 });
 	ck_assert_ptr_nonnull(pt.retired); /* of the upper ones, after a grace period */
 	pt_free_retired(&pt);
 	ck_assert_ptr_null(pt.retired);

@@ -9,12 +9,12 @@
 #include "mm/pagetable.h"
 #include "tests/suite.h"
 
-#define STEPS           30000
-#define MMS             2
-#define WINDOW          1400            /* pages: two to four leaf tables */
-#define WINDOWS         ARRAY_SIZE(window)
-#define PAGES           (WINDOWS * WINDOW)
-#define RIGHTS          (PTE_PRESENT | PTE_USER | PTE_NX)
+#define STEPS   30000
+#define MMS     2
+#define WINDOW  1400 /* pages: two to four leaf tables */
+#define WINDOWS ARRAY_SIZE(window)
+#define PAGES   (WINDOWS * WINDOW)
+#define RIGHTS  (PTE_PRESENT | PTE_USER | PTE_NX)
 
 /* The pages that the test uses: windows at and across edges of tables, in address order. */
 static const unsigned long window[] = {
@@ -23,7 +23,7 @@ static const unsigned long window[] = {
 	(1UL << 30) + (1UL << 23),
 	(1UL << 39) - 3 * PAGE_SIZE,
 	(1UL << 40),
-	(1UL << 48) - WINDOW * PAGE_SIZE,
+	(1UL << 48) - WINDOW *PAGE_SIZE,
 };
 
 /* What is at a page: nothing if bits is 0. */
@@ -38,7 +38,7 @@ static struct page_cache file;
 static struct rng rng;
 static struct pagetable pt[MMS];
 static struct expected expected[MMS][PAGES];
-static uint64_t contents;               /* the last one that was written */
+static uint64_t contents; /* the last one that was written */
 
 static unsigned long page_addr(size_t i)
 {
@@ -65,21 +65,21 @@ static void do_fault(unsigned mm)
 	pfn_t pfn;
 
 	switch (rng_below(&rng, 3)) {
-	case 0:         /* the zero page */
+	case 0: /* the zero page */
 		pfn = 0;
 		get_page(frames, pfn);
 		break;
-	case 1:         /* a file's page */
+	case 1: /* a file's page */
 		pfn = page_cache_get(&file, frames, i);
 		get_page(frames, pfn);
 		break;
-	default:        /* an anonymous one: also a copy of whatever is there */
+	default: /* an anonymous one: also a copy of whatever is there */
 		pfn = alloc_page(frames, ++contents);
 		bits |= PTE_ANON | PTE_EXCLUSIVE | PTE_WRITE | PTE_DIRTY;
 	}
 	if (entry) {
 		if (PTE_PFN(entry) == pfn)
-			put_page(frames, pfn);  /* the entry has a reference already */
+			put_page(frames, pfn); /* the entry has a reference already */
 		pt_update(&pt[mm], addr, pte_make(pfn, bits));
 	} else if (pt_map(&pt[mm], addr, pfn, bits)) {
 		put_page(frames, pfn);

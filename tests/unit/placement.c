@@ -10,8 +10,8 @@
 #include "tests/world.h"
 
 #define LOWEST PAGE_ALIGN(((1UL << 47) - PAGE_SIZE) / 3) /* where the search begins */
-#define GIB (1UL << 30)
-#define M2 (2UL << 20)
+#define GIB    (1UL << 30)
+#define M2     (2UL << 20)
 
 static struct world world;
 static struct mm_struct *mm;
@@ -90,7 +90,7 @@ START_TEST(best_fit_takes_the_smallest)
 	ck_assert_uint_eq(anon(0, 3 * P, 0), base + 9 * P);
 	ck_assert_uint_eq(anon(0, P, 0), base + 7 * P); /* at the end of the gap of 2 */
 	ck_assert_uint_eq(anon(0, P, 0), base + 6 * P);
-	ck_assert_uint_eq(anon(0, 2 * P, 0), base + 3 * P); /* of that of 4 */
+	ck_assert_uint_eq(anon(0, 2 * P, 0), base + 3 * P);  /* of that of 4 */
 	ck_assert_uint_eq(anon(0, 5 * P, 0), base + 15 * P); /* of that of 7 above all */
 	ck_assert_uint_eq(anon(0, 6 * P, 0), base - 6 * P);
 	world_done(&world);
@@ -135,7 +135,7 @@ START_TEST(random_fills_what_there_is)
 }
 END_TEST
 
-static const char *const others[] = {"topdown", "bottomup", "best-fit", "random"};
+static const char *const others[] = { "topdown", "bottomup", "best-fit", "random" };
 
 static void setup_pair(int i)
 {
@@ -216,7 +216,7 @@ static unsigned long wrong_select(const struct placement *p)
 /* The seam notices a place that is not free. */
 START_TEST(wrong_answers_end_the_program)
 {
-	static const struct placement_policy wrong = {"wrong", "", wrong_select};
+	static const struct placement_policy wrong = { "wrong", "", wrong_select };
 
 	setup(0, "linux");
 	world.machine->config.placement = &wrong;

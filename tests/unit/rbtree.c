@@ -12,7 +12,7 @@ static void fill(struct bed *bed, size_t n)
 	struct vma_bounds *ranges = calloc(n, sizeof(*ranges));
 
 	for (size_t i = 0; i < n; i++)
-		ranges[i] = (struct vma_bounds){(3 * i + 1) * PAGE_SIZE, (3 * i + 2) * PAGE_SIZE};
+		ranges[i] = (struct vma_bounds){ (3 * i + 1) * PAGE_SIZE, (3 * i + 2) * PAGE_SIZE };
 	ck_assert_int_eq(bed_build(bed, ranges, n), 0);
 	free(ranges);
 }
@@ -20,7 +20,7 @@ static void fill(struct bed *bed, size_t n)
 /* Paints each black node below the root red that has a red child or parent, one at a time. */
 START_TEST(red_child_of_a_red_node)
 {
-	static const size_t sizes[] = {3, 4, 7, 12, 50, 333};
+	static const size_t sizes[] = { 3, 4, 7, 12, 50, 333 };
 	const struct vma_index_ops *ops = vma_index_lookup("rbtree");
 	unsigned painted = 0;
 

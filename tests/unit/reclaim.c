@@ -66,8 +66,8 @@ START_TEST(cold_pages_are_swapped_out_and_in)
 	}
 	world_read(mm, page_at(4));
 	hash = mm_contents_hash(mm, 0);
-	ck_assert_uint_eq(shrink_all(world.machine), 0);        /* all were touched */
-	world_write(mm, page_at(1));    /* present: no fault would tell, so nor is the bit set */
+	ck_assert_uint_eq(shrink_all(world.machine), 0); /* all were touched */
+	world_write(mm, page_at(1)); /* present: no fault would tell, so nor is the bit set */
 	ck_assert_uint_eq(shrink_all(world.machine), 4);
 	oracle();
 	pages_are(mm, "ssss0.");
@@ -115,8 +115,9 @@ START_TEST(fork_shares_slots)
 	ck_assert_uint_eq(content(grandchild, 0), content(mm, 0));
 	ck_assert_uint_eq(frames_in_use(world.machine->swap), 2);
 	/* what moves and what splits takes its slots along */
-	ck_assert_uint_eq(do_mremap(mm, page_at(1), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    page_at(10)), page_at(10));
+	ck_assert_uint_eq(
+		do_mremap(mm, page_at(1), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(10)),
+		page_at(10));
 	ck_assert_int_eq(do_mprotect(mm, page_at(10), P, PROT_READ, -1), 0);
 	pages_are(mm, "#.........ss");
 	oracle();
@@ -138,13 +139,13 @@ START_TEST(files_are_written_and_dropped)
 	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(4), 2 * P, RW, MAP_SHARED | MAP_FIXED, 0),
 			  page_at(4));
 	world_read(mm, page_at(0));
-	world_write(mm, page_at(1));            /* a private copy */
-	world_write(mm, page_at(4));            /* for all to see */
+	world_write(mm, page_at(1)); /* a private copy */
+	world_write(mm, page_at(4)); /* for all to see */
 	written = content(mm, 0);
 	ck_assert_uint_eq(content(mm, 4), written);
 	shrink_all(world.machine);
 	pages_are(mm, "##..#.");
-	shrink_all(world.machine);              /* written to the file, noticed if it is again */
+	shrink_all(world.machine); /* written to the file, noticed if it is again */
 	pages_are(mm, "#s..#.");
 	ck_assert_uint_eq(world.machine->reclaim.written, 1);
 	ck_assert(!(pt_get(&mm->pgd, page_at(4)) & (PTE_WRITE | PTE_DIRTY)));
@@ -157,7 +158,7 @@ START_TEST(files_are_written_and_dropped)
 	world_read(mm, page_at(0));
 	ck_assert_uint_eq(content(mm, 0), written);
 	pressure();
-	truncate_setsize(world.machine, world.inode, 0);        /* what was written goes too */
+	truncate_setsize(world.machine, world.inode, 0); /* what was written goes too */
 	truncate_setsize(world.machine, world.inode, 2);
 	pages_are(mm, "......");
 	world_read(mm, page_at(4));
@@ -170,8 +171,9 @@ START_TEST(page_mkclean_cleans_all_mappings)
 {
 	setup(_i);
 	for (unsigned long at = 0; at < 12; at += 4)
-		ck_assert_uint_eq(do_mmap(mm, world.file, page_at(at), 2 * P, RW,
-					  MAP_SHARED | MAP_FIXED, 0), page_at(at));
+		ck_assert_uint_eq(
+			do_mmap(mm, world.file, page_at(at), 2 * P, RW, MAP_SHARED | MAP_FIXED, 0),
+			page_at(at));
 	struct mm_struct *child = dup_mm(mm);
 	ck_assert_ptr_nonnull(child);
 	world_write(mm, page_at(0));
@@ -210,7 +212,7 @@ START_TEST(what_is_locked_or_special_stays)
 	ck_assert_int_eq(do_munlock(mm, page_at(4), P), 0);
 	pressure();
 	pages_are(mm, "ss..ss..##");
-	ck_assert_int_eq(do_mlock(mm, page_at(5), P, false), 0);        /* fills it in again */
+	ck_assert_int_eq(do_mlock(mm, page_at(5), P, false), 0); /* fills it in again */
 	pressure();
 	pages_are(mm, "ss..s#..##");
 	fput(device);

@@ -50,11 +50,12 @@ static void teardown(void)
 static int record(const char *name)
 {
 	char *command[] = { "/proc/self/exe", NULL };
-	struct record_options options = { .output = path, .command = command, .faults = true,
-					  .order = order };
+	struct record_options options = {
+		.output = path, .command = command, .faults = true, .order = order
+	};
 
 	setenv(SUBJECT_ENV, name, 1);
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);    /* it cannot work under ptrace */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* it cannot work under ptrace */
 	return record_run(&options);
 }
 
@@ -149,8 +150,9 @@ END_TEST
 
 static int record_command(char **command, const char *output)
 {
-	struct record_options options = { .output = output, .command = command, .faults = true,
-					  .order = order };
+	struct record_options options = {
+		.output = output, .command = command, .faults = true, .order = order
+	};
 
 	return record_run(&options);
 }
@@ -378,8 +380,11 @@ static void drop_nice(void)
 START_TEST(lost)
 {
 	char *command[] = { "/proc/self/exe", NULL };
-	struct record_options options = { .output = path, .command = command, .faults = false,
-					  .order = RECORD_ORDER_PERF, .ring_size = PAGE_SIZE };
+	struct record_options options = { .output = path,
+					  .command = command,
+					  .faults = false,
+					  .order = RECORD_ORDER_PERF,
+					  .ring_size = PAGE_SIZE };
 	struct trace_event event;
 	struct trace_error error;
 	struct trace_reader *reader;
@@ -428,8 +433,11 @@ static void start_busy(pid_t pids[BUSY])
 START_TEST(busy)
 {
 	char *command[] = { "/proc/self/exe", NULL };
-	struct record_options options = { .output = path, .command = command, .faults = true,
-					  .order = RECORD_ORDER_PERF, .ring_size = 256 << 10 };
+	struct record_options options = { .output = path,
+					  .command = command,
+					  .faults = true,
+					  .order = RECORD_ORDER_PERF,
+					  .ring_size = 256 << 10 };
 	struct cgroup *group = cgroup_create();
 	pid_t pids[BUSY], recorder;
 	int status;
@@ -455,7 +463,9 @@ START_TEST(busy)
 }
 END_TEST
 
-/* By a process of its own: a tracer that ends lets go of all that it traced, as the program does. */
+/*
+ * By a process of its own: a tracer that ends lets go of all that it traced, as the program does.
+ */
 static int record_apart(const struct record_options *options)
 {
 	pid_t pid = fork();
@@ -472,8 +482,9 @@ START_TEST(attach)
 {
 	pid_t first = start_runs(), second = start_runs();
 	pid_t pids[] = { first, second, 0 };
-	struct record_options options = { .output = path, .pids = pids, .faults = true,
-					  .seconds = 0.5 };
+	struct record_options options = {
+		.output = path, .pids = pids, .faults = true, .seconds = 0.5
+	};
 
 	do {
 		ck_assert_int_eq(record_apart(&options), 0);

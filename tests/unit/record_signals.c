@@ -87,7 +87,9 @@ START_TEST(inherits)
 		if (!recorder) {
 			char *command[] = { "/proc/self/exe", NULL };
 			struct record_options options = {
-				.output = recording_path, .command = command, .faults = true,
+				.output = recording_path,
+				.command = command,
+				.faults = true,
 				.order = _i == RECORDING_BEST ? RECORD_ORDER_BEST
 							      : RECORD_ORDER_SERIAL,
 			};
@@ -131,12 +133,12 @@ END_TEST
 /* Signals that end a process, and ask nothing of the recorder, come all the time. */
 START_TEST(pestered)
 {
-	static const int signals[] = { SIGALRM, SIGUSR1, SIGUSR2, SIGPIPE, SIGCHLD, SIGINT, SIGQUIT,
-				       SIGVTALRM, SIGIO, SIGXCPU };
+	static const int signals[] = { SIGALRM, SIGUSR1, SIGUSR2,   SIGPIPE, SIGCHLD,
+				       SIGINT,  SIGQUIT, SIGVTALRM, SIGIO,   SIGXCPU };
 	pid_t pester, recorder;
 	sigset_t mask;
 
-	sigfillset(&mask);              /* the first moments are not the recorder's yet */
+	sigfillset(&mask); /* the first moments are not the recorder's yet */
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	recorder = recording_start("threads", _i);
 	pester = fork();
@@ -282,7 +284,9 @@ START_TEST(many)
 		recording_setup();
 		for (unsigned j = 0; j < each; j++) {
 			struct record_options options = {
-				.output = recording_path, .command = command, .faults = true,
+				.output = recording_path,
+				.command = command,
+				.faults = true,
 				.order = _i == RECORDING_BEST ? RECORD_ORDER_BEST
 							      : RECORD_ORDER_SERIAL,
 			};

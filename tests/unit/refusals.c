@@ -9,7 +9,7 @@
 #include "tests/world.h"
 
 #define MOVE MREMAP_MAYMOVE
-#define TO (MREMAP_MAYMOVE | MREMAP_FIXED)
+#define TO   (MREMAP_MAYMOVE | MREMAP_FIXED)
 #define KEEP (MREMAP_MAYMOVE | MREMAP_DONTUNMAP)
 
 static struct world world;
@@ -26,8 +26,9 @@ static void setup(int type)
 	config = &world.machine->config;
 	world_map(mm, 0, 8, RW);
 	world_map(mm, 8, 4, PROT_READ);
-	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(14), 4 * P, RW, MAP_SHARED | MAP_FIXED, 0),
-			  page_at(14));
+	ck_assert_uint_eq(
+		do_mmap(mm, world.file, page_at(14), 4 * P, RW, MAP_SHARED | MAP_FIXED, 0),
+		page_at(14));
 	ck_layout(mm, layout);
 }
 
@@ -39,13 +40,13 @@ static void teardown(void)
 static long mremap_pages(unsigned long page, unsigned long old, unsigned long new,
 			 unsigned long flags, unsigned long to)
 {
-	return (long)do_mremap(mm, page_at(page), old * P, new * P, flags, page_at(to));
+	return (long)do_mremap(mm, page_at(page), old * P, new *P, flags, page_at(to));
 }
 
-#define refused(call, error)                            \
-	do {                                            \
-		ck_assert_int_eq((long)(call), error);  \
-		ck_layout(mm, layout);                  \
+#define refused(call, error)                           \
+	do {                                           \
+		ck_assert_int_eq((long)(call), error); \
+		ck_layout(mm, layout);                 \
 	} while (0)
 
 #define taken(call, page) ck_assert_uint_eq((unsigned long)(call), page_at(page))
@@ -125,7 +126,7 @@ START_TEST(mremap_of_several)
 	static const struct {
 		enum file_kind file;
 		unsigned long flags;
-	} kinds[] = {{FILE_ZERO, MAP_PRIVATE}, {FILE_SYSV_SHM, MAP_SHARED}};
+	} kinds[] = { { FILE_ZERO, MAP_PRIVATE }, { FILE_SYSV_SHM, MAP_SHARED } };
 
 	setup(_i);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -133,8 +134,9 @@ START_TEST(mremap_of_several)
 		struct file *file = file_open(world.machine, inode, 0, true, true);
 
 		inode_put(world.machine, inode);
-		ck_assert_uint_eq(do_mmap(mm, file, page_at(12), 2 * P, RW,
-					  kinds[i].flags | MAP_FIXED, 0), page_at(12));
+		ck_assert_uint_eq(
+			do_mmap(mm, file, page_at(12), 2 * P, RW, kinds[i].flags | MAP_FIXED, 0),
+			page_at(12));
 		fput(file);
 		ck_assert_int_eq(mremap_pages(12, 4, 4, TO, 40), -EFAULT);
 		ck_layout(mm, "AAAAAAAABBBBCCDDDD");
@@ -178,7 +180,7 @@ END_TEST
 /* What a driver has mapped stays as large as it is, and where it is, but by a plain move. */
 START_TEST(mremap_of_a_driver)
 {
-	static const vm_flags_t flags[] = {VM_DONTEXPAND, VM_PFNMAP};
+	static const vm_flags_t flags[] = { VM_DONTEXPAND, VM_PFNMAP };
 
 	setup(_i);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -203,7 +205,7 @@ START_TEST(mremap_beyond_the_largest_file)
 	vma->vm_pgoff = -8UL;
 	ck_assert_int_eq(mremap_pages(14, 4, 8, 0, 0), -EINVAL);
 	ck_assert_int_eq(mremap_pages(16, 2, 6, 0, 0), -EINVAL);
-	config->limits.as = mm->total_vm * P;   /* what is asked next */
+	config->limits.as = mm->total_vm * P; /* what is asked next */
 	ck_assert_int_eq(mremap_pages(14, 4, 7, 0, 0), -ENOMEM);
 	ck_assert_int_eq(mremap_pages(16, 2, 5, 0, 0), -ENOMEM);
 	vma->vm_pgoff = 0;
@@ -253,9 +255,9 @@ START_TEST(mremap_limits)
 	taken(mremap_pages(0, 8, 8, TO, 30), 30);
 	config->max_map_count = 100;
 	taken(mremap_pages(30, 8, 8, TO, 0), 0);
-	config->max_map_count = mm->map_count;          /* to shrink may need one more */
+	config->max_map_count = mm->map_count; /* to shrink may need one more */
 	refused(mremap_pages(0, 4, 2, 0, 0), -ENOMEM);
-	config->max_map_count = mm->map_count + 3;      /* one is enough where it may choose */
+	config->max_map_count = mm->map_count + 3; /* one is enough where it may choose */
 	refused(mremap_pages(0, 8, 9, MOVE, 0), -ENOMEM);
 	config->max_map_count++;
 	elsewhere = mremap_pages(0, 8, 9, MOVE, 0);
@@ -341,7 +343,8 @@ START_TEST(commit_limit)
 	ck_assert_int_eq(mremap_pages(30, 7, 8, MOVE, 0), -ENOMEM);
 	ck_assert_int_eq(mremap_pages(30, 1, 1, KEEP, 40), -ENOMEM);
 	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(40), P, RW,
-				       MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0), -ENOMEM);
+				       MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0),
+			 -ENOMEM);
 	ck_assert_uint_eq(world.machine->committed, 19);
 	ck_assert_int_eq(do_munmap(mm, page_at(0), P), 0);
 	taken(mremap_pages(30, 7, 8, 0, 0), 30);
@@ -351,7 +354,7 @@ START_TEST(commit_limit)
 	do_mmap(mm, NULL, page_at(20), P, PROT_READ, ANON | MAP_FIXED, 0);
 	taken(mremap_pages(20, 1, 3, 0, 0), 20);
 	ck_assert_uint_eq(world.machine->committed, 19);
-	config->committed++;    /* by others, who had more: now not even a move */
+	config->committed++; /* by others, who had more: now not even a move */
 	ck_assert_int_eq(mremap_pages(40, 8, 8, TO, 30), -ENOMEM);
 	taken(mremap_pages(20, 3, 3, TO, 30), 30);
 	teardown();
@@ -369,7 +372,7 @@ START_TEST(mseal_arguments)
 	refused(do_mseal(mm, page_at(0), 0, 0), 0);
 	refused(do_mseal(mm, page_at(12), 0, 0), 0);
 	refused(do_mseal(mm, page_at(0), -page_at(0), 0), -EINVAL);
-	refused(do_mseal(mm, page_at(12), P, 0), -ENOMEM);      /* a gap before, behind, within */
+	refused(do_mseal(mm, page_at(12), P, 0), -ENOMEM); /* a gap before, behind, within */
 	refused(do_mseal(mm, page_at(8), 5 * P, 0), -ENOMEM);
 	refused(do_mseal(mm, page_at(13), 2 * P, 0), -ENOMEM);
 	refused(do_mseal(mm, page_at(0), 18 * P, 0), -ENOMEM);
@@ -396,11 +399,22 @@ END_TEST
 TEST_SUITE(refusals)
 {
 	const TTest *const tests[] = {
-		mremap_arguments, mremap_onto_itself, mremap_across_an_end, mremap_of_several,
-		mremap_where_it_may_not_move, mremap_up_to_the_last_page, mremap_of_a_driver,
-		mremap_beyond_the_largest_file, mremap_of_a_part_of_a_file,
-		mremap_of_nothing_copies_what_is_shared, mremap_limits, mremap_locked,
-		mremap_locked_leaves_unlocked, mremap_sealed, commit_limit, mseal_arguments,
+		mremap_arguments,
+		mremap_onto_itself,
+		mremap_across_an_end,
+		mremap_of_several,
+		mremap_where_it_may_not_move,
+		mremap_up_to_the_last_page,
+		mremap_of_a_driver,
+		mremap_beyond_the_largest_file,
+		mremap_of_a_part_of_a_file,
+		mremap_of_nothing_copies_what_is_shared,
+		mremap_limits,
+		mremap_locked,
+		mremap_locked_leaves_unlocked,
+		mremap_sealed,
+		commit_limit,
+		mseal_arguments,
 		mseal_splits,
 	};
 	Suite *suite = suite_create("refusals");

@@ -9,8 +9,8 @@
 #include "mm/mman.h"
 #include "tests/suite.h"
 
-#define BASE 0x7ffff7fff000UL
-#define HEAP 0x555555600000UL
+#define BASE  0x7ffff7fff000UL
+#define HEAP  0x555555600000UL
 #define STACK 0x7fffffffe000UL
 
 static struct replay_world *world;
@@ -45,24 +45,25 @@ static void event(struct trace_event e)
 /* The task's program begins, with one page of stack. */
 static void exec(uint32_t task)
 {
-	event((struct trace_event){.kind = TRACE_EXEC, .task = task, .arg = {BASE, HEAP, HEAP}});
 	event((struct trace_event){
-		.kind = TRACE_LAYOUT, .task = task, .arg = {TRACE_AFTER_EXEC, 1}});
+		.kind = TRACE_EXEC, .task = task, .arg = { BASE, HEAP, HEAP } });
 	event((struct trace_event){
-		.kind = TRACE_VMA, .task = task, .arg = {STACK, STACK + PAGE_SIZE, 0x173}});
+		.kind = TRACE_LAYOUT, .task = task, .arg = { TRACE_AFTER_EXEC, 1 } });
+	event((struct trace_event){
+		.kind = TRACE_VMA, .task = task, .arg = { STACK, STACK + PAGE_SIZE, 0x173 } });
 }
 
 static void fork_task(uint32_t parent, uint32_t child, uint64_t flags)
 {
-	event((struct trace_event){.kind = TRACE_FORK, .task = parent, .arg = {child, flags}});
+	event((struct trace_event){ .kind = TRACE_FORK, .task = parent, .arg = { child, flags } });
 }
 
 static void call_mmap(uint32_t task, unsigned long flags, int64_t result)
 {
-	event((struct trace_event){.kind = TRACE_MMAP,
-				   .task = task,
-				   .result = result,
-				   .arg = {0, PAGE_SIZE, PROT_READ, flags}});
+	event((struct trace_event){ .kind = TRACE_MMAP,
+				    .task = task,
+				    .result = result,
+				    .arg = { 0, PAGE_SIZE, PROT_READ, flags } });
 }
 
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -72,7 +73,7 @@ START_TEST(a_personality_waits_for_exec)
 	setup();
 	exec(1);
 	event((struct trace_event){
-		.kind = TRACE_PERSONALITY, .task = 1, .arg = {ADDR_COMPAT_LAYOUT}});
+		.kind = TRACE_PERSONALITY, .task = 1, .arg = { ADDR_COMPAT_LAYOUT } });
 	ck_assert(!replay_mm(world, 1)->legacy_layout);
 	call_mmap(1, ANON, BASE - PAGE_SIZE);
 	fork_task(1, 2, 0);
@@ -114,12 +115,12 @@ START_TEST(tasks_share_copy_and_leave)
 	fork_task(1, 3, 0);
 	ck_assert_ptr_eq(replay_mm(world, 2), replay_mm(world, 1));
 	ck_assert_ptr_ne(replay_mm(world, 3), replay_mm(world, 1));
-	event((struct trace_event){.kind = TRACE_EXIT, .task = 1});
+	event((struct trace_event){ .kind = TRACE_EXIT, .task = 1 });
 	ck_assert_ptr_null(replay_mm(world, 1));
 	ck_assert_uint_eq(replay_machine(world)->mms, 2); /* 2 still has it */
-	event((struct trace_event){.kind = TRACE_EXIT, .task = 2});
+	event((struct trace_event){ .kind = TRACE_EXIT, .task = 2 });
 	ck_assert_uint_eq(replay_machine(world)->mms, 1);
-	event((struct trace_event){.kind = TRACE_FAULT, .task = 2, .arg = {BASE, 0}});
+	event((struct trace_event){ .kind = TRACE_FAULT, .task = 2, .arg = { BASE, 0 } });
 	ck_assert_uint_eq(replay_counts(world)->faults_without_mm, 1);
 	replay_destroy(world);
 }

@@ -53,22 +53,23 @@ static const char *write_text(const char *name, const char *text)
 /* Three repetitions of a case of two indexes; factor on rbtree's times. */
 static json_t *sample(double factor)
 {
-	json_t *root = json_pack("{s:i, s:{s:s}, s:[], s:[{s:s, s:i, s:f, s:f}], s:[], s:[]}",
-				 "schema", RESULTS_SCHEMA, "context", "cpu", "a `processor`",
-				 "benchmarks", "memory", "index", "rbtree", "vmas", 100,
-				 "fresh_bytes_per_vma", 48.0, "aged_bytes_per_vma", 49.0,
-				 "skipped", "failed");
+	json_t *root =
+		json_pack("{s:i, s:{s:s}, s:[], s:[{s:s, s:i, s:f, s:f}], s:[], s:[]}", "schema",
+			  RESULTS_SCHEMA, "context", "cpu", "a `processor`", "benchmarks", "memory",
+			  "index", "rbtree", "vmas", 100, "fresh_bytes_per_vma", 48.0,
+			  "aged_bytes_per_vma", 49.0, "skipped", "failed");
 	static const char *const indexes[] = { "btree", "rbtree" };
 	static const double times[] = { 10.5, 10.0, 11.0 };
 
 	for (unsigned i = 0; i < 6; i++) {
-		json_array_append_new(json_object_get(root, "benchmarks"), json_pack(
-			"{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s}",
-			"run_name", i < 3 ? "b" : "r", "run_type", "iteration", "index",
-			indexes[i / 3], "case", "find-dependent", "mode", "no-touch", "name",
-			i < 3 ? "b" : "r", "vmas", 100, "cpu_time",
-			times[i % 3] * (i < 3 ? 1 : factor), "time_unit", i < 3 ? "us" : "ns",
-			"hash", "0123456789abcdef"));
+		json_array_append_new(
+			json_object_get(root, "benchmarks"),
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s}", "run_name",
+				  i < 3 ? "b" : "r", "run_type", "iteration", "index",
+				  indexes[i / 3], "case", "find-dependent", "mode", "no-touch",
+				  "name", i < 3 ? "b" : "r", "vmas", 100, "cpu_time",
+				  times[i % 3] * (i < 3 ? 1 : factor), "time_unit",
+				  i < 3 ? "us" : "ns", "hash", "0123456789abcdef"));
 	}
 	return root;
 }
@@ -108,21 +109,26 @@ END_TEST
 
 START_TEST(test_refused)
 {
-	static const struct { const char *text, *why; } bad[] = {
+	static const struct {
+		const char *text, *why;
+	} bad[] = {
 		{ "", "end of file" },
 		{ "{", "end of file" },
 		{ "[1]", "not a result file" },
 		{ "{\"a\": 1, \"a\": 2}", "duplicate" },
 		{ "{\"context\": {}, \"benchmarks\": []}", "schema" },
 		{ "{\"schema\": 99, \"context\": {}, \"benchmarks\": []}", "schema 99" },
-		{ "{\"schema\": 1, \"context\": {}, \"benchmarks\": [{\"run_type\": \"iteration\"}]}",
+		{ "{\"schema\": 1, \"context\": {}, \"benchmarks\": [{\"run_type\": "
+		  "\"iteration\"}]}",
 		  "no field \"run_name\"" },
 		{ "{\"schema\": 1, \"context\": {}, \"benchmarks\": [{\"run_type\": \"iteration\", "
 		  "\"run_name\": \"x\", \"index\": \"x\", \"case\": \"x\", \"mode\": \"x\", "
-		  "\"time_unit\": \"ns\", \"vmas\": \"many\", \"cpu_time\": 1}]}", "vmas" },
+		  "\"time_unit\": \"ns\", \"vmas\": \"many\", \"cpu_time\": 1}]}",
+		  "vmas" },
 		{ "{\"schema\": 1, \"context\": {}, \"benchmarks\": [{\"run_type\": \"iteration\", "
 		  "\"run_name\": \"x\", \"index\": \"x\", \"case\": \"x\", \"mode\": \"x\", "
-		  "\"time_unit\": \"parsec\", \"vmas\": 1, \"cpu_time\": 1}]}", "not a time" },
+		  "\"time_unit\": \"parsec\", \"vmas\": 1, \"cpu_time\": 1}]}",
+		  "not a time" },
 	};
 	struct results results;
 	char why[256];
@@ -175,7 +181,7 @@ START_TEST(test_compare)
 	char text[65536];
 
 	save("old", 1);
-	save("near", 1.05);             /* the ranges 10 to 11 and 10.5 to 11.6 meet */
+	save("near", 1.05); /* the ranges 10 to 11 and 10.5 to 11.6 meet */
 	save("far", 1.5);
 	save("fast", 0.5);
 	ck_assert_int_eq(verb(cmd_compare, text, sizeof(text), path("old"), path("old"), NULL), 0);
@@ -245,10 +251,11 @@ static void add_result(json_t *root, const char *index, const char *name, const 
 	char run[128];
 
 	snprintf(run, sizeof(run), "%s/%s/%zu/%s", name, mode, vmas, index);
-	json_array_append_new(json_object_get(root, "benchmarks"), json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:s, s:s}", "run_name", run, "run_type",
-		"iteration", "index", index, "case", name, "mode", mode, "vmas", (json_int_t)vmas,
-		"cpu_time", ns, "time_unit", "ns", "hash", "0123456789abcdef"));
+	json_array_append_new(json_object_get(root, "benchmarks"),
+			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:s, s:s}", "run_name",
+					run, "run_type", "iteration", "index", index, "case", name,
+					"mode", mode, "vmas", (json_int_t)vmas, "cpu_time", ns,
+					"time_unit", "ns", "hash", "0123456789abcdef"));
 }
 
 static json_t *with_peers(void)
@@ -268,10 +275,11 @@ static json_t *with_peers(void)
 	add_result(root, "linux-maple", "replay-cc", "index", 49, 1000);
 	add_result(root, "btree", "order", "random", 100, 10);
 	add_result(root, "btree", "order", "sorted", 100, 25);
-	json_object_set_new(root, "speed", json_pack(
-		"[{s:I, s:I, s:f, s:f, s:f, s:f}]", "calls", (json_int_t)3000000, "faults",
-		(json_int_t)1000000, "call_seconds", 1.0, "fault_seconds", 0.5,
-		"replay_seconds", 1.5, "decode_seconds", 0.5));
+	json_object_set_new(root, "speed",
+			    json_pack("[{s:I, s:I, s:f, s:f, s:f, s:f}]", "calls",
+				      (json_int_t)3000000, "faults", (json_int_t)1000000,
+				      "call_seconds", 1.0, "fault_seconds", 0.5, "replay_seconds",
+				      1.5, "decode_seconds", 0.5));
 	return root;
 }
 
@@ -279,7 +287,7 @@ START_TEST(test_targets)
 {
 	static const char *const lines[] = {
 		"| find, 90 % local | 65536 | 10.0 | 3.00 | 31.0 | 3.10 | ≥ 3 met | 11.0 | judy | "
-			"**1.10** | ≥ 1.2 **missed** |",
+		"**1.10** | ≥ 1.2 **missed** |",
 		/* judy is faster, but not the one to compare with; the kernel's is missing */
 		"| iterate | 100 | 2.00 | - | - | - | | 5.00 | absl-btree | 2.50 | ≥ 1.5 met |",
 		"| time, all 2 programs | **0.83** | ≤ 0.4 **missed** |",
@@ -298,15 +306,18 @@ START_TEST(test_targets)
 
 	ck_assert_int_eq(save_json(root, path("a")), 0);
 	json_decref(root);
-	snprintf(arguments[0], sizeof(arguments[0]), "--counts=%s", write_text("counts", "{\"counts\": ["
-		"{\"case\": \"replay-ls\", \"mode\": \"index\", \"index\": \"btree\", "
-		"\"instructions\": 30}, {\"case\": \"replay-ls\", \"mode\": \"index\", "
-		"\"index\": \"linux-maple\", \"instructions\": 100}]}"));
-	snprintf(arguments[1], sizeof(arguments[1]), "--worst=%s", write_text("worst",
-		"{\"worst\": [{\"index\": \"btree\", \"vmas\": 100, \"edits\": 5000, "
-		"\"median\": 300, \"slowest\": 3000, \"which\": \"split\"}]}"));
-	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("a"), arguments[0],
-			      arguments[1]), 0);
+	snprintf(arguments[0], sizeof(arguments[0]), "--counts=%s",
+		 write_text("counts",
+			    "{\"counts\": ["
+			    "{\"case\": \"replay-ls\", \"mode\": \"index\", \"index\": \"btree\", "
+			    "\"instructions\": 30}, {\"case\": \"replay-ls\", \"mode\": \"index\", "
+			    "\"index\": \"linux-maple\", \"instructions\": 100}]}"));
+	snprintf(arguments[1], sizeof(arguments[1]), "--worst=%s",
+		 write_text("worst",
+			    "{\"worst\": [{\"index\": \"btree\", \"vmas\": 100, \"edits\": 5000, "
+			    "\"median\": 300, \"slowest\": 3000, \"which\": \"split\"}]}"));
+	ck_assert_int_eq(
+		verb(cmd_report, text, sizeof(text), path("a"), arguments[0], arguments[1]), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		ck_assert_msg(strstr(text, lines[i]), "no line: %s\nin:\n%s", lines[i], text);
 }
@@ -327,10 +338,11 @@ START_TEST(test_scalar)
 	json_decref(root);
 	ck_assert_int_eq(verb(cmd_report, text, sizeof(text), path("a"), option, NULL), 0);
 	ck_assert_ptr_nonnull(strstr(text, "| btree, plain | bound, plain |"));
-	ck_assert_ptr_nonnull(strstr(text, "| find, independent | 100 | - | 20.0 | - | - | - | 30.0 "
+	ck_assert_ptr_nonnull(strstr(text,
+				     "| find, independent | 100 | - | 20.0 | - | - | - | 30.0 "
 				     "| judy | 1.50 |\n"));
 	ck_assert_ptr_nonnull(strstr(text, "| find, 90 % local | 65536 | 10.0 | 10.0 | 3.00 | 31.0 "
-				     "| 3.10 | 11.0 | judy | 1.10 |\n"));
+					   "| 3.10 | 11.0 | judy | 1.10 |\n"));
 }
 END_TEST
 
@@ -340,7 +352,8 @@ START_TEST(test_plot)
 	struct stat stat_svg;
 
 	save("a", 1);
-	write_text("one.gp", "# needs: find-dependent-no-touch\nload 'data/indexes.gp'\n"
+	write_text("one.gp",
+		   "# needs: find-dependent-no-touch\nload 'data/indexes.gp'\n"
 		   "load 'shared.inc'\nset terminal svg\nset output 'one.svg'\nset logscale\n"
 		   "plot for [i=1:n] 'data/find-dependent-no-touch.dat' index i-1 using 1:2 "
 		   "with points title word(names, i)\n");
@@ -370,11 +383,11 @@ END_TEST
 static void add_threads(json_t *rows, const char *workload, const char *index, const char *locking,
 			int threads, double rate, double writer_rate)
 {
-	json_t *row = json_pack("{s:s, s:s, s:s, s:i, s:i, s:f, s:i, s:i, s:i, s:{s:i, s:i, s:i, s:i}}",
-				"workload", workload, "index", index, "locking", locking, "vmas",
-				65536, "threads", threads, "rate", rate, "faults", 1000,
-				"fallbacks", 5, "grace_periods", 7, "latency", "p50", 50, "p99",
-				60, "p99.9", 70, "max", 80);
+	json_t *row = json_pack(
+		"{s:s, s:s, s:s, s:i, s:i, s:f, s:i, s:i, s:i, s:{s:i, s:i, s:i, s:i}}", "workload",
+		workload, "index", index, "locking", locking, "vmas", 65536, "threads", threads,
+		"rate", rate, "faults", 1000, "fallbacks", 5, "grace_periods", 7, "latency", "p50",
+		50, "p99", 60, "p99.9", 70, "max", 80);
 
 	if (writer_rate > 0)
 		json_object_set_new(row, "writer_rate", json_real(writer_rate));
@@ -386,7 +399,7 @@ START_TEST(test_threads)
 	static const char *const lines[] = {
 		"| fault-beside-mmap | maple | per-vma | 65536 | 2.00M | 1.90M | 0.95 | 300k |",
 		"keep 0.95 of their rate beside a writer (≥ 0.9: met), 3.8 times that of rbtree "
-			"and mmap_lock (≥ 5: **missed**)",
+		"and mmap_lock (≥ 5: **missed**)",
 		"| maple | per-vma | 65536 | 2.00M | 1.90M | 50 | 60 | 70 | 80 | 0.50 | 7 |",
 		"| index | locking | VMAs | 1 thread, ops/s | 2 threads, ops/s |",
 	};
@@ -407,7 +420,8 @@ START_TEST(test_threads)
 
 	write_text("none.gp", "# needs: something else\n");
 	snprintf(option, sizeof(option), "--dir=%s", dir);
-	ck_assert_int_eq(verb(cmd_plot, text, sizeof(text), option, "-o", dir, path("a"), path("t")), 0);
+	ck_assert_int_eq(
+		verb(cmd_plot, text, sizeof(text), option, "-o", dir, path("a"), path("t")), 0);
 	FILE *file = fopen(path("data/threads.gp"), "r");
 	ck_assert_ptr_nonnull(file);
 	ck_assert_ptr_nonnull(fgets(line, sizeof(line), file));
@@ -423,10 +437,14 @@ END_TEST
 
 START_TEST(test_numbers)
 {
-	static const struct { double number; const char *text; } numbers[] = {
-		{ 0.123, "0.12" }, { 1.987, "1.99" }, { 12.34, "12.3" }, { 123.4, "123" },
-		{ 1234, "1234" }, { 12345, "12.3k" }, { 123456, "123k" }, { 1234567, "1.23M" },
-		{ 123456789, "123M" }, { 1.234e9, "1.23G" },
+	static const struct {
+		double number;
+		const char *text;
+	} numbers[] = {
+		{ 0.123, "0.12" },    { 1.987, "1.99" },    { 12.34, "12.3" },
+		{ 123.4, "123" },     { 1234, "1234" },     { 12345, "12.3k" },
+		{ 123456, "123k" },   { 1234567, "1.23M" }, { 123456789, "123M" },
+		{ 1.234e9, "1.23G" },
 	};
 	char text[32];
 

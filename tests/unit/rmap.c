@@ -11,7 +11,7 @@
 
 /* ---- interval trees ---- */
 
-#define NODES 300
+#define NODES   300
 #define OFFSETS 200
 
 static bool overlaps(const struct interval *node, unsigned long start, unsigned long last)
@@ -74,7 +74,7 @@ START_TEST(interval_tree_verify_notices)
 	for (unsigned long i = 0; i < 8; i++)
 		interval_tree_set(&tree, &nodes[i], i, i + 3);
 	ck_assert(interval_tree_verify(&tree));
-	nodes[2].last = 50;             /* and nobody above knows */
+	nodes[2].last = 50; /* and nobody above knows */
 	ck_assert(!interval_tree_verify(&tree));
 	nodes[2].last = 5;
 	nodes[1].start = 7;
@@ -126,7 +126,7 @@ START_TEST(truncate_takes_what_is_mapped)
 	ck_assert_int_eq(handle_mm_fault(child, page_at(3), FAULT_FLAG_WRITE), -ENXIO);
 	ck_layout(mm, "AAAAAAAA");
 
-	truncate_setsize(world.machine, world.inode, 9);        /* new pages, none of the old */
+	truncate_setsize(world.machine, world.inode, 9); /* new pages, none of the old */
 	populated(mm, "###.....");
 	world_write(mm, page_at(5));
 	populated(mm, "###..#..");
@@ -184,10 +184,11 @@ START_TEST(remove_is_for_all_who_map)
 {
 	setup(_i);
 	for (unsigned long at = 0; at <= 8; at += 8)
-		ck_assert_uint_eq(do_mmap(mm, world.file, page_at(at), 4 * P, RW,
-					  MAP_SHARED | MAP_FIXED, 2), page_at(at));
+		ck_assert_uint_eq(
+			do_mmap(mm, world.file, page_at(at), 4 * P, RW, MAP_SHARED | MAP_FIXED, 2),
+			page_at(at));
 	world_map_file(mm, world.again, 16, 6, RW, 0);
-	world_write(mm, page_at(20));           /* a private copy of page 4 of the file */
+	world_write(mm, page_at(20)); /* a private copy of page 4 of the file */
 	world_read(mm, page_at(0));
 	uint64_t fresh = world_content(mm, page_at(0));
 	for (unsigned long i = 0; i < 4; i++)
@@ -258,7 +259,7 @@ START_TEST(walk_finds_parent_and_child)
 		world_write(mm, page_at(i));
 	struct mm_struct *child = fork_of(mm), *grandchild = fork_of(child);
 	ck_assert_uint_eq(mappings(mm, 0), 3);
-	world_write(child, page_at(0));                 /* a copy in its own anon_vma */
+	world_write(child, page_at(0)); /* a copy in its own anon_vma */
 	ck_assert_uint_eq(mappings(mm, 0), 2);
 	ck_assert_uint_eq(mappings(child, 0), 1);
 	struct mm_struct *late = fork_of(child);
@@ -267,13 +268,14 @@ START_TEST(walk_finds_parent_and_child)
 	/* split, moved and cut in one of them: all the same pages */
 	ck_assert_int_eq(do_mprotect(child, page_at(1), P, PROT_READ, -1), 0);
 	ck_assert_uint_eq(do_mremap(late, page_at(2), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    page_at(20)), page_at(20));
+				    page_at(20)),
+			  page_at(20));
 	ck_assert_int_eq(do_munmap(grandchild, page_at(1), P), 0);
 	ck_assert_uint_eq(mappings(mm, 1), 3);
 	ck_assert_uint_eq(mappings(mm, 2), 4);
 	ck_assert_uint_eq(mappings(late, 21), 4);
 	ck_layout(child, "ABCC");
-	mmput(child);                                   /* grandchild and late go on */
+	mmput(child); /* grandchild and late go on */
 	ck_assert_uint_eq(mappings(late, 21), 3);
 	ck_layout(grandchild, "A.BB");
 	mmput(grandchild);
@@ -332,8 +334,8 @@ START_TEST(verify_notices)
 	world_write(mm, page_at(1));
 	world_read(mm, page_at(9));
 	struct vm_area_struct *anon = world_vma(mm, 0), *file = world_vma(mm, 8);
-	struct page *page = pfn_to_page(world.machine->frames,
-					PTE_PFN(pt_get(&mm->pgd, page_at(1))));
+	struct page *page =
+		pfn_to_page(world.machine->frames, PTE_PFN(pt_get(&mm->pgd, page_at(1))));
 
 	ck_assert_ptr_null(rmap_verify(world.machine, NULL));
 	page->index++;

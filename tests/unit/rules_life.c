@@ -59,7 +59,7 @@ START_TEST(rule_F2_read_that_could_map_a_huge_page)
 	world_read(mm, huge);
 	ck_assert_ptr_null(vma_lookup(mm, huge)->anon_vma);
 	ck_assert_int_eq(do_madvise(mm, huge, 2 * M2, MADV_HUGEPAGE), 0);
-	world_read(mm, huge + P);       /* there is a small page already */
+	world_read(mm, huge + P); /* there is a small page already */
 	ck_assert_ptr_null(vma_lookup(mm, huge)->anon_vma);
 	world_read(mm, huge + M2 + P);
 	ck_assert_ptr_nonnull(vma_lookup(mm, huge)->anon_vma);
@@ -85,8 +85,8 @@ START_TEST(rule_F2_an_empty_table_is_in_the_way)
 	unsigned long to = huge + 3 * M2;
 	ck_assert_int_eq(do_madvise(mm, to, M2, MADV_HUGEPAGE), 0);
 	ck_assert_int_eq(do_munmap(mm, huge + M2 + 4 * P, 4 * P), 0);
-	ck_assert_uint_eq(do_mremap(mm, huge + M2 + 8 * P, P, M2, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    to), to);
+	ck_assert_uint_eq(
+		do_mremap(mm, huge + M2 + 8 * P, P, M2, MREMAP_MAYMOVE | MREMAP_FIXED, to), to);
 	world_read(mm, to + P);
 	ck_assert_ptr_null(vma_lookup(mm, to)->anon_vma);
 
@@ -116,8 +116,9 @@ START_TEST(rule_F2_huge_pages_disabled)
 	world_read(child, huge + M2 + P);
 	ck_assert_ptr_nonnull(vma_lookup(child, huge)->anon_vma);
 	struct task_struct task = { .mm = child };
-	ck_assert_int_eq(exec_mmap(world.machine, &task, NULL, 0, WORLD_TOP, WORLD_HEAP,
-				   WORLD_HEAP, WORLD_STACK), 0);
+	ck_assert_int_eq(exec_mmap(world.machine, &task, NULL, 0, WORLD_TOP, WORLD_HEAP, WORLD_HEAP,
+				   WORLD_STACK),
+			 0);
 	ck_assert_int_eq(task.mm->thp, THP_ADVISED_ONLY);
 	mmput(task.mm);
 	teardown();
@@ -136,16 +137,17 @@ START_TEST(rule_F3_a_neighbours_anon_vma)
 	world_write(mm, page_at(8));
 	ck_assert_ptr_ne(anon_of(mm, 0), anon_of(mm, 8));
 	world_write(mm, page_at(4));
-	ck_assert_ptr_eq(anon_of(mm, 4), anon_of(mm, 8));       /* the next one's first */
+	ck_assert_ptr_eq(anon_of(mm, 4), anon_of(mm, 8)); /* the next one's first */
 	world_map(mm, 20, 4, RW);
 	world_map(mm, 24, 4, RW | PROT_EXEC);
 	world_write(mm, page_at(20));
 	world_write(mm, page_at(24));
-	ck_assert_ptr_eq(anon_of(mm, 24), anon_of(mm, 20));     /* else the previous one's */
+	ck_assert_ptr_eq(anon_of(mm, 24), anon_of(mm, 20)); /* else the previous one's */
 	/* other flags than R, W, X: its own */
 	world_map(mm, 30, 2, RW);
-	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(32), 2 * P, RW,
-				  ANON | MAP_FIXED | MAP_STACK, 0), page_at(32));
+	ck_assert_uint_eq(
+		do_mmap(mm, NULL, page_at(32), 2 * P, RW, ANON | MAP_FIXED | MAP_STACK, 0),
+		page_at(32));
 	world_write(mm, page_at(30));
 	world_write(mm, page_at(32));
 	ck_assert_ptr_ne(anon_of(mm, 32), anon_of(mm, 30));
@@ -203,8 +205,8 @@ START_TEST(rule_F5_what_fork_leaves_out)
 	ck_layout(child, "....AA..BB");
 	ck_assert_ptr_null(anon_of(child, 4));
 	ck_assert_uint_eq(pt_get(&child->pgd, page_at(4)), 0);
-	ck_assert_uint_eq(world_vma(child, 8)->vm_flags &
-			  (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING), 0);
+	ck_assert_uint_eq(
+		world_vma(child, 8)->vm_flags & (VM_LOCKED | VM_LOCKONFAULT | VM_UFFD_MISSING), 0);
 	ck_assert_uint_eq(world_vma(child, 8)->vm_userfaultfd_ctx, 0);
 	ck_assert_uint_eq(child->locked_vm, 0);
 	ck_assert_uint_eq(child->total_vm, 4);
@@ -220,12 +222,14 @@ START_TEST(rule_F6_prefaults)
 
 	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
 		setup(_i);
-		ck_assert_uint_eq(do_mmap(mm, NULL, page_at(0), 4 * P, RW,
-					  ANON | MAP_FIXED | asked[i], 0), page_at(0));
+		ck_assert_uint_eq(
+			do_mmap(mm, NULL, page_at(0), 4 * P, RW, ANON | MAP_FIXED | asked[i], 0),
+			page_at(0));
 		ck_assert_ptr_nonnull(anon_of(mm, 0));
 		ck_assert_uint_eq(mm->pgd.rss, 4);
 		ck_assert_uint_eq(do_mmap(mm, NULL, page_at(8), 4 * P, PROT_READ,
-					  ANON | MAP_FIXED | asked[i], 0), page_at(8));
+					  ANON | MAP_FIXED | asked[i], 0),
+				  page_at(8));
 		ck_assert_ptr_null(anon_of(mm, 8));
 		ck_assert_uint_eq(mm->pgd.rss, 8);
 		teardown();
@@ -276,7 +280,7 @@ START_TEST(rule_F7_guard_pages)
 	ck_assert(world_vma(mm, 0)->vm_flags & VM_MAYBE_GUARD);
 	world_map_file(mm, world.file, 10, 8, RW, 0);
 	ck_assert_int_eq(do_madvise(mm, page_at(12), P, MADV_GUARD_INSTALL), 0);
-	ck_assert_ptr_null(anon_of(mm, 10));    /* for anonymous memory only */
+	ck_assert_ptr_null(anon_of(mm, 10)); /* for anonymous memory only */
 	ck_assert_int_eq(handle_mm_fault(mm, page_at(12), 0), -EFAULT);
 	world_write(mm, page_at(11));
 	teardown();
@@ -288,10 +292,14 @@ static void ck_guards(struct mm_struct *of, unsigned long page, const char *draw
 {
 	for (size_t i = 0; drawn[i]; i++)
 		ck_assert_msg(!(pt_get(&of->pgd, page_at(page + i)) & PTE_GUARD) ==
-			      (drawn[i] != 'G'), "page %zu of %s", i, drawn);
+				      (drawn[i] != 'G'),
+			      "page %zu of %s", i, drawn);
 }
 
-/* Where guards prepare files as well, what lies between two guarded mappings of a file joins one of them only. */
+/*
+ * Where guards prepare files as well, what lies between two guarded mappings of a file joins one of
+ * them only.
+ */
 START_TEST(rule_F7_guard_pages_of_files_may_prepare)
 {
 	struct mm_struct *child;
@@ -303,8 +311,10 @@ START_TEST(rule_F7_guard_pages_of_files_may_prepare)
 		world.machine->config.file_guards_prepare = prepare;
 		for (unsigned long page = 0; page < 3; page += 2) {
 			ck_assert_uint_eq(do_mmap(mm, world.file, page_at(base + page), P, RW,
-						  MAP_SHARED | MAP_FIXED, page), page_at(base + page));
-			ck_assert_int_eq(do_madvise(mm, page_at(base + page), P, MADV_GUARD_INSTALL), 0);
+						  MAP_SHARED | MAP_FIXED, page),
+					  page_at(base + page));
+			ck_assert_int_eq(
+				do_madvise(mm, page_at(base + page), P, MADV_GUARD_INSTALL), 0);
 			ck_assert(!anon_of(mm, base + page) == !prepare);
 		}
 		do_mmap(mm, world.file, page_at(base + 1), P, RW, MAP_SHARED | MAP_FIXED, 1);
@@ -355,8 +365,9 @@ START_TEST(rule_F7_what_guard_pages_survive)
 	ck_assert_ptr_nonnull(child);
 	ck_guards(child, 0, "........");
 	mmput(child);
-	ck_assert_uint_eq(do_mremap(mm, page_at(0), 8 * P, 8 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    page_at(16)), page_at(16));
+	ck_assert_uint_eq(
+		do_mremap(mm, page_at(0), 8 * P, 8 * P, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(16)),
+		page_at(16));
 	ck_guards(mm, 16, ".GGG....");
 	/* removing them and unmapping end them */
 	ck_assert_int_eq(do_madvise(mm, page_at(18), P, MADV_GUARD_REMOVE), 0);
@@ -396,11 +407,11 @@ END_TEST
 
 START_TEST(rule_H1_advice)
 {
-	static const int flags[] = { MADV_SEQUENTIAL, MADV_RANDOM, MADV_DONTFORK, MADV_WIPEONFORK,
-				     MADV_DONTDUMP, MADV_MERGEABLE, MADV_HUGEPAGE,
-				     MADV_NOHUGEPAGE };
-	static const int back[] = { MADV_NORMAL, MADV_NORMAL, MADV_DOFORK, MADV_KEEPONFORK,
-				    MADV_DODUMP, MADV_UNMERGEABLE };
+	static const int flags[] = { MADV_SEQUENTIAL, MADV_RANDOM,    MADV_DONTFORK,
+				     MADV_WIPEONFORK, MADV_DONTDUMP,  MADV_MERGEABLE,
+				     MADV_HUGEPAGE,   MADV_NOHUGEPAGE };
+	static const int back[] = { MADV_NORMAL,     MADV_NORMAL, MADV_DOFORK,
+				    MADV_KEEPONFORK, MADV_DODUMP, MADV_UNMERGEABLE };
 
 	setup(_i);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
@@ -428,8 +439,9 @@ START_TEST(rule_H1_advice)
 	ck_layout(mm, "AB..CD..EE");
 	/* a hole beyond the largest file of a file system cannot be */
 	world.inode->max_pages = 10;
-	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(40), 4 * P, RW, MAP_SHARED | MAP_FIXED, 8),
-			  page_at(40));
+	ck_assert_uint_eq(
+		do_mmap(mm, world.file, page_at(40), 4 * P, RW, MAP_SHARED | MAP_FIXED, 8),
+		page_at(40));
 	ck_assert_int_eq(do_madvise(mm, page_at(40), 2 * P, MADV_REMOVE), 0);
 	ck_assert_int_eq(do_madvise(mm, page_at(40), 3 * P, MADV_REMOVE), -EFBIG);
 	teardown();
@@ -490,8 +502,9 @@ START_TEST(rule_H4_mlock)
 	ck_assert_uint_eq(mm->locked_vm, 2);
 	ck_assert_int_eq(do_munlock(mm, page_at(0), 6 * P), -ENOMEM);
 	ck_assert_uint_eq(mm->locked_vm, 0);
-	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(8), P, RW,
-				  MAP_DROPPABLE | MAP_ANONYMOUS | MAP_FIXED, 0), page_at(8));
+	ck_assert_uint_eq(
+		do_mmap(mm, NULL, page_at(8), P, RW, MAP_DROPPABLE | MAP_ANONYMOUS | MAP_FIXED, 0),
+		page_at(8));
 	world_map_file(mm, world.file, 9, 1, PROT_READ, 0);
 	world_vma(mm, 9)->vm_flags |= VM_DONTEXPAND;
 	ck_assert_int_eq(do_mlock(mm, page_at(8), 2 * P, true), 0);
@@ -561,7 +574,7 @@ START_TEST(rule_K1_keys_that_are_not_allocated)
 	ck_assert_int_eq(do_pkey_free(mm, -1), -EINVAL);
 	ck_assert_uint_eq(key_of(2), 9);
 	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, RW, 9), -EINVAL);
-	ck_assert_int_eq(do_mprotect(child, page_at(0), P, RW, 9), 0);  /* it has its own */
+	ck_assert_int_eq(do_mprotect(child, page_at(0), P, RW, 9), 0); /* it has its own */
 	ck_assert_int_eq(do_pkey_alloc(mm, 0, 0), 9);
 	mmput(child);
 	teardown();
@@ -621,21 +634,23 @@ START_TEST(prctl_refuses_write_and_exec)
 	world_map(mm, 2, 2, PROT_READ);
 	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 2), -EINVAL);
 	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 5), -EINVAL);
-	ck_assert_int_eq(do_prctl(mm, PR_SET_MDWE, (const unsigned long[4]){ 1, 0, 0, 1 }), -EINVAL);
+	ck_assert_int_eq(do_prctl(mm, PR_SET_MDWE, (const unsigned long[4]){ 1, 0, 0, 1 }),
+			 -EINVAL);
 	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 0), 0);
 	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 3), 0);
 	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 3), 0);
 	ck_assert_int_eq(prctl1(mm, PR_SET_MDWE, 0), -EPERM);
-	ck_assert_int_eq((long)do_mmap(mm, NULL, page_at(0), P, PROT_WRITE | PROT_EXEC,
-				       ANON | MAP_FIXED, 0), -EACCES);
-	ck_layout(mm, "AABB");                  /* nothing was unmapped */
+	ck_assert_int_eq(
+		(long)do_mmap(mm, NULL, page_at(0), P, PROT_WRITE | PROT_EXEC, ANON | MAP_FIXED, 0),
+		-EACCES);
+	ck_layout(mm, "AABB"); /* nothing was unmapped */
 	world_map(mm, 4, 2, PROT_READ | PROT_EXEC);
 	/* nothing becomes executable, what is stays so without write */
 	ck_assert_int_eq(do_mprotect(mm, page_at(2), P, PROT_EXEC, -1), -EACCES);
 	ck_assert_int_eq(do_mprotect(mm, page_at(4), P, RW | PROT_EXEC, -1), -EACCES);
 	ck_assert_int_eq(do_mprotect(mm, page_at(0), P, RW | PROT_EXEC, -1), -EACCES);
 	ck_assert_int_eq(do_mprotect(mm, page_at(4), P, PROT_EXEC, -1), 0);
-	child = dup_mm(mm);                     /* 2: not inherited */
+	child = dup_mm(mm); /* 2: not inherited */
 	ck_assert_ptr_nonnull(child);
 	ck_assert_int_eq(do_mprotect(child, page_at(2), P, PROT_EXEC, -1), 0);
 	ck_assert_int_eq(prctl1(child, PR_SET_MDWE, 1), 0);
@@ -673,17 +688,18 @@ START_TEST(prctl_memory_merge)
 	ck_layout(mm, "ABBB");
 	ck_assert_int_eq(do_prctl(mm, PR_SET_MEMORY_MERGE, (const unsigned long[4]){ 1, 1 }),
 			 -EINVAL);
-	ck_assert_int_eq(prctl1(mm, PR_SET_MEMORY_MERGE, 0), 0);        /* it is off: nothing */
+	ck_assert_int_eq(prctl1(mm, PR_SET_MEMORY_MERGE, 0), 0); /* it is off: nothing */
 	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_MERGEABLE, VM_MERGEABLE);
 	ck_assert_int_eq(prctl1(mm, PR_SET_MEMORY_MERGE, 1), 0);
-	ck_layout(mm, "ABBB");                  /* the flags are alike, and nothing merges */
+	ck_layout(mm, "ABBB"); /* the flags are alike, and nothing merges */
 	ck_assert_uint_eq(world_vma(mm, 3)->vm_flags & VM_MERGEABLE, VM_MERGEABLE);
-	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(8), P, RW,
-				  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0), page_at(8));
+	ck_assert_uint_eq(
+		do_mmap(mm, NULL, page_at(8), P, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0),
+		page_at(8));
 	ck_assert_uint_eq(world_vma(mm, 8)->vm_flags & VM_MERGEABLE, 0);
 	child = dup_mm(mm);
 	ck_assert_ptr_nonnull(child);
-	world_map(child, 4, 2, RW);             /* a new mapping has the flag before it merges */
+	world_map(child, 4, 2, RW); /* a new mapping has the flag before it merges */
 	ck_layout(child, "ABBBBB..C");
 	mmput(child);
 	merge_zero();
@@ -697,8 +713,10 @@ END_TEST
 START_TEST(prctl_thp_disable)
 {
 	setup(_i);
-	ck_assert_int_eq(do_prctl(mm, PR_SET_THP_DISABLE, (const unsigned long[4]){ 1, 1 }), -EINVAL);
-	ck_assert_int_eq(do_prctl(mm, PR_SET_THP_DISABLE, (const unsigned long[4]){ 0, 2 }), -EINVAL);
+	ck_assert_int_eq(do_prctl(mm, PR_SET_THP_DISABLE, (const unsigned long[4]){ 1, 1 }),
+			 -EINVAL);
+	ck_assert_int_eq(do_prctl(mm, PR_SET_THP_DISABLE, (const unsigned long[4]){ 0, 2 }),
+			 -EINVAL);
 	ck_assert_int_eq(do_prctl(mm, PR_SET_THP_DISABLE, (const unsigned long[4]){ 1, 2 }), 0);
 	ck_assert_int_eq((int)mm->thp, THP_ADVISED_ONLY);
 	ck_assert_int_eq(prctl1(mm, PR_SET_THP_DISABLE, 1), 0);
@@ -722,13 +740,13 @@ START_TEST(mbind_modes_and_nodes)
 	world_map(mm, 0, 4, RW);
 	ck_assert_int_eq(bind_pages(7, 1, 0), -EINVAL);
 	ck_assert_int_eq(bind_pages(-1UL, 1, 0), -EINVAL);
-	ck_assert_int_eq(bind_pages(0, 1, 0), -EINVAL);                 /* DEFAULT has none, */
-	ck_assert_int_eq(bind_pages(4, 1, 0), -EINVAL);                 /* LOCAL neither, */
-	ck_assert_int_eq(bind_pages(2, 0, 0), -EINVAL);                 /* BIND has some */
-	ck_assert_int_eq(bind_pages(2, 1UL << 60, 0), -EINVAL);         /* without memory */
+	ck_assert_int_eq(bind_pages(0, 1, 0), -EINVAL);         /* DEFAULT has none, */
+	ck_assert_int_eq(bind_pages(4, 1, 0), -EINVAL);         /* LOCAL neither, */
+	ck_assert_int_eq(bind_pages(2, 0, 0), -EINVAL);         /* BIND has some */
+	ck_assert_int_eq(bind_pages(2, 1UL << 60, 0), -EINVAL); /* without memory */
 	ck_assert_int_eq(bind_pages(2, 2, 0), -EINVAL);
-	ck_assert_int_eq(bind_pages(2 | 3 << 14, 1, 0), -EINVAL);       /* static and relative */
-	ck_assert_int_eq(bind_pages(3 | 1 << 13, 1, 0), -EINVAL);       /* balancing is BIND's */
+	ck_assert_int_eq(bind_pages(2 | 3 << 14, 1, 0), -EINVAL); /* static and relative */
+	ck_assert_int_eq(bind_pages(3 | 1 << 13, 1, 0), -EINVAL); /* balancing is BIND's */
 	ck_assert_int_eq(bind_pages(1 | 1 << 15, 0, 0), -EINVAL);
 	ck_assert_int_eq(bind_pages(2, 1, 8), -EINVAL);
 	ck_assert_int_eq(do_mbind(mm, page_at(0), P, 2, 1, 0, -EFAULT), -EFAULT);
@@ -764,17 +782,19 @@ START_TEST(rule_H6_mbind_and_userfaultfd)
 	setup(_i);
 	world_map(mm, 0, 8, RW);
 	ck_assert_int_eq(do_mbind(mm, page_at(2), 2 * P, 2, 1, 0, 0), 0);
-	ck_assert_int_eq(do_mbind(mm, page_at(4), 2 * P, 2, 1, 0, 0), 0);     /* the same policy */
+	ck_assert_int_eq(do_mbind(mm, page_at(4), 2 * P, 2, 1, 0, 0), 0); /* the same policy */
 	ck_layout(mm, "AABBBBCC");
 	ck_assert_int_eq(do_mbind(mm, page_at(0), 8 * P, 0, 0, 0, 0), 0);
 	ck_layout(mm, "AAAAAAAA");
-	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 2, 1, 0, 0), -EFAULT);       /* a gap */
+	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 2, 1, 0, 0), -EFAULT); /* a gap */
 	ck_assert_int_eq(do_mbind(mm, page_at(6), 4 * P, 0, 0, 0, 0), 0);
 	ck_assert_int_eq(do_mbind(mm, page_at(20), 4 * P, 0, 0, 0, 0), -EFAULT);
 	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(2), 4 * P, 1), 0);
 	ck_layout(mm, "AABBBBCC");
-	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(2, 0), page_at(4), 4 * P, 1), -EBUSY);
-	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(4), 4 * P, 8), -EINVAL);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(2, 0), page_at(4), 4 * P, 1),
+			 -EBUSY);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(4), 4 * P, 8),
+			 -EINVAL);
 	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(4), 4 * P, 1), 0);
 	ck_layout(mm, "AABBBBBB");
 	ck_assert_int_eq(userfaultfd_unregister(mm, userfaultfd_ctx(1, 0), page_at(0), 8 * P), 0);
@@ -829,8 +849,9 @@ START_TEST(rule_I2_shmdt)
 	ck_assert_int_eq((long)do_shmat(mm, one, page_at(4) + 1, 0, 8 * P), -EINVAL);
 	/* a piece moved away has another distance and stays */
 	world_map(mm, 2, 1, RW);
-	ck_assert_uint_eq(do_mremap(mm, page_at(5), P, P, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    page_at(30)), page_at(30));
+	ck_assert_uint_eq(
+		do_mremap(mm, page_at(5), P, P, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(30)),
+		page_at(30));
 	ck_layout(mm, "AABCC.DDEEEEEEEE..............F");
 	ck_assert_int_eq(do_shmdt(mm, page_at(0)), 0);
 	ck_layout(mm, "..B.....EEEEEEEE..............F");

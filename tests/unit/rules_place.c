@@ -84,7 +84,8 @@ START_TEST(rule_A2_congruent_to_the_offset)
 	setup(_i, NULL);
 	mm->mmap_base = world.machine->config.mmap_min_addr + M2;
 	ck_assert_uint_eq(anon(mm->mmap_base, world.machine->config.task_size - mm->mmap_base,
-			       MAP_PRIVATE | MAP_FIXED), mm->mmap_base);
+			       MAP_PRIVATE | MAP_FIXED),
+			  mm->mmap_base);
 	ck_assert_uint_eq(do_mmap(mm, world.file, 0, M2, PROT_READ, MAP_PRIVATE, 0),
 			  world.machine->config.mmap_min_addr);
 	teardown();
@@ -123,8 +124,7 @@ START_TEST(rule_A4_hint)
 	ck_assert_uint_eq(anon(stack - gap - P, P, MAP_PRIVATE), stack - gap - P);
 	/* but nobody asks what stands before the hint */
 	ck_assert_uint_eq(anon(stack + P, P, MAP_PRIVATE), stack + P);
-	ck_assert_uint_eq(anon(world.machine->config.task_size, P, MAP_PRIVATE),
-			  WORLD_TOP - 4 * P);
+	ck_assert_uint_eq(anon(world.machine->config.task_size, P, MAP_PRIVATE), WORLD_TOP - 4 * P);
 	teardown();
 }
 END_TEST
@@ -175,8 +175,7 @@ START_TEST(rule_A6_low_hints_and_noreplace)
 	min_addr = world.machine->config.mmap_min_addr;
 	ck_assert_uint_eq(anon(P, P, MAP_PRIVATE), min_addr);
 	world_map(mm, 0, 4, RW);
-	ck_assert_int_eq((long)anon(page_at(3), 2 * P, MAP_PRIVATE | MAP_FIXED_NOREPLACE),
-			 -EEXIST);
+	ck_assert_int_eq((long)anon(page_at(3), 2 * P, MAP_PRIVATE | MAP_FIXED_NOREPLACE), -EEXIST);
 	ck_assert_uint_eq(anon(page_at(4), P, MAP_PRIVATE | MAP_FIXED_NOREPLACE), page_at(4));
 	ck_assert_int_eq((long)anon(page_at(4) + 1, P, MAP_PRIVATE | MAP_FIXED), -EINVAL);
 	ck_layout(mm, "AAAAA");
@@ -187,14 +186,15 @@ END_TEST
 START_TEST(rule_K18_the_least_hint)
 {
 	setup(_i, NULL);
-	world.machine->config.dac_mmap_min_addr = 2 * P;        /* the security module's is larger */
+	world.machine->config.dac_mmap_min_addr = 2 * P; /* the security module's is larger */
 	ck_assert_uint_eq(anon(P, P, MAP_PRIVATE), 16 * P);
 	ck_assert_uint_eq(anon(2 * P, P, MAP_PRIVATE | MAP_FIXED), 2 * P);
 	ck_assert_uint_eq(anon(P, P, MAP_PRIVATE | MAP_FIXED), P);
 	world.machine->config.limits.sys_rawio = false;
 	ck_assert_int_eq((long)anon(P, P, MAP_PRIVATE | MAP_FIXED), -EPERM);
 	ck_assert_uint_eq(anon(2 * P, P, MAP_PRIVATE | MAP_FIXED), 2 * P);
-	ck_assert_int_eq((long)do_mremap(mm, 2 * P, P, P, MREMAP_MAYMOVE | MREMAP_FIXED, P), -EPERM);
+	ck_assert_int_eq((long)do_mremap(mm, 2 * P, P, P, MREMAP_MAYMOVE | MREMAP_FIXED, P),
+			 -EPERM);
 	teardown();
 }
 END_TEST
@@ -236,11 +236,12 @@ END_TEST
 
 START_TEST(offset_beyond_the_largest_file)
 {
-	unsigned long last = ~0UL >> 1 >> PAGE_SHIFT;   /* the page with the largest offset */
+	unsigned long last = ~0UL >> 1 >> PAGE_SHIFT; /* the page with the largest offset */
 
 	setup(_i, NULL);
 	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(0), P, PROT_READ, MAP_PRIVATE | MAP_FIXED,
-				  last - 1), page_at(0));
+				  last - 1),
+			  page_at(0));
 	ck_assert_int_eq((long)do_mmap(mm, world.file, 0, P, PROT_READ, MAP_PRIVATE, last + 1),
 			 -EOVERFLOW);
 	ck_assert_int_eq((long)do_mmap(mm, world.file, 0, 2 * P, PROT_READ, MAP_PRIVATE, last),
@@ -285,7 +286,7 @@ START_TEST(rule_A9_legacy)
 	mm->mmap_base = WORLD_BASE;
 	ck_assert_uint_eq(anon(0, P, MAP_PRIVATE), page_at(0));
 	ck_assert_uint_eq(anon(0, P, MAP_PRIVATE), page_at(1));
-	ck_assert_uint_eq(anon(page_at(8) + 1, P, MAP_PRIVATE), page_at(8));    /* page-masked */
+	ck_assert_uint_eq(anon(page_at(8) + 1, P, MAP_PRIVATE), page_at(8)); /* page-masked */
 	ck_assert_uint_eq(get_unmapped_area(mm, NULL, page_at(9) + 1, P, 0, ANON), page_at(10));
 	/* aligned upwards from where it would have been */
 	ck_assert_uint_eq(anon(0, M2, MAP_PRIVATE), WORLD_BASE + M2);
@@ -355,7 +356,9 @@ START_TEST(rule_B3_shared_but_not_writable)
 }
 END_TEST
 
-/* /dev/zero open for reading is no shared memory: it stays what it is, without a file of its own. */
+/*
+ * /dev/zero open for reading is no shared memory: it stays what it is, without a file of its own.
+ */
 START_TEST(rule_B3_dev_zero)
 {
 	struct file *reads, *writes;
@@ -381,8 +384,8 @@ START_TEST(shared_validate)
 	ck_assert_int_eq((long)do_mmap(mm, world.file, 0, P, RW, MAP_SHARED_VALIDATE | 0x400, 0),
 			 -EOPNOTSUPP);
 	ck_assert(!IS_ERR_VALUE(do_mmap(mm, world.file, 0, P, RW, MAP_SHARED | 0x400, 0)));
-	ck_assert(!IS_ERR_VALUE(do_mmap(mm, world.file, 0, P, RW,
-					MAP_SHARED_VALIDATE | MAP_POPULATE, 0)));
+	ck_assert(!IS_ERR_VALUE(
+		do_mmap(mm, world.file, 0, P, RW, MAP_SHARED_VALIDATE | MAP_POPULATE, 0)));
 	teardown();
 }
 END_TEST
@@ -412,7 +415,7 @@ START_TEST(rule_B5_execute_only_has_a_key)
 	world_map(mm, 0, 4, PROT_EXEC);
 	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 1UL << VM_PKEY_SHIFT);
 	ck_assert_int_eq(do_mprotect(mm, page_at(0), 4 * P, PROT_READ, -1), 0);
-	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 0);        /* D3 */
+	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 0); /* D3 */
 	ck_assert_int_eq(do_mprotect(mm, page_at(0), 2 * P, PROT_EXEC, -1), 0);
 	ck_assert_uint_eq(world_vma(mm, 0)->vm_flags & VM_PKEY_MASK, 1UL << VM_PKEY_SHIFT);
 	ck_layout(mm, "AABB");
@@ -452,10 +455,12 @@ START_TEST(rule_B7_offsets_of_anonymous_memory)
 	setup(_i, NULL);
 	world_map(mm, 0, 1, RW);
 	ck_assert_uint_eq(world_vma(mm, 0)->vm_pgoff, page_at(0) >> PAGE_SHIFT);
-	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(2), P, RW,
-				  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 99), page_at(2));
-	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(3), P, RW,
-				  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 1), page_at(3));
+	ck_assert_uint_eq(
+		do_mmap(mm, NULL, page_at(2), P, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 99),
+		page_at(2));
+	ck_assert_uint_eq(
+		do_mmap(mm, NULL, page_at(3), P, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 1),
+		page_at(3));
 	one = world_vma(mm, 2);
 	two = world_vma(mm, 3);
 	ck_assert_uint_eq(one->vm_pgoff, 0);

@@ -48,7 +48,7 @@ START_TEST(clone_shares_or_copies)
 	ck_assert_int_eq(copy_mm(CLONE_VM, &none, &kthread), 0);
 	ck_assert_ptr_null(none.mm);
 	mmput(thread.mm);
-	ck_assert_uint_eq(mm_hash(mm, 0), hash);        /* another user is left */
+	ck_assert_uint_eq(mm_hash(mm, 0), hash); /* another user is left */
 	ck_assert_int_eq(do_munmap(child.mm, page_at(0), P), 0);
 	ck_layout(mm, "AAAA");
 	ck_layout(child.mm, ".AAA");
@@ -73,8 +73,8 @@ START_TEST(exec_starts_anew)
 	old = mm;
 	old->mm_users++;
 	ck_assert_int_eq(exec_mmap(world.machine, &world.task, layout, ARRAY_SIZE(layout),
-				   WORLD_TOP - P, WORLD_HEAP + P, WORLD_HEAP + 2 * P,
-				   page_at(8)), 0);
+				   WORLD_TOP - P, WORLD_HEAP + P, WORLD_HEAP + 2 * P, page_at(8)),
+			 0);
 	ck_layout(old, "AAAA");
 	mmput(old);
 	world.mm = mm = world.task.mm;
@@ -170,8 +170,9 @@ START_TEST(faults_are_counted)
 	faults = &world.machine->faults;
 	world_map(mm, 0, 4, RW);
 	world_map_file(mm, world.file, 8, 4, RW, 0);
-	ck_assert_uint_eq(do_mmap(mm, world.file, page_at(16), 4 * P, RW,
-				  MAP_SHARED | MAP_FIXED, 8), page_at(16));
+	ck_assert_uint_eq(
+		do_mmap(mm, world.file, page_at(16), 4 * P, RW, MAP_SHARED | MAP_FIXED, 8),
+		page_at(16));
 	world_map(mm, 24, 1, PROT_READ);
 	world_read(mm, page_at(0));
 	world_write(mm, page_at(0));
@@ -241,7 +242,7 @@ START_TEST(locked_growth_is_filled)
 
 	setup(_i);
 	world_map(mm, 0, 4, RW);
-	world_map(mm, 4, 1, PROT_READ);         /* in the way: it has to move */
+	world_map(mm, 4, 1, PROT_READ); /* in the way: it has to move */
 	ck_assert_int_eq(do_mlock(mm, page_at(0), 4 * P, false), 0);
 	ck_assert_int_eq(do_madvise(mm, page_at(1), 2 * P, MADV_DONTNEED_LOCKED), 0);
 	addr = do_mremap(mm, page_at(0), 4 * P, 6 * P, MREMAP_MAYMOVE, 0);
@@ -303,14 +304,13 @@ END_TEST
 
 START_TEST(maps)
 {
-	static const char expected[] =
-		"00500000-00502000 rw-p 00000000 00:00 0 "
-		"                                 [heap]\n"
-		"10000000000-10000001000 r-xp 00003000 00:00 42 "
-		"                          /lib/some.so\n"
-		"10000002000-10000004000 ---p 00000000 00:00 0 \n"
-		"7fffffffe000-7ffffffff000 rw-p 00000000 00:00 0 "
-		"                         [stack]\n";
+	static const char expected[] = "00500000-00502000 rw-p 00000000 00:00 0 "
+				       "                                 [heap]\n"
+				       "10000000000-10000001000 r-xp 00003000 00:00 42 "
+				       "                          /lib/some.so\n"
+				       "10000002000-10000004000 ---p 00000000 00:00 0 \n"
+				       "7fffffffe000-7ffffffff000 rw-p 00000000 00:00 0 "
+				       "                         [stack]\n";
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -320,8 +320,9 @@ START_TEST(maps)
 	world_map_file(mm, world.file, 0, 1, PROT_READ | PROT_EXEC, 3);
 	world_map(mm, 2, 2, PROT_NONE);
 	mm->start_stack = WORLD_STACK - 256;
-	ck_assert_uint_eq(do_mmap(mm, NULL, WORLD_STACK - P, P, RW,
-				  ANON | MAP_FIXED | MAP_GROWSDOWN, 0), WORLD_STACK - P);
+	ck_assert_uint_eq(
+		do_mmap(mm, NULL, WORLD_STACK - P, P, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, 0),
+		WORLD_STACK - P);
 	show_maps(mm, out);
 	fclose(out);
 	ck_assert_str_eq(text, expected);
@@ -345,12 +346,13 @@ START_TEST(hash)
 	before = mm_hash(mm, 0);
 	ck_assert_uint_eq(mm_hash(mm, 0), before);
 	ck_assert_uint_ne(mm_hash(mm, 1), before);
-#define COUNTS(field, other) do { \
-		__typeof__(field) saved = field; \
-		field = (__typeof__(field))(other); \
+#define COUNTS(field, other)                                     \
+	do {                                                     \
+		__typeof__(field) saved = field;                 \
+		field = (__typeof__(field))(other);              \
 		ck_assert_msg(mm_hash(mm, 0) != before, #field); \
-		field = saved; \
-		ck_assert_uint_eq(mm_hash(mm, 0), before); \
+		field = saved;                                   \
+		ck_assert_uint_eq(mm_hash(mm, 0), before);       \
 	} while (0)
 	COUNTS(vma->vm_flags, vma->vm_flags ^ VM_SEALED);
 	COUNTS(vma->vm_pgoff, vma->vm_pgoff + 1);
@@ -389,12 +391,13 @@ START_TEST(verify)
 	world_write(mm, page_at(1));
 	vma = world_vma(mm, 0);
 	ck_assert_ptr_null(mm_verify(mm, NULL));
-#define NOTICED(field, other) do { \
-		__typeof__(field) saved = field; \
-		field = (__typeof__(field))(other); \
+#define NOTICED(field, other)                               \
+	do {                                                \
+		__typeof__(field) saved = field;            \
+		field = (__typeof__(field))(other);         \
 		ck_assert_msg(mm_verify(mm, NULL), #field); \
-		field = saved; \
-		ck_assert_ptr_null(mm_verify(mm, NULL)); \
+		field = saved;                              \
+		ck_assert_ptr_null(mm_verify(mm, NULL));    \
 	} while (0)
 	NOTICED(mm->map_count, 2);
 	NOTICED(mm->total_vm, 3);
@@ -405,9 +408,9 @@ START_TEST(verify)
 	NOTICED(vma->vm_mm, &dummy);
 	NOTICED(vma->anon_vma_links, 0);
 	NOTICED(vma->anon_vma, NULL);
-	NOTICED(vma->vm_flags, vma->vm_flags & ~VM_WRITE);      /* a writable entry in it */
+	NOTICED(vma->vm_flags, vma->vm_flags & ~VM_WRITE); /* a writable entry in it */
 	NOTICED(vma->vm_flags, vma->vm_flags | VM_LOCKED);
-	NOTICED(vma->vm_start, page_at(2));                     /* an entry outside */
+	NOTICED(vma->vm_start, page_at(2)); /* an entry outside */
 	NOTICED(vma->vm_end, page_at(5));
 	NOTICED(mm->pgd.rss, 0);
 	NOTICED(world.task.vmacache[0], (void *)world.file);

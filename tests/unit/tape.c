@@ -8,15 +8,15 @@
 #include "harness/bench/tape.h"
 #include "tests/suite.h"
 
-#define VMAS    64
-#define STRIDE  256
-#define LIMIT   ((size_t)64 << 20)
+#define VMAS   64
+#define STRIDE 256
+#define LIMIT  ((size_t)64 << 20)
 
 /* A program, as an index sees it: VMAs in places of their own, in two address spaces. */
 struct program {
 	struct rng rng;
 	struct arena *arena;
-	char *memory;                   /* of the VMAs */
+	char *memory; /* of the VMAs */
 	size_t node_size;
 	bool mapped[VMAS];
 	struct vma_index *parent;
@@ -36,7 +36,8 @@ static void change(struct program *program)
 	if (!program->mapped[i]) {
 		edit.nput = 1;
 		edit.put[0] = (struct vma_put){
-			program_vma(program, i), start,
+			program_vma(program, i),
+			start,
 			start + rng_between(&program->rng, 1, 8) * PAGE_SIZE,
 		};
 	}
@@ -54,8 +55,10 @@ static void ask(struct program *program)
 	const struct vma_index_ops *ops = program->parent->ops;
 	struct vma_cursor cursor = { .index = program->parent }, copy;
 	struct vma_gap gap = {
-		.len = rng_between(&program->rng, 1, 32) * PAGE_SIZE, .lo = PAGE_SIZE,
-		.hi = (VMAS + 4) * 16 * PAGE_SIZE, .topdown = rng_below(&program->rng, 2),
+		.len = rng_between(&program->rng, 1, 32) * PAGE_SIZE,
+		.lo = PAGE_SIZE,
+		.hi = (VMAS + 4) * 16 * PAGE_SIZE,
+		.topdown = rng_below(&program->rng, 2),
 	};
 	unsigned long addr = rng_below(&program->rng, (VMAS + 2) * 16 * PAGE_SIZE);
 
@@ -63,7 +66,7 @@ static void ask(struct program *program)
 	ops->find_gap(program->parent, &gap);
 	if (!ops->seek(&cursor, addr))
 		return;
-	copy = cursor;                  /* the tape has not seen this one seek */
+	copy = cursor; /* the tape has not seen this one seek */
 	for (unsigned n = rng_below(&program->rng, 4); n > 0; n--)
 		ops->next(&cursor);
 	ops->prev(&copy);
@@ -97,7 +100,8 @@ static void do_fork(struct program *program)
 static void run_program(const struct vma_index_ops *ops, uint64_t seed, unsigned steps)
 {
 	struct program program = {
-		.arena = arena_create(), .node_size = ops->node_size,
+		.arena = arena_create(),
+		.node_size = ops->node_size,
 		.memory = calloc(2 * VMAS, STRIDE),
 	};
 

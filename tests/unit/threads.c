@@ -184,7 +184,8 @@ START_TEST(test_all_of_everything)
 		expected += options.indexes.n * (mm ? 2 * options.nschemes - 1 : 2);
 	}
 	ck_assert_uint_eq(json_array_size(json_object_get(results, "threads")), expected);
-	json_array_foreach(json_object_get(results, "threads"), i, row) row_good(row);
+	json_array_foreach(json_object_get(results, "threads"), i, row)
+		row_good(row);
 	json_decref(results);
 	fclose(options.talk);
 }

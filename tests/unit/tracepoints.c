@@ -62,10 +62,9 @@ static size_t write_facts(char *text, size_t size, const struct fact *facts, siz
 	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++)
-		at += snprintf(text + at, size - at,
-			       "\tfield:%s;\toffset:%u;\tsize:%u;\tsigned:%u;\n",
-			       facts[i].declaration, facts[i].offset, facts[i].size,
-			       facts[i].is_signed);
+		at += snprintf(
+			text + at, size - at, "\tfield:%s;\toffset:%u;\tsize:%u;\tsigned:%u;\n",
+			facts[i].declaration, facts[i].offset, facts[i].size, facts[i].is_signed);
 	return at;
 }
 
@@ -82,7 +81,7 @@ static const char *format(int id, const struct fact *facts, size_t n)
 	return text;
 }
 
-enum { ID = 500 };      /* that of a tracepoint is its place in the table above this */
+enum { ID = 500 }; /* that of a tracepoint is its place in the table above this */
 
 static struct tracepoint points[NPOINTS];
 
@@ -91,7 +90,8 @@ static void parse(enum tracepoint_number which, const struct fact *facts, size_t
 	char why[128];
 
 	ck_assert_msg(tracepoint_parse(which, format(ID + which, facts, n), &points[which], why,
-				       sizeof(why)), "%s", why);
+				       sizeof(why)),
+		      "%s", why);
 	ck_assert_int_eq(points[which].id, ID + which);
 }
 
@@ -131,14 +131,14 @@ static void check_lock(unsigned write_at, size_t len)
 		ck_assert_uint_eq(sample.kind, SAMPLE_LOCK);
 		ck_assert_uint_eq(sample.bits, write);
 	}
-	ck_assert(!tracepoints_sample(points, record, write_at + 1, &sample));  /* it is cut */
+	ck_assert(!tracepoints_sample(points, record, write_at + 1, &sample)); /* it is cut */
 }
 
 START_TEST(lock_of_each_kernel)
 {
 	parse_all(lock_with_path, ARRAY_SIZE(lock_with_path));
 	check_lock(20, 24);
-	check_lock(20, 24 + 256);       /* a long path follows */
+	check_lock(20, 24 + 256); /* a long path follows */
 	parse_all(lock_with_number, ARRAY_SIZE(lock_with_number));
 	check_lock(24, 32);
 }
@@ -211,7 +211,8 @@ static void check_refused(enum tracepoint_number which, const char *text, const 
 
 START_TEST(lacking_fields)
 {
-	static const struct fact odd[] = { { "bool write", 24, 3, 0 }, { "bool success", 27, 1, 0 } };
+	static const struct fact odd[] = { { "bool write", 24, 3, 0 },
+					   { "bool success", 27, 1, 0 } };
 	static const struct fact few[] = { { "long id", 8, 8, 1 }, { "long args[5]", 16, 40, 0 } };
 	static const struct fact near[] = { { "bool rewrite", 24, 1, 0 },
 					    { "bool success", 25, 1, 0 } };
@@ -222,7 +223,8 @@ START_TEST(lacking_fields)
 	check_refused(POINT_ENTER, format(ID, few, 2), "args");
 	check_refused(POINT_USER, format(ID, leave, 2), "address");
 	check_refused(POINT_USER, "", "no number");
-	check_refused(POINT_USER, "name: x\nID: 5\nformat:\n\tfield:unsigned long address", "address");
+	check_refused(POINT_USER, "name: x\nID: 5\nformat:\n\tfield:unsigned long address",
+		      "address");
 }
 END_TEST
 
@@ -233,7 +235,7 @@ enum { RING = 4096 };
 struct seen {
 	unsigned n;
 	uint64_t bytes;
-	bool whole;             /* each byte behind the header is the record's size */
+	bool whole; /* each byte behind the header is the record's size */
 };
 
 static void see(void *arg, const struct perf_event_header *record)
@@ -271,7 +273,8 @@ START_TEST(wraps)
 
 			if (size < RING - 8)
 				head = put_record(ring, head, 16);
-			ck_assert_uint_eq(ring_read(ring, RING, start, head, see, &seen, room), head);
+			ck_assert_uint_eq(ring_read(ring, RING, start, head, see, &seen, room),
+					  head);
 			ck_assert(seen.whole);
 			ck_assert_uint_eq(seen.bytes, head - start);
 		}

@@ -5,7 +5,7 @@
 #include "harness/replay/translation.h"
 #include "tests/suite.h"
 
-#define PAGES 96
+#define PAGES   96
 #define NOWHERE (~0UL)
 
 static unsigned long moved[PAGES + 1]; /* by page; the last one is never mapped */
@@ -21,8 +21,7 @@ static void ck_same(const struct translation *t)
 		ck_assert_uint_eq(p.start, addr);
 		ck_assert_uint_gt(p.end, addr);
 		for (; addr < p.end; addr += PAGE_SIZE)
-			ck_assert_uint_eq(moved[addr >> PAGE_SHIFT],
-					  p.mapped ? p.delta : NOWHERE);
+			ck_assert_uint_eq(moved[addr >> PAGE_SHIFT], p.mapped ? p.delta : NOWHERE);
 		/* pieces are as long as can be */
 		if (addr < end)
 			ck_assert_uint_ne(moved[addr >> PAGE_SHIFT], moved[page]);
@@ -51,8 +50,8 @@ static void change(struct rng *rng, struct translation *t)
 	last = min(last, first + rng_below(rng, 24));
 	if (rng_one_in(rng, 3)) {
 		delta = NOWHERE;
-		ck_assert_int_eq(
-			translation_clear(t, first * PAGE_SIZE, (last + 1) * PAGE_SIZE), 0);
+		ck_assert_int_eq(translation_clear(t, first * PAGE_SIZE, (last + 1) * PAGE_SIZE),
+				 0);
 	} else {
 		ck_assert_int_eq(
 			translation_set(t, first * PAGE_SIZE, (last + 1) * PAGE_SIZE, delta), 0);

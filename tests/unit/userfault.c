@@ -9,17 +9,17 @@
 #include "tests/world.h"
 
 #define MISSING 1
-#define WP 2
+#define WP      2
 /* features */
-#define FORK 2
+#define FORK  2
 #define REMAP 4
 #define ASYNC (1 << 15)
 
 static struct world world;
 static struct mm_struct *mm;
 static unsigned missing, protected; /* faults that came */
-static int refuse; /* what the handler says, if not 0 */
-static bool idle; /* it does nothing */
+static int refuse;                  /* what the handler says, if not 0 */
+static bool idle;                   /* it does nothing */
 
 /* Fills in the page's number, or lifts the protection. */
 static int handler(struct vm_area_struct *vma, unsigned long addr, vm_flags_t reason)
@@ -48,7 +48,8 @@ static void setup(unsigned long mode)
 	refuse = 0;
 	idle = false;
 	world_map(mm, 0, 8, RW);
-	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(2), 4 * P, mode), 0);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(1, 0), page_at(2), 4 * P, mode),
+			 0);
 }
 
 START_TEST(userfault_missing)
@@ -119,7 +120,8 @@ START_TEST(userfault_huge_page)
 {
 	setup(WP);
 	world_map(mm, 512, 512, RW);
-	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(2, 0), page_at(512), 512 * P, WP), 0);
+	ck_assert_int_eq(userfaultfd_register(mm, userfaultfd_ctx(2, 0), page_at(512), 512 * P, WP),
+			 0);
 	world_write(mm, page_at(600));
 	ck_assert_uint_eq(mm->pgd.huge, 1);
 	ck_assert_int_eq(userfaultfd_writeprotect(mm, page_at(700), P, true), 0);
@@ -134,7 +136,7 @@ END_TEST
 
 START_TEST(userfault_refused)
 {
-	static const uint64_t contents[4] = {1, 2, 3, 4};
+	static const uint64_t contents[4] = { 1, 2, 3, 4 };
 
 	setup(MISSING);
 	refuse = -ENXIO;
@@ -164,8 +166,9 @@ static struct vm_area_struct *move(uint64_t ctx)
 	ck_assert_int_eq(userfaultfd_register(mm, ctx, page_at(2), 4 * P, WP), 0);
 	world_write(mm, page_at(2));
 	ck_assert_int_eq(userfaultfd_writeprotect(mm, page_at(2), P, true), 0);
-	ck_assert_uint_eq(do_mremap(mm, page_at(2), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    page_at(20)), page_at(20));
+	ck_assert_uint_eq(
+		do_mremap(mm, page_at(2), 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(20)),
+		page_at(20));
 	return world_vma(mm, 20);
 }
 
@@ -217,7 +220,8 @@ START_TEST(userfault_by_what_is_mapped)
 	setup(MISSING);
 	world_map_file(mm, world.file, 20, 2, PROT_READ, 0);
 	ck_assert_uint_eq(do_mmap(mm, NULL, page_at(30), 2 * P, RW,
-				  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0), page_at(30));
+				  MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0),
+			  page_at(30));
 	ck_assert_int_eq(userfaultfd_register(mm, ctx, page_at(0), P, 4), -EINVAL);
 	ck_assert_int_eq(userfaultfd_register(mm, ctx, page_at(30), P, 4), 0);
 	ck_assert_int_eq(userfaultfd_register(mm, ctx, page_at(20), P, WP), -EINVAL);

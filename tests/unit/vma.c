@@ -158,8 +158,8 @@ START_TEST(find_caches_hit)
 		const char *cache, *pages, *hits;
 	} cases[] = {
 		{ "none", "bbbbb", "-----" },
-		{ "mmap_cache", "bbddbab", "-+-+--+" },         /* a: before b, no hit, but b stays */
-		{ "vmacache", "bbdfbdf", "-+---+-" },            /* b and f want the same slot */
+		{ "mmap_cache", "bbddbab", "-+-+--+" }, /* a: before b, no hit, but b stays */
+		{ "vmacache", "bbdfbdf", "-+---+-" },   /* b and f want the same slot */
 		{ "finger", "bbdfhgfa", "-+++++--" },
 		{ "finger", "acdbfj", "-++---" },
 	};
@@ -176,7 +176,7 @@ START_TEST(find_caches_hit)
 			world_map(mm, page, 1, RW);
 		ck_hits(cases[i].cache, cases[i].pages, cases[i].hits);
 		ck_assert_int_eq(do_munmap(mm, page_at(7), P), 0);
-		ck_hits(cases[i].cache, "b", "-");      /* a VMA has gone: it is empty */
+		ck_hits(cases[i].cache, "b", "-"); /* a VMA has gone: it is empty */
 		teardown();
 	}
 	ck_assert_ptr_null(find_cache_lookup("no such"));
@@ -186,7 +186,9 @@ END_TEST
 static struct vm_area_struct *new_vma(unsigned long page, unsigned long npages)
 {
 	struct vma_desc desc = {
-		.start = page_at(page), .end = page_at(page + npages), .flags = VM_READ,
+		.start = page_at(page),
+		.end = page_at(page + npages),
+		.flags = VM_READ,
 		.pgoff = page_at(page) >> PAGE_SHIFT,
 	};
 	struct vm_area_struct *vma = vm_area_alloc(mm, &desc);
@@ -203,7 +205,7 @@ START_TEST(insert)
 
 	setup(_i);
 	ck_assert_int_eq(insert_vm_struct(mm, new_vma(2, 4)), 0);
-	ck_assert_int_eq(insert_vm_struct(mm, new_vma(6, 2)), 0);       /* no merging */
+	ck_assert_int_eq(insert_vm_struct(mm, new_vma(6, 2)), 0); /* no merging */
 	ck_assert_int_eq(insert_vm_struct(mm, new_vma(0, 1)), 0);
 	ck_layout(mm, "A.BBBBCC");
 	for (size_t i = 0; i < ARRAY_SIZE(overlaps); i++) {
@@ -278,7 +280,8 @@ START_TEST(walk)
 		char text[100] = "", *at = text;
 
 		ck_assert_int_eq(vma_walk(mm, page_at(cases[i].start), page_at(cases[i].end),
-					  cases[i].gaps, note_part, &at), cases[i].result);
+					  cases[i].gaps, note_part, &at),
+				 cases[i].result);
 		ck_assert_str_eq(text, cases[i].parts);
 	}
 	ck_assert_int_eq(vma_walk(mm, page_at(0), page_at(8), HOLE_STOPS, NULL, NULL), 0);
@@ -347,7 +350,7 @@ START_TEST(limit_memlock)
 	world_map(mm, 0, 8, RW);
 	ck_assert_int_eq(do_mlock(mm, page_at(0), 5 * P, false), -ENOMEM);
 	ck_assert_int_eq(do_mlock(mm, page_at(0), 4 * P, false), 0);
-	ck_assert_int_eq(do_mlock(mm, page_at(0), 4 * P, false), 0);    /* locked already */
+	ck_assert_int_eq(do_mlock(mm, page_at(0), 4 * P, false), 0); /* locked already */
 	ck_assert_int_eq(do_mlock(mm, page_at(4), P, false), -ENOMEM);
 	ck_assert_int_eq((long)do_mmap(mm, NULL, 0, P, RW, ANON | MAP_LOCKED, 0), -EAGAIN);
 	ck_assert_int_eq((long)do_mremap(mm, page_at(0), 4 * P, 5 * P, MREMAP_MAYMOVE, 0), -EAGAIN);
@@ -367,15 +370,16 @@ START_TEST(locked_vm)
 {
 	setup(_i);
 	world_map(mm, 0, 8, RW);
-	ck_assert_int_eq(do_mlock(mm, page_at(1) + 5, 2 * P, false), 0);        /* rounded */
+	ck_assert_int_eq(do_mlock(mm, page_at(1) + 5, 2 * P, false), 0); /* rounded */
 	ck_layout(mm, "ABBBCCCC");
 	ck_assert_uint_eq(mm->locked_vm, 3);
-	ck_assert_uint_eq(do_mremap(mm, page_at(1), 3 * P, 3 * P, MREMAP_MAYMOVE | MREMAP_FIXED,
-				    page_at(20)), page_at(20));
+	ck_assert_uint_eq(
+		do_mremap(mm, page_at(1), 3 * P, 3 * P, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(20)),
+		page_at(20));
 	ck_assert_uint_eq(mm->locked_vm, 3);
 	ck_assert_uint_eq(do_mremap(mm, page_at(20), 3 * P, 5 * P, 0, 0), page_at(20));
 	ck_assert_uint_eq(mm->locked_vm, 5);
-	ck_assert_uint_eq(mm->pgd.rss, 5);      /* what grew is filled */
+	ck_assert_uint_eq(mm->pgd.rss, 5); /* what grew is filled */
 	ck_assert_uint_eq(do_mremap(mm, page_at(20), 5 * P, P, 0, 0), page_at(20));
 	ck_assert_uint_eq(mm->locked_vm, 1);
 	ck_assert_int_eq(do_mlockall(mm, MCL_CURRENT | MCL_FUTURE), 0);

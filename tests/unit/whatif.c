@@ -11,12 +11,12 @@
 #include "mm/mman.h"
 #include "tests/suite.h"
 
-#define P PAGE_SIZE
-#define BASE 0x7ffff7fff000UL
-#define HEAP 0x555555600000UL
-#define STACK 0x7fffffffe000UL
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-#define RW (PROT_READ | PROT_WRITE)
+#define P        PAGE_SIZE
+#define BASE     0x7ffff7fff000UL
+#define HEAP     0x555555600000UL
+#define STACK    0x7fffffffe000UL
+#define ANON     (MAP_PRIVATE | MAP_ANONYMOUS)
+#define RW       (PROT_READ | PROT_WRITE)
 #define RW_FLAGS 0x100073UL /* rd wr mr mw me ac */
 #define RO_FLAGS 0x71UL
 
@@ -43,11 +43,12 @@ static void event(struct trace_event e)
 /* The task's program begins, with one page of stack. */
 static void exec(uint32_t task)
 {
-	event((struct trace_event){.kind = TRACE_EXEC, .task = task, .arg = {BASE, HEAP, HEAP}});
 	event((struct trace_event){
-		.kind = TRACE_LAYOUT, .task = task, .arg = {TRACE_AFTER_EXEC, 1}});
+		.kind = TRACE_EXEC, .task = task, .arg = { BASE, HEAP, HEAP } });
 	event((struct trace_event){
-		.kind = TRACE_VMA, .task = task, .arg = {STACK, STACK + P, 0x100173}});
+		.kind = TRACE_LAYOUT, .task = task, .arg = { TRACE_AFTER_EXEC, 1 } });
+	event((struct trace_event){
+		.kind = TRACE_VMA, .task = task, .arg = { STACK, STACK + P, 0x100173 } });
 }
 
 static void setup(const char *placement, const char *merge)
@@ -81,47 +82,47 @@ static void done(void)
 static void call(enum trace_kind kind, unsigned long a, unsigned long b, unsigned long c,
 		 int64_t result)
 {
-	event((struct trace_event){.kind = kind, .result = result, .arg = {a, b, c, -1UL}});
+	event((struct trace_event){ .kind = kind, .result = result, .arg = { a, b, c, -1UL } });
 }
 
 /* len bytes that the kernel put at `at`. */
 static void map(unsigned long at, unsigned long len, unsigned long flags)
 {
-	event((struct trace_event){.kind = TRACE_MMAP,
-				   .result = (int64_t)at,
-				   .arg = {flags & MAP_FIXED ? at : 0, len, RW, ANON | flags}});
+	event((struct trace_event){ .kind = TRACE_MMAP,
+				    .result = (int64_t)at,
+				    .arg = { flags & MAP_FIXED ? at : 0, len, RW, ANON | flags } });
 }
 
 static void remap(unsigned long old, unsigned long old_len, unsigned long new_len,
 		  unsigned long flags, unsigned long dest, int64_t result)
 {
-	event((struct trace_event){.kind = TRACE_MREMAP,
-				   .result = result,
-				   .arg = {old, old_len, new_len, flags, dest}});
+	event((struct trace_event){ .kind = TRACE_MREMAP,
+				    .result = result,
+				    .arg = { old, old_len, new_len, flags, dest } });
 }
 
 static void fault(uint32_t task, unsigned long addr, unsigned long bits)
 {
 	event((struct trace_event){
-		.kind = TRACE_FAULT, .task = task, .arg = {addr, TRACE_FAULT_USER | bits}});
+		.kind = TRACE_FAULT, .task = task, .arg = { addr, TRACE_FAULT_USER | bits } });
 }
 
 /* The recorded layout, of VMAs besides the page of stack, compared. */
 static void layout(uint32_t task, size_t n, const unsigned long vmas[][3])
 {
 	event((struct trace_event){
-		.kind = TRACE_LAYOUT, .task = task, .arg = {TRACE_AT_EXIT, n + 1}});
+		.kind = TRACE_LAYOUT, .task = task, .arg = { TRACE_AT_EXIT, n + 1 } });
 	for (size_t i = 0; i < n; i++)
-		event((struct trace_event){.kind = TRACE_VMA,
-					   .task = task,
-					   .arg = {vmas[i][0], vmas[i][1], vmas[i][2]}});
+		event((struct trace_event){ .kind = TRACE_VMA,
+					    .task = task,
+					    .arg = { vmas[i][0], vmas[i][1], vmas[i][2] } });
 	event((struct trace_event){
-		.kind = TRACE_VMA, .task = task, .arg = {STACK, STACK + P, 0x100173}});
+		.kind = TRACE_VMA, .task = task, .arg = { STACK, STACK + P, 0x100173 } });
 }
 
-#define LAYOUT(task, ...) \
-	layout(task, sizeof((unsigned long[][3]){__VA_ARGS__}) / sizeof(unsigned long[3]), \
-	       (unsigned long[][3]){__VA_ARGS__})
+#define LAYOUT(task, ...)                                                                    \
+	layout(task, sizeof((unsigned long[][3]){ __VA_ARGS__ }) / sizeof(unsigned long[3]), \
+	       (unsigned long[][3]){ __VA_ARGS__ })
 
 static unsigned long here(uint32_t task, unsigned long addr)
 {
@@ -144,11 +145,11 @@ START_TEST(a_mapping_is_found_elsewhere)
 	ck_assert_ptr_null(vma_lookup(replay_mm(world, 1), A));
 	fault(1, A + 3 * P, TRACE_FAULT_WRITE);
 	ck_assert_uint_ne(pt_get(&replay_mm(world, 1)->pgd, here(1, A + 3 * P)), 0);
-	fault(1, A - P, TRACE_FAULT_WRITE);     /* of nothing: refused */
+	fault(1, A - P, TRACE_FAULT_WRITE); /* of nothing: refused */
 	ck_assert_uint_eq(replay_machine(world)->faults.anon_write, 1);
 	call(TRACE_MPROTECT, A + P, P, PROT_READ, 0);
-	LAYOUT(1, {A, A + P, RW_FLAGS}, {A + P, A + 2 * P, RO_FLAGS},
-	       {A + 2 * P, A + 8 * P, RW_FLAGS});
+	LAYOUT(1, { A, A + P, RW_FLAGS }, { A + P, A + 2 * P, RO_FLAGS },
+	       { A + 2 * P, A + 8 * P, RW_FLAGS });
 	done();
 }
 END_TEST
@@ -160,7 +161,7 @@ START_TEST(a_partial_munmap_leaves_the_rest)
 	call(TRACE_MUNMAP, A + 2 * P, 3 * P, 0, 0);
 	ck_assert_ptr_null(vma_lookup(replay_mm(world, 1), here(1, A) + 2 * P));
 	ck_assert_uint_eq(here(1, A + 5 * P), here(1, A) + 5 * P);
-	LAYOUT(1, {A, A + 2 * P, RW_FLAGS}, {A + 5 * P, A + 8 * P, RW_FLAGS});
+	LAYOUT(1, { A, A + 2 * P, RW_FLAGS }, { A + 5 * P, A + 8 * P, RW_FLAGS });
 	/* gaps are met as they were recorded */
 	call(TRACE_MPROTECT, A + P, 3 * P, PROT_READ, -ENOMEM);
 	call(TRACE_MADVISE, A, 8 * P, MADV_DONTFORK, -ENOMEM);
@@ -184,7 +185,7 @@ START_TEST(one_call_two_places)
 	ck_assert(!(vma_here(1, B)->vm_flags & VM_WRITE));
 	call(TRACE_MUNMAP, A + 4 * P, 8 * P, 0, 0);
 	ck_assert_uint_ge(counts->whatif.in_parts, 2);
-	LAYOUT(1, {A, A + 4 * P, RO_FLAGS}, {B + 4 * P, B + 8 * P, RO_FLAGS});
+	LAYOUT(1, { A, A + 4 * P, RO_FLAGS }, { B + 4 * P, B + 8 * P, RO_FLAGS });
 	done();
 }
 END_TEST
@@ -193,20 +194,20 @@ START_TEST(fork_copies_exec_forgets)
 {
 	setup("random", "linux");
 	map(A, 8 * P, 0);
-	event((struct trace_event){.kind = TRACE_FORK, .arg = {2, 0}});
-	event((struct trace_event){.kind = TRACE_FORK, .arg = {3, CLONE_VM}});
+	event((struct trace_event){ .kind = TRACE_FORK, .arg = { 2, 0 } });
+	event((struct trace_event){ .kind = TRACE_FORK, .arg = { 3, CLONE_VM } });
 	ck_assert_uint_eq(here(2, A), here(1, A));
-	event((struct trace_event){.kind = TRACE_MUNMAP, .task = 2, .arg = {A, 4 * P}});
+	event((struct trace_event){ .kind = TRACE_MUNMAP, .task = 2, .arg = { A, 4 * P } });
 	ck_assert_uint_eq(here(2, A), A);
 	ck_assert_uint_ne(here(1, A), A);
-	event((struct trace_event){.kind = TRACE_MUNMAP, .task = 3, .arg = {A + 4 * P, 4 * P}});
+	event((struct trace_event){ .kind = TRACE_MUNMAP, .task = 3, .arg = { A + 4 * P, 4 * P } });
 	ck_assert_uint_eq(here(1, A + 4 * P), A + 4 * P); /* shared */
-	LAYOUT(1, {A, A + 4 * P, RW_FLAGS});
-	LAYOUT(2, {A + 4 * P, A + 8 * P, RW_FLAGS});
+	LAYOUT(1, { A, A + 4 * P, RW_FLAGS });
+	LAYOUT(2, { A + 4 * P, A + 8 * P, RW_FLAGS });
 	exec(2);
 	ck_assert_uint_eq(here(2, A + 4 * P), A + 4 * P);
 	layout(2, 0, NULL);
-	event((struct trace_event){.kind = TRACE_EXIT, .task = 3});
+	event((struct trace_event){ .kind = TRACE_EXIT, .task = 3 });
 	ck_assert_uint_ne(here(1, A), A); /* 1 is still there */
 	done();
 }
@@ -223,11 +224,11 @@ START_TEST(mremap_of_the_moved)
 	ck_assert_uint_eq(here(1, A), A);
 	ck_assert_uint_ne(pt_get(&replay_mm(world, 1)->pgd, here(1, far)), 0);
 	remap(far, 8 * P, 2 * P, 0, 0, (int64_t)far);
-	LAYOUT(1, {far, far + 2 * P, RW_FLAGS});
+	LAYOUT(1, { far, far + 2 * P, RW_FLAGS });
 	map(A, 4 * P, 0);
 	remap(far, 2 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED, A + P, (int64_t)(A + P));
 	ck_assert_uint_eq(here(1, A + 2 * P) - here(1, A), 2 * P);
-	LAYOUT(1, {A, A + 4 * P, RW_FLAGS});
+	LAYOUT(1, { A, A + 4 * P, RW_FLAGS });
 	remap(A, 4 * P, 1UL << 40, 0, 0, -ENOMEM);
 	ck_assert_uint_eq(counts->whatif.not_tried, 1);
 	done();
@@ -246,12 +247,12 @@ START_TEST(mremap_in_parts)
 	remap(A + 4 * P, 8 * P, 10 * P, MREMAP_MAYMOVE, 0, (int64_t)far);
 	ck_assert_uint_eq(here(1, far + 9 * P) - here(1, far), 9 * P);
 	ck_assert_uint_ne(pt_get(&replay_mm(world, 1)->pgd, here(1, far + 4 * P)), 0);
-	LAYOUT(1, {far, far + 10 * P, RW_FLAGS});
+	LAYOUT(1, { far, far + 10 * P, RW_FLAGS });
 	/* split and whole again: it grows where it is */
 	call(TRACE_MPROTECT, far, P, PROT_READ, 0);
 	call(TRACE_MPROTECT, far, P, RW, 0);
 	remap(far, 10 * P, 12 * P, MREMAP_MAYMOVE, 0, (int64_t)far);
-	LAYOUT(1, {far, far + 12 * P, RW_FLAGS});
+	LAYOUT(1, { far, far + 12 * P, RW_FLAGS });
 	done();
 }
 END_TEST
@@ -262,14 +263,14 @@ START_TEST(a_fixed_mapping_meets_another)
 
 	setup("bottomup", "linux");
 	map(A, 4 * P, 0);
-	lowest = here(1, A); /* the program knows nothing of it … */
+	lowest = here(1, A);           /* the program knows nothing of it … */
 	map(lowest + P, P, MAP_FIXED); /* … and maps there */
 	ck_assert_uint_eq(counts->whatif.moved, 1);
 	ck_assert_uint_ne(here(1, lowest + P), lowest + P);
 	ck_assert_uint_eq(here(1, A), lowest);
-	LAYOUT(1, {lowest + P, lowest + 2 * P, RW_FLAGS}, {A, A + 4 * P, RW_FLAGS});
+	LAYOUT(1, { lowest + P, lowest + 2 * P, RW_FLAGS }, { A, A + 4 * P, RW_FLAGS });
 	call(TRACE_MUNMAP, lowest, 4 * P, 0, 0); /* takes its own only */
-	LAYOUT(1, {A, A + 4 * P, RW_FLAGS});
+	LAYOUT(1, { A, A + 4 * P, RW_FLAGS });
 	done();
 }
 END_TEST
@@ -287,12 +288,11 @@ START_TEST(a_fixed_mapping_replaces_its_own)
 	ck_assert_uint_eq(here(1, A + 9 * P), at + 9 * P);
 	map(0x10000000, P, MAP_FIXED); /* a place of its own: as it is */
 	ck_assert_uint_eq(here(1, 0x10000000), 0x10000000);
-	event((struct trace_event){
-		.kind = TRACE_MMAP,
-		.result = -EEXIST,
-		.arg = {A - P, 2 * P, RW, ANON | MAP_FIXED_NOREPLACE}});
+	event((struct trace_event){ .kind = TRACE_MMAP,
+				    .result = -EEXIST,
+				    .arg = { A - P, 2 * P, RW, ANON | MAP_FIXED_NOREPLACE } });
 	ck_assert_uint_eq(counts->whatif.moved, 0);
-	LAYOUT(1, {0x10000000, 0x10000000 + P, RW_FLAGS}, {A, A + 10 * P, RW_FLAGS});
+	LAYOUT(1, { 0x10000000, 0x10000000 + P, RW_FLAGS }, { A, A + 10 * P, RW_FLAGS });
 	done();
 }
 END_TEST
@@ -304,7 +304,7 @@ START_TEST(a_fixed_mapping_over_several)
 	map(A, 4 * P, 0);
 	map(B, 4 * P, 0);
 	map(A + 2 * P, 8 * P, MAP_FIXED);
-	LAYOUT(1, {A, B + 4 * P, RW_FLAGS});
+	LAYOUT(1, { A, B + 4 * P, RW_FLAGS });
 	call(TRACE_MUNMAP, A, 12 * P, 0, 0);
 	layout(1, 0, NULL);
 	ck_assert_uint_eq(replay_mm(world, 1)->map_count, 1);
@@ -325,11 +325,11 @@ START_TEST(heap_and_stack_stay)
 	map(A, P, MAP_GROWSDOWN);
 	fault(1, A - 2 * P, TRACE_FAULT_WRITE);
 	ck_assert_uint_eq(here(1, A - 2 * P), here(1, A) - 2 * P);
-	event((struct trace_event){.kind = TRACE_LAYOUT, .arg = {TRACE_AT_EXIT, 3}});
-	event((struct trace_event){.kind = TRACE_VMA, .arg = {HEAP, HEAP + P, RW_FLAGS}});
-	event((struct trace_event){.kind = TRACE_VMA, .arg = {A - 2 * P, A + P, 0x100173}});
-	event((struct trace_event){
-		.kind = TRACE_VMA, .arg = {STACK - 2 * P, STACK + P, 0x100173}});
+	event((struct trace_event){ .kind = TRACE_LAYOUT, .arg = { TRACE_AT_EXIT, 3 } });
+	event((struct trace_event){ .kind = TRACE_VMA, .arg = { HEAP, HEAP + P, RW_FLAGS } });
+	event((struct trace_event){ .kind = TRACE_VMA, .arg = { A - 2 * P, A + P, 0x100173 } });
+	event((struct trace_event){ .kind = TRACE_VMA,
+				    .arg = { STACK - 2 * P, STACK + P, 0x100173 } });
 	done();
 }
 END_TEST
@@ -337,19 +337,19 @@ END_TEST
 /* What the comparison is for: each of these is told. */
 START_TEST(differences_are_noticed)
 {
-	static const char *const texts[] = {"flags", "not mapped", "more is mapped", "result"};
+	static const char *const texts[] = { "flags", "not mapped", "more is mapped", "result" };
 
 	setup("random", "linux");
 	map(A, 4 * P, 0);
 	switch (_i) {
 	case 0:
-		LAYOUT(1, {A, A + 4 * P, RO_FLAGS});
+		LAYOUT(1, { A, A + 4 * P, RO_FLAGS });
 		break;
 	case 1:
-		LAYOUT(1, {A, A + 5 * P, RW_FLAGS});
+		LAYOUT(1, { A, A + 5 * P, RW_FLAGS });
 		break;
 	case 2:
-		LAYOUT(1, {A, A + 3 * P, RW_FLAGS});
+		LAYOUT(1, { A, A + 3 * P, RW_FLAGS });
 		break;
 	default:
 		call(TRACE_MPROTECT, A, P, PROT_READ, -EACCES);
@@ -364,7 +364,7 @@ END_TEST
 /* Random calls by all indexes in lockstep, with each policy and rule. */
 START_TEST(indexes_agree)
 {
-	struct index_list indexes = {.n = 0};
+	struct index_list indexes = { .n = 0 };
 	struct check_options options;
 	struct check_report report;
 

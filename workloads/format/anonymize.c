@@ -19,9 +19,9 @@ struct name {
 };
 
 struct anonymizer {
-	void *names;                    /* a tree of struct name, as of tsearch */
+	void *names; /* a tree of struct name, as of tsearch */
 	unsigned n;
-	char text[64];                  /* the last answer */
+	char text[64]; /* the last answer */
 };
 
 struct anonymizer *anonymizer_create(void)
@@ -73,9 +73,11 @@ static bool ends(const char *text, const char *with)
 /* Whether a name is one that the kernel gives, and says nothing of who recorded. */
 static bool is_kernels(const struct trace_event *event)
 {
-	static const char *const all[] = { "", "[stack]", "[heap]", "[vdso]", "[vvar]",
-					   "[vvar_vclock]", "[vsyscall]", "[uprobes]", "/dev/zero",
-					   "/dev/zero" DELETED };
+	static const char *const all[] = { "",           "[stack]",
+					   "[heap]",     "[vdso]",
+					   "[vvar]",     "[vvar_vclock]",
+					   "[vsyscall]", "[uprobes]",
+					   "/dev/zero",  "/dev/zero" DELETED };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (!strcmp(event->name, all[i]))
@@ -92,9 +94,13 @@ const char *anonymize_name(struct anonymizer *anonymizer, const struct trace_eve
 	static const struct {
 		const char *begin, *format;
 	} kinds[] = {
-		{ "[anon:", "[anon:%u]" }, { "[anon_shmem:", "[anon_shmem:%u]" },
-		{ "/SYSV", "/SYSV%08x" }, { "/memfd:", "/memfd:%u" },
-		{ "socket:[", "socket:[%u]" }, { "pipe:[", "pipe:[%u]" }, { "[", "[%u]" },
+		{ "[anon:", "[anon:%u]" },
+		{ "[anon_shmem:", "[anon_shmem:%u]" },
+		{ "/SYSV", "/SYSV%08x" },
+		{ "/memfd:", "/memfd:%u" },
+		{ "socket:[", "socket:[%u]" },
+		{ "pipe:[", "pipe:[%u]" },
+		{ "[", "[%u]" },
 		{ "", "/%u" },
 	};
 	const char *name = event->name;

@@ -18,65 +18,113 @@ struct event_name {
 };
 
 static const struct event_name prot_names[] = {
-	{ 1, "READ" }, { 2, "WRITE" }, { 4, "EXEC" }, { 8, "SEM" },
-	{ 0x01000000, "GROWSDOWN" }, { 0x02000000, "GROWSUP" }, { 0 },
+	{ 1, "READ" },
+	{ 2, "WRITE" },
+	{ 4, "EXEC" },
+	{ 8, "SEM" },
+	{ 0x01000000, "GROWSDOWN" },
+	{ 0x02000000, "GROWSUP" },
+	{ 0 },
 };
 static const struct event_name map_names[] = {
-	{ 0x10, "FIXED" }, { 0x20, "ANONYMOUS" }, { 0x40, "32BIT" }, { 0x100, "GROWSDOWN" },
-	{ 0x800, "DENYWRITE" }, { 0x1000, "EXECUTABLE" }, { 0x2000, "LOCKED" },
-	{ 0x4000, "NORESERVE" }, { 0x8000, "POPULATE" }, { 0x10000, "NONBLOCK" },
-	{ 0x20000, "STACK" }, { 0x40000, "HUGETLB" }, { 0x80000, "SYNC" },
-	{ 0x100000, "FIXED_NOREPLACE" }, { 0 },
+	{ 0x10, "FIXED" },
+	{ 0x20, "ANONYMOUS" },
+	{ 0x40, "32BIT" },
+	{ 0x100, "GROWSDOWN" },
+	{ 0x800, "DENYWRITE" },
+	{ 0x1000, "EXECUTABLE" },
+	{ 0x2000, "LOCKED" },
+	{ 0x4000, "NORESERVE" },
+	{ 0x8000, "POPULATE" },
+	{ 0x10000, "NONBLOCK" },
+	{ 0x20000, "STACK" },
+	{ 0x40000, "HUGETLB" },
+	{ 0x80000, "SYNC" },
+	{ 0x100000, "FIXED_NOREPLACE" },
+	{ 0 },
 };
 static const struct event_name mremap_names[] = {
-	{ 1, "MAYMOVE" }, { 2, "FIXED" }, { 4, "DONTUNMAP" }, { 0 },
+	{ 1, "MAYMOVE" },
+	{ 2, "FIXED" },
+	{ 4, "DONTUNMAP" },
+	{ 0 },
 };
 static const struct event_name clone_names[] = {
-	{ 0x100, "VM" }, { 0x200, "FS" }, { 0x400, "FILES" }, { 0x800, "SIGHAND" },
-	{ 0x1000, "PIDFD" }, { 0x2000, "PTRACE" }, { 0x4000, "VFORK" }, { 0x8000, "PARENT" },
-	{ 0x10000, "THREAD" }, { 0x20000, "NEWNS" }, { 0x40000, "SYSVSEM" },
-	{ 0x80000, "SETTLS" }, { 0x100000, "PARENT_SETTID" }, { 0x200000, "CHILD_CLEARTID" },
-	{ 0x400000, "DETACHED" }, { 0x800000, "UNTRACED" }, { 0x1000000, "CHILD_SETTID" },
+	{ 0x100, "VM" },
+	{ 0x200, "FS" },
+	{ 0x400, "FILES" },
+	{ 0x800, "SIGHAND" },
+	{ 0x1000, "PIDFD" },
+	{ 0x2000, "PTRACE" },
+	{ 0x4000, "VFORK" },
+	{ 0x8000, "PARENT" },
+	{ 0x10000, "THREAD" },
+	{ 0x20000, "NEWNS" },
+	{ 0x40000, "SYSVSEM" },
+	{ 0x80000, "SETTLS" },
+	{ 0x100000, "PARENT_SETTID" },
+	{ 0x200000, "CHILD_CLEARTID" },
+	{ 0x400000, "DETACHED" },
+	{ 0x800000, "UNTRACED" },
+	{ 0x1000000, "CHILD_SETTID" },
 	{ 0 },
 };
 static const struct event_name fault_names[] = {
-	{ TRACE_FAULT_PRESENT, "present" }, { TRACE_FAULT_WRITE, "write" },
-	{ TRACE_FAULT_USER, "user" }, { TRACE_FAULT_INSTR, "exec" },
-	{ TRACE_FAULT_UNKNOWN, "unknown" }, { TRACE_FAULT_INFERRED, "inferred" }, { 0 },
+	{ TRACE_FAULT_PRESENT, "present" },
+	{ TRACE_FAULT_WRITE, "write" },
+	{ TRACE_FAULT_USER, "user" },
+	{ TRACE_FAULT_INSTR, "exec" },
+	{ TRACE_FAULT_UNKNOWN, "unknown" },
+	{ TRACE_FAULT_INFERRED, "inferred" },
+	{ 0 },
 };
 static const struct event_name mlockall_names[] = {
-	{ 1, "CURRENT" }, { 2, "FUTURE" }, { 4, "ONFAULT" }, { 0 },
+	{ 1, "CURRENT" },
+	{ 2, "FUTURE" },
+	{ 4, "ONFAULT" },
+	{ 0 },
 };
 static const struct event_name layout_names[] = {
-	{ TRACE_AFTER_EXEC, "after exec" }, { TRACE_AT_EXIT, "at exit" },
-	{ TRACE_AT_ATTACH, "at attach" }, { TRACE_AT_DETACH, "at detach" }, { 0 },
+	{ TRACE_AFTER_EXEC, "after exec" },
+	{ TRACE_AT_EXIT, "at exit" },
+	{ TRACE_AT_ATTACH, "at attach" },
+	{ TRACE_AT_DETACH, "at detach" },
+	{ 0 },
 };
 static const struct event_name map_type_names[] = {
 	{ 1, "SHARED" }, { 2, "PRIVATE" }, { 3, "SHARED_VALIDATE" }, { 8, "DROPPABLE" }, { 0 },
 };
 static const struct event_name advice_names[] = {
-	{ 0, "NORMAL" }, { 1, "RANDOM" }, { 2, "SEQUENTIAL" }, { 3, "WILLNEED" },
-	{ 4, "DONTNEED" }, { 8, "FREE" }, { 9, "REMOVE" }, { 10, "DONTFORK" }, { 11, "DOFORK" },
-	{ 12, "MERGEABLE" }, { 13, "UNMERGEABLE" }, { 14, "HUGEPAGE" }, { 15, "NOHUGEPAGE" },
-	{ 16, "DONTDUMP" }, { 17, "DODUMP" }, { 18, "WIPEONFORK" }, { 19, "KEEPONFORK" },
-	{ 20, "COLD" }, { 21, "PAGEOUT" }, { 22, "POPULATE_READ" }, { 23, "POPULATE_WRITE" },
-	{ 24, "DONTNEED_LOCKED" }, { 25, "COLLAPSE" }, { 102, "GUARD_INSTALL" },
-	{ 103, "GUARD_REMOVE" }, { 0 },
+	{ 0, "NORMAL" },          { 1, "RANDOM" },
+	{ 2, "SEQUENTIAL" },      { 3, "WILLNEED" },
+	{ 4, "DONTNEED" },        { 8, "FREE" },
+	{ 9, "REMOVE" },          { 10, "DONTFORK" },
+	{ 11, "DOFORK" },         { 12, "MERGEABLE" },
+	{ 13, "UNMERGEABLE" },    { 14, "HUGEPAGE" },
+	{ 15, "NOHUGEPAGE" },     { 16, "DONTDUMP" },
+	{ 17, "DODUMP" },         { 18, "WIPEONFORK" },
+	{ 19, "KEEPONFORK" },     { 20, "COLD" },
+	{ 21, "PAGEOUT" },        { 22, "POPULATE_READ" },
+	{ 23, "POPULATE_WRITE" }, { 24, "DONTNEED_LOCKED" },
+	{ 25, "COLLAPSE" },       { 102, "GUARD_INSTALL" },
+	{ 103, "GUARD_REMOVE" },  { 0 },
 };
 static const struct event_name rlimit_names[] = {
 	{ 2, "DATA" }, { 3, "STACK" }, { 8, "MEMLOCK" }, { 9, "AS" }, { 0 },
 };
 static const struct event_name prctl_names[] = {
-	{ 35, "SET_MM" }, { 41, "SET_THP_DISABLE" }, { 65, "SET_MDWE" }, { 67, "SET_MEMORY_MERGE" },
-	{ 0x53564d41, "SET_VMA" }, { 0 },
+	{ 35, "SET_MM" },           { 41, "SET_THP_DISABLE" }, { 65, "SET_MDWE" },
+	{ 67, "SET_MEMORY_MERGE" }, { 0x53564d41, "SET_VMA" }, { 0 },
 };
 
 static const struct event_name mount_names[] = {
-	{ TRACE_NOEXEC, "noexec" }, { 0 },
+	{ TRACE_NOEXEC, "noexec" },
+	{ 0 },
 };
 
 static const struct event_name process_names[] = {
-	{ TRACE_NO_THP, "no huge pages" }, { 0 },
+	{ TRACE_NO_THP, "no huge pages" },
+	{ 0 },
 };
 
 /* Bits by name, the rest as a number: "READ|WRITE|0x100", or "0". */

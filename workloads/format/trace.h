@@ -21,6 +21,7 @@
  * arg[0..], in order: a address, l length or other unsigned, s signed,
  * f file number, t task number; r at the end: there is a result; n: a name.
  */
+/* clang-format off */
 #define TRACE_KINDS(X) \
 	/* the world */ \
 	X(FILE,         "file",         "fllll" "n")    /* number, inode number, fs magic, st_mode, open flags; path */ \
@@ -64,50 +65,51 @@
 	X(FILE_SEALS,   "file_seals",   "fl")           /* F_SEAL_* of its inode, from here on */ \
 	X(FILE_FLAGS,   "file_flags",   "flll")         /* of which mm has no rule: a mapping with such prot and flags gets these vm_flags */ \
 	X(UFFD_CLOSE,   "uffd_close",   "f")            /* nobody has it any more: its ranges are ordinary memory */
+/* clang-format on */
 
 enum trace_kind {
 #define X(NAME, name, fields) TRACE_##NAME,
 	TRACE_KINDS(X)
 #undef X
-	TRACE_NKINDS
+		TRACE_NKINDS
 };
 
 enum trace_layout {
-	TRACE_AFTER_EXEC,       /* the address space the new program starts with */
-	TRACE_AT_EXIT,          /* what the last task of an mm leaves behind */
-	TRACE_AT_ATTACH,        /* the start of a recording of a running program; after its EXEC event */
-	TRACE_AT_DETACH,        /* what it goes on with when the recording ends */
+	TRACE_AFTER_EXEC, /* the address space the new program starts with */
+	TRACE_AT_EXIT,    /* what the last task of an mm leaves behind */
+	TRACE_AT_ATTACH,  /* the start of a recording of a running program; after its EXEC event */
+	TRACE_AT_DETACH,  /* what it goes on with when the recording ends */
 };
 
 /* The bits of x86's error code, whatever the machine. */
 enum trace_fault {
-	TRACE_FAULT_PRESENT = 1,        /* there was an entry, its rights were too few */
+	TRACE_FAULT_PRESENT = 1, /* there was an entry, its rights were too few */
 	TRACE_FAULT_WRITE = 2,
-	TRACE_FAULT_USER = 4,           /* else: the kernel, on the program's behalf */
+	TRACE_FAULT_USER = 4, /* else: the kernel, on the program's behalf */
 	TRACE_FAULT_INSTR = 16,
 	/* not the machine's: */
-	TRACE_FAULT_UNKNOWN = 256,      /* nobody told whether it was a write */
-	TRACE_FAULT_INFERRED = 512,     /* no fault was seen, but a page that only a write can leave */
+	TRACE_FAULT_UNKNOWN = 256,  /* nobody told whether it was a write */
+	TRACE_FAULT_INFERRED = 512, /* no fault was seen, but a page that only a write can leave */
 };
 
 enum trace_process {
-	TRACE_NO_THP = 1,               /* PR_SET_THP_DISABLE */
+	TRACE_NO_THP = 1, /* PR_SET_THP_DISABLE */
 };
 
 /* What is wrong with a mask of nodes: beside the 32 bits of mbind's flags. */
 enum trace_mbind {
-	TRACE_NODES_BEYOND = 1,         /* << 32: a node is named that no kernel knows */
-	TRACE_NODES_UNREADABLE = 2,     /* << 32: there is nothing at the address */
+	TRACE_NODES_BEYOND = 1,     /* << 32: a node is named that no kernel knows */
+	TRACE_NODES_UNREADABLE = 2, /* << 32: there is nothing at the address */
 };
 #define TRACE_NODES_SHIFT 32
 
 enum trace_mount {
-	TRACE_NOEXEC = 1,               /* nothing may be executed there */
+	TRACE_NOEXEC = 1, /* nothing may be executed there */
 };
 
-#define TRACE_MAX_ARGS  6
-#define TRACE_NO_FILE   0       /* MAP_ANONYMOUS, or a VMA without a file */
-#define TRACE_BAD_FILE  1       /* a descriptor that was not open */
+#define TRACE_MAX_ARGS 6
+#define TRACE_NO_FILE  0 /* MAP_ANONYMOUS, or a VMA without a file */
+#define TRACE_BAD_FILE 1 /* a descriptor that was not open */
 /* file numbers defined by FILE events start at 2 */
 
 /* Limits: a file that goes beyond them is refused. */
@@ -117,52 +119,52 @@ enum trace_mount {
 
 struct trace_event {
 	enum trace_kind kind;
-	uint32_t task;                  /* who; tasks are numbered from 1, by birth */
-	uint64_t time;                  /* microseconds since the recording began, never falling */
+	uint32_t task; /* who; tasks are numbered from 1, by birth */
+	uint64_t time; /* microseconds since the recording began, never falling */
 	uint64_t arg[TRACE_MAX_ARGS];
-	int64_t result;                 /* as the kernel returned it: an address, a number or -errno */
-	const char *name;               /* "" where the kind has none; the reader's own, until its next call */
+	int64_t result;   /* as the kernel returned it: an address, a number or -errno */
+	const char *name; /* "" where the kind has none; the reader's own, until its next call */
 };
 
 /* A pool of huge pages, counted in these. */
 struct trace_pool {
-	uint64_t size;                  /* of a page, in bytes */
+	uint64_t size; /* of a page, in bytes */
 	uint64_t pages, free, reserved, surplus, overcommit;
 };
 
-#define TRACE_MAX_POOLS 4
+#define TRACE_MAX_POOLS      4
 #define TRACE_MAX_POOL_PAGES (1ULL << 40)
 
 /* The header: what was recorded, where, and the settings that decide what Linux does. */
 struct trace_info {
-	char *command;                  /* what was run, as a shell would take it */
-	char *versions;                 /* the package or --version of the program */
-	char *kernel;                   /* uname -r */
-	char *arch;                     /* x86_64, aarch64 */
-	char *date;                     /* YYYY-MM-DD */
-	char *recorder;                 /* "ptrace", ... : how the order was found */
-	char *missing;                  /* what was seen and could not be recorded; "" if nothing */
-	bool faults;                    /* page faults are in the trace, all of them and in full */
-	char *fault_source;             /* "tracepoint+pagemap", "software", ..., "": see README.md */
-	uint64_t lost;                  /* fault records that the kernel dropped */
+	char *command;      /* what was run, as a shell would take it */
+	char *versions;     /* the package or --version of the program */
+	char *kernel;       /* uname -r */
+	char *arch;         /* x86_64, aarch64 */
+	char *date;         /* YYYY-MM-DD */
+	char *recorder;     /* "ptrace", ... : how the order was found */
+	char *missing;      /* what was seen and could not be recorded; "" if nothing */
+	bool faults;        /* page faults are in the trace, all of them and in full */
+	char *fault_source; /* "tracepoint+pagemap", "software", ..., "": see README.md */
+	uint64_t lost;      /* fault records that the kernel dropped */
 	bool aslr, legacy_layout;
-	char *thp, *shmem_thp;          /* sysfs: always, madvise, never, ... */
-	uint64_t task_size;             /* one past the last user address */
-	uint64_t max_map_count, mmap_min_addr, stack_guard_gap; /* the last in pages */
-	uint64_t overcommit;            /* vm.overcommit_memory */
-	uint64_t rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock;  /* bytes, at the start */
+	char *thp, *shmem_thp; /* sysfs: always, madvise, never, ... */
+	uint64_t task_size;    /* one past the last user address */
+	uint64_t max_map_count, mmap_min_addr, stack_guard_gap;        /* the last in pages */
+	uint64_t overcommit;                                           /* vm.overcommit_memory */
+	uint64_t rlimit_stack, rlimit_as, rlimit_data, rlimit_memlock; /* bytes, at the start */
 	/* The rest is 0 in the first traces: then nothing is refused because of it. */
-	uint64_t lacks_capabilities;    /* a bit for each that the first task has not */
-	bool pkeys;                     /* the processor has protection keys, the kernel uses them */
-	uint64_t ram, swap;             /* bytes */
-	uint64_t committed;             /* bytes committed to other processes at the start */
+	uint64_t lacks_capabilities; /* a bit for each that the first task has not */
+	bool pkeys;                  /* the processor has protection keys, the kernel uses them */
+	uint64_t ram, swap;          /* bytes */
+	uint64_t committed;          /* bytes committed to other processes at the start */
 	uint64_t overcommit_ratio, overcommit_kbytes, admin_reserve_kbytes, user_reserve_kbytes;
-	uint64_t least_hint;            /* to which mmap raises lower hints */
-	uint64_t memory_nodes;          /* NUMA nodes with memory that the program may use, a bit each */
-	uint64_t mdwe;                  /* PR_SET_MDWE's bits, at the start */
-	bool memory_merge;              /* PR_SET_MEMORY_MERGE, at the start */
-	bool file_guards_prepare;       /* MADV_GUARD_INSTALL gives VMAs of files an anon_vma, too */
-	char *hugetlb;                  /* the pools at the start, the usual size first; "": not known */
+	uint64_t least_hint;      /* to which mmap raises lower hints */
+	uint64_t memory_nodes;    /* NUMA nodes with memory that the program may use, a bit each */
+	uint64_t mdwe;            /* PR_SET_MDWE's bits, at the start */
+	bool memory_merge;        /* PR_SET_MEMORY_MERGE, at the start */
+	bool file_guards_prepare; /* MADV_GUARD_INSTALL gives VMAs of files an anon_vma, too */
+	char *hugetlb;            /* the pools at the start, the usual size first; "": not known */
 };
 
 /*
@@ -174,7 +176,7 @@ int trace_pools(const char *text, struct trace_pool *pools);
 /* Where and why a trace was refused. */
 struct trace_error {
 	char file[256];
-	uint64_t offset;                /* in bytes, of the frame at fault */
+	uint64_t offset; /* in bytes, of the frame at fault */
 	char reason[256];
 };
 

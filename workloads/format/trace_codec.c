@@ -29,7 +29,7 @@
 #include "workloads/format/trace_internal.h"
 
 enum {
-	HEAD_KIND = 31,                 /* the kind, or if these bits are all set: it follows */
+	HEAD_KIND = 31, /* the kind, or if these bits are all set: it follows */
 	HEAD_SAME_TASK = 32,
 	HEAD_ADDR_RESULT = 64,
 	HEAD_ZERO_RESULT = 128,
@@ -196,7 +196,8 @@ static bool codec_event(struct trace_codec *codec, struct trace_event *event)
 	unsigned i = 0;
 
 	if (!codec_byte(codec, STREAM_HEAD, &head) || !codec_kind(codec, head, &event->kind) ||
-	    !codec_task(codec, head, event) || !codec_delta(codec, STREAM_TIME, &event->time, &codec->time))
+	    !codec_task(codec, head, event) ||
+	    !codec_delta(codec, STREAM_TIME, &event->time, &codec->time))
 		return false;
 
 	uint64_t *addr = &codec->addr[event->task % CODEC_TASKS];
@@ -211,7 +212,8 @@ static bool codec_event(struct trace_codec *codec, struct trace_event *event)
 			ok = codec_delta(codec, STREAM_ADDR, &event->arg[i++], addr);
 		else
 			ok = codec_delta(codec, STREAM_LEN, &event->arg[i],
-					 &codec->column[event->kind][i]), i++;
+					 &codec->column[event->kind][i]),
+			i++;
 		if (!ok)
 			return false;
 	}

@@ -22,8 +22,8 @@
 #include "base/escape.h"
 #include "workloads/format/trace_internal.h"
 
-int trace_fail(struct trace_error *error, const char *file, uint64_t offset,
-	       const char *format, ...)
+int trace_fail(struct trace_error *error, const char *file, uint64_t offset, const char *format,
+	       ...)
 {
 	va_list args;
 
@@ -83,8 +83,7 @@ void frame_io_end(struct frame_io *io)
 	ZSTD_freeDCtx(io->unpack);
 }
 
-int frame_write_bytes(struct frame_io *io, const void *data, size_t len,
-		      struct trace_error *error)
+int frame_write_bytes(struct frame_io *io, const void *data, size_t len, struct trace_error *error)
 {
 	const uint8_t *at = data;
 
@@ -114,8 +113,8 @@ static void frame_chain(struct frame_io *io, const uint8_t *header)
 	io->chain = crc32(io->chain, header + 12, 4);
 }
 
-int frame_write(struct frame_io *io, enum frame_type type, const void *raw, size_t len,
-		int level, struct trace_error *error)
+int frame_write(struct frame_io *io, enum frame_type type, const void *raw, size_t len, int level,
+		struct trace_error *error)
 {
 	size_t bound = ZSTD_compressBound(len), packed;
 

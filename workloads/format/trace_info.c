@@ -18,6 +18,7 @@
 
 enum info_type { INFO_STRING, INFO_BOOL, INFO_U64 };
 
+/* clang-format off */
 static const struct info_field {
 	const char *key;
 	enum info_type type;
@@ -74,6 +75,7 @@ static const struct info_field {
 #undef NUMBER
 #undef NEWER_NUMBER
 };
+/* clang-format on */
 
 static void *info_member(const struct trace_info *info, const struct info_field *field)
 {
@@ -237,9 +239,11 @@ int trace_pools(const char *text, struct trace_pool *pools)
 
 		if (n == TRACE_MAX_POOLS)
 			return -1;
-		sscanf(text, "%20" SCNu64 "=%20" SCNu64 ",%20" SCNu64 ",%20" SCNu64 ",%20" SCNu64
-		       ",%20" SCNu64 "%n", &p->size, &p->pages, &p->free, &p->reserved, &p->surplus,
-		       &p->overcommit, &len);
+		sscanf(text,
+		       "%20" SCNu64 "=%20" SCNu64 ",%20" SCNu64 ",%20" SCNu64 ",%20" SCNu64
+		       ",%20" SCNu64 "%n",
+		       &p->size, &p->pages, &p->free, &p->reserved, &p->surplus, &p->overcommit,
+		       &len);
 		if (!len || pool_check(p) || (text[len] && text[len] != ' '))
 			return -1;
 		n++;
@@ -261,8 +265,9 @@ const char *info_check(const struct trace_info *info, char *why)
 	}
 	if (info->hugetlb && trace_pools(info->hugetlb, pools) < 0)
 		return "the header's \"hugetlb\" is no list of pools";
-	return info_is_task_size(info->task_size) ? NULL :
-	       "the header's \"task_size\" is that of no machine: a power of two, or a page less";
+	return info_is_task_size(info->task_size) ? NULL
+						  : "the header's \"task_size\" is that of no "
+						    "machine: a power of two, or a page less";
 }
 
 const char *info_from_json(struct trace_info *info, const char *json, size_t len, char *why)
@@ -271,8 +276,8 @@ const char *info_from_json(struct trace_info *info, const char *json, size_t len
 	const char *reason;
 
 	*info = (struct trace_info){ 0 };
-	reason = json_is_object(object) ? info_set_all(info, object, why) :
-		 "the header is not the JSON object that it should be";
+	reason = json_is_object(object) ? info_set_all(info, object, why)
+					: "the header is not the JSON object that it should be";
 	if (!reason)
 		reason = info_check(info, why);
 	json_decref(object);

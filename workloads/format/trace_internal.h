@@ -15,21 +15,20 @@
 
 #include "workloads/format/trace.h"
 
-#define TRACE_MAGIC     "vmt\r\n\x1a\n"         /* 8 bytes with the 0 at its end */
-#define TRACE_VERSION   2u                      /* what is written; 1 is read too */
-#define TRACE_KINDS_OF_VERSION_1 29u            /* the first kinds; version 2 has all */
-#define TRACE_START     12u                     /* bytes of magic and version */
-#define FRAME_HEADER    16u                     /* bytes of a frame's header */
-#define FRAME_MAX_RAW   (16u << 20)
-#define FRAME_EVENTS_RAW (1u << 20)             /* a writer's frames: at most so many bytes */
-#define FRAME_EVENTS_MAX 65536u                 /* and so many events */
-#define INFO_MAX_RAW    (1u << 20)
-#define TRACE_WHY       160                     /* bytes of a reason */
+#define TRACE_MAGIC              "vmt\r\n\x1a\n" /* 8 bytes with the 0 at its end */
+#define TRACE_VERSION            2u              /* what is written; 1 is read too */
+#define TRACE_KINDS_OF_VERSION_1 29u             /* the first kinds; version 2 has all */
+#define TRACE_START              12u             /* bytes of magic and version */
+#define FRAME_HEADER             16u             /* bytes of a frame's header */
+#define FRAME_MAX_RAW            (16u << 20)
+#define FRAME_EVENTS_RAW         (1u << 20) /* a writer's frames: at most so many bytes */
+#define FRAME_EVENTS_MAX         65536u     /* and so many events */
+#define INFO_MAX_RAW             (1u << 20)
+#define TRACE_WHY                160 /* bytes of a reason */
 
 /* Fills *error, cutting what is too long. Returns -1. */
-__attribute__((format(printf, 4, 5)))
-int trace_fail(struct trace_error *error, const char *file, uint64_t offset,
-	       const char *format, ...);
+__attribute__((format(printf, 4, 5))) int trace_fail(struct trace_error *error, const char *file,
+						     uint64_t offset, const char *format, ...);
 
 /* ---- bytes ---- */
 
@@ -49,18 +48,18 @@ uint64_t load_le(const uint8_t *at, unsigned size);
 enum frame_type { FRAME_INFO = 1, FRAME_EVENTS = 2, FRAME_END = 3 };
 
 struct frame_io {
-	const char *path;               /* for messages */
+	const char *path; /* for messages */
 	int fd;
-	uint64_t offset;                /* of the next frame */
-	uint64_t frame;                 /* of the one read or written last */
-	uint32_t chain;                 /* CRC32 of the CRC32s of all frames so far */
-	struct bytes packed;            /* scratch */
+	uint64_t offset;     /* of the next frame */
+	uint64_t frame;      /* of the one read or written last */
+	uint32_t chain;      /* CRC32 of the CRC32s of all frames so far */
+	struct bytes packed; /* scratch */
 	ZSTD_CCtx *pack;
 	ZSTD_DCtx *unpack;
 };
 
 void frame_io_init(struct frame_io *io, const char *path, int fd);
-void frame_io_end(struct frame_io *io);         /* does not close fd */
+void frame_io_end(struct frame_io *io); /* does not close fd */
 /* Both 0, or -1 and *error. frame_read puts the payload into raw and its type into *type. */
 must_check int frame_write(struct frame_io *io, enum frame_type type, const void *raw, size_t len,
 			   int level, struct trace_error *error);
@@ -74,20 +73,26 @@ must_check int frame_write_bytes(struct frame_io *io, const void *data, size_t l
 
 /* What is kept apart within a frame, so that like stands beside like. */
 enum codec_stream {
-	STREAM_HEAD, STREAM_TIME, STREAM_ADDR, STREAM_LEN, STREAM_RESULT, STREAM_NAME, NSTREAMS
+	STREAM_HEAD,
+	STREAM_TIME,
+	STREAM_ADDR,
+	STREAM_LEN,
+	STREAM_RESULT,
+	STREAM_NAME,
+	NSTREAMS
 };
 
 #define CODEC_TASKS 64
 
 struct trace_codec {
 	bool writing;
-	unsigned version;                       /* of the format; stays */
-	struct bytes out[NSTREAMS];             /* writing */
-	const uint8_t *in[NSTREAMS], *end[NSTREAMS];    /* reading */
-	uint64_t events;                        /* written to the frame, or left in it */
+	unsigned version;                            /* of the format; stays */
+	struct bytes out[NSTREAMS];                  /* writing */
+	const uint8_t *in[NSTREAMS], *end[NSTREAMS]; /* reading */
+	uint64_t events;                             /* written to the frame, or left in it */
 	/* What the next event is told apart from; fresh in every frame. */
 	uint64_t time, task;
-	uint64_t addr[CODEC_TASKS];             /* last address, by task modulo CODEC_TASKS */
+	uint64_t addr[CODEC_TASKS]; /* last address, by task modulo CODEC_TASKS */
 	uint64_t column[TRACE_NKINDS][TRACE_MAX_ARGS];
 	char name[TRACE_MAX_NAME + 1];
 };
@@ -113,17 +118,17 @@ struct trace_bitmap {
 };
 
 struct trace_rules {
-	uint64_t tasks, files, inodes;          /* the largest numbers given so far */
+	uint64_t tasks, files, inodes; /* the largest numbers given so far */
 	uint64_t time;
-	uint64_t vmas;                          /* of the layout begun, still to come */
-	uint64_t vma_end;                       /* of its last VMA */
-	uint32_t layout_task;                   /* whose it is */
-	bool exec;                              /* an EXEC waits for its layout */
-	struct trace_bitmap dead;               /* tasks */
-	struct trace_bitmap unmappable;         /* files */
-	uint64_t task_size;                     /* the header's; the largest before it is known */
-	uint64_t top;                           /* no address so far is above it */
-	char why[TRACE_WHY];                    /* of what was refused */
+	uint64_t vmas;                  /* of the layout begun, still to come */
+	uint64_t vma_end;               /* of its last VMA */
+	uint32_t layout_task;           /* whose it is */
+	bool exec;                      /* an EXEC waits for its layout */
+	struct trace_bitmap dead;       /* tasks */
+	struct trace_bitmap unmappable; /* files */
+	uint64_t task_size;             /* the header's; the largest before it is known */
+	uint64_t top;                   /* no address so far is above it */
+	char why[TRACE_WHY];            /* of what was refused */
 };
 
 /* info is NULL as long as there is no header; a header that comes last is checked by rules_info. */
@@ -142,9 +147,9 @@ void rules_free(struct trace_rules *rules);
 
 /* What a field may be: 0 to max, without any bit of never. */
 struct trace_range {
-	const char *what;               /* NULL: there is no such field */
+	const char *what; /* NULL: there is no such field */
 	uint64_t max, never;
-	bool address;                   /* not above the header's task_size either */
+	bool address; /* not above the header's task_size either */
 };
 
 const struct trace_range *range_of(enum trace_kind kind, unsigned field);
@@ -155,7 +160,9 @@ must_check const char *ranges_check(struct trace_rules *rules, const struct trac
 
 /* JSON of info, to be freed, or NULL: no memory. */
 must_check char *info_to_json(const struct trace_info *info);
-/* NULL, or why a number is refused. why has TRACE_WHY bytes, here and below, for that to stand in. */
+/*
+ * NULL, or why a number is refused. why has TRACE_WHY bytes, here and below, for that to stand in.
+ */
 must_check const char *info_check(const struct trace_info *info, char *why);
 /* NULL and *info, to be cleared; or why it is refused. */
 must_check const char *info_from_json(struct trace_info *info, const char *json, size_t len,

@@ -12,6 +12,7 @@
 #include "mm/vm_flags.h"
 #include "workloads/format/trace_internal.h"
 
+/* clang-format off */
 #define ANY(what)               { what, UINT64_MAX, 0, false }
 #define UP_TO(what, max)        { what, max, 0, false }
 #define BITS(what, known)       { what, UINT64_MAX, ~(uint64_t)(known), false }
@@ -80,6 +81,7 @@
 #define RANGES_FILE_FLAGS { UP_TO("file", TRACE_MAX_FILES), UP_TO("rights", 7), ANY("flags"), \
 			    BITS("vm_flags", VM_FLAGS_KNOWN) }
 #define RANGES_UFFD_CLOSE { UP_TO("file", TRACE_MAX_FILES) }
+/* clang-format on */
 
 static const struct trace_range ranges[TRACE_NKINDS][TRACE_MAX_ARGS] = {
 #define X(NAME, name, fields) [TRACE_##NAME] = RANGES_##NAME,
@@ -147,7 +149,8 @@ const char *ranges_check(struct trace_rules *rules, const struct trace_event *ev
 		if (value > range->max)
 			return range_fail(rules, event, range->what, value, "is out of range");
 		if (value & range->never)
-			return range_fail(rules, event, range->what, value, "has bits that are not known");
+			return range_fail(rules, event, range->what, value,
+					  "has bits that are not known");
 		if (range->address && value > rules->task_size)
 			return range_fail(rules, event, range->what, value,
 					  "is beyond the address space");

@@ -18,15 +18,15 @@
 struct trace_reader {
 	char *path;
 	struct frame_io io;
-	struct bytes raw;               /* the frame in hand */
+	struct bytes raw; /* the frame in hand */
 	struct trace_codec codec;
 	struct trace_rules rules;
 	struct trace_info info;
-	struct trace_error error;       /* if over < 0 */
-	int over;                       /* 1: not yet; else what trace_next returns from now on */
-	uint64_t first;                 /* offset of the first frame of events */
+	struct trace_error error; /* if over < 0 */
+	int over;                 /* 1: not yet; else what trace_next returns from now on */
+	uint64_t first;           /* offset of the first frame of events */
 	uint64_t events, frames;
-	uint32_t chain;                 /* as it was there */
+	uint32_t chain; /* as it was there */
 };
 
 /* The file, if it is one that ends and never blocks; or -1 and *error. */
@@ -57,8 +57,8 @@ static int reader_start(struct trace_reader *reader, struct trace_error *error)
 	if (memcmp(start, TRACE_MAGIC, min((size_t)n, sizeof(TRACE_MAGIC))))
 		return trace_fail(error, reader->path, 0, "not a trace (.vmt)");
 	if (n < (ssize_t)sizeof(start))
-		return trace_fail(error, reader->path, 0,
-				  "the file is truncated: it ends at %zd", n);
+		return trace_fail(error, reader->path, 0, "the file is truncated: it ends at %zd",
+				  n);
 	reader->codec.version = load_le(start + sizeof(TRACE_MAGIC), 4);
 	if (reader->codec.version < 1 || reader->codec.version > TRACE_VERSION)
 		return trace_fail(error, reader->path, sizeof(TRACE_MAGIC),
@@ -78,8 +78,8 @@ static int reader_header(struct trace_reader *reader, struct trace_error *error)
 		return -1;
 	if (type != FRAME_INFO)
 		return trace_fail(error, reader->path, reader->io.frame, "no header");
-	reason = info_from_json(&reader->info, (const char *)reader->raw.data, reader->raw.len,
-				why);
+	reason =
+		info_from_json(&reader->info, (const char *)reader->raw.data, reader->raw.len, why);
 	if (reason)
 		return trace_fail(error, reader->path, reader->io.frame, "%s", reason);
 	rules_init(&reader->rules, &reader->info);

@@ -22,7 +22,8 @@
 void rules_init(struct trace_rules *rules, const struct trace_info *info)
 {
 	*rules = (struct trace_rules){
-		.tasks = 1, .files = TRACE_BAD_FILE,
+		.tasks = 1,
+		.files = TRACE_BAD_FILE,
 		.task_size = info ? info->task_size : TRACE_MAX_ADDRESS,
 	};
 }

@@ -24,7 +24,7 @@ struct trace_writer {
 	struct trace_codec codec;
 	struct trace_rules rules;
 	struct bytes raw;
-	struct anonymizer *anonymizer;          /* NULL: names stay */
+	struct anonymizer *anonymizer; /* NULL: names stay */
 	uint64_t events, frames;
 };
 

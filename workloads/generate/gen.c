@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define ZIPF_EXPONENT   0.99    /* as YCSB's */
-#define LOCAL_REACH     8
+#define ZIPF_EXPONENT 0.99 /* as YCSB's */
+#define LOCAL_REACH   8
 
 static const struct gen generators[] = {
 	{ "uniform", "find: every VMA as likely as the others" },

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEEP        32      /* deep gaps on each side */
-#define SPACE_START     0x10000000UL
+#define MAX_DEEP    32 /* deep gaps on each side */
+#define SPACE_START 0x10000000UL
 
 /* 1 to 2^bits, each power of two as likely as the others. */
 static unsigned long log_uniform(struct rng *rng, unsigned bits)
@@ -21,8 +21,8 @@ static unsigned long log_uniform(struct rng *rng, unsigned bits)
 struct builder {
 	struct layout *layout;
 	struct rng rng;
-	size_t n;               /* places so far */
-	unsigned long at;       /* where the next one may begin */
+	size_t n;         /* places so far */
+	unsigned long at; /* where the next one may begin */
 };
 
 /* The deep gap in front of place i, if there is one: 1 for the first from an end, and so on. */
@@ -208,5 +208,6 @@ unsigned long layout_deep_length(const struct layout *layout, struct rng *rng)
 	unsigned long k = rng_between(rng, 1, layout->deep);
 
 	return rng_between(rng, (k * LAYOUT_DEEP - LAYOUT_DEEP / 2) >> PAGE_SHIFT,
-			   (k * LAYOUT_DEEP) >> PAGE_SHIFT) << PAGE_SHIFT;
+			   (k * LAYOUT_DEEP) >> PAGE_SHIFT)
+	       << PAGE_SHIFT;
 }

@@ -26,23 +26,23 @@
 
 #define LAYOUT_MAX_VMAS 10000000
 #define LAYOUT_NO_VMA   UINT32_MAX
-#define LAYOUT_DEEP     (8UL << 30)     /* the k-th deep gap from an end: k times this, and a bit */
+#define LAYOUT_DEEP     (8UL << 30) /* the k-th deep gap from an end: k times this, and a bit */
 
 struct place {
 	unsigned long start, end;
 };
 
 struct move {
-	uint32_t vma, from, to;         /* a VMA's number, two places */
+	uint32_t vma, from, to; /* a VMA's number, two places */
 };
 
 struct layout {
 	size_t vmas, nplaces, nmoves;
-	struct place *places;           /* in address order */
-	uint32_t *fresh, *aged;         /* the place of each VMA, before and after the moves */
-	uint32_t *fresh_order, *aged_order;     /* the VMAs in address order */
+	struct place *places;               /* in address order */
+	uint32_t *fresh, *aged;             /* the place of each VMA, before and after the moves */
+	uint32_t *fresh_order, *aged_order; /* the VMAs in address order */
 	struct move *moves;
-	unsigned deep;                  /* deep gaps on each side */
+	unsigned deep; /* deep gaps on each side */
 };
 
 /* A layout of 1 to LAYOUT_MAX_VMAS VMAs; NULL if out of memory. */

@@ -57,8 +57,10 @@ void record_missing_trace(struct recorder *r, const char *consequence)
 	while (m && m->what != what)
 		m = m->next;
 	if (!m)
-		fprintf(stderr, "vmabench record: the program traces its own processes (ptrace): "
-			"%s\n", consequence);
+		fprintf(stderr,
+			"vmabench record: the program traces its own processes (ptrace): "
+			"%s\n",
+			consequence);
 	record_missing(r, what);
 }
 
@@ -69,8 +71,8 @@ static void record_see_end(struct recorder *r)
 {
 	double seconds = r->options->seconds;
 
-	if (!r->detaching && (r->signals.asked ||
-			      (seconds > 0 && record_clock() - r->start > seconds * 1e9)))
+	if (!r->detaching &&
+	    (r->signals.asked || (seconds > 0 && record_clock() - r->start > seconds * 1e9)))
 		attach_ask_to_stop(r);
 }
 
@@ -178,9 +180,9 @@ static char *record_list_missing(const struct recorder *r)
 
 static void record_free_info(struct trace_info *info)
 {
-	char *strings[] = { info->command, info->versions, info->kernel, info->arch, info->date,
-			    info->recorder, info->missing, info->fault_source, info->thp,
-			    info->shmem_thp, info->hugetlb };
+	char *strings[] = { info->command, info->versions,  info->kernel,  info->arch,
+			    info->date,    info->recorder,  info->missing, info->fault_source,
+			    info->thp,     info->shmem_thp, info->hugetlb };
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
@@ -242,8 +244,9 @@ static int record_exit_status(const struct recorder *r, const struct trace_info 
 
 void record_open_faults(struct recorder *r, pid_t pid)
 {
-	struct perf_wanted wanted = { .pid = pid, .cgroup = -1, .faults = true,
-				      .ring_size = r->options->ring_size };
+	struct perf_wanted wanted = {
+		.pid = pid, .cgroup = -1, .faults = true, .ring_size = r->options->ring_size
+	};
 	char why[128];
 
 	if (!r->options->faults)
@@ -253,7 +256,8 @@ void record_open_faults(struct recorder *r, pid_t pid)
 	if (!r->perf)
 		fprintf(stderr, "vmabench record: page faults are missing: %s\n", why);
 	else if (!perf_complete(r->perf))
-		fprintf(stderr, "vmabench record: page faults without the kernel's own (%s)\n", why);
+		fprintf(stderr, "vmabench record: page faults without the kernel's own (%s)\n",
+			why);
 }
 
 /* Can a filter with a listener be installed here?  There can be but one. */
@@ -288,7 +292,8 @@ static void record_open_calls(struct recorder *r, struct perf_wanted *wanted, ch
 static bool record_open_order(struct recorder *r)
 {
 	char calls[1024], why[128] = "a filter that has a listener is in force already";
-	struct perf_wanted wanted = { .calls = calls, .faults = r->options->faults,
+	struct perf_wanted wanted = { .calls = calls,
+				      .faults = r->options->faults,
 				      .ring_size = r->options->ring_size };
 
 	if (r->options->order == RECORD_ORDER_SERIAL)
@@ -370,7 +375,7 @@ static int record_program(struct recorder *r, struct trace_info *info)
 static int record_running(struct recorder *r, struct trace_info *info)
 {
 	if (attach_begin(r))
-		return RECORD_FAILED;   /* the kernel lets go of all at this process' end */
+		return RECORD_FAILED; /* the kernel lets go of all at this process' end */
 	record_stops(r, NULL);
 	if (r->detaching) {
 		queue_take_faults(r);

@@ -10,22 +10,22 @@
 #include "base/util.h"
 
 enum record_order {
-	RECORD_ORDER_BEST,              /* by perf, where that is allowed */
+	RECORD_ORDER_BEST, /* by perf, where that is allowed */
 	RECORD_ORDER_PERF,
 	RECORD_ORDER_SERIAL,
 };
 
 struct record_options {
-	const char *output;             /* the trace's path */
-	char **command;                 /* argv, NULL at its end; with pids: NULL */
-	const pid_t *pids;              /* processes that run already, 0 at the end; NULL: command */
-	double seconds;                 /* with pids: end after so long; 0: when asked to */
-	enum record_order order;        /* how the order of calls is found; with pids: serial */
-	size_t ring_size;               /* of perf's rings, bytes; 0: what is good */
-	bool faults;                    /* record page faults, where that is allowed */
-	bool anonymize;                 /* names and the command are left out: anonymize.h */
-	bool allow_lost;                /* a trace that lacks some records is fine */
-	bool progress;                  /* show on stderr how far it is */
+	const char *output;      /* the trace's path */
+	char **command;          /* argv, NULL at its end; with pids: NULL */
+	const pid_t *pids;       /* processes that run already, 0 at the end; NULL: command */
+	double seconds;          /* with pids: end after so long; 0: when asked to */
+	enum record_order order; /* how the order of calls is found; with pids: serial */
+	size_t ring_size;        /* of perf's rings, bytes; 0: what is good */
+	bool faults;             /* record page faults, where that is allowed */
+	bool anonymize;          /* names and the command are left out: anonymize.h */
+	bool allow_lost;         /* a trace that lacks some records is fine */
+	bool progress;           /* show on stderr how far it is */
 };
 
 /*

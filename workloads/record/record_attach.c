@@ -25,12 +25,12 @@
 
 #include "workloads/record/record_internal.h"
 
-#define ATTACH_PATIENCE 10000000000u    /* ns; a machine may be very busy */
+#define ATTACH_PATIENCE 10000000000u /* ns; a machine may be very busy */
 
 /* A thread that this process traces, or is about to. */
 struct seized {
 	pid_t tid;
-	int status;                     /* of its stop; 0: it runs */
+	int status; /* of its stop; 0: it runs */
 };
 
 struct crowd {
@@ -83,7 +83,7 @@ static int attach_seize_new(struct crowd *crowd, pid_t pid)
 			found = crowd_add(crowd, tid, 0) ? found + 1 : -ENOMEM;
 		else if (errno != ESRCH && !record_traces(tid))
 			found = -errno;
-		else if (errno != ESRCH)        /* born to one that was seized */
+		else if (errno != ESRCH) /* born to one that was seized */
 			found = crowd_add(crowd, tid, 0) ? found + 1 : -ENOMEM;
 		if (found > 0)
 			ptrace(PTRACE_INTERRUPT, tid, 0, 0);

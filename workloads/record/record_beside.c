@@ -20,7 +20,7 @@
 #define BESIDE_MAX 1024
 
 struct shown {
-	uint64_t start;                 /* 0: where the kernel placed it was not seen */
+	uint64_t start; /* 0: where the kernel placed it was not seen */
 	uint64_t pages, pgoff;
 	uint32_t number, way;
 };
@@ -53,9 +53,11 @@ void beside_add(struct beside *beside, const struct trace_event *mmap, uint64_t 
 
 	if (shown)
 		*shown = (struct shown){
-			.start = start, .pages = PAGE_ALIGN(mmap->arg[1]) >> PAGE_SHIFT,
+			.start = start,
+			.pages = PAGE_ALIGN(mmap->arg[1]) >> PAGE_SHIFT,
 			.pgoff = mmap->arg[4] >> PAGE_SHIFT,
-			.number = (uint32_t)mmap->arg[5], .way = way,
+			.number = (uint32_t)mmap->arg[5],
+			.way = way,
 		};
 }
 
@@ -75,8 +77,8 @@ static const struct shown *beside_find(const struct beside *beside, uint64_t add
 	for (size_t i = 0; i < min(beside->n, (size_t)BESIDE_MAX); i++) {
 		const struct shown *shown = &beside->shown[(beside->n - 1 - i) % BESIDE_MAX];
 		bool known = address && shown->start;
-		uint64_t page = known ? (address - shown->start) >> PAGE_SHIFT
-				      : pgoff - shown->pgoff;
+		uint64_t page =
+			known ? (address - shown->start) >> PAGE_SHIFT : pgoff - shown->pgoff;
 
 		if (page >= shown->pages)
 			continue;

@@ -37,13 +37,13 @@
 #endif
 
 /* Newer than the oldest headers this must build with; the same on all machines. */
-#define NR_map_shadow_stack             453
-#define NR_mseal                        462
-#define NR_set_mempolicy_home_node      450
-#define PR_SET_MDWE_                    65
-#define PR_SET_MEMORY_MERGE_            67
-#define ARCH_SHSTK_ENABLE_              0x5001
-#define UFFDIO_MOVE_                    0xc028aa05u
+#define NR_map_shadow_stack        453
+#define NR_mseal                   462
+#define NR_set_mempolicy_home_node 450
+#define PR_SET_MDWE_               65
+#define PR_SET_MEMORY_MERGE_       67
+#define ARCH_SHSTK_ENABLE_         0x5001
+#define UFFDIO_MOVE_               0xc028aa05u
 
 bool calls_peek(const struct task *task, uint64_t address, void *to, size_t len)
 {
@@ -73,7 +73,7 @@ static bool calls_fill_mremap(struct recorder *r, struct task *task, struct trac
 	return true;
 }
 
-#define MASK_WORDS      (PAGE_SIZE / sizeof(uint64_t))  /* no kernel takes a longer mask */
+#define MASK_WORDS (PAGE_SIZE / sizeof(uint64_t)) /* no kernel takes a longer mask */
 
 /*
  * The mask of an mbind: maxnode - 1 bits, as the kernel counts them. *nodes is its first word; what
@@ -125,7 +125,7 @@ static bool calls_fill_shmat(struct recorder *r, struct task *task, struct trace
 	event->arg[0] = TRACE_BAD_FILE;
 	event->arg[3] = 0;
 	if (shmctl(id, IPC_STAT, &segment))
-		return true;            /* it will fail */
+		return true; /* it will fail */
 	event->arg[0] = files_of_segment(r, task, id, segment.shm_perm.__key);
 	event->arg[3] = segment.shm_segsz;
 	return true;
@@ -133,7 +133,7 @@ static bool calls_fill_shmat(struct recorder *r, struct task *task, struct trace
 
 static bool calls_fill_prctl(struct recorder *r, struct task *task, struct trace_event *event)
 {
-	char name[81] = "";     /* the kernel takes 80 with the 0 */
+	char name[81] = ""; /* the kernel takes 80 with the 0 */
 
 	(void)r;
 	if (event->arg[0] != PR_SET_VMA || !event->arg[4])
@@ -219,7 +219,7 @@ static bool calls_fill_clone3(struct recorder *r, struct task *task, struct trac
 {
 	(void)r;
 	if (!calls_peek(task, task->arg[0], &event->arg[1], 8))
-		event->arg[1] = 0;      /* it will fail */
+		event->arg[1] = 0; /* it will fail */
 	return true;
 }
 
@@ -241,25 +241,35 @@ static bool calls_fill_fork(struct recorder *r, struct task *task, struct trace_
 
 /* ---- the table ---- */
 
-#define MEMORY(call, KIND, ...) \
-	{ .nr = SYS_##call, .name = #call, .how = CALL_MEMORY, .kind = TRACE_##KIND, __VA_ARGS__ }
-#define FORK(call, ...) \
-	{ .nr = SYS_##call, .name = #call, .how = CALL_FORK, .kind = TRACE_FORK, __VA_ARGS__ }
-#define EXEC(call) \
-	{ .nr = SYS_##call, .name = #call, .how = CALL_EXEC, .plan = "", TOLD }
-#define MISSING(number, what, ...) \
-	{ .nr = number, .name = what, .how = CALL_MISSING, .plan = "", TOLD, __VA_ARGS__ }
+#define MEMORY(call, KIND, ...)                                                            \
+	{                                                                                  \
+		.nr = SYS_##call, .name = #call, .how = CALL_MEMORY, .kind = TRACE_##KIND, \
+		__VA_ARGS__                                                                \
+	}
+#define FORK(call, ...)                                                                            \
+	{                                                                                          \
+		.nr = SYS_##call, .name = #call, .how = CALL_FORK, .kind = TRACE_FORK, __VA_ARGS__ \
+	}
+#define EXEC(call)                                                                  \
+	{                                                                           \
+		.nr = SYS_##call, .name = #call, .how = CALL_EXEC, .plan = "", TOLD \
+	}
+#define MISSING(number, what, ...)                                                             \
+	{                                                                                      \
+		.nr = number, .name = what, .how = CALL_MISSING, .plan = "", TOLD, __VA_ARGS__ \
+	}
 #define ONLY(n, ...) \
 	.narg = n, .only = { __VA_ARGS__ }, .nonly = ARRAY_SIZE(((uint32_t[]){ __VA_ARGS__ }))
-#define TOLD .told = true
+#define TOLD                  .told = true
 #define TOLD_UNLESS(n, flags) .told = true, .narg = n, .unless = flags
-#define LOOKED .looked = true
-#define MEMORY_LIMITS RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
+#define LOOKED                .looked = true
+#define MEMORY_LIMITS         RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK
 
 /*
  * plan: where each argument of the event comes from.  0..5: that argument;
  * a..f: its low 32 bits; A..F: these, with their sign; '-': all ones; ' ': 0.
  */
+/* clang-format off */
 const struct record_call record_calls[] = {
 	MEMORY(mmap, MMAP, .plan = "01235", .fill = calls_fill_mmap, TOLD_UNLESS(3, MAP_ANONYMOUS),
 	       .despite = MAP_HUGETLB, LOOKED, .looked_if = MAP_FIXED | MAP_FIXED_NOREPLACE),
@@ -327,6 +337,7 @@ const struct record_call record_calls[] = {
 	MISSING(SYS_arch_prctl, "arch_prctl(ARCH_SHSTK_ENABLE)", ONLY(0, ARCH_SHSTK_ENABLE_)),
 #endif
 };
+/* clang-format on */
 
 #define NCALLS ARRAY_SIZE(record_calls)
 
@@ -388,7 +399,7 @@ unsigned calls_find(uint32_t arch, uint64_t nr, const uint64_t *args)
 	if (arch != CALLS_ARCH)
 		return CALLS_FOREIGN;
 #if defined(__x86_64__)
-	if (nr >= 0x40000000)   /* the x32 calls */
+	if (nr >= 0x40000000) /* the x32 calls */
 		return CALLS_FOREIGN;
 #endif
 	return calls_find_native(nr, args);
@@ -422,10 +433,10 @@ void calls_perf_filter(char *text, size_t size)
 /* ---- the filter ---- */
 
 enum filter_how {
-	FILTER_STOPS,                   /* for a tracer */
-	FILTER_TELLS,                   /* a listener, of those calls that are told */
-	FILTER_TELLS_LOOKED,            /* of those, too, before which a look is needed */
-	FILTER_TELLS_ALL,               /* a listener, of all */
+	FILTER_STOPS,        /* for a tracer */
+	FILTER_TELLS,        /* a listener, of those calls that are told */
+	FILTER_TELLS_LOOKED, /* of those, too, before which a look is needed */
+	FILTER_TELLS_ALL,    /* a listener, of all */
 };
 
 struct filter {
@@ -459,8 +470,7 @@ static void filter_unless_skip(struct filter *filter, uint32_t value, unsigned s
 /* If the loaded word has one of the bits skips as many as yes says, else no. */
 static void filter_if_any(struct filter *filter, uint32_t bits, unsigned yes, unsigned no)
 {
-	filter_add(filter,
-		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, yes, no));
+	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, yes, no));
 }
 
 /* The call, which is the i-th of the table or a special one, is of interest. */
@@ -468,8 +478,8 @@ static void filter_take(struct filter *filter, uint32_t i)
 {
 	filter_add(filter,
 		   (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, filter->how == FILTER_STOPS
-								       ? SECCOMP_RET_TRACE | i
-								       : SECCOMP_RET_USER_NOTIF));
+									 ? SECCOMP_RET_TRACE | i
+									 : SECCOMP_RET_USER_NOTIF));
 }
 
 /* With the call's number loaded, and again after it: calls as in the table are taken. */
@@ -562,20 +572,20 @@ int calls_install_listener(bool looks)
 	enum filter_how how = looks ? FILTER_TELLS_LOOKED : FILTER_TELLS;
 	int result = filter_install(how, SECCOMP_FILTER_FLAG_NEW_LISTENER | CALLS_WAIT_KILLABLE);
 
-	if (result == -EINVAL)          /* before Linux 5.19 */
+	if (result == -EINVAL) /* before Linux 5.19 */
 		result = filter_install(how, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 	return result;
 }
 
 void calls_answer(int listener, uint64_t id, unsigned flags, int error)
 {
-	union {                                 /* the kernel's may be larger */
+	union { /* the kernel's may be larger */
 		struct seccomp_notif_resp resp;
 		char room[256];
 	} out = { .resp = { .id = id, .flags = flags, .error = error } };
 
 	while (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out)) {
-		if (errno == EINTR)             /* the recorder was stopped and continued */
+		if (errno == EINTR) /* the recorder was stopped and continued */
 			continue;
 		if (errno != ENOENT)
 			perror("vmabench record: seccomp");

@@ -2,7 +2,8 @@
  * record_cgroup - a control group that holds the recorded program and all that it starts
  *
  * perf's events of a control group happen for its tasks alone, whoever they are and whatever else
- * the machine does.  The group has no controllers, so nothing else changes for the program.  Only the
+ * the machine does.  The group has no controllers, so nothing else changes for the program.  Only
+ * the
  * unified hierarchy has groups that perf knows by themselves; it is mounted at no place.
  */
 #include <errno.h>
@@ -16,11 +17,11 @@
 
 #include "workloads/record/record_internal.h"
 
-#define CGROUP_NAMES 100                /* so many are tried */
+#define CGROUP_NAMES 100 /* so many are tried */
 
 struct cgroup {
-	int parent, dir;                /* the group that this process is in; the new one */
-	char name[64];                  /* the new one's, in the parent; "": there is none */
+	int parent, dir; /* the group that this process is in; the new one */
+	char name[64];   /* the new one's, in the parent; "": there is none */
 };
 
 /* A task's group, below the mounted root and without the first '/'; false if it is not there. */
@@ -92,8 +93,7 @@ struct cgroup *cgroup_create(void)
 	group->dir = -1;
 	group->parent = cgroup_open_parent();
 	if (group->parent >= 0 && cgroup_make(group))
-		group->dir = openat(group->parent, group->name,
-				    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		group->dir = openat(group->parent, group->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* whether a process may be moved there, and back, is tried with this one */
 	if (group->dir >= 0 && !cgroup_move(group->dir, 0) && !cgroup_move(group->parent, 0))
 		return group;

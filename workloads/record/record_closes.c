@@ -20,7 +20,7 @@
 struct closes {
 	int epoll;
 	unsigned n;
-	uint32_t files[CLOSES_MAX];     /* their numbers, of those that are open */
+	uint32_t files[CLOSES_MAX]; /* their numbers, of those that are open */
 };
 
 struct closes *closes_create(void)

@@ -40,41 +40,41 @@
 
 struct open_file {
 	uint32_t number;
-	int place;                      /* among the marks; -1: not known */
+	int place; /* among the marks; -1: not known */
 	int flags;
-	pid_t tid, tgid;                /* where it was seen last */
-	int fd;                         /* -1: nobody knows */
-	bool doubtful;                  /* seen elsewhere now, and no more where it was before */
-	struct open_file *next;         /* of the inode, the latest seen first */
+	pid_t tid, tgid;        /* where it was seen last */
+	int fd;                 /* -1: nobody knows */
+	bool doubtful;          /* seen elsewhere now, and no more where it was before */
+	struct open_file *next; /* of the inode, the latest seen first */
 };
 
 struct record_inode {
 	dev_t dev;
 	ino_t ino;
-	uint64_t born;                  /* ns; 0: the file system does not tell */
-	uint32_t number, latest;        /* in the trace; its open file mentioned last */
+	uint64_t born;           /* ns; 0: the file system does not tell */
+	uint32_t number, latest; /* in the trace; its open file mentioned last */
 	uint64_t magic;
 	mode_t mode;
 	dev_t rdev;
 	int flags;
 	bool noexec;
-	uint64_t size;                  /* as the trace has it; UINT64_MAX: it does not tell */
-	unsigned seals;                 /* likewise */
-	uint32_t ways;                  /* of mapping it whose flags the trace has: see files_way */
+	uint64_t size;  /* as the trace has it; UINT64_MAX: it does not tell */
+	unsigned seals; /* likewise */
+	uint32_t ways;  /* of mapping it whose flags the trace has: see files_way */
 	char *path;
 	struct open_file *files;
 	struct beside beside;
-	struct record_inode *next;      /* in its bucket, the latest first */
+	struct record_inode *next; /* in its bucket, the latest first */
 };
 
 struct files {
 	struct record_inode *buckets[FILES_BUCKETS];
-	struct record_inode **by_number;        /* of open files: their inodes, or NULL */
+	struct record_inode **by_number; /* of open files: their inodes, or NULL */
 	size_t cap;
-	uint32_t files, inodes;         /* the largest numbers given */
+	uint32_t files, inodes; /* the largest numbers given */
 	struct marks *marks;
-	bool by_flags;                  /* the kernel did not let us look at a file itself */
-	bool pipes_noexec;              /* newer kernels: EPERM comes before ENODEV */
+	bool by_flags;     /* the kernel did not let us look at a file itself */
+	bool pipes_noexec; /* newer kernels: EPERM comes before ENODEV */
 };
 
 /* ---- the table of inodes ---- */
@@ -88,7 +88,8 @@ static bool files_pipes_noexec(void)
 	if (pipe2(ends, O_CLOEXEC))
 		return false;
 	noexec = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, ends[0], 0) ==
-			 MAP_FAILED && errno == EPERM;
+			 MAP_FAILED &&
+		 errno == EPERM;
 	close(ends[0]);
 	close(ends[1]);
 	return noexec;
@@ -145,14 +146,14 @@ static bool files_share_inode(const char *path)
 }
 
 static struct record_inode *files_find(struct files *files, dev_t dev, ino_t ino, uint64_t born,
-				const char *path)
+				       const char *path)
 {
 	struct record_inode *inode = files->buckets[ino % FILES_BUCKETS];
 
-	while (inode && (inode->ino != ino ||
-			 ((inode->dev != dev || files_share_inode(path)) &&
-			  strcmp(inode->path, path)) ||
-			 (born && inode->born && born != inode->born)))
+	while (inode &&
+	       (inode->ino != ino ||
+		((inode->dev != dev || files_share_inode(path)) && strcmp(inode->path, path)) ||
+		(born && inode->born && born != inode->born)))
 		inode = inode->next;
 	return inode;
 }
@@ -198,7 +199,9 @@ static void files_announce_more(struct recorder *r, const struct task *task,
 				const struct record_inode *inode)
 {
 	struct trace_event event = {
-		.kind = TRACE_FILE_MORE, .task = task->number, .name = "",
+		.kind = TRACE_FILE_MORE,
+		.task = task->number,
+		.name = "",
 		.arg = { inode->latest, inode->rdev, inode->noexec ? TRACE_NOEXEC : 0 },
 	};
 
@@ -209,7 +212,8 @@ static void files_announce_more(struct recorder *r, const struct task *task,
 static uint32_t files_announce(struct recorder *r, const struct task *task,
 			       struct record_inode *inode)
 {
-	struct trace_event event = { .kind = TRACE_FILE, .task = task->number,
+	struct trace_event event = { .kind = TRACE_FILE,
+				     .task = task->number,
 				     .name = inode->path };
 
 	inode->latest = ++r->files->files;
@@ -288,8 +292,8 @@ static bool files_see(struct recorder *r, const struct task *task, int fd, struc
 	if (statfs(link, &fs))
 		fs = (struct statfs){ 0 };
 	sight->magic = (uint32_t)fs.f_type;
-	sight->noexec = fs.f_flags & ST_NOEXEC ||
-			(sight->magic == PIPEFS_MAGIC && r->files->pipes_noexec);
+	sight->noexec =
+		fs.f_flags & ST_NOEXEC || (sight->magic == PIPEFS_MAGIC && r->files->pipes_noexec);
 	sight->born = files_read_birth(link);
 	sight->flags = files_read_flags(task->tid, fd);
 	return true;
@@ -401,7 +405,9 @@ static void files_tell_size(struct recorder *r, const struct task *task, struct 
 			    const struct stat *st)
 {
 	struct trace_event event = {
-		.kind = TRACE_FILE_SIZE, .task = task->number, .name = "",
+		.kind = TRACE_FILE_SIZE,
+		.task = task->number,
+		.name = "",
 		.arg = { inode->latest, (uint64_t)st->st_size },
 	};
 
@@ -494,7 +500,9 @@ static void files_tell_flags(struct recorder *r, const struct task *task,
 			     uint64_t start)
 {
 	struct trace_event event = {
-		.kind = TRACE_FILE_FLAGS, .task = task->number, .name = "",
+		.kind = TRACE_FILE_FLAGS,
+		.task = task->number,
+		.name = "",
 		.arg = { mmap->arg[5], mmap->arg[2] & 7, mmap->arg[3] },
 	};
 
@@ -526,7 +534,9 @@ static struct open_file *files_beside(const struct record_inode *inode,
 	struct open_file *other = number == TRACE_NO_FILE ? NULL : files_of_number(inode, number);
 
 	return file && other && file->place == other->place &&
-	       !((file->flags ^ other->flags) & FIXED_FLAGS) ? other : NULL;
+			       !((file->flags ^ other->flags) & FIXED_FLAGS)
+		       ? other
+		       : NULL;
 }
 
 /*
@@ -538,7 +548,10 @@ static struct open_file *files_mend(struct recorder *r, const struct task *task,
 				    struct open_file *other, bool merged)
 {
 	struct sight sight = {
-		.tid = file->tid, .fd = file->fd, .place = file->place, .flags = file->flags,
+		.tid = file->tid,
+		.fd = file->fd,
+		.place = file->place,
+		.flags = file->flags,
 	};
 
 	if ((file == other) == merged)
@@ -559,8 +572,8 @@ static bool files_settle(struct recorder *r, const struct task *task, struct rec
 	for (int after = 0; after < 2; after++) {
 		struct open_file *file = files_of_number(inode, (uint32_t)mmap->arg[5]);
 		struct open_file *other = files_beside(inode, mmap, start, after);
-		enum beside_what what = other ? layout_beside(task, start, end, after)
-					      : BESIDE_UNKNOWN;
+		enum beside_what what =
+			other ? layout_beside(task, start, end, after) : BESIDE_UNKNOWN;
 
 		if (what == BESIDE_UNKNOWN)
 			continue;
@@ -573,8 +586,7 @@ static bool files_settle(struct recorder *r, const struct task *task, struct rec
 
 /* Keeps in mind that it is mapped there; 0: somewhere. */
 static void files_remember_mapping(struct recorder *r, struct record_inode *inode,
-				   const struct trace_event *mmap, uint64_t start,
-				   bool settled)
+				   const struct trace_event *mmap, uint64_t start, bool settled)
 {
 	uint32_t number = (uint32_t)mmap->arg[5];
 	const struct open_file *file = files_of_number(inode, number);
@@ -595,9 +607,9 @@ bool files_wants_result(const struct recorder *r, const struct trace_event *mmap
 	const struct record_inode *inode = files_inode(r->files, mmap);
 	uint64_t start = files_fixed(mmap);
 
-	return inode && (files_wants_flags(inode, mmap) ||
-			 files_beside(inode, mmap, start, false) ||
-			 files_beside(inode, mmap, start, true));
+	return inode &&
+	       (files_wants_flags(inode, mmap) || files_beside(inode, mmap, start, false) ||
+		files_beside(inode, mmap, start, true));
 }
 
 void files_mapped(struct recorder *r, const struct task *task, struct trace_event *mmap,
@@ -651,7 +663,7 @@ static void files_look_up(const struct task *task, struct record_inode *inode)
 
 	inode->mode = S_IFREG;
 	inode->flags = O_RDONLY;
-	if (inode->dev == makedev(0, 1)) {      /* shared anonymous memory */
+	if (inode->dev == makedev(0, 1)) { /* shared anonymous memory */
 		inode->magic = TMPFS_MAGIC;
 		inode->flags = O_RDWR;
 		return;

@@ -95,11 +95,13 @@ static void pool_tell(struct recorder *r, const struct task *task, struct trace_
 {
 	struct trace_pool p = pool_read(told->size);
 	struct trace_event event = {
-		.kind = TRACE_HUGE_POOL, .task = task->number, .name = "",
+		.kind = TRACE_HUGE_POOL,
+		.task = task->number,
+		.name = "",
 		.arg = { p.size, p.pages, p.free, p.reserved, p.surplus, p.overcommit },
 	};
 
-	if (!p.pages && !memcmp(&p, told, sizeof(p)))   /* nobody can have a page of it */
+	if (!p.pages && !memcmp(&p, told, sizeof(p))) /* nobody can have a page of it */
 		return;
 	*told = p;
 	queue_event(r, &event);
@@ -122,7 +124,9 @@ void hugetlb_tell_file(struct recorder *r, const struct task *task, uint32_t num
 		       uint64_t page_size, uint64_t blocks)
 {
 	struct trace_event event = {
-		.kind = TRACE_HUGE_FILE, .task = task->number, .name = "",
+		.kind = TRACE_HUGE_FILE,
+		.task = task->number,
+		.name = "",
 		.arg = { number, page_size, blocks / (page_size >> 9) },
 	};
 

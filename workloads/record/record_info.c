@@ -18,9 +18,9 @@
 #include "workloads/record/record_internal.h"
 
 /* Newer than the oldest headers this must build with. */
-#define PR_GET_MDWE_            66
-#define PR_GET_MEMORY_MERGE_    68
-#define MDWE_NO_INHERIT         2
+#define PR_GET_MDWE_         66
+#define PR_GET_MEMORY_MERGE_ 68
+#define MDWE_NO_INHERIT      2
 
 /* ---- small files ---- */
 
@@ -182,7 +182,7 @@ static char *info_versions(const char *name)
 	if (!path)
 		return strdup("");
 	info_ask((char *[]){ "dpkg-query", "-S", path, NULL }, line, sizeof(line));
-	if (!line[0] && !strncmp(path, "/usr/", 5))     /* dpkg may know it as /bin/... */
+	if (!line[0] && !strncmp(path, "/usr/", 5)) /* dpkg may know it as /bin/... */
 		info_ask((char *[]){ "dpkg-query", "-S", path + 4, NULL }, line, sizeof(line));
 	free(path);
 	colon = strstr(line, ": ");
@@ -224,7 +224,9 @@ static void info_proc_path(char *path, size_t size, pid_t pid, const char *name)
 		snprintf(path, size, "/proc/self/%s", name);
 }
 
-/* The kernel asks for the first user namespace's capabilities, which maps all users to themselves. */
+/*
+ * The kernel asks for the first user namespace's capabilities, which maps all users to themselves.
+ */
 static bool info_in_first_namespace(pid_t pid)
 {
 	unsigned long inside, outside, n;
@@ -276,7 +278,8 @@ static void info_collect_overcommit(struct trace_info *info)
 /* Where a hint of one page goes: to the least that is left, which a security module may raise. */
 static uint64_t info_least_hint(uint64_t min_addr)
 {
-	void *at = mmap((void *)PAGE_SIZE, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *at =
+		mmap((void *)PAGE_SIZE, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (at == MAP_FAILED)
 		return min_addr;
@@ -361,7 +364,7 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 {
 	unsigned long persona = info_personality(pid);
 	struct utsname uts;
-	bool no_thp;                    /* told after each exec */
+	bool no_thp; /* told after each exec */
 
 	uname(&uts);
 	info->kernel = strdup(uts.release);
@@ -377,8 +380,8 @@ static void info_collect_settings(struct trace_info *info, pid_t pid)
 	info->max_map_count = info_read_number("/proc/sys/vm/max_map_count", 65530);
 	info->mmap_min_addr = info_read_number("/proc/sys/vm/mmap_min_addr", 65536);
 	info->least_hint = info_least_hint(info->mmap_min_addr);
-	info->memory_nodes = info_mask(pid, "Mems_allowed:") &
-			     info_list("/sys/devices/system/node/has_memory");
+	info->memory_nodes =
+		info_mask(pid, "Mems_allowed:") & info_list("/sys/devices/system/node/has_memory");
 	info_collect_inherited(info, pid);
 	info->file_guards_prepare = rules_file_guards_prepare();
 	info->stack_guard_gap = info_find_number("/proc/cmdline", "stack_guard_gap=", 256);

@@ -41,11 +41,11 @@
 #include "workloads/record/record.h"
 #include "workloads/format/trace.h"
 
-#define RECORD_OPTIONS \
+#define RECORD_OPTIONS                                                                            \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
 	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT)
 
-#define RECORD_MAX_TID  (1 << 22)       /* the kernel's PID_MAX_LIMIT */
+#define RECORD_MAX_TID (1 << 22) /* the kernel's PID_MAX_LIMIT */
 
 /* An address space as the recorder knows it. */
 struct record_mm {
@@ -59,10 +59,10 @@ struct record_mm {
 };
 
 enum call_how {
-	CALL_MEMORY,                    /* recorded, one at a time in an mm */
-	CALL_FORK,                      /* likewise, but only if the child gets a copy of the mm */
+	CALL_MEMORY, /* recorded, one at a time in an mm */
+	CALL_FORK,   /* likewise, but only if the child gets a copy of the mm */
 	CALL_EXEC,
-	CALL_MISSING,                   /* changes what the trace has no word for: counted */
+	CALL_MISSING, /* changes what the trace has no word for: counted */
 };
 
 struct task;
@@ -73,16 +73,16 @@ struct record_call {
 	const char *name;
 	enum call_how how;
 	enum trace_kind kind;
-	const char *plan;               /* see calls_fill */
+	const char *plan; /* see calls_fill */
 	/* Fills what plan does not; false: not of interest after all. May be NULL. */
 	bool (*fill)(struct recorder *r, struct task *task, struct trace_event *event);
-	unsigned narg;                  /* filter: argument narg must be one of only[nonly] */
-	unsigned nonly, only[5];        /* nonly 0: any */
-	bool told;                      /* perf does not tell all of it ... */
-	uint32_t unless, despite;       /* ... unless argument narg has one of these bits, and no such */
-	uint32_t needs;                 /* of interest only if it has one of these */
-	bool looked;                    /* its effect depends on what was written to ... */
-	uint32_t looked_if;             /* ... if argument narg has one of these bits; 0: always */
+	unsigned narg;            /* filter: argument narg must be one of only[nonly] */
+	unsigned nonly, only[5];  /* nonly 0: any */
+	bool told;                /* perf does not tell all of it ... */
+	uint32_t unless, despite; /* ... unless argument narg has one of these bits, and no such */
+	uint32_t needs;           /* of interest only if it has one of these */
+	bool looked;              /* its effect depends on what was written to ... */
+	uint32_t looked_if;       /* ... if argument narg has one of these bits; 0: always */
 };
 
 struct layout;
@@ -103,20 +103,20 @@ struct task {
 	pid_t awaits;                   /* its ptrace() waits until this task is let go; 0: none */
 	uint64_t awaited;               /* ... since when, ns */
 	bool held, busy;                /* waits in mm->held, or at its exit; counted in mm->busy */
-	uint64_t told;                  /* when it was told of a call whose return it waits for, ns */
-	uint64_t locked;                /* when the call in flight got the mm's lock, ns; 0: unseen */
-	uint64_t arg[6];                /* the call's, as in the registers */
-	struct trace_event event;       /* the call's, but for its result */
-	struct layout *layout;          /* before an exec: what the exec may leave behind */
-	struct task *next;              /* of those that are held */
+	uint64_t told;            /* when it was told of a call whose return it waits for, ns */
+	uint64_t locked;          /* when the call in flight got the mm's lock, ns; 0: unseen */
+	uint64_t arg[6];          /* the call's, as in the registers */
+	struct trace_event event; /* the call's, but for its result */
+	struct layout *layout;    /* before an exec: what the exec may leave behind */
+	struct task *next;        /* of those that are held */
 };
 
 /* ---- record_signals.c ---- */
 
 struct signals {
-	int fd;                         /* a signalfd of all that are taken */
-	unsigned asked;                 /* SIGTERM, SIGHUP, SIGINT that came: bits */
-	sigset_t mask;                  /* as the recorder was given them */
+	int fd;         /* a signalfd of all that are taken */
+	unsigned asked; /* SIGTERM, SIGHUP, SIGINT that came: bits */
+	sigset_t mask;  /* as the recorder was given them */
 	struct sigaction child_action;
 };
 
@@ -134,46 +134,48 @@ struct recorder {
 	struct signals signals;
 	struct trace_writer *writer;
 	struct trace_error error;
-	bool failed;                    /* error says why; nothing more is written */
-	bool started;                   /* the program's first exec is done */
-	bool attached;                  /* it ran before: no filter, all its calls stop */
-	uint64_t detaching;             /* ns, since when; 0: not yet */
-	uint64_t start, now;            /* ns; now: of the stop being handled */
-	pid_t first;                    /* the program's own process */
-	int status;                     /* its wait status */
-	uint32_t tasks;                 /* numbers given so far */
-	struct task *again;             /* tasks whose status can be handled now */
-	struct waiting *waiting;        /* see record_watch */
-	int let_go;                     /* an epoll of the listeners of record_let_go; -1: none */
-	pid_t guards[64];               /* theirs; 0: none */
-	unsigned awaiting;              /* tasks that await another's letting go */
-	unsigned forks;                 /* fork calls in flight */
-	unsigned unborn;                /* tasks that have stopped, but have no number yet */
-	unsigned ntasks;                /* in by_tid */
-	pid_t max_tid;                  /* the largest seen */
-	struct task **by_tid;           /* RECORD_MAX_TID + 1 */
+	bool failed;             /* error says why; nothing more is written */
+	bool started;            /* the program's first exec is done */
+	bool attached;           /* it ran before: no filter, all its calls stop */
+	uint64_t detaching;      /* ns, since when; 0: not yet */
+	uint64_t start, now;     /* ns; now: of the stop being handled */
+	pid_t first;             /* the program's own process */
+	int status;              /* its wait status */
+	uint32_t tasks;          /* numbers given so far */
+	struct task *again;      /* tasks whose status can be handled now */
+	struct waiting *waiting; /* see record_watch */
+	int let_go;              /* an epoll of the listeners of record_let_go; -1: none */
+	pid_t guards[64];        /* theirs; 0: none */
+	unsigned awaiting;       /* tasks that await another's letting go */
+	unsigned forks;          /* fork calls in flight */
+	unsigned unborn;         /* tasks that have stopped, but have no number yet */
+	unsigned ntasks;         /* in by_tid */
+	pid_t max_tid;           /* the largest seen */
+	struct task **by_tid;    /* RECORD_MAX_TID + 1 */
 	struct record_mm *mms;
 	struct queue *queue;
-	struct perf *perf;              /* NULL: faults are not recorded */
-	struct cgroup *cgroup;          /* of the program alone; NULL: perf tells of all */
-	struct stream *stream;          /* perf tells the order; NULL: calls are serialised */
-	bool infers;                    /* writes that nobody tells are found in the pagemap */
+	struct perf *perf;     /* NULL: faults are not recorded */
+	struct cgroup *cgroup; /* of the program alone; NULL: perf tells of all */
+	struct stream *stream; /* perf tells the order; NULL: calls are serialised */
+	bool infers;           /* writes that nobody tells are found in the pagemap */
 	struct files *files;
 	struct closes *closes;
-	struct rlimit nofile;           /* the program's: the recorder raises its own */
-	struct trace_pool pools[TRACE_MAX_POOLS];       /* as the trace tells them */
-	unsigned npools;                /* 0: not looked at yet */
+	struct rlimit nofile;                     /* the program's: the recorder raises its own */
+	struct trace_pool pools[TRACE_MAX_POOLS]; /* as the trace tells them */
+	unsigned npools;                          /* 0: not looked at yet */
 	struct missing {
 		const char *what;
 		uint64_t times;
 		struct missing *next;
-	} *missing;
+	} * missing;
 };
 
-uint64_t record_clock(void);            /* CLOCK_MONOTONIC, ns */
+uint64_t record_clock(void); /* CLOCK_MONOTONIC, ns */
 /* Something that the trace lacks: counted under a name that stays valid. */
 void record_missing(struct recorder *r, const char *what);
-/* That the program traces one of its tasks: the first time, it is said at once, and what follows. */
+/*
+ * That the program traces one of its tasks: the first time, it is said at once, and what follows.
+ */
 void record_missing_trace(struct recorder *r, const char *consequence);
 
 /* Begins to record faults, of pid first, as far as that is wanted and allowed: calls serialised. */
@@ -182,14 +184,14 @@ void record_open_faults(struct recorder *r, pid_t pid);
 /* ---- record_launch.c ---- */
 
 struct launch {
-	pid_t pid;                      /* the program's first process */
-	bool looks;                     /* looks at what was written to, too */
-	bool told;                      /* its filter has a listener ... */
-	int listener;                   /* ... which is here; -1: not yet, or not any more */
-	struct listen *listen;          /* receives from it; NULL: as listener */
-	pid_t guard;                    /* keeps it open */
-	int go[2];                      /* a byte when the program may run */
-	int error[2];                   /* its errno if it cannot; but first, if told, its listener */
+	pid_t pid;             /* the program's first process */
+	bool looks;            /* looks at what was written to, too */
+	bool told;             /* its filter has a listener ... */
+	int listener;          /* ... which is here; -1: not yet, or not any more */
+	struct listen *listen; /* receives from it; NULL: as listener */
+	pid_t guard;           /* keeps it open */
+	int go[2];             /* a byte when the program may run */
+	int error[2];          /* its errno if it cannot; but first, if told, its listener */
 };
 
 /* Forks the program, which is traced and waits: 0 or -errno. */
@@ -241,7 +243,9 @@ void attach_end(struct recorder *r);
 
 /* ---- record_stops.c ---- */
 
-/* A thread that runs already, of process tgid, with the mm of sharer, adopted before; 0: its own. */
+/*
+ * A thread that runs already, of process tgid, with the mm of sharer, adopted before; 0: its own.
+ */
 void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, pid_t sharer, int status);
 void stops_run_adopted(struct recorder *r);
 /* The layouts that the programs go on with. */
@@ -257,7 +261,8 @@ void stops_end(struct recorder *r);
 
 /*
  * A stopped task does without its tracer from here on; in_call: it has stopped before a call, which
- * it will make again.  Returns the signal to detach it with, or -1: it cannot, and all is as before.
+ * it will make again.  Returns the signal to detach it with, or -1: it cannot, and all is as
+ * before.
  */
 must_check int let_go_filter(struct recorder *r, struct task *task, bool in_call);
 /* Lets calls run that wait in r->let_go. */
@@ -286,7 +291,9 @@ unsigned short calls_filter_all(struct sock_filter *code);
 void calls_answer(int listener, uint64_t id, unsigned flags, int error);
 /* Is that call told?  If not, perf tells all of it. */
 bool calls_is_told(const struct record_call *call, const uint64_t *args);
-/* Does that call wait for the listener: is it told, or (looks) does it need a look at the memory? */
+/*
+ * Does that call wait for the listener: is it told, or (looks) does it need a look at the memory?
+ */
 bool calls_waits(const struct record_call *call, const uint64_t *args, bool looks);
 /* The filter for perf's events of calls. */
 void calls_perf_filter(char *text, size_t size);
@@ -317,7 +324,7 @@ bool marks_differ(pid_t tid, int fd, pid_t other, int other_fd);
 /* The latest mappings of an inode: all zero to begin with. */
 struct beside {
 	struct shown *shown;
-	size_t n;                       /* ever */
+	size_t n; /* ever */
 };
 
 void beside_free(struct beside *beside);
@@ -384,9 +391,9 @@ void layout_free(struct layout *layout);
 must_check bool layout_read_flags(const struct task *task, uint64_t address, uint64_t *flags);
 
 enum beside_what {
-	BESIDE_MERGED,                  /* one VMA */
-	BESIDE_APART,                   /* two, and only their open files can be why */
-	BESIDE_UNKNOWN,                 /* two, and there may be other reasons */
+	BESIDE_MERGED,  /* one VMA */
+	BESIDE_APART,   /* two, and only their open files can be why */
+	BESIDE_UNKNOWN, /* two, and there may be other reasons */
 };
 
 /* What became of a new mapping of a file and the one before or after it, of a stopped task. */
@@ -413,31 +420,33 @@ void cgroup_free(struct cgroup *group);
 
 enum sample_kind {
 	SAMPLE_FAULT,
-	SAMPLE_LOCK,                    /* tid got an mmap lock */
-	SAMPLE_ENTER, SAMPLE_RETURN,    /* a call */
-	SAMPLE_BIRTH, SAMPLE_DEATH,     /* of tid */
+	SAMPLE_LOCK, /* tid got an mmap lock */
+	SAMPLE_ENTER,
+	SAMPLE_RETURN, /* a call */
+	SAMPLE_BIRTH,
+	SAMPLE_DEATH, /* of tid */
 };
 
 struct sample {
-	uint64_t time;                  /* ns */
+	uint64_t time; /* ns */
 	uint32_t tid;
-	uint16_t kind;                  /* enum sample_kind */
-	uint16_t bits;                  /* FAULT: trace_fault; LOCK: to write?; BIRTH: a thread? */
+	uint16_t kind; /* enum sample_kind */
+	uint16_t bits; /* FAULT: trace_fault; LOCK: to write?; BIRTH: a thread? */
 	union {
-		uint64_t address;       /* FAULT */
-		int64_t nr;             /* ENTER, RETURN */
+		uint64_t address; /* FAULT */
+		int64_t nr;       /* ENTER, RETURN */
 	};
-	uint64_t arg[6];                /* ENTER; RETURN: the result; BIRTH: the parent's tid */
+	uint64_t arg[6]; /* ENTER; RETURN: the result; BIRTH: the parent's tid */
 };
 
-int sample_compare(const void *a, const void *b);       /* by time, for qsort() */
+int sample_compare(const void *a, const void *b); /* by time, for qsort() */
 
 struct perf_wanted {
-	pid_t pid;                      /* of this process and its children ... */
-	const char *calls;              /* NULL, or ... of all, these calls too, births and deaths */
-	int cgroup;                     /* with calls: of this control group alone; -1: of all */
+	pid_t pid;         /* of this process and its children ... */
+	const char *calls; /* NULL, or ... of all, these calls too, births and deaths */
+	int cgroup;        /* with calls: of this control group alone; -1: of all */
 	bool faults;
-	size_t ring_size;               /* bytes, a power of two; 0: what is good */
+	size_t ring_size; /* bytes, a power of two; 0: what is good */
 };
 
 /*
@@ -448,7 +457,7 @@ struct perf_wanted {
 must_check struct perf *perf_open(const struct perf_wanted *wanted, char *why, size_t size);
 /* The same of another thread; false: not all of its faults will be seen. */
 must_check bool perf_follow(struct perf *perf, pid_t tid);
-bool perf_complete(const struct perf *perf);    /* by the tracepoints */
+bool perf_complete(const struct perf *perf); /* by the tracepoints */
 /* Appends what has been seen since the last call to (*list)[*n], reallocating; 0 or -ENOMEM. */
 must_check int perf_take(struct perf *perf, struct sample **list, size_t *n, size_t *cap);
 uint64_t perf_lost(struct perf *perf);
@@ -460,19 +469,21 @@ struct seccomp_notif;
 
 /* Receives the calls that wait for that descriptor, from now on; NULL: it cannot. */
 must_check struct listen *listen_create(int listener);
-int listen_fd(const struct listen *listen);     /* readable where listen_take has one */
+int listen_fd(const struct listen *listen); /* readable where listen_take has one */
 /* The next call that waits, until it is answered.  False: there is none. */
 must_check bool listen_take(struct listen *listen, struct seccomp_notif *told);
 /* That call needs no more of the recorder's attention: another can be received. */
 void listen_done(struct listen *listen);
-/* Has no task the filter any more?  Where nothing has come for a while (idle), the kernel is asked. */
+/*
+ * Has no task the filter any more?  Where nothing has come for a while (idle), the kernel is asked.
+ */
 bool listen_ended(const struct listen *listen, bool idle);
 /* What is not answered waits until the descriptor is closed. */
 void listen_free(struct listen *listen);
 
 /* ---- record_watch.c ---- */
 
-#define WATCH_OPTIONS \
+#define WATCH_OPTIONS                                                                         \
 	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | \
 	 PTRACE_O_EXITKILL)
 
@@ -486,11 +497,11 @@ void watch_adopt(struct recorder *r, pid_t tid);
 /* ---- record_stream.c ---- */
 
 enum note_kind {
-	NOTE_EVENT,             /* the event, now; its task is a tid */
-	NOTE_CALL,              /* the event will be tid's next call */
-	NOTE_FOREIGN,           /* tid's next call is no such call as its number says */
-	NOTE_LEAVES,            /* tid is not recorded any more */
-	NOTE_EXEC,              /* tid has execed, and was event->arg[0] before */
+	NOTE_EVENT,   /* the event, now; its task is a tid */
+	NOTE_CALL,    /* the event will be tid's next call */
+	NOTE_FOREIGN, /* tid's next call is no such call as its number says */
+	NOTE_LEAVES,  /* tid is not recorded any more */
+	NOTE_EXEC,    /* tid has execed, and was event->arg[0] before */
 };
 
 must_check struct stream *stream_create(void);
@@ -528,12 +539,12 @@ void written_classify(const struct record_mm *mm, struct sample *fault);
  * Marks stand between the events and tell the queue whose faults are whose.
  */
 enum queue_mark {
-	MARK_BIRTH,             /* tid is this task now; its faults that came early follow */
-	MARK_EXEC,              /* likewise, but those that came early are dropped */
-	MARK_CALLS_EXEC,        /* faults of tid may come from its next address space: kept back */
-	MARK_EXEC_FAILED,       /* they did not */
-	MARK_DEAD,              /* later faults of tid are dropped */
-	MARK_GONE,              /* tid means nothing any more */
+	MARK_BIRTH,       /* tid is this task now; its faults that came early follow */
+	MARK_EXEC,        /* likewise, but those that came early are dropped */
+	MARK_CALLS_EXEC,  /* faults of tid may come from its next address space: kept back */
+	MARK_EXEC_FAILED, /* they did not */
+	MARK_DEAD,        /* later faults of tid are dropped */
+	MARK_GONE,        /* tid means nothing any more */
 };
 
 must_check struct queue *queue_create(void);

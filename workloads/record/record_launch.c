@@ -121,7 +121,7 @@ static void guard_keep_only(unsigned listener, unsigned recorder)
 /* Kills whoever waits for the listener, and is not being killed yet. */
 static void guard_kill_one(int listener)
 {
-	union {                                 /* the kernel's may be larger */
+	union { /* the kernel's may be larger */
 		struct seccomp_notif told;
 		char room[256];
 	} in = { 0 };
@@ -175,7 +175,7 @@ void launch_take_listener(struct launch *launch)
 	if (launch->listener >= 0)
 		launch->listen = listen_create(launch->listener);
 	if (!launch->listen || launch->guard < 0)
-		kill(launch->pid, SIGKILL);     /* its exec would wait for ever */
+		kill(launch->pid, SIGKILL); /* its exec would wait for ever */
 }
 
 void launch_close(struct launch *launch)

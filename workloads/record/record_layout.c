@@ -17,7 +17,7 @@ struct layout_vma {
 	dev_t dev;
 	ino_t ino;
 	bool anon_vma;
-	char *name;                     /* as in smaps */
+	char *name; /* as in smaps */
 	uint32_t file;
 };
 
@@ -48,8 +48,11 @@ static bool layout_parse_head(char *line, struct layout_vma *vma)
 		return false;
 	line[strcspn(line, "\n")] = 0;
 	*vma = (struct layout_vma){
-		.start = start, .end = end, .pgoff = offset >> PAGE_SHIFT,
-		.dev = makedev(major_dev, minor_dev), .ino = ino,
+		.start = start,
+		.end = end,
+		.pgoff = offset >> PAGE_SHIFT,
+		.dev = makedev(major_dev, minor_dev),
+		.ino = ino,
 	};
 	vma->name = strdup(line + at);
 	return vma->name != NULL;
@@ -170,8 +173,8 @@ static bool layout_continues(const struct layout_vma *vma, const struct layout_v
 {
 	return vma->end == next->start && vma->dev == next->dev && vma->ino == next->ino &&
 	       vma->pgoff + ((vma->end - vma->start) >> PAGE_SHIFT) == next->pgoff &&
-	       !((vma->flags ^ next->flags) & ~VM_IGNORE_MERGE) &&
-	       !vma->anon_vma && !next->anon_vma;
+	       !((vma->flags ^ next->flags) & ~VM_IGNORE_MERGE) && !vma->anon_vma &&
+	       !next->anon_vma;
 }
 
 enum beside_what layout_beside(const struct task *task, uint64_t start, uint64_t end, bool after)
@@ -191,8 +194,8 @@ enum beside_what layout_beside(const struct task *task, uint64_t start, uint64_t
 /* ---- events ---- */
 
 /* A VMA's file: the same for all VMAs of an inode, fresh or not. */
-static void layout_number_files(struct recorder *r, const struct task *task,
-				struct layout *layout, bool fresh)
+static void layout_number_files(struct recorder *r, const struct task *task, struct layout *layout,
+				bool fresh)
 {
 	for (size_t i = 0; i < layout->n; i++) {
 		struct layout_vma *vma = &layout->vmas[i];
@@ -200,8 +203,8 @@ static void layout_number_files(struct recorder *r, const struct task *task,
 
 		if (!vma->ino)
 			continue;
-		while (fresh && j < i && (layout->vmas[j].ino != vma->ino ||
-					  layout->vmas[j].dev != vma->dev))
+		while (fresh && j < i &&
+		       (layout->vmas[j].ino != vma->ino || layout->vmas[j].dev != vma->dev))
 			j++;
 		if (fresh && j < i)
 			vma->file = layout->vmas[j].file;
@@ -214,7 +217,8 @@ static void layout_queue_vma(struct recorder *r, const struct task *task,
 			     const struct layout_vma *vma)
 {
 	struct trace_event event = {
-		.kind = TRACE_VMA, .task = task->number,
+		.kind = TRACE_VMA,
+		.task = task->number,
 		.name = strcmp(vma->name, "[stack]") ? "" : "[stack]",
 		.arg = { vma->start, vma->end, vma->flags, vma->pgoff, vma->file, vma->anon_vma },
 	};
@@ -226,7 +230,9 @@ static void layout_queue_vmas(struct recorder *r, const struct task *task,
 			      const struct layout *layout, enum trace_layout kind)
 {
 	struct trace_event event = {
-		.kind = TRACE_LAYOUT, .task = task->number, .name = "",
+		.kind = TRACE_LAYOUT,
+		.task = task->number,
+		.name = "",
 		.arg = { kind, layout ? layout->n : 0 },
 	};
 
@@ -279,7 +285,7 @@ static uint64_t layout_mmap_base(const struct task *task, const struct layout *l
 		if (!layout_is_placed(vma, exe.st_dev, exe.st_ino) && vma->start != base)
 			continue;
 		if (persona & ADDR_COMPAT_LAYOUT)
-			return vma->start;      /* bottom-up: the lowest */
+			return vma->start; /* bottom-up: the lowest */
 		base = vma->end;
 	}
 	return base;
@@ -301,7 +307,7 @@ static void layout_read_stat(const struct task *task, struct layout_stat *stat)
 		return;
 	text[fread(text, 1, sizeof(text) - 1, file)] = 0;
 	fclose(file);
-	at = strrchr(text, ')');        /* the end of field 2, which may hold anything */
+	at = strrchr(text, ')'); /* the end of field 2, which may hold anything */
 	for (unsigned field = 3; at && (at = strchr(at + 1, ' ')) && field <= 47; field++) {
 		if (field == 28)
 			stat->start_stack = strtoull(at + 1, NULL, 10);

@@ -35,17 +35,17 @@
 
 #if defined(__x86_64__)
 
-#define INJECT_PATIENCE 1000000000u     /* ns */
-#define RED_ZONE        128             /* bytes below the stack pointer that are in use */
+#define INJECT_PATIENCE 1000000000u /* ns */
+#define RED_ZONE        128         /* bytes below the stack pointer that are in use */
 #define VDSO_SIZE       (2 * 4096)
 
 /* A stopped task that makes calls for the recorder. */
 struct injection {
 	pid_t tid;
-	struct user_regs_struct saved;  /* it goes on with these */
-	uint64_t at;                    /* the address of a syscall instruction */
-	int signal;                     /* came meanwhile; 0: none */
-	int status;                     /* a stop that belongs to others; 0: none */
+	struct user_regs_struct saved; /* it goes on with these */
+	uint64_t at;                   /* the address of a syscall instruction */
+	int signal;                    /* came meanwhile; 0: none */
+	int status;                    /* a stop that belongs to others; 0: none */
 };
 
 /* ---- calls of a stopped task ---- */
@@ -71,8 +71,8 @@ static bool inject_run(struct injection *in)
 		if (ptrace(PTRACE_SYSCALL, in->tid, 0, 0) || !inject_wait(in, &status))
 			return false;
 		event = status >> 16;
-		if (!WIFSTOPPED(status) || (event && event != PTRACE_EVENT_STOP &&
-					    event != PTRACE_EVENT_SECCOMP)) {
+		if (!WIFSTOPPED(status) ||
+		    (event && event != PTRACE_EVENT_STOP && event != PTRACE_EVENT_SECCOMP)) {
 			in->status = status;
 			return false;
 		}
@@ -252,7 +252,7 @@ bool let_go_is_guard(struct recorder *r, pid_t pid)
 
 void let_go_serve(struct recorder *r)
 {
-	union {                                 /* the kernel's may be larger */
+	union { /* the kernel's may be larger */
 		struct seccomp_notif told;
 		char room[256];
 	} in = { 0 };
@@ -261,7 +261,7 @@ void let_go_serve(struct recorder *r)
 	if (epoll_wait(r->let_go, &event, 1, 0) != 1)
 		return;
 	if (!(event.events & EPOLLIN))
-		close(event.data.fd);           /* nobody has its filter any more */
+		close(event.data.fd); /* nobody has its filter any more */
 	else if (!ioctl(event.data.fd, SECCOMP_IOCTL_NOTIF_RECV, &in))
 		calls_answer(event.data.fd, in.told.id, SECCOMP_USER_NOTIF_FLAG_CONTINUE, 0);
 }

@@ -22,9 +22,9 @@
 
 #include "workloads/record/record_internal.h"
 
-#define LISTEN_MAX      128
-#define LISTEN_SIGNAL   SIGUSR1         /* interrupts the receiving at the end */
-#define LISTEN_JOIN_NS  1000000         /* so often */
+#define LISTEN_MAX     128
+#define LISTEN_SIGNAL  SIGUSR1 /* interrupts the receiving at the end */
+#define LISTEN_JOIN_NS 1000000 /* so often */
 
 /* The kernel's may be larger than this header's. */
 union listen_notif {
@@ -33,10 +33,10 @@ union listen_notif {
 };
 
 struct listen {
-	int listener, event;            /* event: readable where there are calls in the queue */
-	bool ended;                     /* no more will come */
+	int listener, event; /* event: readable where there are calls in the queue */
+	bool ended;          /* no more will come */
 	pthread_t thread;
-	pthread_mutex_t lock;           /* of all below */
+	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t room;
 	bool stop;
 	unsigned first, n, unanswered;
@@ -84,7 +84,7 @@ static void *listen_thread(void *arg)
 		if (!ioctl(listen->listener, SECCOMP_IOCTL_NOTIF_RECV, &in))
 			listen_put(listen, &in.told);
 		else if (errno != EINTR && (errno != ENOENT || listen_hangs_up(listen)))
-			break;          /* since Linux 6.11 it is told that nobody is left to call */
+			break; /* since Linux 6.11 it is told that nobody is left to call */
 	}
 	__atomic_store_n(&listen->ended, true, __ATOMIC_RELEASE);
 	(void)!eventfd_write(listen->event, 1);

@@ -29,12 +29,12 @@
 
 struct mark {
 	int fd;
-	int below[2];                   /* the roots of those before it and after it; -1: none */
-	int unsorted, next;             /* below it as well: a list; -1: its end */
+	int below[2];       /* the roots of those before it and after it; -1: none */
+	int unsorted, next; /* below it as well: a list; -1: its end */
 };
 
 struct marks {
-	int n;                          /* the root is marks[0] */
+	int n; /* the root is marks[0] */
 	struct mark marks[MARKS_MAX];
 };
 

@@ -8,11 +8,11 @@
 #include "workloads/record/record_internal.h"
 
 /* Newer than the oldest headers this must build with (Linux 5.2). */
-#define NR_fsopen               430
-#define NR_fsconfig             431
-#define NR_fsmount              432
-#define FS_CLOSE_ON_EXEC        1u      /* of fsopen and fsmount */
-#define FS_CREATE               6u      /* of fsconfig */
+#define NR_fsopen        430
+#define NR_fsconfig      431
+#define NR_fsmount       432
+#define FS_CLOSE_ON_EXEC 1u /* of fsopen and fsmount */
+#define FS_CREATE        6u /* of fsconfig */
 
 int record_mount(const char *type)
 {

@@ -41,31 +41,31 @@
 #include "workloads/record/record_ring.h"
 #include "workloads/record/record_tracepoints.h"
 
-#define RING_MAX   (16u << 20)
-#define RINGS_MAX  (512u << 20)         /* all of them */
-#define RING_MIN   (64u << 10)
+#define RING_MAX  (16u << 20)
+#define RINGS_MAX (512u << 20) /* all of them */
+#define RING_MIN  (64u << 10)
 
 struct ring {
 	struct perf_event_mmap_page *page;
 	int cpu;
-	int fd[NPOINTS];                /* -1: none */
-	int first;                      /* the fd that the ring is of */
+	int fd[NPOINTS]; /* -1: none */
+	int first;       /* the fd that the ring is of */
 };
 
 struct perf {
 	struct perf_wanted wanted;
 	pthread_t thread;
-	pthread_mutex_t lock;           /* of all below */
+	pthread_mutex_t lock; /* of all below */
 	bool stop;
 	struct sample *list;
 	size_t n, cap;
 	uint64_t lost;
 	struct tracepoint points[NPOINTS];
-	bool tracepoints;               /* else: the software event */
+	bool tracepoints; /* else: the software event */
 	size_t ring_size;
-	int *more;                      /* events of threads that were there before */
+	int *more; /* events of threads that were there before */
 	size_t nmore;
-	char room[RING_RECORD];         /* for a record that goes around a ring's end */
+	char room[RING_RECORD]; /* for a record that goes around a ring's end */
 	unsigned nrings;
 	struct ring rings[];
 };
@@ -147,14 +147,14 @@ static void perf_record(void *arg, const struct perf_event_header *header)
 	struct sample sample = { 0 };
 	struct perf *perf = arg;
 
-	if (header->type == PERF_RECORD_LOST)   /* header, id, number */
+	if (header->type == PERF_RECORD_LOST) /* header, id, number */
 		perf->lost += ((const uint64_t *)header)[2];
 	if (!perf_parse(perf, header, &sample))
 		return;
 	if (sample.kind == SAMPLE_FAULT && sample.address >> 63)
-		return;                 /* the kernel's own */
+		return; /* the kernel's own */
 	if (sample.tid > RECORD_MAX_TID)
-		return;                 /* of another PID namespace */
+		return; /* of another PID namespace */
 	if (perf->n == perf->cap) {
 		size_t cap = max((size_t)4096, perf->cap * 2);
 		struct sample *list = realloc(perf->list, cap * sizeof(*list));
@@ -243,8 +243,10 @@ static int perf_open_event(const struct perf *perf, unsigned event, pid_t pid, i
 	};
 	bool group = all && perf->wanted.cgroup >= 0;
 	int fd = syscall(SYS_perf_event_open, &attr,
-			 group ? perf->wanted.cgroup : all ? -1 : pid, cpu, -1,
-			 PERF_FLAG_FD_CLOEXEC | (group ? PERF_FLAG_PID_CGROUP : 0));
+			 group ? perf->wanted.cgroup
+			 : all ? -1
+			       : pid,
+			 cpu, -1, PERF_FLAG_FD_CLOEXEC | (group ? PERF_FLAG_PID_CGROUP : 0));
 
 	if (fd < 0 || perf_filter(perf, event, fd))
 		return fd;
@@ -275,7 +277,7 @@ static int perf_open_ring(struct perf *perf, struct ring *ring, pid_t pid, int c
 		if (ring->fd[i] < 0 && (i != POINT_LOCK || perf->wanted.calls))
 			goto fail;
 		if (ring->fd[i] < 0)
-			perf->points[i].id = -1;      /* it goes without */
+			perf->points[i].id = -1; /* it goes without */
 		else if (ring->first < 0)
 			ring->first = ring->fd[i];
 	}
@@ -312,7 +314,7 @@ static int perf_open_rings(struct perf *perf, long cpus)
 		error = perf_open_ring(perf, &perf->rings[perf->nrings], perf->wanted.pid, cpu);
 		if (!error) {
 			perf->nrings++;
-		} else if (error != -ENODEV) {          /* a CPU that is off */
+		} else if (error != -ENODEV) { /* a CPU that is off */
 			perf_close_rings(perf);
 			return error;
 		}
@@ -343,8 +345,8 @@ static bool perf_has_tracepoints(const struct perf *perf)
 {
 	const struct tracepoint *points = perf->points;
 
-	if (perf->wanted.calls && (points[POINT_LOCK].id < 0 || points[POINT_ENTER].id < 0 ||
-				   points[POINT_EXIT].id < 0))
+	if (perf->wanted.calls &&
+	    (points[POINT_LOCK].id < 0 || points[POINT_ENTER].id < 0 || points[POINT_EXIT].id < 0))
 		return false;
 	return points[POINT_USER].id >= 0 && points[POINT_KERNEL].id >= 0;
 }

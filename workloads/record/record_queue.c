@@ -30,16 +30,16 @@
 #include "workloads/record/record_internal.h"
 
 /* A fault that happened so long ago has reached its ring. */
-#define QUEUE_DELAY 20000000u           /* ns */
+#define QUEUE_DELAY 20000000u /* ns */
 /* A call is waited for so long. */
-#define QUEUE_PATIENCE 1000000000u      /* ns */
+#define QUEUE_PATIENCE 1000000000u /* ns */
 
 struct item {
-	uint64_t time;                  /* ns */
+	uint64_t time; /* ns */
 	bool is_mark;
 	enum queue_mark mark;
 	pid_t tid;
-	struct trace_event event;       /* for a mark: its task is the number */
+	struct trace_event event; /* for a mark: its task is the number */
 };
 
 enum owner_state { OWNER_NONE, OWNER_RUNS, OWNER_EXECS, OWNER_DEAD };
@@ -52,14 +52,14 @@ struct owner {
 struct queue {
 	struct item *items;
 	size_t n, cap;
-	struct sample *faults;           /* sorted up to nsorted */
+	struct sample *faults; /* sorted up to nsorted */
 	size_t nfaults, faults_cap;
 	struct sample *early;
 	size_t nearly, early_cap;
-	struct owner *by_tid;           /* RECORD_MAX_TID + 1 */
-	uint32_t *numbers;              /* TRACE_MAX_TASKS + 1: the recorder's to the trace's */
-	uint32_t born;                  /* the last one of the trace's */
-	uint64_t time;                  /* of the last event written, us */
+	struct owner *by_tid; /* RECORD_MAX_TID + 1 */
+	uint32_t *numbers;    /* TRACE_MAX_TASKS + 1: the recorder's to the trace's */
+	uint32_t born;        /* the last one of the trace's */
+	uint64_t time;        /* of the last event written, us */
 	uint64_t written;
 };
 
@@ -135,7 +135,9 @@ void queue_write(struct recorder *r, struct trace_event *event, uint64_t time)
 static void queue_write_fault(struct recorder *r, const struct sample *fault, uint32_t task)
 {
 	struct trace_event event = {
-		.kind = TRACE_FAULT, .task = task, .name = "",
+		.kind = TRACE_FAULT,
+		.task = task,
+		.name = "",
 		.arg = { fault->address, fault->bits },
 	};
 
@@ -298,7 +300,10 @@ void queue_call(struct recorder *r, const struct task *task, const struct trace_
 
 void queue_mark(struct recorder *r, enum queue_mark mark, pid_t tid, uint32_t number)
 {
-	struct item item = { .time = r->now, .is_mark = true, .mark = mark, .tid = tid,
+	struct item item = { .time = r->now,
+			     .is_mark = true,
+			     .mark = mark,
+			     .tid = tid,
 			     .event = { .task = number } };
 
 	if (r->perf)
@@ -329,7 +334,7 @@ static void queue_take_locks(struct recorder *r, size_t had)
 			queue->faults[n++] = *fault;
 		else if (task && task->busy && fault->time >= task->mm->since &&
 			 (!task->locked || fault->time < task->locked))
-			task->locked = fault->time;     /* a fork's first is the parent's */
+			task->locked = fault->time; /* a fork's first is the parent's */
 	}
 	queue->nfaults = n;
 }

@@ -10,7 +10,7 @@
 
 #include "base/util.h"
 
-#define RING_RECORD 65536       /* no record is longer, for its size has 16 bits */
+#define RING_RECORD 65536 /* no record is longer, for its size has 16 bits */
 
 /*
  * Calls take(arg, record) for each record of the ring of size bytes (a power of two) at data that

@@ -12,8 +12,8 @@
 
 static void *rules_map(char *at, int fd, size_t page)
 {
-	return mmap(at + page * PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-		    fd, (off_t)(page * PAGE_SIZE));
+	return mmap(at + page * PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, fd, (off_t)(page * PAGE_SIZE));
 }
 
 /*

@@ -20,8 +20,8 @@
 
 int signals_take(struct signals *signals)
 {
-	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS,
-				   SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT };
+	static const int own[] = { SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGABRT,
+				   SIGSYS,  SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT };
 	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t taken;
 

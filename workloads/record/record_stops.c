@@ -36,9 +36,9 @@
 
 #include "workloads/record/record_internal.h"
 
-#define STOPS_PATIENCE 300000000u       /* ns */
+#define STOPS_PATIENCE 300000000u /* ns */
 /* A task that the program wants to trace stops within this time, or the program cannot. */
-#define STOPS_TRACE_PATIENCE 2000000000u        /* ns */
+#define STOPS_TRACE_PATIENCE 2000000000u /* ns */
 
 /*
  * Lets a task go on from the stop that is being handled.  If it was killed
@@ -269,7 +269,7 @@ static unsigned stop_which_call(struct recorder *r, struct task *task)
 	struct __ptrace_syscall_info info;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(info), &info) < 0) {
-		if (errno != ESRCH)     /* before Linux 5.3 */
+		if (errno != ESRCH) /* before Linux 5.3 */
 			record_missing(r, "system calls that ptrace did not tell");
 		return CALLS_OTHER;
 	}
@@ -350,7 +350,7 @@ static void stop_entry(struct recorder *r, struct task *task)
 		stop_exec_entry(r, task);
 		break;
 	case CALL_FORK:
-		if (!calls_fill(r, task))       /* its flags decide whether it waits */
+		if (!calls_fill(r, task)) /* its flags decide whether it waits */
 			return;
 		/* fall through */
 	case CALL_MEMORY:
@@ -380,7 +380,7 @@ static void stop_return(struct recorder *r, struct task *task)
 {
 	struct __ptrace_syscall_info info;
 
-	if (r->attached && !task->call) {       /* it stops at the entry, too */
+	if (r->attached && !task->call) { /* it stops at the entry, too */
 		stop_entry(r, task);
 		return;
 	}
@@ -396,8 +396,11 @@ static void stop_return(struct recorder *r, struct task *task)
 /* The child of a successful fork call, which may have stopped already. */
 static void task_born(struct recorder *r, struct task *parent, pid_t tid, uint64_t flags)
 {
-	struct trace_event event = { .kind = TRACE_FORK, .task = parent->number, .name = "",
-				     .arg = { ++r->tasks, flags }, .result = tid };
+	struct trace_event event = { .kind = TRACE_FORK,
+				     .task = parent->number,
+				     .name = "",
+				     .arg = { ++r->tasks, flags },
+				     .result = tid };
 	struct task *child = r->by_tid[tid] ? r->by_tid[tid] : task_new(r, tid);
 
 	child->number = r->tasks;
@@ -525,8 +528,9 @@ static void task_dies(struct recorder *r, struct task *task, bool stopped)
 	task_settle_call(r, task, stopped);
 	if (task->mm->users == 1) {
 		/* killed inside an exec: of the old VMAs there is what was read before */
-		struct layout *layout = in_exec ? task->layout :
-					stopped ? layout_before_end(r, task) : NULL;
+		struct layout *layout = in_exec   ? task->layout
+					: stopped ? layout_before_end(r, task)
+						  : NULL;
 
 		if (layout)
 			layout_queue(r, task, layout, TRACE_AT_EXIT);
@@ -618,8 +622,8 @@ static void stop_exec(struct recorder *r, struct task *task)
 
 static void stop_signal(struct recorder *r, struct task *task, int event, int signal)
 {
-	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
-		     signal == SIGTTOU;
+	bool group =
+		signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 
 	if (event == PTRACE_EVENT_STOP && task->leaves && task_let_go(r, task, false))
 		return;
@@ -669,7 +673,7 @@ static void stop_unborn(struct recorder *r, struct task *task, int status)
 
 	if (!task->stray && r->forks) {
 		r->unborn += !task->status;
-		task->status = status;          /* until its parent's fork is seen */
+		task->status = status; /* until its parent's fork is seen */
 		return;
 	}
 	task->status = 0;
@@ -691,7 +695,7 @@ static void stops_take(struct recorder *r, pid_t tid, int status)
 	bool gone = WIFEXITED(status) || WIFSIGNALED(status);
 
 	r->now = record_clock();
-	if (!task && gone && tid == r->first)   /* it was let go */
+	if (!task && gone && tid == r->first) /* it was let go */
 		r->status = status;
 	if (!task && (!gone || r->forks)) {
 		task = task_new(r, tid);
@@ -742,8 +746,8 @@ void stops_adopt(struct recorder *r, pid_t tid, pid_t tgid, pid_t sharer, int st
 	} else {
 		/* who has an mm of its own is the first one's child, for the trace */
 		fork.arg[0] = task->number;
-		fork.arg[1] = (shares ? CLONE_VM : 0) |
-			      (tid == tgid ? 0 : CLONE_SIGHAND | CLONE_THREAD);
+		fork.arg[1] =
+			(shares ? CLONE_VM : 0) | (tid == tgid ? 0 : CLONE_SIGHAND | CLONE_THREAD);
 		fork.task = shares ? shares->number : 1;
 		queue_event(r, &fork);
 	}

@@ -27,27 +27,27 @@
 #include "workloads/record/record_internal.h"
 
 /* What happened so long ago has reached its ring. */
-#define STREAM_DELAY    100000000u      /* ns */
+#define STREAM_DELAY 100000000u /* ns */
 /* Between a fault's beginning and its lock; a fork of a large mm may hold that. */
-#define STREAM_FAULT    20000000u       /* ns */
+#define STREAM_FAULT 20000000u /* ns */
 
 struct note {
 	uint64_t time;
 	enum note_kind kind;
 	pid_t tid;
-	struct trace_event event;       /* its name is the note's own */
+	struct trace_event event; /* its name is the note's own */
 };
 
 /* An event at its place. */
 struct place {
 	uint64_t time;
 	enum { PLACE_EMPTY, PLACE_FULL, PLACE_VOID } state;
-	struct trace_event event;       /* its name is the place's own, unless it is empty */
+	struct trace_event event; /* its name is the place's own, unless it is empty */
 };
 
 struct shared_mm {
 	unsigned users;
-	bool left;                      /* its last layout was there */
+	bool left; /* its last layout was there */
 };
 
 struct actor {
@@ -70,12 +70,12 @@ struct stream {
 	size_t nnotes, notes_cap;
 	struct place *out;
 	size_t nout, out_cap;
-	uint64_t written;               /* places before out[0]; they count from 1 */
-	uint64_t merged;                /* all before this time is in out, ns */
+	uint64_t written; /* places before out[0]; they count from 1 */
+	uint64_t merged;  /* all before this time is in out, ns */
 	uint64_t late;
 	pid_t max_tid;
-	unsigned living;                /* actors */
-	bool skips;                     /* the VMAs of a layout that is left out */
+	unsigned living; /* actors */
+	bool skips;      /* the VMAs of a layout that is left out */
 	struct actor *by_tid[RECORD_MAX_TID + 1];
 };
 
@@ -127,7 +127,8 @@ static uint64_t out_add(struct recorder *r, uint64_t time, const struct trace_ev
 			 sizeof(*stream->out)))
 		return 0;
 	stream->out[stream->nout++] = (struct place){
-		.time = time, .state = event ? PLACE_FULL : PLACE_EMPTY,
+		.time = time,
+		.state = event ? PLACE_FULL : PLACE_EMPTY,
 	};
 	if (event)
 		stream->out[stream->nout - 1].event = *event;
@@ -266,16 +267,17 @@ static uint64_t birth_flags(struct recorder *r, struct actor *parent, const stru
 static void sample_birth(struct recorder *r, const struct sample *sample)
 {
 	struct stream *stream = r->stream;
-	struct actor *parent = sample->arg[0] <= RECORD_MAX_TID ? stream->by_tid[sample->arg[0]]
-								 : NULL;
-	struct trace_event worker = { .kind = TRACE_FORK, .name = "",
+	struct actor *parent =
+		sample->arg[0] <= RECORD_MAX_TID ? stream->by_tid[sample->arg[0]] : NULL;
+	struct trace_event worker = { .kind = TRACE_FORK,
+				      .name = "",
 				      .arg[1] = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD };
 	struct trace_event *event = &worker;
 	struct actor *child;
 
 	if (!parent)
 		return;
-	if (stream->by_tid[sample->tid])        /* its death was lost */
+	if (stream->by_tid[sample->tid]) /* its death was lost */
 		actor_dies(r, sample->tid, sample->time);
 	/* what is no call's child is a worker of the kernel's, in the program's mm */
 	if (parent->call && parent->call->how == CALL_FORK)
@@ -302,7 +304,9 @@ static void sample_birth(struct recorder *r, const struct sample *sample)
 static void sample_fault(struct recorder *r, struct actor *actor, const struct sample *sample)
 {
 	struct trace_event event = {
-		.kind = TRACE_FAULT, .task = actor->number, .name = "",
+		.kind = TRACE_FAULT,
+		.task = actor->number,
+		.name = "",
 		.arg = { sample->address, sample->bits },
 	};
 
@@ -338,7 +342,7 @@ static bool call_is_placed_by_lock(const struct actor *actor)
 static void sample_lock(struct recorder *r, struct actor *actor, const struct sample *sample)
 {
 	if (sample->bits && call_is_placed_by_lock(actor))
-		actor->place = out_add(r, sample->time, NULL);  /* a fork's first is the parent's */
+		actor->place = out_add(r, sample->time, NULL); /* a fork's first is the parent's */
 	else if (actor->fault)
 		sample_lock_of_fault(r, actor, sample->time);
 }
@@ -348,8 +352,9 @@ static bool sample_fill(struct recorder *r, struct actor *actor, const struct sa
 {
 	struct task task = { .tid = sample->tid, .call = actor->call, .number = actor->number };
 
-	if (sample->nr == SYS_clone3) {         /* see birth_flags */
-		actor->event = (struct trace_event){ .kind = TRACE_FORK, .task = actor->number,
+	if (sample->nr == SYS_clone3) { /* see birth_flags */
+		actor->event = (struct trace_event){ .kind = TRACE_FORK,
+						     .task = actor->number,
 						     .name = "" };
 		return true;
 	}
@@ -372,7 +377,7 @@ static void sample_enter(struct recorder *r, struct actor *actor, const struct s
 
 	actor->foreign = false;
 	actor->fault = 0;
-	out_give_up(r->stream, actor);          /* if its return was lost */
+	out_give_up(r->stream, actor); /* if its return was lost */
 	actor->call = NULL;
 	if (foreign || which == CALLS_OTHER || record_calls[which].how == CALL_MISSING)
 		return;
@@ -390,12 +395,12 @@ static void sample_return(struct recorder *r, struct actor *actor, const struct 
 	if (!call || call->nr != sample->nr)
 		return;
 	actor->call = NULL;
-	if (call->how == CALL_EXEC) {           /* it failed */
+	if (call->how == CALL_EXEC) { /* it failed */
 		for (size_t i = 0; i < actor->nkept; i++)
 			sample_fault(r, actor, &actor->kept[i]);
 		actor->nkept = actor->fault = 0;
 	} else if (call->how == CALL_FORK && result >= 0) {
-		out_give_up(r->stream, actor);  /* the child is born already, or was lost */
+		out_give_up(r->stream, actor); /* the child is born already, or was lost */
 	} else if (call->kind == TRACE_FILE_SIZE && result < 0) {
 		out_give_up(r->stream, actor);
 	} else {

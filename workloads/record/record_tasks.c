@@ -14,7 +14,7 @@
 static void tasks_out_of_memory(void)
 {
 	fprintf(stderr, "vmabench record: out of memory\n");
-	exit(2);        /* PTRACE_O_EXITKILL ends the program */
+	exit(2); /* PTRACE_O_EXITKILL ends the program */
 }
 
 struct record_mm *mm_new(struct recorder *r)

@@ -65,14 +65,14 @@ static bool format_field(const char *text, const char *name, unsigned n, struct 
 	const char *line = format_find(text, name);
 	unsigned size, is_signed;
 
-	if (!line || sscanf(line, "; offset:%u; size:%u; signed:%u", &field->offset, &size,
-			    &is_signed) != 3)
+	if (!line ||
+	    sscanf(line, "; offset:%u; size:%u; signed:%u", &field->offset, &size, &is_signed) != 3)
 		return false;
 	field->n = n;
 	field->size = size / n;
 	field->is_signed = is_signed;
-	return field->size * n == size && (field->size == 1 || field->size == 2 ||
-					   field->size == 4 || field->size == 8);
+	return field->size * n == size &&
+	       (field->size == 1 || field->size == 2 || field->size == 4 || field->size == 8);
 }
 
 bool tracepoint_parse(enum tracepoint_number which, const char *text, struct tracepoint *point,

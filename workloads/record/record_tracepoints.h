@@ -22,12 +22,13 @@ struct point_field {
 };
 
 struct tracepoint {
-	int id;                                 /* perf's number for it; -1: not to be had */
+	int id; /* perf's number for it; -1: not to be had */
 	struct point_field field[POINT_FIELDS];
 };
 
 /*
- * What the text of a format file tells of tracepoint which.  False if it is not such a text, or lacks
+ * What the text of a format file tells of tracepoint which.  False if it is not such a text, or
+ * lacks
  * a field, or has it in a way that is not understood: then point->id is -1 and why says which.
  */
 must_check bool tracepoint_parse(enum tracepoint_number which, const char *text,

@@ -37,11 +37,11 @@
 #include "workloads/record/record_internal.h"
 
 /* As long as a process is at its end, its threads are looked at so often. */
-#define WATCH_HELD_MS   1
+#define WATCH_HELD_MS 1
 /* Whatever comes or is lost, there is another look so often. */
-#define WATCH_MS        100
+#define WATCH_MS 100
 /* A task that the program wants to trace stops within this time, or the program cannot. */
-#define WATCH_PATIENCE  2000000000u     /* ns */
+#define WATCH_PATIENCE 2000000000u /* ns */
 
 /* The kernel's own: a call is to be done again, if its handler wants that, or always. */
 #define ERESTARTSYS_    512L
@@ -64,7 +64,7 @@ static struct task *watch_task(struct recorder *r, pid_t tid)
 		return task;
 	task = task_new(r, tid);
 	task->number = tid;
-	task->tgid = watch_tgid(tid) ? : tid;
+	task->tgid = watch_tgid(tid) ?: tid;
 	return task;
 }
 
@@ -127,9 +127,9 @@ static long watch_register(const struct task *task, unsigned reg)
 /* ---- what becomes of a told call ---- */
 
 enum answer {
-	ANSWER_RUN,             /* it runs */
-	ANSWER_DONE,            /* it has succeeded, without */
-	ANSWER_AGAIN,           /* its task stops, and then makes it again */
+	ANSWER_RUN,   /* it runs */
+	ANSWER_DONE,  /* it has succeeded, without */
+	ANSWER_AGAIN, /* its task stops, and then makes it again */
 	ANSWER_LATER,
 };
 
@@ -153,7 +153,7 @@ static enum answer trace_wait(struct recorder *r, uint64_t id, pid_t target)
 	struct waiting *waiting = malloc(sizeof(*waiting));
 
 	if (!waiting)
-		return ANSWER_RUN;              /* it fails */
+		return ANSWER_RUN; /* it fails */
 	*waiting = (struct waiting){ id, r->now, target, r->waiting };
 	r->waiting = waiting;
 	return ANSWER_LATER;
@@ -227,7 +227,7 @@ static uint64_t told_size(const struct task *task, uint64_t size)
 {
 	if (task->call->nr == SYS_ftruncate)
 		return task->arg[1];
-	return task->arg[1] ? size : max(size, task->arg[2] + task->arg[3]);    /* it grows */
+	return task->arg[1] ? size : max(size, task->arg[2] + task->arg[3]); /* it grows */
 }
 
 /* What is there afterwards can be seen afterwards: the task stops as the call returns. */
@@ -374,7 +374,7 @@ static void watch_end(struct recorder *r, struct task *task)
 {
 	struct layout *layout = NULL;
 
-	if (killed_in_exec(task)) {             /* of the old VMAs there is what was read */
+	if (killed_in_exec(task)) { /* of the old VMAs there is what was read */
 		layout = task->layout;
 		task->layout = NULL;
 	} else if (!task->shares) {
@@ -546,8 +546,8 @@ static void watch_returned(struct recorder *r, struct task *task)
 
 static void watch_signal(const struct recorder *r, struct task *task, int event, int signal)
 {
-	bool group = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
-		     signal == SIGTTOU;
+	bool group =
+		signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 
 	if (event == PTRACE_EVENT_STOP) {
 		watch_resume(task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);

@@ -4,7 +4,8 @@
  * Whether a VMA has an anon_vma decides how calls split, merge and place.  No fault tells of the
  * pages that the kernel writes for others (get_user_pages: O_DIRECT, io_uring's buffers,
  * process_vm_writev, /proc/PID/mem, ptrace, KVM), and without the tracepoints none tells which
- * were written at all.  But they are there, and can be found as long as no call has taken them away:
+ * were written at all.  But they are there, and can be found as long as no call has taken them
+ * away:
  *
  *	call about to run   VMAs that it touches or that stand beside them:
  *	                    a page of the program's own? --> FAULT, inferred
@@ -37,10 +38,10 @@ struct vma_query {
 	uint32_t dev_major, dev_minor, name_size, build_id_size;
 	uint64_t name, build_id;
 };
-#define VMA_QUERY       _IOWR('f', 17, struct vma_query)
-#define VMA_WRITABLE    0x02u
-#define VMA_SHARED      0x08u
-#define VMA_OR_NEXT     0x10u
+#define VMA_QUERY    _IOWR('f', 17, struct vma_query)
+#define VMA_WRITABLE 0x02u
+#define VMA_SHARED   0x08u
+#define VMA_OR_NEXT  0x10u
 
 struct span {
 	uint64_t start, end;
@@ -54,11 +55,11 @@ struct page_query {
 	uint64_t size, flags, start, end, walk_end, spans, nspans, max_pages;
 	uint64_t inverted, all_of, any_of, returned;
 };
-#define PAGE_QUERY      _IOWR('f', 16, struct page_query)
-#define PAGE_FILE       (1u << 2)
-#define PAGE_HERE       (1u << 3)
-#define PAGE_SWAPPED    (1u << 4)
-#define PAGE_ZERO       (1u << 5)
+#define PAGE_QUERY   _IOWR('f', 16, struct page_query)
+#define PAGE_FILE    (1u << 2)
+#define PAGE_HERE    (1u << 3)
+#define PAGE_SWAPPED (1u << 4)
+#define PAGE_ZERO    (1u << 5)
 
 /* An entry of the pagemap. */
 #define ENTRY_EXCLUSIVE (1ull << 56)
@@ -93,7 +94,8 @@ static bool written_find_vma(const struct record_mm *mm, uint64_t addr, bool or_
 			     struct vma_query *vma)
 {
 	*vma = (struct vma_query){
-		.size = sizeof(*vma), .addr = addr,
+		.size = sizeof(*vma),
+		.addr = addr,
 		.flags = VMA_WRITABLE | (or_next ? VMA_OR_NEXT : 0),
 	};
 	return !ioctl(mm->maps, VMA_QUERY, vma);
@@ -104,10 +106,16 @@ static uint64_t written_find_page(const struct record_mm *mm, uint64_t start, ui
 {
 	struct page_span span = { 0 };
 	struct page_query query = {
-		.size = sizeof(query), .start = start, .end = end,
-		.spans = (uintptr_t)&span, .nspans = 1, .max_pages = 1,
-		.inverted = PAGE_FILE | PAGE_ZERO, .all_of = PAGE_FILE | PAGE_ZERO,
-		.any_of = PAGE_HERE | PAGE_SWAPPED, .returned = PAGE_HERE,
+		.size = sizeof(query),
+		.start = start,
+		.end = end,
+		.spans = (uintptr_t)&span,
+		.nspans = 1,
+		.max_pages = 1,
+		.inverted = PAGE_FILE | PAGE_ZERO,
+		.all_of = PAGE_FILE | PAGE_ZERO,
+		.any_of = PAGE_HERE | PAGE_SWAPPED,
+		.returned = PAGE_HERE,
 	};
 
 	return ioctl(mm->pagemap, PAGE_QUERY, &query) > 0 ? span.start : 0;
@@ -132,7 +140,9 @@ static void written_tell(struct recorder *r, const struct task *task, uint64_t s
 {
 	uint64_t page = start < end ? written_find_page(task->mm, start, end) : 0;
 	struct trace_event event = {
-		.kind = TRACE_FAULT, .task = task->number, .name = "",
+		.kind = TRACE_FAULT,
+		.task = task->number,
+		.name = "",
 		.arg = { page, TRACE_FAULT_WRITE | TRACE_FAULT_INFERRED },
 	};
 
@@ -164,7 +174,7 @@ static unsigned written_spans(const struct trace_event *event, struct span spans
 		if (!(arg[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 			return 0;
 		/* fall through */
-	case TRACE_MUNMAP:      /* what is inside does not matter any more */
+	case TRACE_MUNMAP: /* what is inside does not matter any more */
 		spans[0] = (struct span){ arg[0], arg[0] };
 		spans[1] = (struct span){ arg[0] + arg[1], arg[0] + arg[1] };
 		return 2;
@@ -172,7 +182,7 @@ static unsigned written_spans(const struct trace_event *event, struct span spans
 		spans[0] = (struct span){ arg[0], arg[0] + max(arg[1], arg[2]) };
 		spans[1] = (struct span){ arg[4], arg[4] + arg[2] };
 		return arg[4] ? 2 : 1;
-	case TRACE_BRK:         /* one that grows the heap leaves it what it is */
+	case TRACE_BRK: /* one that grows the heap leaves it what it is */
 		spans[0] = (struct span){ arg[0], arg[0] };
 		return arg[0] ? 1 : 0;
 	case TRACE_UFFD_REGISTER:
@@ -198,7 +208,7 @@ static unsigned written_spans(const struct trace_event *event, struct span spans
 	case TRACE_PKEY_ALLOC:
 	case TRACE_PKEY_FREE:
 		return 0;
-	default:                /* all others have address and length first */
+	default: /* all others have address and length first */
 		spans[0] = (struct span){ arg[0], arg[0] + arg[1] };
 		return 1;
 	}

@@ -24,7 +24,8 @@ static long call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64
 	register uint64_t r8 __asm__("r8") = e;
 	register uint64_t r9 __asm__("r9") = f;
 
-	__asm__ volatile("syscall" : "=a"(result)
+	__asm__ volatile("syscall"
+			 : "=a"(result)
 			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	return result;
@@ -42,8 +43,10 @@ static long call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64
 	register uint64_t x4 __asm__("x4") = e;
 	register uint64_t x5 __asm__("x5") = f;
 
-	__asm__ volatile("svc 0" : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
 	return (long)x0;
 }
 #else
@@ -60,7 +63,7 @@ static void leave(void)
 
 static void open_maps(void)
 {
-	long fd = call(SYS_openat, (uint64_t)AT_FDCWD, (uint64_t)"/proc/self/maps",
+	long fd = call(SYS_openat, (uint64_t)AT_FDCWD, (uint64_t) "/proc/self/maps",
 		       O_RDONLY | O_CLOEXEC, 0, 0, 0);
 
 	if (fd < 0 || call(SYS_dup3, (uint64_t)fd, SUBJECT_MAPS_FD, O_CLOEXEC, 0, 0, 0) < 0)
@@ -122,7 +125,7 @@ static void look_around(struct subject_order *order)
 static bool obey(struct subject_board *board, struct subject_order *order)
 {
 	const uint64_t *a = order->arg;
-	long nr = order->nr, result;    /* a child must not look again: the board goes on */
+	long nr = order->nr, result; /* a child must not look again: the board goes on */
 
 	if (nr == SYS_exit_group) {
 		pass_turn(board);
@@ -151,7 +154,7 @@ void subject_main(void)
 		wait_for_turn(board, self);
 		for (uint32_t i = 0; i < board->orders && !born; i++) {
 			struct subject_order *order = &board->order[i];
-			uint32_t child = order->child;  /* the board may change before it looks */
+			uint32_t child = order->child; /* the board may change before it looks */
 
 			born = obey(board, order);
 			if (born) {
@@ -161,7 +164,7 @@ void subject_main(void)
 				look_around(order);
 			}
 		}
-		if (!born)      /* the parent goes on with the orders */
+		if (!born) /* the parent goes on with the orders */
 			pass_turn(board);
 	}
 }

@@ -28,8 +28,8 @@
 
 #include <linux/slab.h>
 
-#define RCU_BATCH 32 /* nodes that wait for a grace period */
-#define SPARE_SHARE 8 /* spare nodes between edits: one for so many in the tree ... */
+#define RCU_BATCH   32 /* nodes that wait for a grace period */
+#define SPARE_SHARE 8  /* spare nodes between edits: one for so many in the tree ... */
 #define SPARE_DECAY 16 /* ... and what edits needed lately, less by such a part at each */
 
 __attribute__((constructor)) static void linux_maple_prepare_nodes(void)
@@ -192,12 +192,12 @@ static unsigned linux_maple_pieces(const struct vma_edit *edit,
 		const struct vma_put *put = &edit->put[i];
 
 		if (at < put->start)
-			pieces[n++] = (struct linux_maple_piece){at, put->start - 1, NULL};
-		pieces[n++] = (struct linux_maple_piece){put->start, put->end - 1, put->vma};
+			pieces[n++] = (struct linux_maple_piece){ at, put->start - 1, NULL };
+		pieces[n++] = (struct linux_maple_piece){ put->start, put->end - 1, put->vma };
 		at = put->end;
 	}
 	if (at < edit->hi)
-		pieces[n++] = (struct linux_maple_piece){at, edit->hi - 1, NULL};
+		pieces[n++] = (struct linux_maple_piece){ at, edit->hi - 1, NULL };
 	return n;
 }
 

@@ -20,9 +20,9 @@ struct linux_maple {
 	struct maple_tree tree;
 	struct linux_slab slab;
 	struct linux_maple_store store; /* the only one of the edit that is reserved */
-	bool prepared; /* there is such a one */
-	unsigned pending; /* commits that reserve has committed nodes to */
-	size_t keep; /* spare nodes between edits: what edits needed lately */
+	bool prepared;                  /* there is such a one */
+	unsigned pending;               /* commits that reserve has committed nodes to */
+	size_t keep;                    /* spare nodes between edits: what edits needed lately */
 };
 
 static inline struct linux_maple *linux_maple_of(const struct vma_index *index)

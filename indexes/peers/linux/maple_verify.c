@@ -22,15 +22,15 @@ struct linux_maple_tour {
 	const struct linux_maple *maple;
 	FILE *dump; /* or NULL */
 	size_t nodes, vmas;
-	bool gap; /* the last slot was one */
+	bool gap;                          /* the last slot was one */
 	struct vma_bounds lowest, highest; /* of the largest gaps; end is inclusive */
-	unsigned broken; /* the first invariant that is, or 0 */
+	unsigned broken;                   /* the first invariant that is, or 0 */
 	char text[128];
 };
 
 /* A node, the addresses it is for, and where it hangs. */
 struct linux_maple_node {
-	unsigned long enode; /* the node and its type */
+	unsigned long enode;  /* the node and its type */
 	unsigned long parent; /* what it must say about that */
 	unsigned long first, last;
 	unsigned depth; /* 1: the root */
@@ -62,8 +62,8 @@ static enum maple_type linux_maple_type(unsigned long enode)
 /* The tree's root as a node; false if it has none. */
 static bool linux_maple_root(const struct linux_maple *maple, struct linux_maple_node *root)
 {
-	*root = (struct linux_maple_node){(unsigned long)maple->tree.ma_root,
-					  (unsigned long)&maple->tree | 1, 0, ULONG_MAX, 1};
+	*root = (struct linux_maple_node){ (unsigned long)maple->tree.ma_root,
+					   (unsigned long)&maple->tree | 1, 0, ULONG_MAX, 1 };
 	return root->enode;
 }
 
@@ -75,9 +75,9 @@ static void linux_maple_tour_gap(struct linux_maple_tour *tour, unsigned long fi
 	if (tour->gap)
 		linux_maple_broken(tour, 4, "a gap before the one at %#lx", first);
 	if (!tour->lowest.vm_end || last - first > largest)
-		tour->lowest = (struct vma_bounds){first, last};
+		tour->lowest = (struct vma_bounds){ first, last };
 	if (last - first >= largest || !tour->highest.vm_end)
-		tour->highest = (struct vma_bounds){first, last};
+		tour->highest = (struct vma_bounds){ first, last };
 }
 
 /* A slot of a leaf: the gap's bytes, or 0. */
@@ -108,8 +108,8 @@ static unsigned long linux_maple_tour_child(struct linux_maple_tour *tour,
 	const struct maple_arange_64 *inner = &linux_maple_node(at->enode)->ma64;
 	unsigned long parent = (at->enode & ~MAPLE_NODE_MASK) | slot << 3 | 6;
 	unsigned long gap = linux_maple_tour_node(
-		tour, &(struct linux_maple_node){(unsigned long)inner->slot[slot], parent, first,
-						 last, at->depth + 1});
+		tour, &(struct linux_maple_node){ (unsigned long)inner->slot[slot], parent, first,
+						  last, at->depth + 1 });
 
 	if (inner->gap[slot] != gap)
 		linux_maple_broken(tour, 5, "%#lx-%#lx has a gap of %#lx bytes, its gap is %#lx",
@@ -163,7 +163,7 @@ static void linux_maple_tour(const struct linux_maple *maple, struct linux_maple
 {
 	struct linux_maple_node root;
 
-	*tour = (struct linux_maple_tour){.maple = maple, .dump = dump};
+	*tour = (struct linux_maple_tour){ .maple = maple, .dump = dump };
 	if (linux_maple_root(maple, &root))
 		(void)linux_maple_tour_node(tour, &root);
 }

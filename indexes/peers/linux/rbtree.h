@@ -15,7 +15,7 @@ struct linux_rbtree_node {
 	unsigned long start, end; /* the VMA begins here */
 };
 
-#define LINUX_RBTREE_NODE_SIZE offsetof(struct linux_rbtree_node, start)
+#define LINUX_RBTREE_NODE_SIZE  offsetof(struct linux_rbtree_node, start)
 #define LINUX_RBTREE_INVARIANTS 6
 
 struct linux_rbtree {

@@ -46,13 +46,14 @@ static bool gap_by_all(unsigned n, uint64_t len, uint64_t lo, uint64_t hi, bool 
 	bool found = false;
 
 	for (unsigned i = 0; i <= n; i++) {
-		uint64_t from = i ? ranges[i - 1].end : 0, to = i < n ? ranges[i].start : VMAINDEX_END;
+		uint64_t from = i ? ranges[i - 1].end : 0,
+			 to = i < n ? ranges[i].start : VMAINDEX_END;
 
 		from = from > lo ? from : lo;
 		to = to < hi ? to : hi;
 		if (from >= to || to - from < len || (found && !highest))
 			continue;
-		*gap = (struct vmaindex_range){from, to};
+		*gap = (struct vmaindex_range){ from, to };
 		found = true;
 	}
 	return found;
@@ -61,7 +62,7 @@ static bool gap_by_all(unsigned n, uint64_t len, uint64_t lo, uint64_t hi, bool 
 static void check_gap(const struct vmaindex *map, const char *set, unsigned n, uint64_t len,
 		      uint64_t lo, uint64_t hi, bool highest)
 {
-	struct vmaindex_range got = {0, 0}, right = {0, 0};
+	struct vmaindex_range got = { 0, 0 }, right = { 0, 0 };
 	bool found = highest ? vmaindex_highest_gap(map, len, lo, hi, &got)
 			     : vmaindex_lowest_gap(map, len, lo, hi, &got);
 	bool there = gap_by_all(n, len, lo, hi, highest, &right);
@@ -73,7 +74,8 @@ static void check_gap(const struct vmaindex *map, const char *set, unsigned n, u
 static void check_all(const struct vmaindex *map, const char *set, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		const struct vmaindex_range *range = &ranges[i], *next = i + 1 < n ? range + 1 : NULL;
+		const struct vmaindex_range *range = &ranges[i],
+					    *next = i + 1 < n ? range + 1 : NULL;
 
 		check(set, "find", 0, range->start, range->end,
 		      vmaindex_find(map, range->start) == range &&
@@ -108,8 +110,9 @@ static void check_set(const char *set, unsigned n, uint64_t far)
 
 int main(void)
 {
-	static const unsigned sizes[] = {10, 60, 100, N};
-	static const uint64_t fars[] = {0, UINT64_C(1) << 33, UINT64_C(1) << 46, UINT64_C(1) << 51};
+	static const unsigned sizes[] = { 10, 60, 100, N };
+	static const uint64_t fars[] = { 0, UINT64_C(1) << 33, UINT64_C(1) << 46,
+					 UINT64_C(1) << 51 };
 	const char *set;
 
 	for (unsigned i = 0; (set = btree_simd_name(i)); i++) {

@@ -28,8 +28,10 @@ static void discard_one(void *user, struct vmaindex_range *copied)
 
 static int changes(struct vmaindex *map, struct vmaindex_range *range)
 {
-	struct vmaindex_edit edit = {VMAINDEX_PAGE, 9 * VMAINDEX_PAGE, 1,
-				     {{range, 2 * VMAINDEX_PAGE, 3 * VMAINDEX_PAGE}}};
+	struct vmaindex_edit edit = { VMAINDEX_PAGE,
+				      9 * VMAINDEX_PAGE,
+				      1,
+				      { { range, 2 * VMAINDEX_PAGE, 3 * VMAINDEX_PAGE } } };
 	int failed = vmaindex_insert(map, range) != 0;
 
 	failed |= vmaindex_resize(map, range, VMAINDEX_PAGE, 4 * VMAINDEX_PAGE);
@@ -66,8 +68,8 @@ static unsigned questions(const struct vmaindex *map)
 
 int main(void)
 {
-	struct vmaindex_memory none = {alloc_some, free_some, NULL};
-	struct vmaindex_range range = {VMAINDEX_PAGE, 2 * VMAINDEX_PAGE}, *ranges[] = {&range};
+	struct vmaindex_memory none = { alloc_some, free_some, NULL };
+	struct vmaindex_range range = { VMAINDEX_PAGE, 2 * VMAINDEX_PAGE }, *ranges[] = { &range };
 	struct vmaindex *map = vmaindex_create(NULL), *clone;
 	int failed = vmaindex_create(&none) != NULL || !map;
 

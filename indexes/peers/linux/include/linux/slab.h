@@ -6,10 +6,10 @@
 
 #include <linux/kernel.h>
 
-#define GFP_KERNEL 1u
-#define GFP_NOWAIT 2u
+#define GFP_KERNEL   1u
+#define GFP_NOWAIT   2u
 #define __GFP_NOWARN 4u
-#define SLAB_PANIC 0u
+#define SLAB_PANIC   0u
 
 struct kmem_cache;
 

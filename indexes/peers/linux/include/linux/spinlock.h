@@ -9,14 +9,14 @@ typedef struct {
 } spinlock_t;
 
 #define SINGLE_DEPTH_NESTING 1
-#define __SPIN_LOCK_UNLOCKED(name)                                                                 \
-	{                                                                                          \
-		0                                                                                  \
+#define __SPIN_LOCK_UNLOCKED(name) \
+	{                          \
+		0                  \
 	}
-#define spin_lock_init(lock) ((void)(lock))
-#define spin_lock(lock) ((void)(lock))
+#define spin_lock_init(lock)          ((void)(lock))
+#define spin_lock(lock)               ((void)(lock))
 #define spin_lock_nested(lock, depth) ((void)(lock))
-#define spin_unlock(lock) ((void)(lock))
-#define lockdep_is_held(lock) 1
+#define spin_unlock(lock)             ((void)(lock))
+#define lockdep_is_held(lock)         1
 
 #endif

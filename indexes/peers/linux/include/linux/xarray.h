@@ -7,8 +7,8 @@
 #include <linux/kernel.h>
 
 #define MAX_ERRNO 4095
-#define XA_RETRY 256UL
-#define XA_ZERO 257UL
+#define XA_RETRY  256UL
+#define XA_ZERO   257UL
 
 static inline void *xa_mk_internal(unsigned long value)
 {
