@@ -1,5 +1,5 @@
 /*
- * maple - a B+-tree of ranges whose readers never wait: nodes are replaced, not changed
+ * maple - a copy-on-write B+-tree of ranges on the nodes of btree, whose readers never wait
  *
  *	       R                 the nodes of btree, but without links of leaves
  *	     /   \
@@ -12,7 +12,7 @@
  * at once, and what is largest where: see btree.c; all that is used as it is.
  * What differs is who may write what, and when:
  *
- *	            head, ends      pointers            starts, gaps, most
+ *	            head, ends      pointers            starts, gaps, max_gap
  *	leaf        never           never               never
  *	inner node  never           one at a time, to   by the writer, for
  *	                            such a leaf or node the writer
@@ -27,7 +27,7 @@
  * goes down again by address at either end of it.
  *
  * Invariants
- *  1. Shape, 2. elided gaps, 3. order, 4. leaves and VMAs, 5. bounds, 6. gaps and 7. most of inner
+ *  1. Shape, 2. elided gaps, 3. order, 4. leaves and VMAs, 5. bounds, 6. gaps and 7. max_gap of inner
  *     entries: as in btree.
  *  8. The outermost leaves are known, and no node that waits for a grace period is
  *     in the tree.
@@ -204,7 +204,7 @@ static void maple_dump(const struct vma_index *index, FILE *out)
 
 static struct vma_index_ops maple_ops = {
 	.name = "maple",
-	.summary = "B+-tree as btree, its nodes replaced, for readers under RCU",
+	.summary = "copy-on-write B+-tree on btree's nodes, for readers under RCU",
 	.abi = VMA_INDEX_ABI,
 	.caps = VMA_INDEX_RCU,
 	.invariants = MAPLE_INVARIANTS,
