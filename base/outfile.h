@@ -73,8 +73,7 @@ must_check int outfile_spool(struct outfile *out);
 
 /*
  * A new private folder in the folder given, with a name and a lock as temporary files have: its
- * path,
- * or NULL and the reason in why.  lock is kept until outfile_remove_folder, which frees path.
+ * path, or NULL and the reason in why.  lock is kept until outfile_remove_folder, which frees path.
  */
 must_check char *outfile_make_folder(const char *in, int *lock, char *why, size_t size);
 void outfile_remove_folder(char *path, int lock);

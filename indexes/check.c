@@ -6,8 +6,7 @@
  *
  * A difference prints the index, the question and both answers, dumps X where
  * it is small, and aborts; so does an edit that vma_index.h does not allow.  X commits first, so
- * the oracle must not read the
- * bounds in the VMAs, and does not.
+ * the oracle must not read the bounds in the VMAs, and does not.
  *
  * The cursor is X's own.  The oracle has none: it seeks to where the cursor
  * stood.  A cursor off an end does not tell which one, so what it must do next

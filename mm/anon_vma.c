@@ -20,7 +20,7 @@
  * VMAs with different anon_vmas may merge where the merge rule lets them: the one then has
  * the links of both.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/mmap.c and mm/vma.c (rules E1, E2).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

@@ -5,7 +5,7 @@
  * an ELF header is not known here, for files have no bytes: one that the address space also
  * maps for execution is taken to.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 static bool is_mapped_executable(struct mm_struct *mm, const struct inode *inode)
 {

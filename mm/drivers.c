@@ -22,7 +22,7 @@
  * never made: a kernel that unmaps the middle of one opens two and closes one, here one is opened.
  * And the driver of a new mapping is called before those are told whose place it takes.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

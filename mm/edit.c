@@ -11,7 +11,7 @@
  * low and high are cut by the range and keep their parts outside it (they may be
  * one and the same VMA); what is wholly inside is gone afterwards.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 #include <string.h>

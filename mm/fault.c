@@ -15,7 +15,7 @@
  *
  * Source: the behaviour of Linux 6.12's mm/memory.c and mm/vma.c (rules E3, F1, F2, F6).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

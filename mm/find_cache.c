@@ -16,7 +16,7 @@
  * Sources: mm/mmap.c of Linux 2.6, mm/vmacache.c of 4.9. 2.6 leaves the VMA before one
  * that a merge removes in its cache; here it is emptied.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <string.h>
 

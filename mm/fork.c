@@ -1,7 +1,7 @@
 /*
  * fork - the life of an address space: made, copied, replaced by exec, ended
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 #include <sched.h>

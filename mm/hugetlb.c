@@ -19,14 +19,13 @@
  * Source: the behaviour of Linux 6.12–6.18's mm/hugetlb.c and fs/hugetlbfs/inode.c.  It differs in
  * that there are no nodes, limits of cgroups or of mounts, and page tables are not shared; a file
  * that MAP_FIXED replaced gives its pages back before the new mapping is prefaulted; and a page
- * that
- * a child maps too is promised to its owner again by the last of them, as in newer kernels.
+ * that a child maps too is promised to its owner again by the last of them, as in newer kernels.
  */
 #include "mm/hugetlb.h"
 
 #include <errno.h>
 
-#include "mm/mm.h"
+#include "mm/internal.h"
 #include "mm/mman.h"
 
 static void pools_lock(struct machine *machine)

@@ -6,7 +6,7 @@
  *
  * Source: the behaviour of Linux 6.18's mm/ksm.c and mm/vma.c (rule B6).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 bool ksm_compatible(vm_flags_t flags)
 {

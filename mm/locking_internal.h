@@ -4,7 +4,7 @@
 #ifndef MM_LOCKING_INTERNAL_H
 #define MM_LOCKING_INTERNAL_H
 
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 extern const struct mm_locking locking_per_vma, locking_rcu, locking_range;
 

@@ -1,7 +1,7 @@
 /*
  * machine - one emulated computer: settings, memory, files
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <stdlib.h>
 #include <string.h>

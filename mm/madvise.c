@@ -3,7 +3,7 @@
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/madvise.c (rules H1, H3, F6, F7).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

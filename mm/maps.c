@@ -5,7 +5,7 @@
  * its entries only: one that was written back or through another mapping counts as clean.
  */
 #include "base/escape.h"
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 static const char *vma_name(struct vm_area_struct *vma)
 {

@@ -6,7 +6,7 @@
  *
  * Source: the behaviour of Linux 6.18's mm/mempolicy.c.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 #include <linux/mempolicy.h>

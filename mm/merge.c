@@ -33,7 +33,7 @@
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/vma.c (rules C1–C6).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <string.h>
 

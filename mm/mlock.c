@@ -3,7 +3,7 @@
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/mlock.c (rules F6, H4, B6).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

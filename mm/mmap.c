@@ -4,7 +4,7 @@
  * The order of the checks decides which error a call returns; it is that of
  * Linux 6.12–6.18's mm/mmap.c and ipc/shm.c.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 #include <sys/shm.h>

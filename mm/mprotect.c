@@ -3,7 +3,7 @@
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/mprotect.c (rules D1–D4, H2, H5).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

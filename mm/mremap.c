@@ -8,7 +8,7 @@
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/mremap.c (rules G1–G5).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

@@ -3,7 +3,7 @@
  *
  * Source: the behaviour of Linux 6.10–6.18's mm/mseal.c (rules H2, H3).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

@@ -4,7 +4,7 @@
 #ifndef MM_NOMMU_H
 #define MM_NOMMU_H
 
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 /* do_mmap, do_munmap and do_mremap of such a machine; hints are not heeded. */
 unsigned long nommu_mmap(struct mm_struct *mm, struct file *file, unsigned long len,

@@ -11,7 +11,7 @@
  *
  * Source: the behaviour of Linux 6.12–6.18's mm/util.c, __vm_enough_memory.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

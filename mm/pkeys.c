@@ -8,7 +8,7 @@
  * Source: the behaviour of Linux 6.12–6.18's mm/mprotect.c and arch/x86/mm/pkeys.c (rules B5,
  * D3, H5, K1).
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 

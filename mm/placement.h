@@ -7,7 +7,7 @@
 #ifndef MM_PLACEMENT_H
 #define MM_PLACEMENT_H
 
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 /* What a new mapping wants; nothing of it is MAP_FIXED. */
 struct placement {

@@ -3,7 +3,7 @@
  *
  * Source: the behaviour of Linux 6.18's kernel/sys.c.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 #include <sys/prctl.h>

@@ -19,7 +19,7 @@
  * Source: the behaviour of Linux 6.12's mm/rmap.c and mm/interval_tree.c.  It differs
  * in that an interval changes after the VMA, at once, where the kernel takes it out before.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 void rmap_set(struct vm_area_struct *vma)
 {

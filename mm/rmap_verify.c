@@ -4,7 +4,7 @@
  * What rmap_walk finds are entries that hold the page, each once since the VMAs of a
  * tree are all different ones: if they are as many as the walk has counted, they are the same.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /*
  * state - the state hash of an address space, and whether it contradicts itself
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 #include "mm/nommu.h"
 
 #include "base/hash.h"

@@ -10,7 +10,7 @@
  * Source: the behaviour of Linux 6.12's mm/truncate.c and mm/memory.c.  No bytes are emulated,
  * so the rest of the last page is not zeroed.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 static void unmap_mapping_range_vma(struct vm_area_struct *vma, unsigned long first,
 				    unsigned long last, unsigned kinds)

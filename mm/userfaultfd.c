@@ -15,7 +15,7 @@
  * memory and minor faults reach no handler here, pages that are swapped out lose the mark, and a
  * handler works at once where a kernel lets the thread wait.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 #include <errno.h>
 #include <linux/userfaultfd.h>

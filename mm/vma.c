@@ -1,7 +1,7 @@
 /*
  * vma - VMAs: made, found, counted
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 #include "mm/nommu.h"
 
 #include <errno.h>

@@ -16,10 +16,9 @@
  *
  * Source: the behaviour of Linux 6.12's mm/vmscan.c and mm/rmap.c, as far as it goes: one list
  * instead of many, a second chance instead of generations, and no swap cache: a page that comes
- * back
- * is its mm's own, and who else had it gets another copy of the slot.
+ * back is its mm's own, and who else had it gets another copy of the slot.
  */
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 /* ---- what stands against it ---- */
 

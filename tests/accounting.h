@@ -9,7 +9,7 @@
 #ifndef TESTS_ACCOUNTING_H
 #define TESTS_ACCOUNTING_H
 
-#include "mm/mm.h"
+#include "mm/internal.h"
 
 struct accounting {
 	unsigned long mapped, opened, closed;   /* VMAs; mapped: by a new mapping of their file */

@@ -11,7 +11,7 @@
 #ifndef TESTS_WORLD_H
 #define TESTS_WORLD_H
 
-#include "mm/mm.h"
+#include "mm/internal.h"
 #include "mm/mman.h"
 
 #define P           PAGE_SIZE

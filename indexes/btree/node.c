@@ -8,8 +8,7 @@
 
 /*
  * A compressed node without an elided gap keeps numbers as they are: arrays are read and written at
- * once,
- * by loops of which the compiler knows whether there are gaps.
+ * once, by loops of which the compiler knows whether there are gaps.
  */
 static bool btree_plain(const struct btree_node *node)
 {

@@ -12,6 +12,7 @@
 #include "harness/check/check.h"
 #include "harness/measure/index_list.h"
 #include "harness/replay/replay.h"
+#include "mm/internal.h"
 #include "tests/suite.h"
 
 #define SMALL    25000

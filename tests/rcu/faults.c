@@ -23,7 +23,7 @@
 
 #include "base/rcu.h"
 #include "base/rng.h"
-#include "mm/mm.h"
+#include "mm/internal.h"
 #include "mm/mman.h"
 #include "tests/bed.h"
 #include "tests/suite.h"

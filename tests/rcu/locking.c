@@ -1,7 +1,6 @@
 /*
  * Tests of the locking schemes with several threads: what a fault may meet at its worst moments,
- * and
- * that each rule of locking.h which is left out is noticed.
+ * and that each rule of locking.h which is left out is noticed.
  *
  *	fault    find ─────────┬───────── lock ─────────┬───── the page
  *	                 FAULT_FOUND              FAULT_LOCKED

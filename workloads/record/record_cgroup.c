@@ -3,8 +3,7 @@
  *
  * perf's events of a control group happen for its tasks alone, whoever they are and whatever else
  * the machine does.  The group has no controllers, so nothing else changes for the program.  Only
- * the
- * unified hierarchy has groups that perf knows by themselves; it is mounted at no place.
+ * the unified hierarchy has groups that perf knows by themselves; it is mounted at no place.
  */
 #include <errno.h>
 #include <fcntl.h>

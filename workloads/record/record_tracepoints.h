@@ -28,8 +28,8 @@ struct tracepoint {
 
 /*
  * What the text of a format file tells of tracepoint which.  False if it is not such a text, or
- * lacks
- * a field, or has it in a way that is not understood: then point->id is -1 and why says which.
+ * lacks a field, or has it in a way that is not understood: then point->id is -1 and why says
+ * which.
  */
 must_check bool tracepoint_parse(enum tracepoint_number which, const char *text,
 				 struct tracepoint *point, char *why, size_t size);
