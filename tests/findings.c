@@ -205,3 +205,15 @@ bool see_replay(const char *path)
 	trace_close(reader);
 	return equal;
 }
+
+bool see_missing(const char *path, const char *what)
+{
+	struct trace_error error;
+	struct trace_reader *reader = trace_open(path, &error);
+	bool says;
+
+	ck_assert_msg(reader != NULL, "%s", error.reason);
+	says = strstr(trace_info(reader)->missing, what) != NULL;
+	trace_close(reader);
+	return says;
+}

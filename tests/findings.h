@@ -38,4 +38,7 @@ struct findings *see_trace(const char *path);
 /* Replays the trace at path over the array: are all results and layouts the kernel's? */
 bool see_replay(const char *path);
 
+/* Does the header of the trace at path say that this is missing? */
+bool see_missing(const char *path, const char *what);
+
 #endif

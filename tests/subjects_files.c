@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -416,6 +418,41 @@ static int subject_noexec(void)
 	return fd < 0;
 }
 
+/* ---- System V segments ---- */
+
+/* What owner and mode forbid fails for an ordinary user; each attach that is granted ends. */
+static int subject_segments(void)
+{
+	static const int modes[] = { 0600, 0400, 0200 }, flags[] = { 0, SHM_RDONLY, SHM_EXEC };
+	int id = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes) * ARRAY_SIZE(flags); i++) {
+		if (i % ARRAY_SIZE(flags) == 0)
+			id = shmget(IPC_PRIVATE, 2 * PAGE_SIZE, IPC_CREAT | modes[i / ARRAY_SIZE(flags)]);
+		if (id < 0)
+			return 1;
+		void *at = shmat(id, NULL, flags[i % ARRAY_SIZE(flags)]);
+		if (at != (void *)-1 && shmdt(at))
+			return 2;
+		if ((i + 1) % ARRAY_SIZE(flags) == 0 && shmctl(id, IPC_RMID, NULL))
+			return 3;
+	}
+	return shmat(id, NULL, 0) == (void *)-1 ? 0 : 4;
+}
+
+/* A segment of an IPC namespace that the recorder is not in. */
+static int subject_foreign_segment(void)
+{
+	int id;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWIPC)) {
+		printf("IPC namespaces cannot be tested: %s\n", strerror(errno));
+		return 0;
+	}
+	id = shmget(IPC_PRIVATE, 2 * PAGE_SIZE, IPC_CREAT | 0600);
+	return shmat(id, NULL, 0) == (void *)-1 ? 1 : 0;
+}
+
 /* ---- userfaultfd ---- */
 
 /* Its ranges are ordinary memory once it is closed: neighbours merge, and faults are as usual. */
@@ -452,6 +489,8 @@ static const struct {
 	{ "many_files", subject_many_files },
 	{ "reopened", subject_reopened },
 	{ "kinds", subject_kinds },
+	{ "segments", subject_segments },
+	{ "foreign_segment", subject_foreign_segment },
 	{ "noexec", subject_noexec },
 	{ "closes_uffd", subject_closes_uffd },
 };

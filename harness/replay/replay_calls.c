@@ -66,19 +66,29 @@ static void call_mremap(struct mm_struct *mm, const struct trace_event *e, struc
 	out->result = (int64_t)do_mremap(mm, e->arg[0], e->arg[1], e->arg[2], e->arg[3], e->arg[4]);
 }
 
+/*
+ * Who may attach a segment its owner and its mode decide, which no trace tells: EACCES is believed,
+ * and so is what the kernel says of a segment that the recorder could not look up.
+ */
 static void call_shmat(struct replay_world *world, struct mm_struct *mm,
 		       const struct trace_event *e, struct outcome *out)
 {
 	struct file *file = replay_file(world, e->arg[0]);
 
-	if (file) { /* only here the trace says that it is a segment, and opened how */
-		file->inode->kind = FILE_SYSV_SHM;
-		file->writable = !(e->arg[2] & SHM_RDONLY);
-		replay_hugetlb_attach(world, file, e->arg[4]);
+	if (!file || e->result == -EACCES) {
+		out->result = e->result;
+		out->unknown = !IS_ERR_VALUE(e->result);
+		if (out->unknown)
+			replay_not_modelled(world, "shmat of an unknown segment");
+		return;
 	}
+	/* only here the trace says that it is a segment, and opened how */
+	file->inode->kind = FILE_SYSV_SHM;
+	file->writable = !(e->arg[2] & SHM_RDONLY);
+	replay_hugetlb_attach(world, file, e->arg[4]);
 	out->placed = !e->arg[1];
 	out->len = PAGE_ALIGN(e->arg[3]);
-	out->result = file ? (int64_t)do_shmat(mm, file, e->arg[1], e->arg[2], e->arg[3]) : -EINVAL;
+	out->result = (int64_t)do_shmat(mm, file, e->arg[1], e->arg[2], e->arg[3]);
 }
 
 /* A kernel that knows no names, or not this one, says EINVAL, whatever the range is. */

@@ -116,6 +116,24 @@ START_TEST(noexec)
 }
 END_TEST
 
+START_TEST(segments_are_refused)
+{
+	ck_unchanged("segments", _i);
+}
+END_TEST
+
+/* What is attached is not known: the header says so. */
+START_TEST(segments_of_another_namespace_are_counted)
+{
+	struct findings *f;
+
+	ck_assert_int_eq(recording_of("foreign_segment", _i), 0);
+	f = see_trace(recording_path);
+	if (f->calls[TRACE_SHMAT])
+		ck_assert(see_missing(recording_path, "segments of another IPC namespace"));
+}
+END_TEST
+
 START_TEST(userfaultfd_is_closed)
 {
 	ck_unchanged("closes_uffd", _i);
@@ -138,6 +156,8 @@ TEST_SUITE(record_files)
 	tcase_add_loop_test(tcase, reopened_and_look_alike, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, many_files_look_alike, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, kinds, 0, RECORDING_WAYS);
+	tcase_add_loop_test(tcase, segments_are_refused, 0, RECORDING_WAYS);
+	tcase_add_loop_test(tcase, segments_of_another_namespace_are_counted, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, userfaultfd_is_closed, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, noexec, 0, RECORDING_WAYS);
 	suite_add_tcase(suite, tcase);

@@ -234,18 +234,6 @@ END_TEST
 
 /* ---- a program that traces its own processes ---- */
 
-static bool missing_says(const char *what)
-{
-	struct trace_error error;
-	struct trace_reader *reader = trace_open(recording_path, &error);
-	bool says;
-
-	ck_assert_msg(reader != NULL, "%s", error.reason);
-	says = strstr(trace_info(reader)->missing, what) != NULL;
-	trace_close(reader);
-	return says;
-}
-
 static const char *const tracers[] = { "traced_child", "traced_exec", "seizes", "attaches",
 				       "traces_itself" };
 
@@ -253,7 +241,7 @@ START_TEST(traces)
 {
 	ck_assert_int_eq(recording_of(tracers[_i / RECORDING_WAYS], _i % RECORDING_WAYS), 0);
 	see_trace(recording_path);
-	ck_assert(missing_says("processes that the program traces itself"));
+	ck_assert(see_missing(recording_path, "processes that the program traces itself"));
 	ck_assert(see_replay(recording_path));
 }
 END_TEST

@@ -22,6 +22,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -117,6 +118,16 @@ static bool calls_fill_shmget(struct recorder *r, struct task *task, struct trac
 	return true;
 }
 
+/* The same number is another segment in another IPC namespace, which cannot be asked from here. */
+static bool calls_same_ipc(const struct task *task)
+{
+	struct stat ours, its;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/ipc", task->tid);
+	return stat("/proc/self/ns/ipc", &ours) || stat(path, &its) || ours.st_ino == its.st_ino;
+}
+
 static bool calls_fill_shmat(struct recorder *r, struct task *task, struct trace_event *event)
 {
 	struct shmid_ds segment;
@@ -124,6 +135,10 @@ static bool calls_fill_shmat(struct recorder *r, struct task *task, struct trace
 
 	event->arg[0] = TRACE_BAD_FILE;
 	event->arg[3] = 0;
+	if (!calls_same_ipc(task)) {
+		record_missing(r, "attached segments of another IPC namespace");
+		return true;
+	}
 	if (shmctl(id, IPC_STAT, &segment))
 		return true; /* it will fail */
 	event->arg[0] = files_of_segment(r, task, id, segment.shm_perm.__key);
