@@ -317,6 +317,23 @@ static int subject_traces_itself(void)
 	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0;
 }
 
+/* A fault ends the first process of a PID namespace, as it does any other. */
+static int subject_init_faults(void)
+{
+	int status = 0;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID)) {
+		printf("PID namespaces cannot be tested: %s\n", strerror(errno));
+		return 0;
+	}
+	if (!fork()) {
+		signal(SIGSEGV, SIG_DFL); /* sanitizers have a handler */
+		*(volatile char *)mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) = 1;
+	}
+	wait(&status);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV ? 0 : 1;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -332,6 +349,7 @@ static const struct {
 	{ "seizes", subject_seizes },
 	{ "attaches", subject_attaches },
 	{ "traces_itself", subject_traces_itself },
+	{ "init_faults", subject_init_faults },
 };
 
 __attribute__((constructor)) static void subjects_signals_main(void)

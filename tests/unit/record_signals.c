@@ -246,6 +246,15 @@ START_TEST(traces)
 }
 END_TEST
 
+/* A traced one would fault for ever: it is let go. */
+START_TEST(first_process_of_a_namespace_faults)
+{
+	ck_assert_int_eq(recording_of("init_faults", _i), 0);
+	see_trace(recording_path);
+	ck_assert(see_replay(recording_path));
+}
+END_TEST
+
 /* ---- many at once ---- */
 
 #define AT_ONCE 3
@@ -310,6 +319,7 @@ TEST_SUITE(record_signals)
 	tcase_add_loop_test(tcase, stopped, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, killed, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, traces, 0, RECORDING_WAYS * ARRAY_SIZE(tracers));
+	tcase_add_loop_test(tcase, first_process_of_a_namespace_faults, 0, RECORDING_WAYS);
 	tcase_add_loop_test(tcase, many, 0, RECORDING_SERIAL + 1);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -217,6 +217,11 @@ void mm_leave(struct task *task);
 void task_free(struct recorder *r, struct task *task);
 /* A number that a line of /proc/TID/status has, or 0. */
 int record_status_number(pid_t tid, const char *format);
+/*
+ * Will the fault that signal tells of come again and again?  The kernel lets it end the first
+ * process of a PID namespace only if that is not traced.
+ */
+bool record_faults_for_ever(pid_t tid, int signal);
 /* Does this process trace tid? */
 bool record_traces(pid_t tid);
 

@@ -542,6 +542,15 @@ static void task_dies(struct recorder *r, struct task *task, bool stopped)
 	mm_leave(task);
 }
 
+/* A stopped task is not recorded any more, and runs on. */
+static void task_detach(struct recorder *r, struct task *task, int signal)
+{
+	task_dies(r, task, true);
+	ptrace(PTRACE_DETACH, task->tid, 0, (long)signal);
+	queue_mark(r, MARK_GONE, task->tid, task->number);
+	task_free(r, task);
+}
+
 /*
  * A stopped task is not recorded any more, and runs on: the program wants to trace it.  False: it
  * cannot be, or has come to another stop.
@@ -553,10 +562,7 @@ static bool task_let_go(struct recorder *r, struct task *task, bool in_call)
 	task->leaves = false;
 	if (signal < 0)
 		return false;
-	task_dies(r, task, true);
-	ptrace(PTRACE_DETACH, task->tid, 0, (long)signal);
-	queue_mark(r, MARK_GONE, task->tid, task->number);
-	task_free(r, task);
+	task_detach(r, task, signal);
 	return true;
 }
 
@@ -631,6 +637,8 @@ static void stop_signal(struct recorder *r, struct task *task, int event, int si
 		task->parked = true;
 	else if (event == PTRACE_EVENT_STOP)
 		stops_resume(r, task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
+	else if (task->number && record_faults_for_ever(task->tid, signal))
+		task_detach(r, task, signal);
 	else
 		stops_resume(r, task, PTRACE_CONT, signal);
 }

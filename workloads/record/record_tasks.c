@@ -2,8 +2,10 @@
  * record_tasks - the tasks and address spaces that the recorder knows
  */
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -97,6 +99,17 @@ int record_status_number(pid_t tid, const char *format)
 bool record_traces(pid_t tid)
 {
 	return record_status_number(tid, "TracerPid: %d") == getpid();
+}
+
+bool record_faults_for_ever(pid_t tid, int signal)
+{
+	siginfo_t info;
+
+	if (signal != SIGSEGV && signal != SIGBUS && signal != SIGILL && signal != SIGFPE)
+		return false;
+	return record_status_number(tid, "NStgid: %*d %d") == 1 &&
+	       !ptrace(PTRACE_GETSIGINFO, tid, 0, &info) && info.si_code > 0 &&
+	       !(record_status_number(tid, "SigCgt: %*8x%x") & 1 << (signal - 1));
 }
 
 /* ---- the recorder's own threads ---- */

@@ -553,6 +553,7 @@ static void watch_signal(const struct recorder *r, struct task *task, int event,
 		watch_resume(task, group ? PTRACE_LISTEN : PTRACE_CONT, 0);
 	} else {
 		watch_restart_told(r, task);
+		task->leaves |= record_faults_for_ever(task->tid, signal);
 		watch_resume(task, PTRACE_CONT, signal);
 	}
 }
