@@ -428,7 +428,8 @@ static int subject_segments(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes) * ARRAY_SIZE(flags); i++) {
 		if (i % ARRAY_SIZE(flags) == 0)
-			id = shmget(IPC_PRIVATE, 2 * PAGE_SIZE, IPC_CREAT | modes[i / ARRAY_SIZE(flags)]);
+			id = shmget(IPC_PRIVATE, 2 * PAGE_SIZE,
+				    IPC_CREAT | modes[i / ARRAY_SIZE(flags)]);
 		if (id < 0)
 			return 1;
 		void *at = shmat(id, NULL, flags[i % ARRAY_SIZE(flags)]);
