@@ -240,6 +240,16 @@ static int array_corrupt(struct vma_index *index, unsigned n)
 	return 0;
 }
 
+/* What is beyond the room of a broken array is not looked at. */
+static void array_dump(const struct vma_index *index, FILE *out)
+{
+	struct array *array = array_of(index);
+
+	fprintf(out, "array of %zu VMAs, room for %zu\n", array->n, array->room);
+	for (size_t i = 0; i < min(array->n, array->room); i++)
+		fprintf(out, "  %#lx-%#lx\n", array->entries[i].start, array->entries[i].end);
+}
+
 static void array_footprint(const struct vma_index *index, struct vma_footprint *footprint)
 {
 	struct array *array = array_of(index);
@@ -269,6 +279,7 @@ static const struct vma_index_ops array_ops = {
 	.build = array_build,
 	.verify = array_verify,
 	.corrupt = array_corrupt,
+	.dump = array_dump,
 	.footprint = array_footprint,
 };
 

@@ -95,6 +95,7 @@ START_TEST(default_verify_notices)
 	ck_assert_int_eq(ops.corrupt(bed.index, _i), 0);
 	ck_assert_uint_ne(ops.verify(bed.index, NULL), 0);
 	ck_assert_uint_ge(ops.invariants, _i);
+	(void)bed_done(&bed);
 }
 END_TEST
 

@@ -29,7 +29,7 @@ static const struct vma_bounds few[] = {
 static const struct {
 	const char *type, *empty, *text;
 } dumps[] = {
-	{ "array", "array\n", "array\n" PLAIN },
+	{ "array", "array of 0 VMAs, room for 0\n", "array of 4 VMAs, room for 4\n" PLAIN },
 	{ "list", "list\n", "list\n" PLAIN },
 	{ "static-stree", "static-stree\n", "static-stree\n" PLAIN },
 	{ "btree", "btree: 0 VMAs in 0 leaves and 0 inner nodes, 0 + 0 spare, [0, 0)\n", BTREE },
