@@ -82,7 +82,7 @@ static bool vmaindex_pointer_valid(const struct vmaindex_range *range)
 /* Whether range, which may be NULL, is in the index: the bounds of those that are stay. */
 static bool vmaindex_holds(const struct vmaindex *index, const struct vmaindex_range *range)
 {
-	return range && vmaindex_find(index, range->start) == range;
+	return vmaindex_pointer_valid(range) && vmaindex_find(index, range->start) == range;
 }
 
 /* ---- life ---- */
