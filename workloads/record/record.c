@@ -133,7 +133,7 @@ static void record_loop(struct recorder *r)
 		tid = waitpid(-1, &status, __WALL | WNOHANG);
 		if (tid < 0)
 			break;
-		if (!tid && signals_wait(&r->signals, r->let_go, RECORD_TICK_MS))
+		if (signals_wait(&r->signals, r->let_go, tid ? 0 : RECORD_TICK_MS))
 			let_go_serve(r);
 		if (tid > 0 && !let_go_is_guard(r, tid))
 			stops_handle(r, tid, status);

@@ -38,7 +38,7 @@ struct record_options {
  * they will have, until they have ended, or the seconds are over, or SIGINT,
  * SIGTERM or SIGHUP comes; then they run on as before.  Returns 0, or 2 as above.
  *
- * Takes over waitpid(), SIGALRM, SIGTERM, SIGHUP, SIGINT and SIGQUIT of the calling process,
+ * Takes over waitpid(), SIGTERM, SIGHUP, SIGINT and SIGQUIT of the calling process,
  * which must have one thread and no other children.
  */
 must_check int record_run(const struct record_options *options);

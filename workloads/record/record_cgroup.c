@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "workloads/record/record_internal.h"
@@ -56,9 +58,25 @@ static int cgroup_move(int dir, pid_t pid)
 	return error;
 }
 
+/*
+ * The unified hierarchy where it is mounted: a mount of one's own would take back the options that
+ * the machine has given it.  Mounted only where it is nowhere.
+ */
+static int cgroup_open_root(void)
+{
+	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	struct statfs fs;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		if (!statfs(places[i], &fs) && fs.f_type == CGROUP2_SUPER_MAGIC)
+			return open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	return record_mount("cgroup2");
+}
+
 static int cgroup_open_parent(void)
 {
-	int root = record_mount("cgroup2"), parent;
+	int root = cgroup_open_root(), parent;
 	char path[PATH_MAX];
 
 	if (root < 0)

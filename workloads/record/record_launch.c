@@ -36,9 +36,9 @@ static int launch_filter(const struct launch *launch)
 	if (!launch->told)
 		return -calls_install_filter();
 	listener = calls_install_listener(launch->looks);
-	if (listener < 0)
-		return -listener;
-	return write(launch->error[1], &listener, sizeof(listener)) < 0 ? errno : 0;
+	if (write(launch->error[1], &listener, sizeof(listener)) < 0)
+		return errno;
+	return listener < 0 ? -listener : 0;
 }
 
 __attribute__((noreturn)) static void launch_child(const struct recorder *r,
@@ -138,7 +138,7 @@ __attribute__((noreturn)) static void guard_run(int listener, int recorder)
 	guard_keep_only(listener, recorder);
 	for (;;) {
 		poll(fds, ARRAY_SIZE(fds), -1);
-		if (fds[1].revents & (POLLHUP | POLLERR))
+		if (fds[1].revents & (POLLHUP | POLLERR | POLLNVAL))
 			_exit(0);
 		if (fds[1].revents & POLLIN)
 			guard_kill_one(listener);
@@ -165,8 +165,8 @@ void launch_take_listener(struct launch *launch)
 {
 	int process, fd;
 
-	if (read(launch->error[0], &fd, sizeof(fd)) != sizeof(fd))
-		return;
+	if (read(launch->error[0], &fd, sizeof(fd)) != sizeof(fd) || fd < 0)
+		return; /* launch_error() says why */
 	process = syscall(SYS_pidfd_open, launch->pid, 0);
 	launch->listener = syscall(SYS_pidfd_getfd, process, fd, 0);
 	close(process);

@@ -224,7 +224,7 @@ int let_go_filter(struct recorder *r, struct task *task, bool in_call)
 		task->again = r->again;
 		r->again = task;
 	}
-	return listens ? in.signal : -1;
+	return listens && !in.status ? in.signal : -1;
 }
 
 #else

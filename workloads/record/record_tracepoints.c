@@ -120,10 +120,11 @@ static void tracepoint_read(int tracefs, enum tracepoint_number which, struct tr
 
 void tracepoints_find(struct tracepoint points[NPOINTS], char *why, size_t size)
 {
-	int tracefs = record_mount("tracefs");
+	bool mounted = !access("/sys/kernel/tracing/events", F_OK);
+	/* where it is mounted, another mount could take back that one's options */
+	int tracefs = mounted ? open("/sys/kernel/tracing", O_PATH | O_DIRECTORY | O_CLOEXEC)
+			      : record_mount("tracefs");
 
-	if (tracefs < 0)
-		tracefs = open("/sys/kernel/tracing", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	why[0] = 0;
 	for (unsigned i = 0; i < NPOINTS; i++)
 		tracepoint_read(tracefs, i, &points[i], why, size);

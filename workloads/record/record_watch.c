@@ -39,7 +39,8 @@
 /* As long as a process is at its end, its threads are looked at so often. */
 #define WATCH_HELD_MS 1
 /* Whatever comes or is lost, there is another look so often. */
-#define WATCH_MS 100
+#define WATCH_MS    100
+#define WATCH_CALLS 64 /* that wait, handled between two looks at everything else */
 /* A task that the program wants to trace stops within this time, or the program cannot. */
 #define WATCH_PATIENCE 2000000000u /* ns */
 
@@ -299,12 +300,12 @@ static enum answer watch_told(struct recorder *r, const struct seccomp_notif *to
 	return ANSWER_RUN;
 }
 
-/* The calls that wait. */
+/* Calls that wait: some of them, for stops, signals and the trace have their turn, too. */
 static void watch_listen(struct recorder *r, const struct launch *launch)
 {
 	struct seccomp_notif told;
 
-	while (listen_take(launch->listen, &told)) {
+	for (unsigned i = 0; i < WATCH_CALLS && listen_take(launch->listen, &told); i++) {
 		enum answer answer = ANSWER_RUN;
 
 		r->now = record_clock();
@@ -612,7 +613,7 @@ static void watch_close_listener(struct launch *launch)
  */
 static void watch_end_guard(struct recorder *r, const struct launch *launch)
 {
-	if (r->started && !r->ntasks && !stream_is_alive(r->stream))
+	if (launch->guard > 0 && r->started && !r->ntasks && !stream_is_alive(r->stream))
 		kill(launch->guard, SIGKILL);
 }
 
@@ -635,7 +636,9 @@ bool watch_once(struct recorder *r, struct launch *launch)
 	if (launch->listen && listen_ended(launch->listen, !events))
 		watch_close_listener(launch);
 	while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
-		if (tid != launch->guard)
+		if (tid == launch->guard)
+			launch->guard = 0;
+		else
 			watch_stop(r, tid, status);
 	}
 	watch_try_held(r);
