@@ -1,7 +1,7 @@
 /*
  * gaps.h - find_gap of the B+-tree: the first gap that is long enough; compiled like read.h
  *
- *	inner node    | b      | d      | e      |   most: the longer of the gap in front
+ *	inner node    | b      | d      | e      |   max_gap: the longer of the gap in front
  *	              |        |        |        |   of an entry and the largest inside it
  *	leaf          start[i] - end[i - 1], all at once
  *
