@@ -14,6 +14,7 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,10 +211,34 @@ static bool let_go_listen(struct recorder *r, int listener)
 	return !epoll_ctl(r->let_go, EPOLL_CTL_ADD, listener, &event) && let_go_guard(r, listener);
 }
 
+/* Before the task is touched: is there a guard left, and descriptors for its listener? */
+static bool let_go_has_room(const struct recorder *r)
+{
+	unsigned guard = 0, n = 0;
+	int fds[4];
+
+	while (guard < ARRAY_SIZE(r->guards) && r->guards[guard])
+		guard++;
+	while (n < ARRAY_SIZE(fds) && (fds[n] = open("/dev/null", O_PATH | O_CLOEXEC)) >= 0)
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		close(fds[i]);
+	return guard < ARRAY_SIZE(r->guards) && n == ARRAY_SIZE(fds);
+}
+
+/* Has the task filters of its own, which may kill it for the calls that are made in its name here? */
+static bool let_go_is_filtered(const struct task *task)
+{
+	const char *line = "Seccomp_filters: %d";
+
+	return record_status_number(task->tid, line) > record_status_number(getpid(), line) + 1;
+}
+
 int let_go_filter(struct recorder *r, struct task *task, bool in_call)
 {
 	struct injection in = { .tid = task->tid };
-	bool begun = inject_begin(&in, in_call), listens;
+	bool begun = let_go_has_room(r) && !let_go_is_filtered(task) && inject_begin(&in, in_call);
+	bool listens;
 	long fd = begun ? inject_filter(&in) : -ESRCH;
 
 	listens = fd >= 0 && let_go_listen(r, inject_take_listener(&in, fd));
