@@ -318,12 +318,12 @@ static void *subject_churn_on(void *arg)
 	return arg;
 }
 
-/* By then they have touched all that they touch outside of the lock. */
+/* By then they have touched all that they touch outside of the lock, or are to end before. */
 static void subject_wait_for_work(unsigned threads)
 {
 	unsigned at_work = 0;
 
-	while (at_work < threads) {
+	while (at_work < threads && !subject_signalled) {
 		usleep(1000);
 		pthread_mutex_lock(&subject_lock);
 		at_work = subject_at_work;
