@@ -46,25 +46,14 @@ static int default_find_gap(const struct vma_index *index, struct vma_gap *gap)
 	return ordered_find_gap(index, gap, ops->seek, ops->next, ops->prev);
 }
 
-/* Takes all VMAs out again. */
-static void default_empty(struct vma_index *index)
-{
-	const struct vma_edit all = { .lo = 0, .hi = VMA_INDEX_END };
-
-	if (!index->ops->reserve(index, &all, 1))
-		index->ops->commit(index, &all);
-}
-
+/* Only where no edit needs memory, so that it cannot fail half-way: see vma_index_fill. */
 static int default_build(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned long start = vma_start(vmas[i]), end = vma_end(vmas[i]);
 		struct vma_edit edit = { start, end, 1, { { vmas[i], start, end } } };
 
-		if (vma_index_edit(index, &edit)) {
-			default_empty(index);
-			return -ENOMEM;
-		}
+		index->ops->commit(index, &edit);
 	}
 	return 0;
 }
@@ -164,6 +153,8 @@ const char *vma_index_fill(struct vma_index_ops *ops)
 	NEED(next);
 	NEED(prev);
 	NEED(commit);
+	if (ops->reserve)
+		NEED(build);
 	if (ops->verify || ops->corrupt || ops->invariants) {
 		NEED(verify);
 		NEED(corrupt);

@@ -208,7 +208,8 @@ struct vma_index_ops {
 	void (*unreserve)(struct vma_index *index);
 	/*
 	 * Fills an empty index with n VMAs, whose bounds are set, in address order.
-	 * 0, or -ENOMEM and the index is empty.  Default: an edit for each.
+	 * 0, or -ENOMEM and the index is empty.  Default, where reserve is left out too: an
+	 * edit for each.
 	 */
 	int (*build)(struct vma_index *index, struct vm_area_struct *const *vmas, size_t n);
 	/*
@@ -245,7 +246,7 @@ static inline bool vma_gap_fits(const struct vma_gap *gap, unsigned long start, 
 	return lo < hi && hi - lo >= gap->len;
 }
 
-/* Then it is the answer. */
+/* If it has, it becomes the answer of gap. */
 static inline bool vma_gap_take(struct vma_gap *gap, unsigned long start, unsigned long end)
 {
 	if (!vma_gap_fits(gap, start, end))

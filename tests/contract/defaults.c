@@ -109,6 +109,9 @@ START_TEST(needed_ops_are_named)
 	ops.commit = NULL;
 	ck_assert_str_eq(vma_index_fill(&ops), "commit");
 	ops = least();
+	ops.reserve = vma_index_lookup("btree")->reserve; /* its edits need memory: so does build */
+	ck_assert_str_eq(vma_index_fill(&ops), "build");
+	ops = least();
 	ops.invariants = 2;
 	ck_assert_str_eq(vma_index_fill(&ops), "verify");
 	ops.verify = vma_index_lookup("list")->verify;
